@@ -1,0 +1,65 @@
+# Every target stands on `install`, which makes .venv once and then does nothing until the
+# requirements change. PYTHON names the interpreter that .venv is made from.
+PYTHON ?= python3
+VENV := .venv
+PY := $(VENV)/bin/python
+STAMP := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test lint format docs wheel clean distclean
+
+help:  ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+
+install: $(STAMP)  ## make .venv with the tested versions and this package, editable
+
+$(STAMP): $(wildcard requirements/*.txt) setup.py mmgen_bdinvert/version.py
+	@$(PY) -m pip --version >/dev/null 2>&1 || $(MAKE) --no-print-directory new-venv
+	$(PY) -m pip install -r requirements/tested.txt
+	@$(PY) -c 'import cv2' 2>/dev/null || $(MAKE) --no-print-directory headless
+	$(PY) -m pip install --no-deps --no-build-isolation -e .
+	@touch $@
+
+.PHONY: new-venv headless
+new-venv:
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null || \
+	  { echo "error: the tested versions need Python 3.11, 3.12 or 3.13, but '$(PYTHON)' is" \
+	    "$$($(PYTHON) --version 2>/dev/null || echo 'not there');" \
+	    "name another one: make PYTHON=/path/to/python3.11 install" >&2; exit 1; }
+	@$(PYTHON) -m venv --clear $(VENV) || \
+	  { echo "error: '$(PYTHON) -m venv' failed; on Debian or Ubuntu:" \
+	    "apt-get install python3-venv" >&2; exit 1; }
+
+# mmengine asks for opencv-python, which needs libGL and GLib from the system; where they are
+# missing, the headless build of the same version goes over it.
+headless:
+	$(PY) -m pip install --no-deps --force-reinstall \
+	  $$(sed -n 's/^opencv-python==/opencv-python-headless==/p' requirements/tested.txt)
+
+demo: $(STAMP)  ## invert, move and edit toon faces; pictures go to work_dirs/demo
+	$(PY) tools/demo_toon.py --out-dir work_dirs/demo
+
+test: $(STAMP)  ## run the tests (ARGS='-k name' picks some)
+	$(PY) -m pytest -q $(ARGS)
+
+lint: $(STAMP)  ## check style and formatting
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+
+format: $(STAMP)  ## mend style and formatting
+	$(PY) -m ruff check --fix .
+	$(PY) -m ruff format .
+
+docs: $(STAMP)  ## build the documentation into docs/_build/html
+	$(PY) -m sphinx -q -W --keep-going -b html docs docs/_build/html
+
+wheel: $(STAMP)  ## build a wheel into dist/
+	$(PY) -m pip wheel --no-deps --no-build-isolation -w dist .
+	@rm -rf build
+
+clean:  ## remove build products and caches
+	rm -rf build dist *.egg-info docs/_build .pytest_cache .ruff_cache
+	find . -path ./$(VENV) -prune -o -name __pycache__ -type d -exec rm -rf {} +
+
+distclean: clean  ## clean, and remove .venv
+	rm -rf $(VENV)
