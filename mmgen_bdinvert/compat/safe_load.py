@@ -1,0 +1,27 @@
+# Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
+"""Runner checkpoints under safe loading.
+
+Cause: torch >= 2.6 loads with ``weights_only=True`` and refuses the ``HistoryBuffer`` and numpy
+scalars that mmengine 0.10 writes into its own checkpoints, so nothing could be resumed.
+The cure allow-lists those few classes; unsafe loading is never switched on.
+May be deleted: when mmengine allow-lists them itself.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from mmengine.logging.history_buffer import HistoryBuffer
+
+__all__ = ['install']
+
+
+def install() -> None:
+    """Allow-list the classes inside mmengine's checkpoints."""
+    if not hasattr(torch.serialization, 'add_safe_globals'):  # torch < 2.4 has no allow-list
+        return
+    core = getattr(np, '_core', None) or np.core
+    allowed = [HistoryBuffer, np.ndarray, np.dtype, core.multiarray.scalar]
+    allowed += [core.multiarray._reconstruct]
+    allowed += [type(np.dtype(t)) for t in ('f8', 'f4', 'i8', 'i4', 'u4', 'u8', 'u1', '?')]
+    torch.serialization.add_safe_globals(allowed)

@@ -1,0 +1,51 @@
+# Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
+"""Version guard: one sentence instead of a traceback from deep inside mmgen."""
+
+from __future__ import annotations
+
+from importlib.metadata import PackageNotFoundError, version
+
+__all__ = ['check']
+
+_INSTALL = "install the tested set with: pip install 'mmgen_bdinvert[lite]'"
+
+
+def _release(text: str) -> tuple[int, ...]:
+    digits = []
+    for part in text.split('+')[0].split('.')[:3]:
+        number = ''.join(ch for ch in part if ch.isdigit() or ch == 'r').split('r')[0]
+        digits.append(int(number or 0))
+    return tuple(digits)
+
+
+def _installed(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
+
+
+def check() -> None:
+    """Refuse package versions that are known not to work.
+
+    Raises:
+        ImportError: One sentence that names the package, the version found and the remedy.
+    """
+    mmgen = _installed('mmgen')
+    if mmgen is None:
+        raise ImportError(f'mmgen 1.0.0rc0 is required but mmgen is not installed; {_INSTALL}.')
+    if _release(mmgen)[0] < 1:
+        raise ImportError(
+            f'mmgen >= 1.0.0rc0 (the mmengine-based release) is required but mmgen {mmgen} is '
+            f'installed; {_INSTALL}.'
+        )
+    mmcv = _installed('mmcv') or _installed('mmcv-lite')
+    if mmcv is None:
+        raise ImportError(f'mmgen needs mmcv or mmcv-lite 2.0.0 but neither is installed; {_INSTALL}.')
+    if _release(mmcv) != (2, 0, 0):
+        raise ImportError(
+            f'mmgen {mmgen} accepts mmcv 2.0.0rc1 to 2.0.0 but mmcv {mmcv} is installed; {_INSTALL}.'
+        )
+    mmengine = _installed('mmengine')
+    if mmengine is None or _release(mmengine) < (0, 10):
+        raise ImportError(f'mmengine >= 0.10 is required but {mmengine} is installed; {_INSTALL}.')
