@@ -1,0 +1,38 @@
+# Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
+"""Photos in, pictures out: reading, listing and naming images, and writing files safely."""
+
+from .images import (
+    FIT_MODES,
+    IMAGE_SUFFIXES,
+    ImageReadError,
+    find_images,
+    image_to_tensor,
+    read_image,
+    tensor_to_image,
+    tensor_to_images,
+)
+from .outputs import (
+    OutputError,
+    atomic_write,
+    ensure_writable_folder,
+    output_names,
+    save_png,
+)
+from .paths import local_path
+
+__all__ = [
+    'FIT_MODES',
+    'IMAGE_SUFFIXES',
+    'ImageReadError',
+    'OutputError',
+    'atomic_write',
+    'ensure_writable_folder',
+    'find_images',
+    'image_to_tensor',
+    'local_path',
+    'output_names',
+    'read_image',
+    'save_png',
+    'tensor_to_image',
+    'tensor_to_images',
+]

@@ -1,0 +1,202 @@
+# Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
+"""Results on disk: names that do not clash, and files that are whole or not there."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import re
+import unicodedata
+import uuid
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+_MAX_NAME_BYTES = 120
+_DEVICE_NAMES = re.compile(r'(con|prn|aux|nul|com\d|lpt\d)(\..*)?', re.IGNORECASE)
+
+
+class OutputError(OSError):
+    """A result cannot be written; the message is one sentence that names the path."""
+
+
+def atomic_write(path: str | os.PathLike, writer: Callable[[Path], object]) -> None:
+    """Write a file so that it is either complete or what it was before.
+
+    ``writer`` fills a hidden temporary file in the same folder, which then takes the place of
+    ``path`` in one step. If anything goes wrong, an interruption included, nothing is left
+    behind.
+
+    Args:
+        path (str | os.PathLike): File to make or replace; its folder must exist.
+        writer (Callable): Called with the temporary path, which has the suffix of ``path`` and
+            exists as an empty file, for example ``lambda tmp: tmp.write_text(text)``.
+
+    Raises:
+        OutputError: The file cannot be written. Other errors of ``writer`` pass through.
+    """
+    target = Path(os.path.realpath(path))  # a link keeps pointing to the file that is replaced
+    temporary = target.with_name(f'.{uuid.uuid4().hex}.tmp{target.suffix}')
+    try:
+        # Not `tempfile`: its files are private (0600) whatever the user's umask says.
+        os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+        writer(temporary)
+        _sync(temporary)
+        os.replace(temporary, target)
+    except OSError as error:
+        raise OutputError(
+            f'cannot write {shown_path(path)} ({_reason(error)}); '
+            'check the folder, its permissions and the free space'
+        ) from error
+    finally:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+    with contextlib.suppress(OSError):  # not every system lets a folder be opened
+        _sync(target.parent)
+
+
+def save_png(path: str | os.PathLike, rgb: np.ndarray) -> None:
+    """Save a picture as PNG, atomically.
+
+    Args:
+        path (str | os.PathLike): File name ending in ``.png``.
+        rgb (np.ndarray): RGB uint8, (H, W, 3).
+
+    Raises:
+        ValueError: Another suffix or no such picture.
+        OutputError: The file cannot be written.
+    """
+    rgb = np.asarray(rgb)
+    if rgb.dtype != np.uint8 or rgb.ndim != 3 or rgb.shape[2] != 3 or rgb.size == 0:
+        raise ValueError(f'picture must be uint8 (H, W, 3), but got {rgb.dtype} {rgb.shape}')
+    if Path(path).suffix.lower() != '.png':
+        raise ValueError(f'picture file must end in .png, but got {shown_path(path)}')
+    picture = Image.fromarray(np.ascontiguousarray(rgb))
+    atomic_write(path, lambda temporary: picture.save(temporary, format='PNG'))
+
+
+def ensure_writable_folder(path: str | os.PathLike) -> Path:
+    """Make a folder, parents included, and check that files can be written in it.
+
+    Args:
+        path (str | os.PathLike): Folder.
+
+    Returns:
+        Path: The same folder.
+
+    Raises:
+        OutputError: It cannot be made or written to, or a file is in the way.
+    """
+    folder = Path(path)
+    probe = folder / f'.{uuid.uuid4().hex}.tmp'
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe.touch()
+        probe.unlink()
+    except FileExistsError as error:
+        raise OutputError(
+            f'output folder {shown_path(path)} is a file; choose another folder or remove the file'
+        ) from error
+    except OSError as error:
+        raise OutputError(
+            f'output folder {shown_path(path)} cannot be written to ({_reason(error)}); '
+            'choose another folder or change its permissions'
+        ) from error
+    return folder
+
+
+def output_names(
+    paths: Iterable[str | os.PathLike],
+    *,
+    reserved: Sequence[str] = ('summary.csv', 'contact_sheet.png'),
+) -> list[str]:
+    """Give each image a folder name for its results, so that none overwrites another.
+
+    A name is the file name without its suffix. Where several images share it, each of them puts
+    the name of its folder in front (``a_x``, ``b_x``), then its suffix behind (``a_x_png``,
+    ``a_x_jpg``), then more folders. So names follow from the set of paths, not from its order,
+    and adding images never hands the name of one image to another. Names that differ in case
+    only count as equal. Characters that some file system refuses become ``_``, and long names
+    are cut and hashed.
+
+    Args:
+        paths (Iterable[str | os.PathLike]): Image files; they need not exist.
+        reserved (Sequence[str]): Names that are taken. Defaults to the files of a run.
+
+    Returns:
+        list[str]: One unique name for each path, in the same order.
+    """
+    absolute = [os.path.abspath(path) for path in paths]
+    choices = {path: [_safe_name(name) for name in _name_choices(path)] for path in absolute}
+    level = dict.fromkeys(choices, 0)
+    taken = {_fold(name) for name in reserved}
+    while True:
+        keys = {path: _fold(names[level[path]]) for path, names in choices.items()}
+        # A name that was fought over goes to nobody, lest it pass from one image to another.
+        taken.update(key for key, count in Counter(keys.values()).items() if count > 1)
+        clashing = [p for p in keys if keys[p] in taken and level[p] + 1 < len(choices[p])]
+        if not clashing:
+            break
+        for path in clashing:
+            level[path] += 1
+    seen: Counter = Counter()
+    names = []
+    for path in absolute:
+        name = choices[path][level[path]]
+        seen[path] += 1
+        names.append(name if seen[path] == 1 else f'{name}_{seen[path]}')
+    return names
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _reason(error: OSError) -> str:
+    return error.strerror or ' '.join(str(error).split()) or type(error).__name__
+
+
+def shown_path(path: str | os.PathLike) -> str:
+    """Quote a path so that no name breaks the line or the encoding of a message."""
+    return repr(os.fspath(path))
+
+
+def _name_choices(absolute: str) -> Iterator[str]:
+    path = Path(absolute)
+    stem, suffix = path.stem, path.suffix[1:]
+    folders = path.parts[1:-1]
+    yield stem
+    for depth in range(1, len(folders) + 1):
+        qualified = '_'.join((*folders[-depth:], stem))
+        yield qualified
+        if suffix:
+            yield f'{qualified}_{suffix}'
+    yield f'{stem}-{_digest(absolute)}'
+
+
+def _safe_name(name: str) -> str:
+    name = unicodedata.normalize('NFC', name)
+    name = ''.join(c if c.isprintable() and c not in '<>:"/\\|?*' else '_' for c in name)
+    name = name.lstrip('.- ').rstrip('. ') or 'image'
+    if _DEVICE_NAMES.fullmatch(name):
+        name = f'_{name}'
+    data = name.encode('utf-8')
+    if len(data) > _MAX_NAME_BYTES:
+        name = f'{data[:_MAX_NAME_BYTES].decode("utf-8", "ignore")}-{_digest(name)}'
+    return name
+
+
+def _fold(name: str) -> str:
+    return unicodedata.normalize('NFC', name.casefold())
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode('utf-8', 'surrogateescape')).hexdigest()[:8]

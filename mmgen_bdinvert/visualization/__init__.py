@@ -1,0 +1,7 @@
+# Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
+"""Pictures for people: comparisons, contact sheets, image grids and loss curves."""
+
+from .grid import comparison, contact_sheet, image_grid
+from .plots import plot_losses
+
+__all__ = ['comparison', 'contact_sheet', 'image_grid', 'plot_losses']

@@ -1,0 +1,283 @@
+# Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
+"""Captioned pictures next to each other.
+
+Every function takes and returns RGB uint8 arrays (H, W, 3). Tiles are square; a picture that is
+not is centred. Enlarging repeats whole pixels where the factor is whole, so that what one sees
+is what the generator made, and is bicubic otherwise; reducing averages (Lanczos).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+from torch import Tensor
+
+from ..io.images import tensor_to_images
+
+MIN_TILE = 192
+
+_PAPER = (255, 255, 255)
+_INK = (38, 38, 38)
+_FAINT = (112, 112, 112)
+_FRAME = (214, 214, 214)
+_EMPTY = (245, 245, 245)
+
+
+def comparison(
+    images: Mapping[str, np.ndarray], *, tile: int | None = None, title: str = ''
+) -> np.ndarray:
+    """Put pictures side by side under their captions.
+
+    Args:
+        images (Mapping[str, np.ndarray]): Caption to RGB uint8 picture (H, W, 3), left to right.
+            A line break in a caption starts a second, fainter line.
+        tile (int, optional): Side of a tile in pixels. None takes the longest side of the
+            pictures, or the first multiple of it that reaches 192. Defaults to None.
+        title (str): Line above everything. Defaults to ''.
+
+    Returns:
+        np.ndarray: RGB uint8 (H, W, 3).
+
+    Raises:
+        ValueError: There is no picture, or one is not uint8 (H, W, 3).
+    """
+    return _sheet([images], [''], _tile_side([images], tile), title, '')
+
+
+def contact_sheet(
+    rows: Sequence[Mapping[str, np.ndarray]],
+    names: Sequence[str] | None = None,
+    *,
+    max_rows: int = 50,
+    tile: int = MIN_TILE,
+    title: str = '',
+) -> np.ndarray:
+    """Put many comparisons below each other, one row for each image.
+
+    Args:
+        rows (Sequence[Mapping[str, np.ndarray]]): For each row, column heading to RGB uint8
+            picture (H, W, 3). Columns appear in the order in which headings are first met; a row
+            without a picture for a column shows an empty tile.
+        names (Sequence[str], optional): Row names, printed on the left; lines after the first
+            are fainter. Defaults to None.
+        max_rows (int): Rows after these are left out, and a line at the end says how many.
+            Defaults to 50.
+        tile (int): Side of a tile in pixels. Defaults to 192.
+        title (str): Line above everything. Defaults to ''.
+
+    Returns:
+        np.ndarray: RGB uint8 (H, W, 3).
+
+    Raises:
+        ValueError: There is no picture, one is not uint8 (H, W, 3), or ``names`` has another
+            length than ``rows``.
+    """
+    if names is not None and len(names) != len(rows):
+        raise ValueError(f'names must be as many as rows ({len(rows)}), but got {len(names)}')
+    if max_rows < 1:
+        raise ValueError(f'max_rows must be at least 1, but got {max_rows}')
+    shown = list(rows[:max_rows])
+    left_out = len(rows) - len(shown)
+    note = f'... and {left_out} more' if left_out else ''
+    labels = [''] * len(shown) if names is None else [str(name) for name in names[:max_rows]]
+    return _sheet(shown, labels, _tile_side(shown, tile), title, note)
+
+
+def image_grid(
+    images: Tensor | np.ndarray | Sequence[np.ndarray],
+    ncol: int | None = None,
+    *,
+    gap: int = 2,
+    channel_order: str = 'rgb',
+) -> np.ndarray:
+    """Tile pictures of one size without captions, row by row, at their own size.
+
+    Args:
+        images (Tensor | np.ndarray | Sequence[np.ndarray]): Float tensor (n, 3, H, W) in
+            [-1, 1], or n RGB uint8 pictures (H, W, 3).
+        ncol (int, optional): Number of columns; None makes the grid about square. Defaults to
+            None.
+        gap (int): White pixels between pictures. Defaults to 2.
+        channel_order (str): Order of a tensor's channels, ``'rgb'`` or ``'bgr'``; arrays are
+            always RGB. Defaults to 'rgb'.
+
+    Returns:
+        np.ndarray: RGB uint8; a cell without a picture stays white.
+
+    Raises:
+        ValueError: There is no picture, sizes differ, or ``ncol`` is below 1.
+    """
+    pictures = tensor_to_images(images, channel_order) if isinstance(images, Tensor) else images
+    pictures = [_checked(picture, f'picture {i}') for i, picture in enumerate(pictures)]
+    if not pictures:
+        raise ValueError('images must hold at least one picture, but got none')
+    sizes = {picture.shape[:2] for picture in pictures}
+    if len(sizes) > 1:
+        raise ValueError(f'pictures of a grid must have one size, but got {sorted(sizes)}')
+    if ncol is None:
+        ncol = int(np.ceil(np.sqrt(len(pictures))))
+    if ncol < 1:
+        raise ValueError(f'ncol must be at least 1, but got {ncol}')
+    ncol = min(ncol, len(pictures))
+    height, width = pictures[0].shape[:2]
+    nrow = -(-len(pictures) // ncol)
+    grid = np.full(
+        (nrow * (height + gap) - gap, ncol * (width + gap) - gap, 3), _PAPER, dtype=np.uint8
+    )
+    for i, picture in enumerate(pictures):
+        top, left = i // ncol * (height + gap), i % ncol * (width + gap)
+        grid[top : top + height, left : left + width] = picture
+    return grid
+
+
+def _checked(picture: np.ndarray, label: str) -> np.ndarray:
+    picture = np.asarray(picture)
+    if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3 or not picture.size:
+        raise ValueError(
+            f'{label} must be uint8 (H, W, 3), but got {picture.dtype} {picture.shape}'
+        )
+    return picture
+
+
+def _tile_side(rows: Sequence[Mapping[str, np.ndarray]], tile: int | None) -> int:
+    """Check all pictures, and find the side of a tile where none is given."""
+    sides = [
+        max(_checked(picture, f'picture {label!r}').shape[:2])
+        for row in rows
+        for label, picture in row.items()
+    ]
+    if not sides:
+        raise ValueError('at least one picture must be given, but got none')
+    if tile is None:
+        return max(sides) * -(-MIN_TILE // max(sides))
+    if tile < 16:
+        raise ValueError(f'tile must be at least 16 pixels, but got {tile}')
+    return tile
+
+
+def _sheet(
+    rows: Sequence[Mapping[str, np.ndarray]],
+    names: Sequence[str],
+    tile: int,
+    title: str,
+    note: str,
+) -> np.ndarray:
+    gap, margin = max(6, tile // 24), max(10, tile // 14)
+    text_size = max(12, round(tile / 14))
+    title_size = max(14, round(tile / 11))
+    line = _line_height(text_size)
+    columns = list(dict.fromkeys(label for row in rows for label in row))
+    captions = [_fit_lines(label, text_size, tile) for label in columns]
+    row_names = [_fit_lines(name, text_size, 1.1 * tile)[: tile // line] for name in names]
+
+    longest = max((_width(text, text_size) for lines in row_names for text in lines), default=0)
+    left = margin + (round(longest) + 2 * gap if longest else 0)
+    width = left + len(columns) * (tile + gap) - gap + margin
+    title_height = round(1.6 * _line_height(title_size)) if title else 0
+    top = margin + title_height
+    caption_height = max(len(lines) for lines in captions) * line + gap // 2
+    first = top + caption_height
+    height = first + len(rows) * (tile + gap) - gap + (line + gap if note else 0) + margin
+
+    sheet = Image.new('RGB', (width, height), _PAPER)
+    draw = ImageDraw.Draw(sheet)
+    if title:
+        title = _shorten(title, title_size, width - 2 * margin)
+        draw.text((margin, margin), title, _INK, _font(title, title_size))
+    for column, lines in enumerate(captions):
+        # Short captions stand on the pictures, not at the top of a taller neighbour's box.
+        y = first - gap // 2 - len(lines) * line
+        _draw_lines(draw, (left + column * (tile + gap) + tile / 2, y), lines, text_size, 'ma')
+    for number, (row, lines) in enumerate(zip(rows, row_names)):
+        y = first + number * (tile + gap)
+        middle = y + (tile - len(lines) * line) // 2
+        _draw_lines(draw, (left - 2 * gap, middle), lines, text_size, 'ra')
+        for column, label in enumerate(columns):
+            x = left + column * (tile + gap)
+            draw.rectangle((x - 1, y - 1, x + tile, y + tile), _EMPTY, _FRAME)
+            if label in row:
+                picture = _resize(np.asarray(row[label]), tile)
+                offset = (x + (tile - picture.width) // 2, y + (tile - picture.height) // 2)
+                sheet.paste(picture, offset)
+            else:
+                draw.text(
+                    (x + tile / 2, y + tile / 2),
+                    'none',
+                    _FAINT,
+                    _font('none', text_size),
+                    anchor='mm',
+                )
+    if note:
+        draw.text((left, height - margin - line), note, _FAINT, _font(note, text_size))
+    return np.array(sheet)
+
+
+def _resize(picture: np.ndarray, tile: int) -> Image.Image:
+    image = Image.fromarray(np.ascontiguousarray(picture))
+    longest = max(image.size)
+    if tile < longest:
+        method = Image.Resampling.LANCZOS
+    elif tile % longest == 0:
+        method = Image.Resampling.NEAREST
+    else:
+        method = Image.Resampling.BICUBIC
+    size = tuple(max(1, round(side * tile / longest)) for side in image.size)
+    return image.resize(size, method)
+
+
+@lru_cache(maxsize=32)
+def _load_font(size: int, ascii_only: bool) -> ImageFont.FreeTypeFont:
+    if ascii_only:
+        return ImageFont.load_default(size)
+    return ImageFont.truetype(
+        str(Path(matplotlib.get_data_path(), 'fonts/ttf/DejaVuSans.ttf')), size
+    )
+
+
+def _font(text: str, size: int) -> ImageFont.FreeTypeFont:
+    """Pillow's own font, or one with more letters: it has no é, ж or ×, and draws a box."""
+    return _load_font(size, text.isascii())
+
+
+def _width(text: str, size: int) -> float:
+    return _font(text, size).getlength(text)
+
+
+def _line_height(size: int) -> int:
+    _, top, _, bottom = _font('Ag', size).getbbox('Ag')
+    return round(1.25 * (bottom - top))
+
+
+def _draw_lines(
+    draw: ImageDraw.ImageDraw,
+    position: tuple[float, float],
+    lines: Sequence[str],
+    size: int,
+    anchor: str,
+) -> None:
+    x, y = position
+    for number, text in enumerate(lines):
+        draw.text((x, y), text, _FAINT if number else _INK, _font(text, size), anchor=anchor)
+        y += _line_height(size)
+
+
+def _fit_lines(text: str, size: int, width: float) -> list[str]:
+    return [_shorten(part, size, width) for part in str(text).split('\n')]
+
+
+def _shorten(text: str, size: int, width: float) -> str:
+    """Cut the middle out of a text that is too wide: file names differ at both ends."""
+    if _width(text, size) <= width:
+        return text
+    for kept in range(len(text) - 1, 0, -1):
+        head = text[: (kept + 1) // 2]
+        tail = text[len(text) - kept // 2 :]
+        candidate = f'{head}...{tail}'
+        if _width(candidate, size) <= width:
+            return candidate
+    return ''

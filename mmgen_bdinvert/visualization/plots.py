@@ -1,0 +1,95 @@
+# Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
+"""Loss curves."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from ..io.outputs import atomic_write
+
+# Okabe and Ito's colours, distinguishable with every common colour vision.
+_COLOURS = ('#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9')
+_STYLES = ('-', '--', ':', '-.')
+_TOTALS = ('total', 'loss')
+_INK, _FAINT, _RULE = '#262626', '#707070', '#e4e4e4'
+_TOTAL_LOOK = {'color': _INK, 'linewidth': 2.2, 'zorder': 3}
+
+
+def plot_losses(
+    history: Mapping[str, Sequence[float]], path: str | os.PathLike, title: str = ''
+) -> None:
+    """Draw the loss terms of an optimisation over its steps, and save the figure.
+
+    The loss axis is logarithmic: a step at which a term is zero, negative or not finite leaves a
+    gap in its curve. The legend gives the last value of each term. A term called ``total`` or
+    ``loss`` is drawn as the sum of the others: black, and first.
+
+    Args:
+        history (Mapping[str, Sequence[float]]): Term to its *weighted* value at each step, so
+            that the curves show what each contributes. Lengths may differ.
+        path (str | os.PathLike): Picture to write (atomically); its suffix gives the format.
+        title (str): Line above the plot, printed as it is. Defaults to ''.
+
+    Raises:
+        ValueError: ``history`` has no term or no value.
+        OutputError: The file cannot be written.
+    """
+    curves = {name: np.asarray([float(v) for v in values]) for name, values in history.items()}
+    if not any(values.size for values in curves.values()):
+        raise ValueError(f'history must hold at least one value, but got {dict(history)!r}')
+    # No pyplot: it keeps global state, opens windows and is not safe in threads.
+    figure = Figure(figsize=(8, 4.5), dpi=120, layout='constrained', facecolor='white')
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    terms = [name for name in curves if name not in _TOTALS]
+    for name in sorted(curves, key=lambda name: name in terms):  # totals first
+        values = curves[name]
+        axes.plot(
+            np.arange(1, values.size + 1),
+            np.where(np.isfinite(values) & (values > 0), values, np.nan),
+            label=f'{name}  {values[-1]:.3g}' if values.size else name,
+            marker='o' if values.size == 1 else None,
+            **(_term_look(terms.index(name)) if name in terms else _TOTAL_LOOK),
+        )
+    _style(axes, title, longest=max(values.size for values in curves.values()))
+    atomic_write(path, lambda temporary: figure.savefig(temporary))
+
+
+def _term_look(number: int) -> dict:
+    colour = _COLOURS[number % len(_COLOURS)]
+    style = _STYLES[number // len(_COLOURS) % len(_STYLES)]
+    return {'color': colour, 'linestyle': style, 'linewidth': 1.5}
+
+
+def _style(axes: Axes, title: str, longest: int) -> None:
+    axes.set_yscale('log')
+    axes.set_xlim(*((0, 2) if longest == 1 else (1, longest)))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.set_xlabel('step', color=_FAINT)
+    axes.set_ylabel('weighted loss', color=_FAINT)
+    if title:
+        # A file name may hold the characters of matplotlib's mathematical notation.
+        axes.set_title(title, loc='left', color=_INK, fontsize=11, parse_math=False)
+    axes.grid(color=_RULE, linewidth=0.8)
+    axes.set_axisbelow(True)
+    axes.tick_params(which='both', colors=_FAINT, length=0)
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+    legend = axes.legend(
+        loc='upper left',
+        bbox_to_anchor=(1.01, 1),
+        frameon=False,
+        title='term, last value',
+        alignment='left',
+    )
+    legend.get_title().set_color(_FAINT)
+    for text in legend.get_texts():
+        text.set_parse_math(False)
+        text.set_color(_INK)

@@ -1,0 +1,454 @@
+# Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
+import os
+import struct
+import zlib
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from mmgen_bdinvert.io import (
+    IMAGE_SUFFIXES,
+    ImageReadError,
+    find_images,
+    image_to_tensor,
+    read_image,
+    tensor_to_image,
+    tensor_to_images,
+)
+
+RED, GREEN, BLUE, WHITE = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)
+
+
+def noise(height, width, seed=0):
+    return np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
+
+
+def png_bytes(width, height, depth, colour_type, rows):
+    """Write a PNG by its specification: Pillow cannot write 16-bit colour."""
+
+    def chunk(kind, data):
+        check = zlib.crc32(kind + data)
+        return struct.pack('>I', len(data)) + kind + data + struct.pack('>I', check)
+
+    header = struct.pack('>IIBBBBB', width, height, depth, colour_type, 0, 0, 0)
+    data = b''.join(b'\0' + row for row in rows)
+    return (
+        b'\x89PNG\r\n\x1a\n'
+        + chunk(b'IHDR', header)
+        + chunk(b'IDAT', zlib.compress(data))
+        + chunk(b'IEND', b'')
+    )
+
+
+class TestReadImage:
+    def test_keeps_rgb_pixels_exactly(self, tmp_path):
+        pixels = noise(5, 7)
+        Image.fromarray(pixels).save(tmp_path / 'x.png')
+        result = read_image(tmp_path / 'x.png')
+        assert result.dtype == np.uint8
+        np.testing.assert_array_equal(result, pixels)
+        result[0, 0] = 0  # writable, so that torch.from_numpy takes it without a warning
+
+    @pytest.mark.parametrize('size', [None, 4])
+    def test_red_stays_red(self, tmp_path, size):
+        Image.new('RGB', (6, 6), RED).save(tmp_path / 'x.bmp')
+        assert (read_image(tmp_path / 'x.bmp', size) == RED).all()
+
+    @pytest.mark.parametrize(
+        'orientation, undo',
+        [
+            (1, lambda a: a),
+            (2, lambda a: a[:, ::-1]),
+            (3, lambda a: a[::-1, ::-1]),
+            (4, lambda a: a[::-1]),
+            (5, lambda a: a.transpose(1, 0, 2)),
+            (6, lambda a: np.rot90(a, -1)),
+            (7, lambda a: np.rot90(a, 2).transpose(1, 0, 2)),
+            (8, lambda a: np.rot90(a, 1)),
+        ],
+    )
+    @pytest.mark.parametrize('suffix', ['.png', '.tif', '.webp'])
+    def test_exif_orientation_is_honoured(self, tmp_path, orientation, undo, suffix):
+        pixels = noise(4, 6)
+        exif = Image.Exif()
+        exif[0x0112] = orientation
+        path = tmp_path / f'x{suffix}'
+        options = {'lossless': True} if suffix == '.webp' else {}
+        Image.fromarray(pixels).save(path, exif=exif, **options)
+        np.testing.assert_array_equal(read_image(path), undo(pixels))
+
+    def test_damaged_exif_does_not_hide_the_picture(self, tmp_path):
+        exif = b'Exif\0\0this is no TIFF header'
+        Image.new('RGB', (8, 8), BLUE).save(tmp_path / 'x.png', exif=exif)
+        assert (read_image(tmp_path / 'x.png') == BLUE).all()
+
+    def test_greyscale_becomes_three_equal_channels(self, tmp_path):
+        grey = noise(3, 5)[..., 0]
+        Image.fromarray(grey).save(tmp_path / 'x.png')
+        np.testing.assert_array_equal(read_image(tmp_path / 'x.png'), np.stack([grey] * 3, -1))
+
+    def test_bilevel(self, tmp_path):
+        Image.fromarray(np.array([[True, False]])).save(tmp_path / 'x.png')
+        np.testing.assert_array_equal(read_image(tmp_path / 'x.png')[0], [WHITE, (0, 0, 0)])
+
+    @pytest.mark.parametrize('alpha, expected', [(255, RED), (0, WHITE), (51, (255, 204, 204))])
+    def test_rgba_is_composited_on_white(self, tmp_path, alpha, expected):
+        Image.new('RGBA', (4, 4), (*RED, alpha)).save(tmp_path / 'x.png')
+        assert (read_image(tmp_path / 'x.png', 2) == expected).all()
+
+    def test_grey_with_alpha_is_composited_on_white(self, tmp_path):
+        Image.new('LA', (4, 4), (0, 51)).save(tmp_path / 'x.png')
+        assert (read_image(tmp_path / 'x.png') == 204).all()
+
+    @pytest.mark.parametrize('suffix', ['.png', '.gif'])
+    def test_palette_with_transparency(self, tmp_path, suffix):
+        image = Image.new('P', (3, 1))
+        image.putpalette([*RED, *GREEN, *BLUE])
+        image.putdata([0, 1, 2])
+        image.save(tmp_path / f'x{suffix}', transparency=1)
+        np.testing.assert_array_equal(read_image(tmp_path / f'x{suffix}')[0], [RED, WHITE, BLUE])
+
+    def test_transparent_colour_of_an_rgb_png(self, tmp_path):
+        image = Image.new('RGB', (2, 1), RED)
+        image.putpixel((1, 0), BLUE)
+        image.save(tmp_path / 'x.png', transparency=BLUE)
+        np.testing.assert_array_equal(read_image(tmp_path / 'x.png')[0], [RED, WHITE])
+
+    @pytest.mark.parametrize('suffix', ['.png', '.tif'])
+    def test_16_bit_grey_is_scaled_not_clipped(self, tmp_path, suffix):
+        values = np.array([[0, 257, 30000, 65535]], dtype=np.uint16)
+        Image.fromarray(values).save(tmp_path / f'x{suffix}')
+        result = read_image(tmp_path / f'x{suffix}')
+        np.testing.assert_array_equal(result[0, :, 1], [0, 1, round(30000 / 257), 255])
+
+    def test_16_bit_grey_keeps_its_orientation(self, tmp_path):
+        exif = Image.Exif()
+        exif[0x0112] = 6
+        values = np.array([[0, 257 * 9]], dtype=np.uint16)
+        Image.fromarray(values).save(tmp_path / 'x.png', exif=exif)
+        np.testing.assert_array_equal(read_image(tmp_path / 'x.png')[..., 0], [[0], [9]])
+
+    def test_16_bit_rgb_is_scaled_not_clipped(self, tmp_path):
+        values = [0, 257 * 100, 65535, 30000, 257 * 7, 257 * 200]
+        row = struct.pack('>6H', *values)
+        (tmp_path / 'x.png').write_bytes(png_bytes(2, 1, 16, 2, [row]))
+        result = read_image(tmp_path / 'x.png').reshape(-1).astype(int)
+        # Decoders may round or drop the low byte: one level.
+        np.testing.assert_allclose(result, np.array(values) / 257, atol=1)
+
+    def test_16_bit_rgba(self, tmp_path):
+        row = struct.pack('>4H', 65535, 0, 0, 257 * 51)
+        (tmp_path / 'x.png').write_bytes(png_bytes(1, 1, 16, 6, [row]))
+        np.testing.assert_array_equal(read_image(tmp_path / 'x.png')[0, 0], (255, 204, 204))
+
+    def test_floating_point_grey(self, tmp_path):
+        Image.fromarray(np.array([[0, 0.2, 1]], np.float32)).save(tmp_path / 'x.tif')
+        np.testing.assert_array_equal(read_image(tmp_path / 'x.tif')[0, :, 0], [0, 51, 255])
+        Image.fromarray(np.array([[0, 128]], np.float32)).save(tmp_path / 'y.tif')
+        with pytest.raises(ImageReadError, match=r'values must lie in \[0, 1\], not \[0, 128\]'):
+            read_image(tmp_path / 'y.tif')
+
+    def test_cmyk(self, tmp_path):
+        Image.new('CMYK', (8, 8), (0, 255, 255, 0)).save(tmp_path / 'x.jpg', quality=100)
+        assert np.abs(read_image(tmp_path / 'x.jpg').astype(int) - RED).max() <= 2  # JPEG
+
+    @pytest.mark.parametrize('suffix', ['.gif', '.png', '.webp'])
+    def test_first_frame_of_an_animation(self, tmp_path, suffix):
+        frames = [Image.new('RGB', (8, 8), colour) for colour in (RED, BLUE)]
+        options = {'lossless': True} if suffix == '.webp' else {}
+        path = tmp_path / f'x{suffix}'
+        frames[0].save(path, save_all=True, append_images=frames[1:], **options)
+        assert (read_image(path) == RED).all()
+
+
+class TestFit:
+    """A 60x20 picture of three squares, red, green and blue, and the same upright."""
+
+    @pytest.fixture(params=['wide', 'tall'])
+    def stripes(self, request, tmp_path):
+        pixels = np.repeat(np.array([[RED, GREEN, BLUE]], np.uint8), 20, axis=1).repeat(20, axis=0)
+        turn = request.param == 'tall'
+        Image.fromarray(pixels.transpose(1, 0, 2) if turn else pixels).save(tmp_path / 'x.png')
+
+        def read(**kwargs):
+            result = read_image(tmp_path / 'x.png', **kwargs)
+            return result.transpose(1, 0, 2) if turn else result
+
+        return read
+
+    def test_none_keeps_the_size(self, stripes):
+        assert stripes(fit='crop').shape == (20, 60, 3)
+
+    def test_crop_keeps_the_centre_exactly(self, stripes):
+        result = stripes(size=20, fit='crop')
+        assert result.shape == (20, 20, 3)
+        assert (result == GREEN).all()
+
+    def test_crop_is_the_default(self, stripes):
+        np.testing.assert_array_equal(stripes(size=20), stripes(size=20, fit='crop'))
+
+    def test_pad_keeps_everything(self, stripes):
+        result = stripes(size=60, fit='pad', pad_colour=(1, 2, 3))
+        assert result.shape == (60, 60, 3)
+        for column, colour in ((10, RED), (30, GREEN), (50, BLUE)):
+            assert (result[20:40, column] == colour).all()
+        assert (result[:20] == (1, 2, 3)).all() and (result[40:] == (1, 2, 3)).all()
+
+    def test_pad_takes_the_mean_of_the_edges_at_the_bars(self, stripes):
+        assert (stripes(size=60, fit='pad')[[0, 19, 40, 59]] == 85).all()  # (255+0+0)/3
+
+    def test_pad_edge_is_not_the_mean_of_the_picture(self, tmp_path):
+        pixels = np.full((6, 8, 3), 200, np.uint8)
+        pixels[0], pixels[-1] = 10, 30
+        Image.fromarray(pixels).save(tmp_path / 'x.png')
+        assert (read_image(tmp_path / 'x.png', 8, fit='pad')[[0, 7]] == 20).all()
+
+    def test_pad_with_a_grey(self, stripes):
+        assert (stripes(size=30, fit='pad', pad_colour=128)[0] == 128).all()
+
+    def test_squash_keeps_everything_in_a_square(self, stripes):
+        result = stripes(size=30, fit='squash')
+        assert result.shape == (30, 30, 3)
+        for column, colour in ((3, RED), (14, GREEN), (26, BLUE)):
+            assert (result[:, column] == colour).all()
+
+    @pytest.mark.parametrize('fit', ['crop', 'pad', 'squash'])
+    def test_square_pictures_do_not_depend_on_the_fit(self, tmp_path, fit):
+        pixels = noise(16, 16)
+        Image.fromarray(pixels).save(tmp_path / 'x.png')
+        np.testing.assert_array_equal(read_image(tmp_path / 'x.png', 16, fit=fit), pixels)
+        lanczos = Image.fromarray(pixels).resize((8, 8), Image.Resampling.LANCZOS)
+        np.testing.assert_array_equal(read_image(tmp_path / 'x.png', 8, fit=fit), lanczos)
+
+    @pytest.mark.parametrize('fit', ['crop', 'pad', 'squash'])
+    def test_extreme_shapes(self, tmp_path, fit):
+        Image.new('RGB', (1, 3000), RED).save(tmp_path / 'x.png')
+        assert read_image(tmp_path / 'x.png', 64, fit=fit).shape == (64, 64, 3)
+
+    @pytest.mark.parametrize(
+        'kwargs, message',
+        [
+            ({'fit': 'stretch'}, "fit must be one of crop, pad, squash, but got 'stretch'"),
+            ({'size': 0}, 'size must be a positive whole number of pixels, but got 0'),
+            ({'size': 6.5}, 'size must be .* but got 6.5'),
+            ({'size': '64'}, "size must be .* but got '64'"),
+            ({'pad_colour': 'mean'}, "pad_colour must be 'edge', .* but got 'mean'"),
+            ({'pad_colour': (0, 0, 256)}, r'pad_colour .* but got \(0, 0, 256\)'),
+            ({'pad_colour': (0, 0)}, r'pad_colour .* but got \(0, 0\)'),
+        ],
+    )
+    def test_wrong_options_are_refused_before_the_file(self, kwargs, message):
+        with pytest.raises(ValueError, match=message):
+            read_image('does_not_exist.png', **kwargs)
+
+
+def cut_in_half(path):
+    data = path.read_bytes()
+    path.write_bytes(data[: len(data) // 2])
+
+
+class TestUnreadable:
+    def refused(self, path, message):
+        with pytest.raises(ImageReadError, match=message) as info:
+            read_image(path, 8)
+        text = str(info.value)
+        assert isinstance(info.value, ValueError)
+        assert repr(str(path)) in text and '\n' not in text and ';' in text
+
+    def test_missing(self, tmp_path):
+        self.refused(tmp_path / 'x.png', 'does not exist; check the path')
+
+    def test_empty(self, tmp_path):
+        (tmp_path / 'x.png').touch()
+        self.refused(tmp_path / 'x.png', 'is empty; copy it again')
+
+    def test_folder(self, tmp_path):
+        self.refused(tmp_path, 'is a folder; name a file')
+
+    @pytest.mark.skipif(not hasattr(os, 'mkfifo'), reason='needs named pipes')
+    def test_pipe_does_not_hang(self, tmp_path):
+        os.mkfifo(tmp_path / 'x.png')
+        self.refused(tmp_path / 'x.png', 'is not a regular file')
+
+    def test_text(self, tmp_path):
+        (tmp_path / 'x.png').write_text('this is not a picture')
+        self.refused(tmp_path / 'x.png', 'not an image in a known format; convert it')
+
+    def test_newline_in_the_name(self, tmp_path):
+        (tmp_path / 'x\ny.png').write_text('this is not a picture')
+        self.refused(tmp_path / 'x\ny.png', 'not an image')
+
+    @pytest.mark.parametrize('suffix', ['.png', '.jpg', '.webp', '.gif', '.bmp', '.tif'])
+    def test_truncated(self, tmp_path, suffix):
+        path = tmp_path / f'x{suffix}'
+        Image.fromarray(noise(64, 64)).save(path)
+        read_image(path)
+        cut_in_half(path)
+        self.refused(path, 'damaged or unsupported')
+
+    def test_damaged_data(self, tmp_path):
+        path = tmp_path / 'x.png'
+        Image.fromarray(noise(64, 64)).save(path)
+        data = bytearray(path.read_bytes())
+        data[100:2000] = bytes(1900)
+        path.write_bytes(data)
+        self.refused(path, 'damaged or unsupported')
+
+    def test_decompression_bomb(self, tmp_path):
+        # A header that claims 60,000 x 60,000 pixels; nothing of the kind is allocated.
+        path = tmp_path / 'x.png'
+        path.write_bytes(png_bytes(60000, 60000, 8, 2, [b'']))
+        self.refused(path, 'too large to be decoded safely')
+
+    def test_formats_that_start_programs_are_not_tried(self, tmp_path):
+        Image.fromarray(noise(8, 8)).save(tmp_path / 'x.png', format='EPS')
+        self.refused(tmp_path / 'x.png', 'not an image in a known format')
+
+
+@pytest.mark.skipif(
+    not hasattr(os, 'geteuid') or os.geteuid() == 0, reason='root may read everything'
+)
+class TestNoPermission:
+    def test_file(self, tmp_path):
+        Image.new('RGB', (8, 8)).save(tmp_path / 'x.png')
+        (tmp_path / 'x.png').chmod(0)
+        with pytest.raises(ImageReadError, match='x.png.* may not be read'):
+            read_image(tmp_path / 'x.png')
+
+    def test_folder(self, tmp_path):
+        (tmp_path / 'a').mkdir()
+        (tmp_path / 'x.png').touch()
+        (tmp_path / 'a').chmod(0)
+        with pytest.raises(ImageReadError, match=r'/a. cannot be listed \(Permission denied\)'):
+            find_images(tmp_path)
+        (tmp_path / 'a').chmod(0o700)
+
+
+class TestFindImages:
+    @pytest.fixture()
+    def make(self, tmp_path):
+        def make(*names):
+            for name in names:
+                path = tmp_path / name
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.touch()
+            return tmp_path
+
+        return make
+
+    def listed(self, root, inputs=None):
+        return [str(path.relative_to(root)) for path in find_images(inputs or root)]
+
+    def test_recursive_in_natural_order(self, make):
+        root = make('img10.png', 'img9.PNG', 'sub2/a.jpg', 'sub10/a.jpeg', 'notes.txt', 'IMG1.png')
+        expected = ['IMG1.png', 'img9.PNG', 'img10.png', 'sub2/a.jpg', 'sub10/a.jpeg']
+        assert self.listed(root) == expected
+
+    def test_every_suffix_is_found(self, make):
+        root = make(*(f'x{suffix}' for suffix in IMAGE_SUFFIXES))
+        assert {path.suffix for path in find_images(root)} == IMAGE_SUFFIXES
+
+    def test_hidden_files_and_folders_are_skipped(self, make):
+        root = make('.x.png', '.cache/y.png', 'z.png')
+        assert self.listed(root) == ['z.png']
+
+    def test_a_hidden_folder_that_is_asked_for_is_read(self, make):
+        root = make('.cache/y.png')
+        assert self.listed(root, root / '.cache') == ['.cache/y.png']
+
+    def test_a_file_is_kept_whatever_its_name(self, make):
+        root = make('photo', '.hidden.png')
+        inputs = [root / 'photo', str(root / '.hidden.png')]
+        assert self.listed(root, inputs) == ['photo', '.hidden.png']
+
+    def test_duplicates_are_removed_and_the_order_of_inputs_kept(self, make, monkeypatch):
+        root = make('b/2.png', 'b/1.png', 'a/x.png')
+        inputs = [root / 'b/2.png', root / 'b', root / 'b' / '..' / 'a' / 'x.png', root]
+        assert [path.name for path in find_images(inputs)] == ['2.png', '1.png', 'x.png']
+        monkeypatch.chdir(root)
+        assert len(find_images(['a/x.png', './a/x.png', root / 'a' / 'x.png'])) == 1
+
+    def test_links_that_form_a_loop(self, make):
+        root = make('a/x.png')
+        (root / 'a' / 'up').symlink_to(root)
+        (root / 'b').symlink_to(root / 'a')
+        assert self.listed(root) == ['a/x.png']
+
+    def test_links_to_files_keep_a_name_of_their_own(self, make):
+        root = make('a/x.png')
+        (root / 'y.png').symlink_to(root / 'a' / 'x.png')
+        (root / 'gone.png').symlink_to(root / 'nothing.png')
+        assert self.listed(root) == ['a/x.png', 'y.png']
+
+    def test_missing(self, make):
+        root = make('x.png')
+        with pytest.raises(FileNotFoundError, match='y.png.* does not exist; check the path'):
+            find_images([root / 'x.png', root / 'y.png'])
+
+    def test_folder_without_images(self, make):
+        root = make('notes.txt', '.x.png')
+        with pytest.raises(ValueError, match='holds no image file; check the path'):
+            find_images(root)
+
+    def test_nothing(self):
+        with pytest.raises(ValueError, match='at least one image file or folder must be given'):
+            find_images([])
+
+
+class TestTensors:
+    @pytest.mark.parametrize('order, channel', [('rgb', 0), ('bgr', 2)])
+    def test_red_stays_red(self, order, channel):
+        red = np.full((2, 3, 3), RED, np.uint8)
+        tensor = image_to_tensor(red, order)
+        assert tensor.shape == (1, 3, 2, 3) and tensor.dtype == torch.float32
+        for plane in range(3):
+            assert (tensor[0, plane] == (1 if plane == channel else -1)).all()
+        np.testing.assert_array_equal(tensor_to_image(tensor, order), red)
+
+    def test_orders_differ_by_a_reversal_only(self):
+        pixels = noise(4, 5)
+        rgb, bgr = image_to_tensor(pixels, 'rgb'), image_to_tensor(pixels, 'bgr')
+        assert torch.equal(rgb, bgr.flip(1))
+        assert rgb[0, 1, 2, 3] == pytest.approx(pixels[2, 3, 1] / 255 * 2 - 1, abs=1e-6)
+
+    @pytest.mark.parametrize('order', ['rgb', 'bgr'])
+    @pytest.mark.parametrize('dtype', [torch.float32, torch.float64, torch.float16])
+    def test_round_trip_is_exact_for_every_level(self, order, dtype):
+        levels = np.arange(256, dtype=np.uint8).reshape(16, 16)
+        pixels = np.stack([levels, levels.T, 255 - levels], axis=-1)
+        result = tensor_to_image(image_to_tensor(pixels, order).to(dtype), order)
+        assert result.flags.c_contiguous and result.dtype == np.uint8
+        np.testing.assert_array_equal(result, pixels)
+
+    def test_rounds_and_clamps(self):
+        levels = torch.tensor([-1000.0, -0.6, 0.4, 0.6, 254.4, 254.6, 300.0, float('inf')])
+        image = (levels / 127.5 - 1).expand(3, 1, -1)
+        expected = [0, 0, 0, 1, 254, 255, 255, 255]
+        np.testing.assert_array_equal(tensor_to_image(image)[0, :, 0], expected)
+
+    def test_tensors_with_gradients(self):
+        image = torch.zeros(1, 3, 2, 2, requires_grad=True)
+        assert (tensor_to_image(image) == 128).all()
+
+    def test_batches_give_lists(self):
+        pictures = [noise(4, 4, seed) for seed in range(3)]
+        batch = torch.cat([image_to_tensor(picture, 'bgr') for picture in pictures])
+        for result, picture in zip(tensor_to_images(batch, 'bgr'), pictures):
+            np.testing.assert_array_equal(result, picture)
+        assert len(tensor_to_images(batch[:1])) == 1
+
+    def test_wrong_input(self):
+        with pytest.raises(ValueError, match=r'uint8 \(H, W, 3\), but got float64 \(2, 2, 3\)'):
+            image_to_tensor(np.zeros((2, 2, 3)))
+        with pytest.raises(
+            ValueError, match=r"channel_order must be 'rgb' or 'bgr', but got 'RGB'"
+        ):
+            image_to_tensor(np.zeros((2, 2, 3), np.uint8), 'RGB')
+        with pytest.raises(ValueError, match=r'but got \(2, 3, 4, 4\); use tensor_to_images'):
+            tensor_to_image(torch.zeros(2, 3, 4, 4))
+        with pytest.raises(ValueError, match=r'images must be \(n, 3, H, W\)'):
+            tensor_to_images(torch.zeros(3, 4, 4))
+        with pytest.raises(ValueError, match='NaN'):
+            tensor_to_image(torch.full((3, 2, 2), float('nan')))
