@@ -1,0 +1,295 @@
+# Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
+"""Statistics of a generator's latent space and the P-norm+ space that they define."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Callable
+
+import torch
+import torch.nn.functional as F
+from mmgen.registry import MODULES
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save as serialize
+from torch import Tensor, nn
+
+from ..io import atomic_write, local_path
+
+_KIND = 'latent_statistics'
+_VERSION = '1'
+_BUFFERS = ('mean', 'components', 'eigenvalues')
+_FACTS = ('slope', 'floor', 'fingerprint', 'num_samples')
+# Latents are drawn in blocks of this size: torch's random stream depends on the size of a draw.
+_BLOCK = 4096
+
+
+def latent_moments(
+    mapping: Callable[[Tensor], Tensor],
+    dim: int,
+    *,
+    num_samples: int,
+    generator: torch.Generator,
+    batch_size: int = _BLOCK,
+    slope: float = 5.0,
+    device: torch.device | str | None = None,
+    progress: Callable[[int, int], object] | None = None,
+) -> tuple[Tensor, Tensor]:
+    """Measure mean and covariance of ``LeakyReLU(mapping(z), slope)`` for standard normal ``z``.
+
+    Batches are merged (Chan, Golub and LeVeque) in float64, so memory is bounded and nothing
+    cancels; the batch size does not change the samples.
+
+    Args:
+        mapping (Callable): ``z`` (b, dim) -> ``w`` (b, D).
+        dim (int): Length of ``z``.
+        num_samples (int): Number of latents, at least 2.
+        generator (torch.Generator): Source of the latents, which are drawn on its own device.
+        batch_size (int): Latents per call of ``mapping``; above 4096 has no effect.
+        slope (float): Slope of the LeakyReLU for negative values.
+        device (torch.device | str, optional): Where ``mapping`` expects ``z``. Defaults to the
+            device of ``generator``.
+        progress (Callable, optional): Called as ``progress(done, total)`` after each batch.
+
+    Returns:
+        tuple[Tensor, Tensor]: Mean (D,) and unbiased covariance (D, D), float64.
+
+    Raises:
+        ValueError: A number is too small, or the mapping gives non-finite or misshapen latents.
+    """
+    if num_samples < 2 or batch_size < 1:
+        raise ValueError(
+            'latent statistics need num_samples >= 2 and batch_size >= 1, '
+            f'but got {num_samples} and {batch_size}.'
+        )
+    count, mean, scatter = 0, 0.0, 0.0
+    for block_start in range(0, num_samples, _BLOCK):
+        block = torch.randn(_BLOCK, dim, generator=generator, device=generator.device)
+        block = block[: num_samples - block_start].to(device or generator.device)
+        for z in block.split(batch_size):
+            with torch.no_grad():
+                w = mapping(z)
+            if w.ndim != 2 or len(w) != len(z):
+                raise ValueError(
+                    f'the mapping must turn z {tuple(z.shape)} into w ({len(z)}, D), '
+                    f'but got {tuple(w.shape)}.'
+                )
+            x = F.leaky_relu(w.double(), slope)  # (b, D)
+            batch_mean = x.mean(0)
+            centred = x - batch_mean
+            delta = batch_mean - mean
+            share = len(x) / (count + len(x))
+            scatter = scatter + centred.T @ centred + torch.outer(delta, delta) * (count * share)
+            mean = mean + delta * share
+            count += len(x)
+            if progress is not None:
+                progress(count, num_samples)
+    if not scatter.isfinite().all():
+        raise ValueError('the mapping must give finite latents, but got NaN or infinite values.')
+    return mean, scatter / (count - 1)
+
+
+@MODULES.register_module()
+class LatentStatistics(nn.Module):
+    """The P-norm+ space of a generator: ``v = Λ^(-1/2) Cᵀ (x - μ)``, ``x = LeakyReLU(w, 5)``.
+
+    ``μ``, ``C`` and ``Λ`` are mean and principal components of ``x`` over mapped samples, so ``v``
+    of a mapped latent has zero mean and unit covariance. Give either ``path`` or the three tensors.
+
+    Some components of a real latent space hardly vary: FFHQ's smallest eigenvalue is 2e-9 of the
+    largest. ``floor`` bounds them from below, relative to the largest one, so that float32 rounding
+    of ``w`` stays small in ``v``; components under the floor have less than unit variance.
+
+    Args:
+        path (str | Path, optional): A file of :meth:`save`.
+        mean (Tensor, optional): ``μ``, shape (D,).
+        components (Tensor, optional): ``C``, shape (D, D), one orthonormal component a *column*.
+        eigenvalues (Tensor, optional): ``Λ``, shape (D,), in any order; stored descending, with
+            ``components`` reordered alike.
+        slope (float, optional): Slope of the LeakyReLU. Defaults to the file's, or 5.
+        floor (float, optional): Relative floor of the eigenvalues. Defaults to the file's, or 1e-8.
+        fingerprint (str): Generator that the statistics belong to. With ``path`` it is a demand:
+            a file of another generator is refused; an empty one, here or there, fits any.
+        num_samples (int): How many latents were measured, for the record.
+
+    Raises:
+        FileNotFoundError: ``path`` is not a file.
+        ValueError: The file or the tensors are no latent statistics, or another generator's; also,
+            from the methods, a code whose last dimension is not D.
+    """
+
+    mean: Tensor
+    components: Tensor
+    eigenvalues: Tensor
+
+    def __init__(
+        self,
+        path: str | Path | None = None,
+        *,
+        mean: Tensor | None = None,
+        components: Tensor | None = None,
+        eigenvalues: Tensor | None = None,
+        slope: float | None = None,
+        floor: float | None = None,
+        fingerprint: str = '',
+        num_samples: int = 0,
+    ) -> None:
+        super().__init__()
+        tensors = dict(mean=mean, components=components, eigenvalues=eigenvalues)
+        given = [name for name in _BUFFERS if tensors[name] is not None]
+        if len(given) != (3 if path is None else 0):
+            raise ValueError(
+                'LatentStatistics takes either path or all of mean, components and eigenvalues, '
+                f'but got {"path and " if path is not None else ""}{", ".join(given) or "nothing"}.'
+            )
+        facts: dict = dict(slope=5.0, floor=1e-8, fingerprint=fingerprint, num_samples=num_samples)
+        if path is not None:
+            tensors, facts = _read(local_path(path), fingerprint)
+        self.slope = float(facts['slope'] if slope is None else slope)
+        self.floor = float(facts['floor'] if floor is None else floor)
+        self.fingerprint = str(facts['fingerprint'])
+        self.num_samples = int(facts['num_samples'])
+        if not (self.slope > 0 and 0 < self.floor < 1):
+            raise ValueError(
+                'LatentStatistics needs slope > 0 and 0 < floor < 1, '
+                f'but got slope {self.slope:g} and floor {self.floor:g}.'
+            )
+        for name, tensor in zip(_BUFFERS, _checked(path or 'LatentStatistics', **tensors)):
+            self.register_buffer(name, tensor.float())
+
+    @classmethod
+    def fit(
+        cls,
+        mapping: Callable[[Tensor], Tensor],
+        dim: int,
+        *,
+        generator: torch.Generator,
+        num_samples: int = 1_000_000,
+        batch_size: int = _BLOCK,
+        slope: float = 5.0,
+        floor: float | None = None,
+        fingerprint: str = '',
+        device: torch.device | str | None = None,
+        progress: Callable[[int, int], object] | None = None,
+    ) -> LatentStatistics:
+        """Measure a mapping network; see :func:`latent_moments` for the arguments and errors."""
+        sampling = dict(num_samples=num_samples, batch_size=batch_size, device=device)
+        mean, covariance = latent_moments(
+            mapping, dim, generator=generator, slope=slope, progress=progress, **sampling
+        )
+        eigenvalues, components = torch.linalg.eigh(covariance)
+        # An eigenvector's sign is arbitrary: let its largest entry be positive.
+        largest = components.gather(0, components.abs().argmax(0, keepdim=True))  # (1, D)
+        facts = dict(slope=slope, floor=floor, fingerprint=fingerprint, num_samples=num_samples)
+        components = components * largest.sign()
+        eigenvalues = eigenvalues.clamp_min(0)  # rounding leaves dead directions at about -1e-17
+        return cls(mean=mean, components=components, eigenvalues=eigenvalues, **facts)
+
+    @classmethod
+    def load(cls, path: str | Path, fingerprint: str | None = None) -> LatentStatistics:
+        """Read a file of :meth:`save`, as ``LatentStatistics(path, fingerprint=...)`` does."""
+        return cls(path, fingerprint=fingerprint or '')
+
+    def save(self, path: str | Path) -> None:
+        """Write a safetensors file, under its name only once it is complete.
+
+        Raises:
+            OSError: It cannot be written.
+        """
+        metadata = {name: str(getattr(self, name)) for name in _FACTS}
+        metadata.update(kind=_KIND, version=_VERSION)
+        tensors = {name: getattr(self, name).cpu().contiguous() for name in _BUFFERS}
+        atomic_write(path, lambda temporary: temporary.write_bytes(serialize(tensors, metadata)))
+
+    @property
+    def deviations(self) -> Tensor:
+        """Standard deviations of the components, floored and descending, shape (D,)."""
+        return torch.maximum(self.eigenvalues, self.floor * self.eigenvalues[0]).sqrt()
+
+    def whiten(self, w: Tensor) -> Tensor:
+        """Take ``w`` (..., D) to P-norm+ space; returns ``v`` (..., D), float32 or better."""
+        w = self._prepared(w)
+        # Half precision would be off by many deviations along the small components.
+        with torch.autocast(w.device.type, enabled=False):
+            x = F.leaky_relu(w, self.slope) - self.mean
+            return x @ self.components.to(w.dtype) / self.deviations
+
+    def unwhiten(self, v: Tensor) -> Tensor:
+        """Take ``v`` (..., D) back to ``w`` (..., D); the inverse of :meth:`whiten`."""
+        v = self._prepared(v)
+        with torch.autocast(v.device.type, enabled=False):
+            x = (v * self.deviations) @ self.components.to(v.dtype).T + self.mean
+            return F.leaky_relu(x, 1 / self.slope)
+
+    def clip(self, w: Tensor, limit: float) -> Tensor:
+        """Clamp the whitened coordinates of ``w`` (..., D) to [-limit, limit]; returns (..., D).
+
+        The paper's own use of P-norm space. Style vectors that lie within come back unchanged.
+
+        Raises:
+            ValueError: ``limit`` is not positive.
+        """
+        if limit <= 0:
+            raise ValueError(f'clip needs a limit above 0, but got {limit}.')
+        v = self.whiten(w)
+        inside = (v.abs() <= limit).all(-1, keepdim=True)
+        return torch.where(inside, w.to(v.dtype), self.unwhiten(v.clamp(-limit, limit)))
+
+    def _prepared(self, code: Tensor) -> Tensor:
+        if code.shape[-1:] != self.mean.shape:
+            raise ValueError(
+                f'these latent statistics are for vectors of length {len(self.mean)}, '
+                f'but got a tensor of shape {tuple(code.shape)}.'
+            )
+        return code.to(torch.promote_types(code.dtype, self.mean.dtype))
+
+
+def _checked(source: object, mean: Tensor, components: Tensor, eigenvalues: Tensor) -> list[Tensor]:
+    """Check the three tensors; return them in float64, eigenvalues descending."""
+    mean, components, eigenvalues = (
+        torch.as_tensor(tensor).double() for tensor in (mean, components, eigenvalues)
+    )
+    dim = mean.numel()
+    shapes = [tuple(tensor.shape) for tensor in (mean, components, eigenvalues)]
+    if dim == 0 or shapes != [(dim,), (dim, dim), (dim,)]:
+        raise ValueError(
+            f'{source}: mean, components and eigenvalues must have the shapes '
+            f'(D,), (D, D) and (D,), but got {", ".join(map(str, shapes))}.'
+        )
+    if not all(tensor.isfinite().all() for tensor in (mean, components, eigenvalues)):
+        raise ValueError(f'{source}: latent statistics must be finite, but got NaN or infinity.')
+    if eigenvalues.min() < 0 or eigenvalues.max() == 0:
+        raise ValueError(
+            f'{source}: eigenvalues must not be negative nor all zero, '
+            f'but they lie in [{eigenvalues.min():g}, {eigenvalues.max():g}].'
+        )
+    error = (components.T @ components - torch.eye(dim).to(components)).abs().max()
+    if error > 1e-3:
+        raise ValueError(f'{source}: components must be orthonormal, but are off by {error:.2g}.')
+    eigenvalues, order = eigenvalues.sort(descending=True)
+    return [mean, components[:, order], eigenvalues]
+
+
+def _read(path: Path, fingerprint: str) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Read the tensors and facts of a statistics file, checking kind, version and generator."""
+    if not path.is_file():
+        raise FileNotFoundError(f'{path}: there is no such file of latent statistics.')
+    try:
+        with safe_open(path, 'pt') as file:
+            facts = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}
+    except SafetensorError as error:
+        raise ValueError(f'{path} is not a readable safetensors file: {error}.') from error
+    kind, version = facts.get('kind', 'unknown'), facts.get('version', 'unknown')
+    if (kind, version) != (_KIND, _VERSION):
+        raise ValueError(
+            f'{path} must be a file of {_KIND}, version {_VERSION}, '
+            f'but its kind is {kind} and its version {version}.'
+        )
+    if set(tensors) != set(_BUFFERS) or not set(_FACTS) <= set(facts):
+        raise ValueError(f'{path} must hold {", ".join(_BUFFERS + _FACTS)}, but some are missing.')
+    if fingerprint and facts['fingerprint'] and facts['fingerprint'] != fingerprint:
+        raise ValueError(
+            f'{path} holds the latent statistics of another generator '
+            f'({facts["fingerprint"]}, but this one is {fingerprint}); fit them for this one.'
+        )
+    return tensors, facts

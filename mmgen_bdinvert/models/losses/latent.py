@@ -1,0 +1,69 @@
+# Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
+"""The two regularisers of BDInvert: one for the base code, one for the detail code."""
+
+from __future__ import annotations
+
+from mmgen.registry import MODULES
+from torch import Tensor, nn
+
+from ..latent_stats import LatentStatistics
+from .pixel import mean_squared_difference
+
+
+@MODULES.register_module()
+class BaseCodeDistance(nn.Module):
+    """Squared distance of the base code from the encoder's first guess, ``mean((f - f0)²)``.
+
+    Args:
+        loss_weight (float): What the parent multiplies the value with. Defaults to 10.
+    """
+
+    compares = 'base'
+
+    def __init__(self, loss_weight: float = 10.0) -> None:
+        super().__init__()
+        self.loss_weight = float(loss_weight)
+
+    def prepare(self, reference: Tensor) -> Tensor:
+        """Keep the encoder's base code ``f0`` (n, C, s, s)."""
+        return reference.detach()
+
+    def forward(self, value: Tensor, state: Tensor) -> Tensor:
+        """Measure how far the base code ``value`` (n, C, s, s) lies from ``f0``; returns (n,)."""
+        return mean_squared_difference(value, state)
+
+
+@MODULES.register_module()
+class PNormLoss(nn.Module):
+    """Squared length of the detail code in P-norm+ space, ``mean(v²)``.
+
+    ``v`` are the whitened style vectors, so a detail code drawn from the generator's own mapping
+    network scores about 1 and the mean latent scores nearly 0. This is the authors' later form;
+    the paper's own, hard clipping of ``v``, is :meth:`LatentStatistics.clip`.
+
+    Args:
+        loss_weight (float): What the parent multiplies the value with. Defaults to 0.01.
+    """
+
+    compares = 'detail'
+
+    def __init__(self, loss_weight: float = 0.01) -> None:
+        super().__init__()
+        self.loss_weight = float(loss_weight)
+
+    def prepare(self, reference: LatentStatistics) -> LatentStatistics:
+        """Keep the latent statistics of the generator.
+
+        Raises:
+            TypeError: ``reference`` is something else.
+        """
+        if not isinstance(reference, LatentStatistics):
+            raise TypeError(
+                'PNormLoss is prepared with the LatentStatistics of the generator, '
+                f'but got {type(reference).__name__}.'
+            )
+        return reference
+
+    def forward(self, value: Tensor, state: LatentStatistics) -> Tensor:
+        """Measure the detail code ``value`` (n, L, D); returns (n,)."""
+        return state.whiten(value).square().mean((1, 2))  # (n, L, D) -> (n,)

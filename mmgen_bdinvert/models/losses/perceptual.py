@@ -1,0 +1,300 @@
+# Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
+"""Perceptual distances between images: LPIPS and its shift-tolerant successor."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import sys
+import types
+import warnings
+from importlib import resources
+from pathlib import Path
+from typing import Callable
+
+import torch
+import torch.nn.functional as F
+import torchvision
+from mmengine.logging import MMLogger
+from mmgen.registry import MODULES
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+_TORCHVISION_NAMES = dict(vgg='vgg16', alex='alexnet', squeeze='squeezenet1_1')
+
+
+def reduce_images(images: Tensor, size: int | None) -> Tensor:
+    """Reduce images whose longer side exceeds ``size`` to it, bilinear with antialiasing.
+
+    The aspect ratio is kept: (n, c, H, W) -> (n, c, h, w). None leaves every image alone.
+    """
+    longest = max(images.shape[-2:])
+    if size is None or longest <= size:
+        return images
+    shape = [max(1, round(side * size / longest)) for side in images.shape[-2:]]
+    return F.interpolate(images, shape, mode='bilinear', align_corners=False, antialias=True)
+
+
+def normalize_channels(features: Tensor, eps: float = 1e-10) -> Tensor:
+    """Scale the feature vector at each position to unit length; (n, c, h, w), float32 or better.
+
+    Unlike the square root of a sum, ``vector_norm`` has a finite gradient where all are zero.
+    """
+    features = features.to(torch.promote_types(features.dtype, torch.float32))
+    return features / (torch.linalg.vector_norm(features, dim=1, keepdim=True) + eps)
+
+
+class PerceptualLoss(nn.Module):
+    """Weighted distance of the normalised features of two images; base of the losses below.
+
+    The network stays out of the module tree: always frozen and in eval mode, unseen by a parent's
+    checkpoint, optimiser and weight initialisation. Only moves between devices and dtypes reach it.
+
+    Args:
+        network (nn.Module): Its ``scaling_layer`` and ``net`` turn images into feature maps, its
+            ``lins`` (one 1×1 convolution per map) hold the weights of the channels.
+        smallest (int): Shortest image side that ``network`` accepts.
+        resize (int, optional): Longest side; larger images are reduced to it, None never reduces.
+        loss_weight (float): What the parent multiplies the value with.
+    """
+
+    compares = 'image'
+
+    def __init__(
+        self, network: nn.Module, *, smallest: int, resize: int | None, loss_weight: float
+    ) -> None:
+        super().__init__()
+        self.smallest, self.resize, self.loss_weight = smallest, resize, float(loss_weight)
+        self._outside_the_tree = (network.requires_grad_(False).eval(),)
+
+    @property
+    def network(self) -> nn.Module:
+        """The frozen network."""
+        return self._outside_the_tree[0]
+
+    def prepare(self, reference: Tensor) -> tuple[Tensor, ...]:
+        """Compute the features of the target image, RGB (n, 3, H, W) in [-1, 1], once."""
+        with torch.no_grad():
+            return self.features(reference)
+
+    def forward(self, value: Tensor, state: tuple[Tensor, ...]) -> Tensor:
+        """Compare the image ``value``, RGB (n, 3, H, W) in [-1, 1], with the target; returns (n,).
+
+        Raises:
+            ValueError: ``value`` has another shape than the target.
+        """
+        distance = 0.0
+        for lin, ours, theirs in zip(self.network.lins, self.features(value), state):
+            if ours.shape != theirs.shape:
+                raise ValueError(
+                    'an image must have the shape of its target, but their features have '
+                    f'{tuple(ours.shape)} and {tuple(theirs.shape)}.'
+                )
+            squares = (ours - theirs).square() * lin.model[-1].weight  # * (1, c, 1, 1)
+            distance = distance + squares.sum(1).mean((1, 2))  # (n, c, h, w) -> (n,)
+        return distance
+
+    def features(self, images: Tensor) -> tuple[Tensor, ...]:
+        """Compute the normalised feature maps of RGB images (n, 3, H, W) in [-1, 1].
+
+        Raises:
+            ValueError: The images have another shape, or are too small for the network.
+        """
+        rgb = images.ndim == 4 and images.shape[1] == 3
+        images = images.to(self.network.lin0.model[-1].weight.dtype)
+        reduced = reduce_images(images, self.resize) if rgb else images
+        if not rgb or min(reduced.shape[-2:]) < self.smallest:
+            raise ValueError(
+                f'{type(self).__name__} takes RGB images (n, 3, H, W) of at least {self.smallest} '
+                f'pixels a side, but got {tuple(images.shape)} with resize={self.resize}.'
+            )
+        maps = self.network.net(self.network.scaling_layer(reduced))
+        return tuple(normalize_channels(features) for features in maps)
+
+    def _apply(self, fn: Callable, *args, **kwargs) -> PerceptualLoss:
+        self.network._apply(fn, *args, **kwargs)
+        return super()._apply(fn, *args, **kwargs)
+
+
+@MODULES.register_module()
+class LPIPSLoss(PerceptualLoss):
+    """LPIPS (Zhang et al., CVPR 2018) of the ``lpips`` package.
+
+    The package carries LPIPS's own weights; those of the backbone are torchvision's.
+
+    Args:
+        net (str): ``'vgg'`` (the paper's choice), ``'alex'`` or ``'squeeze'``; images need at
+            least 16, 31 or 17 pixels.
+        backbone (str | Path, optional): A ``.pth`` or ``.safetensors`` file of torchvision's
+            ``vgg16``, ``alexnet`` or ``squeezenet1_1``; ``'random'`` for seeded random weights
+            (tests). Defaults to torchvision's own file, downloaded once into PyTorch's hub folder.
+        resize (int, optional): As in :class:`PerceptualLoss`. Defaults to 256.
+        loss_weight (float): What the parent multiplies the value with. Defaults to 10.
+
+    Raises:
+        FileNotFoundError: ``backbone`` is no file, or its default cannot be downloaded.
+        ValueError: An unknown ``net``, or a file that is not its backbone.
+    """
+
+    def __init__(
+        self,
+        net: str = 'vgg',
+        backbone: str | Path | None = None,
+        resize: int | None = 256,
+        loss_weight: float = 10.0,
+    ) -> None:
+        smallest = _choose(net, dict(vgg=16, alex=31, squeeze=17), 'LPIPSLoss')
+        import lpips  # not above: it takes a second
+
+        network = _empty(lpips.LPIPS, net=net, pnet_rand=True)
+        if backbone == 'random':
+            weights = _random_weights(network.net)
+        else:
+            file = _torchvision_file(net) if backbone is None else Path(backbone)
+            weights = _read_backbone(file, network.net, _TORCHVISION_NAMES[net])
+        with resources.as_file(resources.files('lpips') / f'weights/v0.1/{net}.pth') as path:
+            weights.update(_read_weights(path))
+        weights.update(lpips.ScalingLayer().state_dict(prefix='scaling_layer.'))
+        _fill(network, weights, 'the lpips package')
+        super().__init__(network, smallest=smallest, resize=resize, loss_weight=loss_weight)
+
+
+@MODULES.register_module()
+class STLPIPSLoss(PerceptualLoss):
+    """Shift-tolerant LPIPS (Ghildyal and Liu, ECCV 2022) of the ``stlpips-pytorch`` package.
+
+    The package carries all of its weights.
+
+    Args:
+        net (str): ``'alex'`` (cheaper) or ``'vgg'``; images need at least 21 or 18 pixels.
+        resize (int, optional): As in :class:`PerceptualLoss`. Defaults to 256.
+        loss_weight (float): What the parent multiplies the value with. Defaults to 10.
+
+    Raises:
+        ImportError: The package is missing.
+    """
+
+    def __init__(
+        self, net: str = 'alex', resize: int | None = 256, loss_weight: float = 10.0
+    ) -> None:
+        smallest = _choose(net, dict(alex=21, vgg=18), 'STLPIPSLoss')
+        network = _empty(_import_stlpips().LPIPS, net=net, variant='shift_tolerant')
+        weights = resources.files('stlpips_pytorch') / f'weights/vST0.0/{net}_shift_tolerant.pth'
+        with resources.as_file(weights) as path:
+            _fill(network, _read_weights(path), str(path))
+        super().__init__(network, smallest=smallest, resize=resize, loss_weight=loss_weight)
+
+
+def _choose(net: str, known: dict[str, int], owner: str) -> int:
+    if net in known:
+        return known[net]
+    raise ValueError(f'{owner} knows the nets {", ".join(known)}, but got net={net!r}.')
+
+
+def _import_stlpips() -> types.ModuleType:
+    """Import the package, which imports two others that it neither declares nor calls.
+
+    Missing ones are replaced by empty modules, only while it lasts. To be deleted when
+    stlpips-pytorch (0.0.2 here) declares or drops them.
+    """
+    stand_ins = {}
+    for name, attribute in (('IPython', 'embed'), ('torchsummary', 'summary')):
+        if importlib.util.find_spec(name) is None:
+            stand_ins[name] = types.ModuleType(name)
+            setattr(stand_ins[name], attribute, None)
+    try:
+        sys.modules.update(stand_ins)
+        return importlib.import_module('stlpips_pytorch.stlpips')
+    except ImportError as error:
+        raise ImportError(
+            'STLPIPSLoss needs the package stlpips-pytorch: pip install mmgen_bdinvert[stlpips].'
+        ) from error
+    finally:
+        for name in stand_ins:
+            del sys.modules[name]
+
+
+def _empty(network_class: Callable[..., nn.Module], **kwargs) -> nn.Module:
+    """Build a network without its weights.
+
+    On the meta device nothing is initialised, which would draw from the global random state and
+    fill VGG's classifier of 500 MB only to throw it away.
+    """
+    with warnings.catch_warnings(), torch.device('meta'):
+        warnings.filterwarnings('ignore', message='.*pretrained.*|.*weight enum.*')
+        network = network_class(pretrained=False, verbose=False, **kwargs)
+    return network.to_empty(device='cpu')
+
+
+def _fill(network: nn.Module, weights: dict[str, Tensor], source: str) -> None:
+    """Copy ``weights`` into ``network``, every tensor accounted for."""
+    own = network.state_dict()  # `lins.0.*` are `lin0.*` again
+    _check_fit({name: own[name] for name in own if name[:5] != 'lins.'}, weights, source)
+    network.load_state_dict(weights, strict=False)
+
+
+def _check_fit(expected: dict[str, Tensor], given: dict[str, Tensor], source: str) -> None:
+    """Refuse ``given`` unless it has the names and shapes of ``expected``."""
+    wrong = [f'{name} is missing' for name in expected if name not in given]
+    for name, tensor in given.items():
+        shape = tuple(getattr(tensor, 'shape', ()))
+        if name not in expected:
+            wrong.append(f'{name} is unknown')
+        elif shape != tuple(expected[name].shape):
+            wrong.append(f'{name} is {shape} instead of {tuple(expected[name].shape)}')
+    if wrong:
+        raise ValueError(
+            f'{source} must hold exactly the {len(expected)} tensors of its network, '
+            f'but {len(wrong)} do not fit: {"; ".join(wrong[:3])}.'
+        )
+
+
+def _random_weights(net: nn.Module) -> dict[str, Tensor]:
+    """Draw He-normal kernels and zero biases without touching the global random state."""
+    generator = torch.Generator().manual_seed(0)
+    weights = {}
+    for name, tensor in net.state_dict().items():
+        scale = (2 / tensor[0].numel()) ** 0.5 if tensor.ndim > 1 else 0.0
+        weights[f'net.{name}'] = torch.randn(tensor.shape, generator=generator) * scale
+    return weights
+
+
+def _read_backbone(path: Path, net: nn.Module, name: str) -> dict[str, Tensor]:
+    """Read torchvision's network ``name`` from ``path``; return it under the package's names."""
+    given = {k: v for k, v in _read_weights(path).items() if not str(k).startswith('classifier.')}
+    own = net.state_dict()
+    # `slice2.5.weight` of the package is `features.5.weight` of torchvision.
+    theirs = {key: f'features.{key.partition(".")[2]}' for key in own}
+    _check_fit({theirs[key]: own[key] for key in own}, given, f'{path} (torchvision {name})')
+    return {f'net.{key}': given[theirs[key]] for key in own}
+
+
+def _read_weights(path: Path) -> dict[str, Tensor]:
+    if not path.is_file():
+        raise FileNotFoundError(f'{path}: there is no such file of network weights.')
+    try:
+        if path.suffix == '.safetensors':
+            return load_file(path)
+        return dict(torch.load(path, map_location='cpu', weights_only=True))
+    except Exception as error:  # damaged files raise nearly anything
+        reason = str(error).strip().partition('\n')[0].rstrip('.') or type(error).__name__
+        raise ValueError(f'{path} is not a readable file of weights ({reason}).') from error
+
+
+def _torchvision_file(net: str) -> Path:
+    """Find torchvision's weights in the hub folder, or download them there."""
+    name = _TORCHVISION_NAMES[net]
+    url = torchvision.models.get_model_weights(name).IMAGENET1K_V1.url
+    path = Path(torch.hub.get_dir(), 'checkpoints', url.rpartition('/')[2])
+    if not path.is_file():
+        MMLogger.get_current_instance().info(f'Downloading {url} to {path.parent}')
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            # torch 2.1's load_state_dict_from_url has no weights_only, hence in two steps.
+            torch.hub.download_url_to_file(url, str(path), path.stem.rpartition('-')[2])
+        except (OSError, RuntimeError) as error:
+            raise FileNotFoundError(
+                f'LPIPSLoss needs {path.name} from {url}, which is neither in {path.parent} nor '
+                f'could be downloaded ({error}); backbone= takes the path of a local copy.'
+            ) from error
+    return path
