@@ -1,0 +1,120 @@
+# Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
+"""The encoder that guesses a base code from an image."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from mmgen.registry import MODULES
+from torch import Tensor, nn
+
+from .checkpoint import ENCODER_PREFIXES, load_weights
+
+__all__ = ['BaseCodeEncoder']
+
+
+def _conv(inputs: int, outputs: int) -> list[nn.Module]:
+    return [
+        nn.Conv2d(inputs, outputs, 3, padding=1),
+        nn.BatchNorm2d(outputs),
+        nn.LeakyReLU(0.2, inplace=True),
+    ]
+
+
+@MODULES.register_module()
+class BaseCodeEncoder(nn.Module):
+    """Encoder ``E`` of 11 convolutions and 3 poolings: ``f0 = E(I)`` (paper, section 3.3).
+
+    It knows the generator it was trained for: the buffers ``generator_fingerprint`` and
+    ``trained_base_size`` travel with the weights, and :meth:`check_generator` compares them.
+
+    Args:
+        base_channels (int): Channels C of the base code.
+        base_size (int): Side s of the base code; images are resized to 8s. Defaults to 16.
+        widths (Sequence[int]): Channels of the three blocks. Defaults to (128, 256, 512).
+        checkpoint (str | None): Path or URL of the weights: a checkpoint of
+            :class:`BaseCodeEncoderTrainer` or a bare encoder file. Defaults to None.
+
+    Raises:
+        ValueError: If a number is not positive, or the checkpoint does not fit.
+        FileNotFoundError: If the checkpoint is not there.
+    """
+
+    def __init__(
+        self,
+        base_channels: int,
+        base_size: int = 16,
+        widths: Sequence[int] = (128, 256, 512),
+        checkpoint: str | None = None,
+    ):
+        super().__init__()
+        if len(widths) != 3 or min(*widths, base_channels, base_size) < 1:
+            raise ValueError(
+                f'An encoder needs three positive widths, base_channels and base_size, but got '
+                f'widths={tuple(widths)}, base_channels={base_channels}, base_size={base_size}.'
+            )
+        layers, inputs = [], 3
+        for width in widths:
+            for _ in range(3):
+                layers += _conv(inputs, width)
+                inputs = width
+            layers.append(nn.AvgPool2d(2))
+        layers += _conv(inputs, inputs)
+        layers.append(nn.Conv2d(inputs, base_channels, 3, padding=1))
+        self.model = nn.Sequential(*layers)
+        self.base_channels, self.base_size = base_channels, base_size
+        self.register_buffer('generator_fingerprint', torch.zeros(32, dtype=torch.uint8))
+        self.register_buffer('trained_base_size', torch.tensor(base_size))
+        if checkpoint is not None:
+            load_weights(self, checkpoint, prefixes=ENCODER_PREFIXES, what='encoder')
+
+    @property
+    def input_size(self) -> int:
+        """int: Side that images are resized to."""
+        return 8 * self.base_size
+
+    def bind(self, fingerprint: str) -> None:
+        """Note the generator that this encoder is trained for."""
+        digest = torch.frombuffer(bytearray.fromhex(fingerprint), dtype=torch.uint8)
+        self.generator_fingerprint.copy_(digest)
+
+    def check_generator(self, generator) -> None:
+        """Refuse a generator that this encoder does not belong to.
+
+        Args:
+            generator (BaseDetailGenerator): The generator to be used with.
+
+        Raises:
+            ValueError: If the shape of the base code or the fingerprint differs.
+        """
+        own, wanted = (self.base_channels, self.base_size, self.base_size), generator.base_shape
+        if own != wanted or int(self.trained_base_size) != self.base_size:
+            raise ValueError(
+                f'The encoder gives base codes of shape {own} (trained for size '
+                f'{int(self.trained_base_size)}), but the generator takes {wanted}: set '
+                f'base_channels and base_size to match, and use an encoder trained so.'
+            )
+        digest = bytes(self.generator_fingerprint.tolist()).hex()
+        if digest.strip('0') and digest != generator.fingerprint:
+            raise ValueError(
+                f'The encoder was trained for another generator (fingerprint {digest[:12]}…, this '
+                f'one is {generator.fingerprint[:12]}…): use the encoder of this generator.'
+            )
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Guess base codes.
+
+        Args:
+            images (Tensor): RGB in [-1, 1], shape (n, 3, H, W), any size.
+
+        Returns:
+            Tensor: Base codes f0 of shape (n, C, s, s).
+        """
+        size = (self.input_size, self.input_size)
+        if images.shape[-2:] != size:
+            images = F.interpolate(
+                images, size, mode='bilinear', align_corners=False, antialias=True
+            )
+        return self.model(images)

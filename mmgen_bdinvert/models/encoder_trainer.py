@@ -1,0 +1,115 @@
+# Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
+"""Training of the base-code encoder on images that the generator makes itself."""
+
+from __future__ import annotations
+
+import torch
+from mmengine.model import BaseModel
+from mmgen.registry import MODELS, MODULES
+from mmgen.structures import GenDataSample
+from torch import Tensor, nn
+
+from .frozen import HoldsFrozen
+
+__all__ = ['BaseCodeEncoderTrainer']
+
+_LOSSES = dict(pixel=dict(type='PixelMSELoss'), perceptual=dict(type='LPIPSLoss'))
+
+
+@MODELS.register_module()
+class BaseCodeEncoderTrainer(HoldsFrozen, BaseModel):
+    """Train ``E`` so that ``G(E(I), w_M+)`` gives ``I`` back (paper, section 3.3).
+
+    Images come from the generator: a seed gives z, z gives w, w+ and the image I. No data set is
+    needed. Checkpoints hold the encoder alone.
+
+    Args:
+        generator (dict | BaseDetailGenerator): The frozen generator, or its config.
+        encoder (dict | BaseCodeEncoder): The encoder to train, or its config.
+        losses (dict[str, dict] | None): Image losses by name, of the ``MODULES`` registry. Defaults
+            to the paper's: pixel MSE, and LPIPS with weight 10.
+        truncation (float): ψ of the training images. Defaults to 0.7.
+        truncation_layers (int): Layers that ψ is applied to. Defaults to 8.
+        data_preprocessor (dict | None): mmengine's argument. Defaults to None.
+
+    Raises:
+        ValueError: If encoder and generator do not fit, or a loss compares no images.
+    """
+
+    def __init__(
+        self,
+        generator: dict | nn.Module,
+        encoder: dict | nn.Module,
+        losses: dict[str, dict] | None = None,
+        truncation: float = 0.7,
+        truncation_layers: int = 8,
+        data_preprocessor: dict | None = None,
+    ):
+        super().__init__(data_preprocessor=data_preprocessor)
+        self.hold_frozen(MODULES.build(generator) if isinstance(generator, dict) else generator)
+        self.encoder = MODULES.build(encoder) if isinstance(encoder, dict) else encoder
+        self.encoder.check_generator(self.generator)
+        self.encoder.bind(self.generator.fingerprint)
+        losses = _LOSSES if losses is None else losses
+        self.losses = nn.ModuleDict({name: MODULES.build(cfg) for name, cfg in losses.items()})
+        for name, loss in self.losses.items():
+            if loss.compares != 'image':
+                raise ValueError(
+                    f'Encoder training compares images, but the loss {name!r} '
+                    f'({type(loss).__name__}) compares {loss.compares} codes.'
+                )
+        self.truncation, self.truncation_layers = truncation, truncation_layers
+
+    @property
+    def generator(self) -> nn.Module:
+        """BaseDetailGenerator: The frozen generator, not part of the checkpoint."""
+        return self.frozen
+
+    def sample(self, seeds: Tensor) -> tuple[Tensor, Tensor]:
+        """Make training images from seeds.
+
+        Args:
+            seeds (Tensor): Whole numbers of shape (n,); one seed is always the same image.
+
+        Returns:
+            tuple[Tensor, Tensor]: Truncated w+ (n, N, D), and images (n, 3, H, W) in [-1, 1] in
+            the generator's channel order.
+        """
+        dim = self.generator.style_dim
+        rng = [torch.Generator().manual_seed(seed) for seed in seeds.tolist()]
+        z = torch.stack([torch.randn(dim, generator=g) for g in rng]).to(self.generator.device)
+        with torch.no_grad():
+            w = self.generator.mapping(z)
+            w_plus = self.generator.to_w_plus(w, self.truncation, self.truncation_layers)
+            return w_plus, self.generator.synthesis(w_plus)
+
+    def forward(self, inputs: Tensor, data_samples=None, mode: str = 'tensor'):
+        """Reconstruct the images of some seeds.
+
+        Args:
+            inputs (Tensor): Seeds of shape (n,).
+            data_samples (list | None): Unused; mmengine passes it.
+            mode (str): 'loss' gives weighted losses by name, 'predict' a list of GenDataSample with
+                ``target`` and ``reconstruction`` (RGB, (3, H, W)) and ``base_distance``, 'tensor'
+                the reconstructions (n, 3, H, W) in the generator's channel order.
+        """
+        w_plus, images = self.sample(torch.as_tensor(inputs))
+        target = self.generator.to_rgb(images)
+        base = self.encoder(target)
+        output = self.generator(base, w_plus[:, self.generator.first_detail :])
+        if mode == 'tensor':
+            return output
+        rgb = self.generator.to_rgb(output)
+        if mode == 'loss':
+            return {
+                f'loss_{name}': loss.loss_weight * loss(rgb, loss.prepare(target)).mean()
+                for name, loss in self.losses.items()
+            }
+        if mode == 'predict':
+            true_base = self.generator.split(w_plus).base
+            distance = (base - true_base).square().mean((1, 2, 3))
+            return [
+                GenDataSample(target=t, reconstruction=r, base_distance=d)
+                for t, r, d in zip(target, rgb, distance)
+            ]
+        raise ValueError(f"mode is 'loss', 'predict' or 'tensor', but got {mode!r}.")

@@ -1,0 +1,5 @@
+# Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
+from .base_detail_generator import BaseDetailGenerator
+from .narrow_stylegan2 import NarrowStyleGAN2Discriminator, NarrowStyleGANv2Generator
+
+__all__ = ['BaseDetailGenerator', 'NarrowStyleGAN2Discriminator', 'NarrowStyleGANv2Generator']

@@ -1,0 +1,249 @@
+# Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
+"""The base/detail view of a frozen generator."""
+
+from __future__ import annotations
+
+import hashlib
+
+import torch
+from mmengine.logging import print_log
+from mmgen.models.architectures.stylegan.generator_discriminator_v2 import StyleGANv2Generator
+from mmgen.registry import MODULES
+from torch import Tensor, nn
+
+from ...structures import LatentCode
+from ..checkpoint import load_weights
+from .stylegan2_split import StyleGAN2Split
+
+__all__ = ['BaseDetailGenerator']
+
+_MEAN_SAMPLES, _MEAN_SEED, _CHUNK = 32768, 0, 4096
+
+
+@MODULES.register_module()
+class BaseDetailGenerator(nn.Module):
+    """A StyleGAN2 generator that renders from a base code and a detail code (paper, section 3.1).
+
+    The generator is frozen, in evaluation mode and with fixed noise, whatever mode its parent is
+    put in. Images are in the generator's own channel order, in [-1, 1].
+
+    Args:
+        generator (dict | nn.Module): Config of an mmgen generator, or the module.
+        base_size (int): Side s of the base code: a power of two from 8 up to half the resolution.
+            Defaults to 16.
+        checkpoint (str | None): Path or URL of the weights: an mmgen 0.x or 1.x checkpoint or a
+            bare generator file. None keeps the weights the module has, for a config random ones.
+            Defaults to None.
+        channel_order (str): Order of the generator's colour channels, 'bgr' for every mmgen
+            generator. Defaults to 'bgr'.
+
+    Raises:
+        TypeError: If the generator is of a family that cannot be split.
+        ValueError: If the base size, the channel order or the checkpoint does not fit.
+        FileNotFoundError: If the checkpoint is not there.
+    """
+
+    def __init__(
+        self,
+        generator: dict | nn.Module,
+        base_size: int = 16,
+        checkpoint: str | None = None,
+        channel_order: str = 'bgr',
+    ):
+        super().__init__()
+        if channel_order not in ('bgr', 'rgb'):
+            raise ValueError(f"channel_order is 'bgr' or 'rgb', but got {channel_order!r}.")
+        from_config = isinstance(generator, dict)
+        if from_config:
+            with torch.random.fork_rng(devices=[]):
+                generator = MODULES.build(generator)
+        if not isinstance(generator, StyleGANv2Generator):
+            raise TypeError(
+                f'BaseDetailGenerator splits StyleGANv2Generator and its subclasses, but got '
+                f'{type(generator).__name__}.'
+            )
+        self._split = StyleGAN2Split(generator, base_size)
+        self.generator = generator
+        self.channel_order = channel_order
+        if checkpoint is not None:
+            load_weights(generator, checkpoint)
+        elif from_config:
+            print_log('The generator has random weights: no checkpoint is set.', 'current')
+        self.requires_grad_(False)
+        self.eval()
+        self._mean_latent: Tensor | None = None
+        self._fingerprint: str | None = None
+
+    def train(self, mode: bool = True) -> BaseDetailGenerator:
+        """Stay in evaluation mode."""
+        return super().train(False)
+
+    def _load_from_state_dict(self, *args, **kwargs):
+        self._mean_latent = self._fingerprint = None
+        super()._load_from_state_dict(*args, **kwargs)
+
+    @property
+    def base_shape(self) -> tuple[int, int, int]:
+        """tuple[int, int, int]: Shape (C, s, s) of a base code."""
+        return self._split.base_shape
+
+    @property
+    def base_size(self) -> int:
+        """int: Side s of a base code."""
+        return self.base_shape[-1]
+
+    @property
+    def resolution(self) -> int:
+        """int: Side of the images in pixels."""
+        return self._split.resolution
+
+    @property
+    def style_dim(self) -> int:
+        """int: Width D of a style vector."""
+        return self._split.style_dim
+
+    @property
+    def num_latents(self) -> int:
+        """int: Number N of style vectors of a w+."""
+        return self._split.num_latents
+
+    @property
+    def first_detail(self) -> int:
+        """int: Index M of the first style vector in the detail code."""
+        return self._split.first_detail
+
+    @property
+    def num_detail(self) -> int:
+        """int: Number N - M of style vectors in the detail code."""
+        return self.num_latents - self.first_detail
+
+    @property
+    def mean_latent(self) -> Tensor:
+        """Tensor: Mean w of shape (D,), over 32,768 samples from a fixed seed."""
+        if self._mean_latent is None:
+            rng, total = torch.Generator().manual_seed(_MEAN_SEED), 0
+            with torch.no_grad():
+                for _ in range(_MEAN_SAMPLES // _CHUNK):
+                    z = torch.randn(_CHUNK, self.style_dim, generator=rng).to(self.device)
+                    total = total + self.mapping(z).double().sum(0)
+            self._mean_latent = (total / _MEAN_SAMPLES).float()
+        return self._mean_latent.to(self.device)
+
+    @property
+    def device(self) -> torch.device:
+        """torch.device: Where the weights are."""
+        return next(self.generator.parameters()).device
+
+    @property
+    def fingerprint(self) -> str:
+        """str: SHA-256 of all weights (names, shapes, float32 values), in hexadecimal."""
+        if self._fingerprint is None:
+            digest = hashlib.sha256()
+            for name, tensor in sorted(self.generator.state_dict().items()):
+                digest.update(f'{name}{tuple(tensor.shape)}'.encode())
+                digest.update(tensor.detach().float().cpu().contiguous().numpy().tobytes())
+            self._fingerprint = digest.hexdigest()
+        return self._fingerprint
+
+    def mapping(self, z: Tensor) -> Tensor:
+        """Map latents to style vectors.
+
+        Args:
+            z (Tensor): Normal samples of shape (n, D).
+
+        Returns:
+            Tensor: w of shape (n, D).
+        """
+        return self._split.mapping(z)
+
+    def to_w_plus(self, w: Tensor, truncation: float = 1.0, truncation_layers: int = 8) -> Tensor:
+        """Repeat w for every layer and truncate the first layers towards the mean.
+
+        Args:
+            w (Tensor): Style vectors of shape (n, D).
+            truncation (float): ψ; 1 leaves w as it is. Defaults to 1.0.
+            truncation_layers (int): Layers that are truncated. Defaults to 8.
+
+        Returns:
+            Tensor: w+ of shape (n, N, D).
+        """
+        w_plus = w[:, None].repeat(1, self.num_latents, 1)  # [NLD]
+        if truncation != 1.0:
+            head = self.mean_latent + truncation * (w - self.mean_latent)
+            w_plus[:, :truncation_layers] = head[:, None]
+        return w_plus
+
+    def synthesis(self, w_plus: Tensor) -> Tensor:
+        """Render an ordinary w+ with the whole generator.
+
+        Args:
+            w_plus (Tensor): Shape (n, N, D).
+
+        Returns:
+            Tensor: Images (n, 3, H, W) in the generator's channel order.
+        """
+        return self._split.synthesis(w_plus)
+
+    def split(self, w_plus: Tensor) -> LatentCode:
+        """Split an ordinary w+ into base and detail code.
+
+        Rendering the result differs from :meth:`synthesis` only by the RGB of the coarser layers,
+        which the base code does not carry.
+
+        Args:
+            w_plus (Tensor): Shape (n, N, D).
+
+        Returns:
+            LatentCode: Base code (n, C, s, s) and detail code (n, N - M, D).
+
+        Raises:
+            ValueError: If the shape is not (n, N, D).
+        """
+        expected = (self.num_latents, self.style_dim)
+        if w_plus.ndim != 3 or tuple(w_plus.shape[1:]) != expected:
+            raise ValueError(f'w_plus has the shape (n, {expected[0]}, {expected[1]}), but got '
+                             f'{tuple(w_plus.shape)}.')
+        return self.code(self._split.base_code(w_plus), w_plus[:, self.first_detail :])
+
+    def code(self, base: Tensor, detail: Tensor) -> LatentCode:
+        """Bundle a base and a detail code with this generator's fingerprint."""
+        return LatentCode(base, detail, self.fingerprint, self.channel_order)
+
+    def check_code(self, code: LatentCode, name: str = 'The latent code') -> None:
+        """Refuse a code that was made with another generator or base size.
+
+        Args:
+            code (LatentCode): The code.
+            name (str): What the message calls it.
+
+        Raises:
+            ValueError: If it does not belong to this generator.
+        """
+        if code.fingerprint and code.fingerprint != self.fingerprint:
+            raise ValueError(
+                f'{name} was made with another generator (fingerprint {code.fingerprint[:12]}…, '
+                f'this one is {self.fingerprint[:12]}…): use the config it was made with.'
+            )
+        expected = (self.base_shape, (self.num_detail, self.style_dim))
+        given = (tuple(code.base.shape[1:]), tuple(code.detail.shape[1:]))
+        if given != expected:
+            raise ValueError(
+                f'{name} has base and detail shapes {given}, but this generator takes {expected}: '
+                f'use the config it was made with.'
+            )
+
+    def forward(self, base: Tensor, detail: Tensor) -> Tensor:
+        """Render images from base and detail codes: ``I = G(f, w_M+)``.
+
+        Args:
+            base (Tensor): Base code f of shape (n, C, s, s).
+            detail (Tensor): Detail code w_M+ of shape (n, N - M, D).
+
+        Returns:
+            Tensor: Images (n, 3, H, W), about [-1, 1], in the generator's channel order.
+        """
+        return self._split.render(base, detail)
+
+    def to_rgb(self, images: Tensor) -> Tensor:
+        """Turn images between the generator's channel order and RGB; its own inverse."""
+        return images.flip(1) if self.channel_order == 'bgr' else images

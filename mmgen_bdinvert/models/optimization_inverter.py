@@ -1,0 +1,235 @@
+# Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
+"""The optimisation loop that all inverters share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from mmengine.logging import print_log
+from mmengine.model import BaseModel, ImgDataPreprocessor
+from mmgen.registry import MODULES, OPTIMIZERS
+from mmgen.structures import GenDataSample
+from torch import Tensor, nn
+
+from ..structures import InversionResult, LatentCode
+from .frozen import HoldsFrozen
+
+__all__ = ['OptimizationInverter']
+
+# Called before every step and at the end: (step, num_steps, losses by name of shape (n,), images).
+StepCallback = Callable[[int, int, dict[str, Tensor], Tensor], None]
+
+
+class OptimizationInverter(HoldsFrozen, BaseModel):
+    """Find the code of given images by gradient descent; base class.
+
+    Every image of a batch has its own losses and its own variables, so a batch gives what its
+    images give alone. A subclass says what is optimised: :meth:`start`, :meth:`render`,
+    :meth:`values` and :meth:`to_code`.
+
+    Args:
+        generator (dict | BaseDetailGenerator): The generator, or its config.
+        statistics (dict | LatentStatistics | None): P-norm+ statistics of that generator; needed by
+            losses that compare detail codes.
+        losses (dict[str, dict]): Losses by name, of the ``MODULES`` registry.
+        optimizer (dict): Config of a torch optimiser, without parameters.
+        num_steps (int): Optimisation steps.
+        data_preprocessor (dict | None): Turns RGB uint8 into the generator's order and range.
+            Defaults to one that fits the generator.
+
+    Raises:
+        ValueError: If the parts do not fit each other, or a setting is out of range.
+    """
+
+    def __init__(
+        self,
+        generator: dict | nn.Module,
+        statistics: dict | nn.Module | None,
+        losses: dict[str, dict],
+        optimizer: dict,
+        num_steps: int,
+        data_preprocessor: dict | None = None,
+    ):
+        if not isinstance(num_steps, int) or num_steps < 1:
+            raise ValueError(f'num_steps is a whole number of 1 or more, but got {num_steps!r}.')
+        generator = MODULES.build(generator) if isinstance(generator, dict) else generator
+        if data_preprocessor is None:
+            data_preprocessor = ImgDataPreprocessor(
+                mean=[127.5] * 3, std=[127.5] * 3, rgb_to_bgr=generator.channel_order == 'bgr'
+            )
+        super().__init__(data_preprocessor=data_preprocessor)
+        self.hold_frozen(generator)
+        if isinstance(statistics, dict):
+            statistics = MODULES.build({**statistics, 'fingerprint': generator.fingerprint})
+        self._statistics = (statistics,)  # outside the tree: it has a file of its own
+        self.losses = nn.ModuleDict({name: MODULES.build(cfg) for name, cfg in losses.items()})
+        if statistics is None:
+            for name, loss in self.losses.items():
+                if loss.compares == 'detail':
+                    raise ValueError(
+                        f'The loss {name!r} ({type(loss).__name__}) needs the latent statistics of '
+                        f'the generator: make them with tools/latent_stats.py and set statistics=.'
+                    )
+        self.optimizer = dict(optimizer)
+        self.num_steps = num_steps
+
+    @property
+    def generator(self) -> nn.Module:
+        """BaseDetailGenerator: The frozen generator."""
+        return self.frozen
+
+    @property
+    def statistics(self) -> nn.Module | None:
+        """LatentStatistics | None: Statistics of the generator's style vectors."""
+        return self._statistics[0]
+
+    def _apply(self, fn, *args, **kwargs):
+        if self.statistics is not None:
+            self.statistics._apply(fn, *args, **kwargs)
+        return super()._apply(fn, *args, **kwargs)
+
+    def start(self, images: Tensor) -> dict[str, Tensor]:
+        """Return the first value of every optimised variable, each with the batch first."""
+        raise NotImplementedError
+
+    def render(self, variables: dict[str, Tensor]) -> Tensor:
+        """Render the variables: images (n, 3, H, W) in the generator's channel order."""
+        raise NotImplementedError
+
+    def values(self, variables: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Return what losses of the kinds 'base' and 'detail' see of the variables."""
+        raise NotImplementedError
+
+    def to_code(self, variables: dict[str, Tensor]) -> LatentCode:
+        """Turn the variables into a latent code."""
+        raise NotImplementedError
+
+    def invert(self, images: Tensor, callback: StepCallback | None = None) -> InversionResult:
+        """Invert a batch of images.
+
+        An image whose loss or gradient becomes non-finite is stopped, gets its best state back,
+        and is named in the log; the others go on.
+
+        Args:
+            images (Tensor): Shape (n, 3, H, W) at the generator's resolution, in its channel
+                order, in [-1, 1].
+            callback (Callable | None): Called before each step and at the end as
+                ``callback(step, num_steps, losses, images)``, with the weighted losses by name
+                (and ``total``) of shape (n,), and the current images. Defaults to None.
+
+        Returns:
+            InversionResult: Codes, reconstructions and loss histories.
+
+        Raises:
+            ValueError: If the images are not of this shape, or not finite.
+        """
+        size = self.generator.resolution
+        if images.ndim != 4 or tuple(images.shape[1:]) != (3, size, size):
+            raise ValueError(
+                f'Images have the shape (n, 3, {size}, {size}), but got {tuple(images.shape)}.'
+            )
+        if not torch.isfinite(images).all():
+            raise ValueError('Images must be finite, but got NaN or infinite values.')
+        self.eval()
+        with torch.enable_grad():
+            return self._optimise(images.detach(), callback)
+
+    def _optimise(self, images: Tensor, callback: StepCallback | None) -> InversionResult:
+        with torch.no_grad():
+            first = self.start(images)
+            references = {'image': self.generator.to_rgb(images), 'detail': self.statistics}
+            references['base'] = self.values(first).get('base')
+            states = {
+                name: loss.prepare(references[loss.compares]) for name, loss in self.losses.items()
+            }
+        variables = {k: v.detach().clone().requires_grad_() for k, v in first.items()}
+        best = {k: v.detach().clone() for k, v in variables.items()}
+        best_total = images.new_full((len(images),), float('inf'))
+        stopped_at = torch.full((len(images),), -1, device=images.device)
+        history: dict[str, list[Tensor]] = {name: [] for name in (*self.losses, 'total')}
+        optimizer = OPTIMIZERS.build({**self.optimizer, 'params': list(variables.values())})
+
+        for step in range(self.num_steps + 1):
+            last = step == self.num_steps
+            with torch.set_grad_enabled(not last):
+                output = self.render(variables)
+                seen = {'image': self.generator.to_rgb(output), **self.values(variables)}
+                terms = {
+                    name: loss.loss_weight * loss(seen[loss.compares], states[name])
+                    for name, loss in self.losses.items()
+                }
+                total = sum(terms.values())
+            if not last:
+                optimizer.zero_grad()
+                total.sum().backward()
+            with torch.no_grad():
+                sound = torch.isfinite(total)
+                if not last:
+                    for v in variables.values():
+                        sound &= torch.isfinite(v.grad).flatten(1).all(1)
+                stopped_at = torch.where((stopped_at < 0) & ~sound, step, stopped_at)
+                alive = stopped_at < 0
+                better = alive & (total < best_total)
+                best_total = torch.where(better, total, best_total)
+                for name, value in {**terms, 'total': total}.items():
+                    history[name].append(value.detach())
+                for k, v in variables.items():
+                    best[k] = torch.where(_like(better, v), v, best[k])
+                if callback is not None:
+                    losses = {name: values[-1] for name, values in history.items()}
+                    callback(step, self.num_steps, losses, output.detach())
+                if not last:
+                    for v in variables.values():
+                        v.grad = torch.where(_like(alive, v), v.grad, torch.zeros_like(v))
+                    optimizer.step()
+                for k, v in variables.items():
+                    v.copy_(torch.where(_like(alive, v), v, best[k]))
+
+        with torch.no_grad():
+            for index in torch.nonzero(~alive).flatten().tolist():
+                print_log(
+                    f'Image {index} of the batch was stopped at step {int(stopped_at[index])}: its '
+                    f'loss became non-finite; its best state is kept.',
+                    'current',
+                    level=30,
+                )
+            output = self.render(variables)
+            return InversionResult(
+                code=self.to_code({k: v.detach() for k, v in variables.items()}),
+                reconstruction=output,
+                history={name: torch.stack(values).cpu() for name, values in history.items()},
+                stopped_at=stopped_at.cpu(),
+            )
+
+    def forward(self, inputs: Tensor, data_samples=None, mode: str = 'predict'):
+        """Invert images in mmengine's ``test_step``.
+
+        Args:
+            inputs (Tensor): Images as in :meth:`invert`.
+            data_samples (list[GenDataSample] | None): One for each image, filled in and returned.
+            mode (str): 'predict' gives a list of GenDataSample with ``target`` and
+                ``reconstruction`` (RGB, (3, H, W)), ``code`` (LatentCode), ``history`` and
+                ``stopped_at``; 'tensor' gives the InversionResult.
+        """
+        if mode not in ('predict', 'tensor'):
+            raise ValueError(
+                f"{type(self).__name__} is not trained: mode is 'predict' or 'tensor', but got "
+                f'{mode!r}. To train an encoder, give tools/train.py a bdinvert_enc_* config.'
+            )
+        result = self.invert(inputs)
+        if mode == 'tensor':
+            return result
+        samples = data_samples or [GenDataSample() for _ in range(len(inputs))]
+        targets = self.generator.to_rgb(inputs)
+        outputs = self.generator.to_rgb(result.reconstruction)
+        for i, sample in enumerate(samples):
+            sample.target, sample.reconstruction = targets[i], outputs[i]
+            sample.set_field(result.code[i], 'code')
+            sample.set_field({k: v[:, i].tolist() for k, v in result.history.items()}, 'history')
+            sample.set_field(int(result.stopped_at[i]), 'stopped_at')
+        return samples
+
+
+def _like(mask: Tensor, value: Tensor) -> Tensor:
+    return mask.view(-1, *[1] * (value.ndim - 1))

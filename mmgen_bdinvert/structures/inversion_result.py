@@ -1,0 +1,32 @@
+# Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
+"""What an inversion gives back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from .latent_code import LatentCode
+
+__all__ = ['InversionResult']
+
+
+@dataclass(frozen=True)
+class InversionResult:
+    """Codes, pictures and losses of a batch of n images.
+
+    Args:
+        code (LatentCode): The latent codes.
+        reconstruction (Tensor): Images of the codes, (n, 3, H, W), in the generator's channel
+            order, about [-1, 1].
+        history (dict[str, Tensor]): Weighted losses by name, and their sum ``total``, each of
+            shape (steps + 1, n): before every step, and at the end.
+        stopped_at (Tensor): Step at which an image's loss became non-finite, -1 if it never did;
+            shape (n,). Such an image keeps its best state.
+    """
+
+    code: LatentCode
+    reconstruction: Tensor
+    history: dict[str, Tensor]
+    stopped_at: Tensor
