@@ -1,0 +1,43 @@
+# Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
+"""Seeds as a data set: training images that the generator makes itself."""
+
+from __future__ import annotations
+
+from mmgen.registry import DATASETS
+from torch.utils.data import Dataset
+
+__all__ = ['LatentSeeds']
+
+
+@DATASETS.register_module()
+class LatentSeeds(Dataset):
+    """The whole numbers from ``first`` on; each is the seed of one latent.
+
+    Args:
+        length (int): How many. Defaults to 1,000,000.
+        first (int): The first seed; validation takes seeds that training never reaches.
+            Defaults to 0.
+
+    Raises:
+        ValueError: If a number is negative, or ``length`` is zero.
+    """
+
+    def __init__(self, length: int = 1_000_000, first: int = 0):
+        if length < 1 or first < 0:
+            raise ValueError(
+                f'LatentSeeds needs length >= 1 and first >= 0, but got {length} and {first}.'
+            )
+        self.length, self.first = length, first
+
+    @property
+    def metainfo(self) -> dict:
+        """dict: Facts that mmengine's loops hand to metrics."""
+        return {'dataset_type': 'LatentSeeds'}
+
+    def __len__(self) -> int:
+        return self.length
+
+    def __getitem__(self, index: int) -> dict:
+        if not 0 <= index < self.length:
+            raise IndexError(index)
+        return {'inputs': self.first + index}
