@@ -3,7 +3,9 @@
 
 Cause: torch >= 2.6 loads with ``weights_only=True`` and refuses the ``HistoryBuffer`` and numpy
 scalars that mmengine 0.10 writes into its own checkpoints, so nothing could be resumed.
-The cure allow-lists those few classes; unsafe loading is never switched on.
+The cure allow-lists those few classes; unsafe loading is never switched on. A HistoryBuffer
+pickles its own methods as ``getattr(HistoryBuffer, 'mean')``: the name ``getattr`` is mapped to a
+function that returns those methods and nothing else.
 May be deleted: when mmengine allow-lists them itself.
 """
 
@@ -11,17 +13,28 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from mmengine.logging.history_buffer import HistoryBuffer
 
 __all__ = ['install']
+
+
+def _history_method(owner, name):
+    """Stand in for ``getattr`` inside a checkpoint."""
+    from mmengine.logging.history_buffer import HistoryBuffer
+
+    if owner is not HistoryBuffer or name not in ('current', 'max', 'mean', 'min'):
+        raise ValueError(f'A checkpoint may not ask for {name!r} of {owner!r}.')
+    return getattr(HistoryBuffer, name)
 
 
 def install() -> None:
     """Allow-list the classes inside mmengine's checkpoints."""
     if not hasattr(torch.serialization, 'add_safe_globals'):  # torch < 2.4 has no allow-list
         return
+    from mmengine.logging.history_buffer import HistoryBuffer  # not above: versions checks first
+
     core = getattr(np, '_core', None) or np.core
     allowed = [HistoryBuffer, np.ndarray, np.dtype, core.multiarray.scalar]
     allowed += [core.multiarray._reconstruct]
     allowed += [type(np.dtype(t)) for t in ('f8', 'f4', 'i8', 'i4', 'u4', 'u8', 'u1', '?')]
+    allowed.append((_history_method, 'builtins.getattr'))
     torch.serialization.add_safe_globals(allowed)
