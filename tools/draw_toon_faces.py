@@ -3,15 +3,14 @@
 
 from __future__ import annotations
 
-import argparse
-
 from tqdm import tqdm
 
 from mmgen_bdinvert.datasets import MOVES, draw_set
+from mmgen_bdinvert.utils.cli import ToolParser, run_tool
 
 
 def parse_args(argv=None):
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = ToolParser(description=__doc__)
     parser.add_argument('--out-dir', default='data/toon64', help='folder for the sets')
     parser.add_argument('--size', type=int, default=64, help='side of the images in pixels')
     parser.add_argument('--train', type=int, default=20000, help='number of training faces')
@@ -44,4 +43,4 @@ def main(argv=None):
 
 
 if __name__ == '__main__':
-    main()
+    run_tool(main)

@@ -1,0 +1,92 @@
+# Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
+"""The tools of the embedded domain, each as a user runs it, with the shipped weights."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+ROOT = Path(__file__).parents[2]
+
+
+def _run(tool, *args, code=0):
+    done = subprocess.run(
+        [sys.executable, str(ROOT / 'tools' / tool), *map(str, args)],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+    )
+    assert done.returncode == code, done.stdout + done.stderr
+    assert 'Traceback' not in done.stderr
+    return done
+
+
+@pytest.fixture(scope='module')
+def faces(tmp_path_factory):
+    folder = tmp_path_factory.mktemp('toon')
+    _run('draw_toon_faces.py', '--out-dir', folder, '--train', 12, '--heldout', 2)
+    return folder
+
+
+def test_draw_writes_faces_and_their_labels(faces):
+    rows = [json.loads(line) for line in (faces / 'train' / 'labels.jsonl').open()]
+    assert [r['file'] for r in rows] == [f't{i}.png' for i in range(12)]
+    assert np.array(Image.open(faces / 'train' / 't0.png')).shape == (64, 64, 3)
+    moved = [json.loads(line) for line in (faces / 'heldout_rotated' / 'labels.jsonl').open()]
+    assert all(10 <= abs(r['move']['rotate']) <= 45 for r in moved)
+
+
+def test_draw_refuses_a_negative_count(tmp_path):
+    done = _run('draw_toon_faces.py', '--out-dir', tmp_path, '--train', -1, code=2)
+    assert 'not negative' in done.stderr
+
+
+def test_demo_inverts_edits_and_moves(tmp_path):
+    images = tmp_path / 'in'
+    images.mkdir()
+    for name in ('shifted_0', 'rotated_0'):
+        (images / f'{name}.png').write_bytes((ROOT / f'demo/images/{name}.png').read_bytes())
+    done = _run('demo_toon.py', '--images', images, '--out-dir', tmp_path / 'out', '--steps', 60)
+    summary = json.loads((tmp_path / 'out' / 'summary.json').read_text())
+    assert summary['images'] == 2
+    assert summary['mean_psnr'] > 18  # recognisable after a tenth of the steps
+    assert str(tmp_path / 'out' / 'contact_sheet.png') in done.stdout
+    assert (tmp_path / 'out' / 'shifted_0' / 'code.safetensors').is_file()
+
+
+def test_demo_says_which_folder_is_missing(tmp_path):
+    done = _run('demo_toon.py', '--images', tmp_path / 'none', '--out-dir', tmp_path, code=2)
+    assert 'none' in done.stderr
+
+
+def test_compare_inversion_reports_both_methods(faces, tmp_path):
+    options = ('--data-root', faces, '--kinds', 'shifted', '--count', 2, '--steps', 3)
+    _run('compare_inversion.py', *options, '--out-dir', tmp_path)
+    report = json.loads((tmp_path / 'comparison.json').read_text())
+    assert set(report['shifted']) == {'w_plus', 'bdinvert'}
+    assert set(report['shifted']['bdinvert']) == {'psnr', 'ST-LPIPS alex', 'ST-LPIPS vgg', 'v2'}
+    assert (tmp_path / 'comparison.png').is_file()
+
+
+def test_evaluate_generator_measures_and_draws_samples(faces, tmp_path):
+    config = ROOT / 'configs' / 'bdinvert_inv_toon64.py'
+    _run('evaluate_generator.py', config, faces / 'train', '--out-dir', tmp_path)
+    metrics = json.loads((tmp_path / 'metrics.json').read_text())
+    assert metrics['images'] == 12
+    assert 0 <= metrics['precision'] <= 1
+    assert (tmp_path / 'samples.png').is_file()
+
+
+def test_toon_directions_writes_directions_of_this_generator(tmp_path):
+    from mmgen_bdinvert.apis import init_generator
+    from mmgen_bdinvert.editing import load_direction
+
+    _run('toon_directions.py', '--out-dir', tmp_path, '--num-samples', 100)
+    direction = load_direction(tmp_path / 'skin_lightness.safetensors')
+    generator = init_generator('bdinvert_inv_toon64', device='cpu')
+    assert direction.fingerprint == generator.fingerprint
+    assert direction.vector.shape == (1, 128)

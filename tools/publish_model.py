@@ -1,0 +1,51 @@
+# Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
+"""Write the generator or the encoder of a training checkpoint as a small safetensors file."""
+
+from __future__ import annotations
+
+from safetensors.torch import save_file
+
+from mmgen_bdinvert.io import atomic_write
+from mmgen_bdinvert.models.checkpoint import (
+    ENCODER_PREFIXES,
+    GENERATOR_PREFIXES,
+    read_state_dict,
+    select_part,
+)
+from mmgen_bdinvert.utils.cli import ToolParser, run_tool
+
+# Without the bare prefix '': a checkpoint that has no such part must not pass for one.
+PARTS = {'generator': GENERATOR_PREFIXES[:-1], 'encoder': ENCODER_PREFIXES[:-1]}
+
+
+def parse_args(argv=None):
+    parser = ToolParser(description=__doc__)
+    parser.add_argument('checkpoint', help='checkpoint of tools/train.py')
+    parser.add_argument('out', help='.safetensors file to write')
+    parser.add_argument('--part', choices=list(PARTS), required=True)
+    parser.add_argument('--half', action='store_true', help='store weight matrices in float16')
+    args = parser.parse_args(argv)
+    if not args.out.endswith('.safetensors'):
+        parser.error(f'OUT must end in .safetensors, but got {args.out}')
+    return args
+
+
+def main(argv=None):
+    args = parse_args(argv)
+    tensors, prefix = select_part(read_state_dict(args.checkpoint), PARTS[args.part])
+    if not tensors:
+        raise ValueError(
+            f'{args.checkpoint} holds no {args.part}: no key starts with any of '
+            f'{", ".join(PARTS[args.part])}.'
+        )
+    if args.half:  # running statistics and biases are small, and need their range
+        tensors = {
+            k: v.half() if v.is_floating_point() and v.ndim > 1 else v for k, v in tensors.items()
+        }
+    tensors = {k: v.contiguous() for k, v in tensors.items()}
+    atomic_write(args.out, lambda temporary: save_file(tensors, temporary))
+    print(f'Wrote the {len(tensors)} tensors under "{prefix}" to {args.out}.')
+
+
+if __name__ == '__main__':
+    run_tool(main)
