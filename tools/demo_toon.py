@@ -17,6 +17,7 @@ from mmgen_bdinvert.io import (
     ensure_writable_folder,
     find_images,
     image_to_tensor,
+    output_names,
     read_image,
     save_png,
 )
@@ -69,8 +70,8 @@ def main(argv=None):
     }
     rows = [{name: images[i] for name, images in columns.items()} for i in range(len(photos))]
     names = [f'{path.stem}\n{value:.1f} dB' for path, value in zip(paths, quality)]
-    for i, path in enumerate(paths):
-        folder = ensure_writable_folder(out_dir / path.stem)
+    for i, name in enumerate(output_names(paths)):
+        folder = ensure_writable_folder(out_dir / name)
         result.code[i].save(folder / 'code.safetensors')
         save_png(folder / 'reconstruction.png', columns['BDInvert'][i])
     sheet = out_dir / 'contact_sheet.png'

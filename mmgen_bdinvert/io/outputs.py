@@ -44,7 +44,9 @@ def atomic_write(path: str | os.PathLike, writer: Callable[[Path], object]) -> N
     try:
         # Not `tempfile`: its files are private (0600) whatever the user's umask says.
         os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+        mode = temporary.stat().st_mode
         writer(temporary)
+        temporary.chmod(mode)  # safetensors puts a private file (0600) in its place
         _sync(temporary)
         os.replace(temporary, target)
     except OSError as error:

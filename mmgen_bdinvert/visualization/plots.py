@@ -52,7 +52,7 @@ def plot_losses(
     for name in sorted(curves, key=lambda name: name in terms):  # totals first
         values = curves[name]
         axes.plot(
-            np.arange(1, values.size + 1),
+            np.arange(values.size),
             np.where(np.isfinite(values) & (values > 0), values, np.nan),
             label=f'{name}  {values[-1]:.3g}' if values.size else name,
             marker='o' if values.size == 1 else None,
@@ -70,7 +70,7 @@ def _term_look(number: int) -> dict:
 
 def _style(axes: Axes, title: str, longest: int) -> None:
     axes.set_yscale('log')
-    axes.set_xlim(*((0, 2) if longest == 1 else (1, longest)))
+    axes.set_xlim(*((-1, 1) if longest == 1 else (0, longest - 1)))
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel('step', color=_FAINT)
     axes.set_ylabel('weighted loss', color=_FAINT)

@@ -48,10 +48,10 @@ def test_writes_a_picture_and_nothing_else(tmp_path):
 def test_values_axes_and_legend(tmp_path, drawn):
     plot_losses(HISTORY, tmp_path / 'x.png', 'a $photo$_1')
     (axes,) = drawn[0].axes
-    assert axes.get_yscale() == 'log' and axes.get_xlim() == (1, 3)
+    assert axes.get_yscale() == 'log' and axes.get_xlim() == (0, 2)
     assert axes.get_title(loc='left') == 'a $photo$_1'
     lines = curves(drawn[0])
-    np.testing.assert_array_equal(lines['pixel'].get_xdata(), [1, 2, 3])
+    np.testing.assert_array_equal(lines['pixel'].get_xdata(), [0, 1, 2])
     np.testing.assert_array_equal(lines['pixel'].get_ydata(), HISTORY['pixel'])
     np.testing.assert_array_equal(lines['P-norm'].get_ydata(), [np.nan, 0.01, np.nan])
     labels = [text.get_text() for text in axes.get_legend().get_texts()]

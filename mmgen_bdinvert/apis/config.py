@@ -1,0 +1,95 @@
+# Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
+"""Configs by path, by object, or by the name of one that travels with the package."""
+
+from __future__ import annotations
+
+import copy
+import difflib
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Union
+
+from mmengine.config import Config
+
+from ..engine.config import read_config
+from ..utils.cli import one_sentence
+
+__all__ = ['ConfigLike', 'find_config', 'load_config', 'shipped_configs']
+
+ConfigLike = Union[str, os.PathLike, Config]
+
+_PACKAGE = Path(__file__).resolve().parent.parent
+
+
+def shipped_configs() -> dict[str, Path]:
+    """List the configs that travel with the package, by name.
+
+    A wheel carries them in ``.mim``; in an editable install they lie beside the package.
+    """
+    folders = (_PACKAGE / '.mim/configs', _PACKAGE.parent / 'configs')
+    folder = next((f for f in folders if f.is_dir()), folders[0])
+    return {path.stem: path for path in sorted(folder.glob('*.py'))}
+
+
+def find_config(config: str | os.PathLike) -> Path:
+    """Find a config file.
+
+    Args:
+        config (str | os.PathLike): A path, or the bare name of a shipped config, such as
+            ``'bdinvert_inv_toon64'``. A file of that name goes first.
+
+    Returns:
+        Path: The file.
+
+    Raises:
+        FileNotFoundError: There is neither.
+    """
+    path = Path(config)
+    if path.is_file():
+        return path
+    shipped = shipped_configs()
+    name = path.stem if path.suffix == '.py' else path.name
+    if path.parent == Path() and name in shipped:
+        return shipped[name]
+    close = difflib.get_close_matches(name, shipped, n=1) or sorted(shipped)[:3]
+    meant = f', such as {" or ".join(close)}' if close else ''
+    raise FileNotFoundError(
+        f'There is no config {os.fspath(config)!r}: give a file, or the name of one that is '
+        f'shipped{meant}.'
+    )
+
+
+def load_config(config: ConfigLike, cfg_options: Mapping[str, Any] | None = None) -> Config:
+    """Load a config whose ``model`` is to be built.
+
+    Args:
+        config (str | os.PathLike | Config): As for :func:`find_config`, or a config, which is
+            copied.
+        cfg_options (Mapping[str, Any] | None): Settings to override by dotted key, all of them
+            under ``model``: nothing else is read. Defaults to None.
+
+    Returns:
+        Config: The config.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: It cannot be read, has no model, or an option does not fit.
+    """
+    options = dict(cfg_options or {})
+    for key in options:
+        if key.partition('.')[0] != 'model':
+            raise ValueError(
+                f'Only settings of the model can be overridden here, as model.<name>=<value>, '
+                f'but got {key!r}.'
+            )
+    if not isinstance(config, Config):
+        return read_config(find_config(config), options)
+    if not isinstance(config.get('model'), dict):
+        raise ValueError('The config has no model: give one with model = dict(type=…).')
+    cfg = copy.deepcopy(config)
+    try:
+        cfg.merge_from_dict(options)
+    except Exception as e:  # mmengine asserts here, and descends into what is no dict
+        raise ValueError(f'The options do not fit the config ({one_sentence(e)}).') from e
+    return cfg

@@ -1,0 +1,119 @@
+# Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
+"""Images of any kind to one batch in a generator's channel order and resolution."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Union
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from PIL import Image
+from torch import Tensor
+
+from ..io import FIT_MODES, image_to_tensor, read_image
+from ..io.images import _make_square, _to_rgb, _upright
+
+__all__ = ['ImageLike', 'to_batch']
+
+ImageLike = Union[str, os.PathLike, Image.Image, np.ndarray]
+
+
+def to_batch(
+    images: ImageLike | Sequence[ImageLike] | Tensor,
+    size: int,
+    channel_order: str,
+    fit: str = 'crop',
+) -> Tensor:
+    """Turn images into a batch, each of them converted once.
+
+    Args:
+        images (ImageLike | Sequence[ImageLike] | Tensor): A path, a PIL image, an RGB uint8 array
+            (H, W, 3), a list of such; or an RGB float tensor (n, 3, H, W) in [-1, 1].
+        size (int): Side of the images of the batch in pixels.
+        channel_order (str): Order of the batch, ``'rgb'`` or ``'bgr'``.
+        fit (str): How an image that is not square is made so; see
+            :func:`mmgen_bdinvert.io.read_image`. Defaults to 'crop'.
+
+    Returns:
+        Tensor: float32 (n, 3, size, size) in [-1, 1]; a tensor stays on its device.
+
+    Raises:
+        TypeError: An image is of another type.
+        ValueError: It has another shape or range, ``fit`` is unknown, or there is no image.
+        ImageReadError: A file cannot be read.
+    """
+    if fit not in FIT_MODES:
+        raise ValueError(f'fit must be one of {", ".join(FIT_MODES)}, but got {fit!r}.')
+    if isinstance(images, Tensor):
+        batch = _fit_tensor(_checked(images), size, fit)
+        return batch.flip(1) if channel_order == 'bgr' else batch
+    if isinstance(images, (str, os.PathLike, Image.Image, np.ndarray)):
+        images = [images]
+    if not isinstance(images, Sequence):
+        raise TypeError(
+            f'images must be a path, a PIL image, an RGB uint8 array, a list of these or a float '
+            f'tensor, but got {type(images).__name__}.'
+        )
+    if not images:
+        raise ValueError('At least one image must be given, but got none.')
+    rows = [image_to_tensor(_read(image, size, fit), channel_order) for image in images]
+    return torch.cat(rows)  # [NCHW]
+
+
+def _read(image: ImageLike, size: int, fit: str) -> np.ndarray:
+    if isinstance(image, (str, os.PathLike)):
+        return read_image(image, size, fit=fit)
+    if isinstance(image, np.ndarray):
+        if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or not image.size:
+            raise ValueError(
+                f'An array must be an RGB picture, uint8 (H, W, 3), but got {image.dtype} '
+                f'{image.shape}.'
+            )
+        image = Image.fromarray(np.ascontiguousarray(image))
+    if not isinstance(image, Image.Image):
+        raise TypeError(
+            f'An image must be a path, a PIL image or an RGB uint8 array, but got '
+            f'{type(image).__name__}.'
+        )
+    return np.array(_make_square(_to_rgb(_upright(image)), size, fit, None))
+
+
+def _checked(images: Tensor) -> Tensor:
+    if images.ndim != 4 or images.shape[1] != 3 or 0 in images.shape:
+        raise ValueError(
+            f'A tensor of images has the shape (n, 3, H, W), but got {tuple(images.shape)}.'
+        )
+    if not images.is_floating_point():
+        raise TypeError(
+            f'A tensor of images is floating, in [-1, 1], but got {images.dtype}: give uint8 '
+            f'pictures as arrays.'
+        )
+    low, high = images.min().item(), images.max().item()
+    if not (low >= -1.001 and high <= 1.001):  # NaN included
+        raise ValueError(f'A tensor of images lies in [-1, 1], but got [{low:g}, {high:g}].')
+    return images.detach().float().clamp(-1, 1)
+
+
+def _fit_tensor(images: Tensor, size: int, fit: str) -> Tensor:
+    """Resize (n, 3, H, W) without rounding to 8 bits; the same geometry as for files."""
+    height, width = images.shape[-2:]
+    if height == width == size:
+        return images
+    if fit == 'crop':
+        side = min(height, width)
+        top, left = (height - side) // 2, (width - side) // 2
+        images = images[..., top : top + side, left : left + side]
+    elif fit == 'pad' and height != width:
+        side = max(height, width)
+        edges = images[..., [0, -1]] if height > width else images[..., [0, -1], :]
+        square = edges.mean((2, 3), keepdim=True).repeat(1, 1, side, side)
+        top, left = (side - height) // 2, (side - width) // 2
+        square[..., top : top + height, left : left + width] = images
+        images = square
+    images = F.interpolate(
+        images, (size, size), mode='bilinear', align_corners=False, antialias=True
+    )
+    return images.clamp(-1, 1)

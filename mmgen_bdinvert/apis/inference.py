@@ -1,0 +1,296 @@
+# Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
+"""Invert, render, move and edit images from Python."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Union
+
+import numpy as np
+import torch
+from mmengine.registry import init_default_scope
+from mmgen.registry import MODELS, MODULES
+from torch import Tensor
+
+from ..editing import Direction, load_direction
+from ..editing.directions import checked_strength
+from ..geometry import transform_base
+from ..geometry.warping import TransformLike
+from ..io import tensor_to_images
+from ..models import BaseDetailGenerator
+from ..models.optimization_inverter import OptimizationInverter, StepCallback
+from ..structures import InversionResult, LatentCode
+from ..utils.cli import check_device, one_sentence
+from .config import ConfigLike, load_config
+from .images import ImageLike, to_batch
+
+__all__ = [
+    'edit',
+    'generator_of',
+    'init_generator',
+    'init_inverter',
+    'invert',
+    'render',
+    'transform',
+]
+
+Renderer = Union[OptimizationInverter, BaseDetailGenerator]
+
+
+def init_inverter(
+    config: ConfigLike,
+    checkpoint: str | os.PathLike | None = None,
+    device: str | torch.device | None = None,
+    cfg_options: Mapping[str, Any] | None = None,
+) -> OptimizationInverter:
+    """Build an inverter with its generator, encoder, statistics and losses.
+
+    Args:
+        config (str | os.PathLike | Config): A config file, a config, or the name of a shipped one.
+        checkpoint (str | os.PathLike | None): Weights of the encoder instead of the config's.
+            Defaults to None.
+        device (str | torch.device | None): Where it runs. Defaults to the GPU if there is one.
+        cfg_options (Mapping[str, Any] | None): Settings to override, such as
+            ``{'model.num_steps': 300}``. Defaults to None.
+
+    Returns:
+        OptimizationInverter: In evaluation mode; ``cfg`` holds its config.
+
+    Raises:
+        FileNotFoundError: The config, or a file that it names, is not there.
+        ValueError: The config, its parts or the device do not fit; the message is one sentence.
+
+    Example:
+        >>> inverter = init_inverter('bdinvert_inv_toon64', device='cpu')
+        >>> inverter.generator.resolution
+        64
+    """
+    device = check_device(device)
+    cfg = load_config(config, cfg_options)
+    init_default_scope('mmgen')
+    kind = cfg.model.get('type')
+    kind = MODELS.get(kind) if isinstance(kind, str) else kind
+    if isinstance(kind, type) and not issubclass(kind, OptimizationInverter):
+        raise ValueError(
+            f'The config builds a {kind.__name__}, which inverts nothing: give a config of an '
+            f'inverter, such as bdinvert_inv_toon64.'
+        )
+    if checkpoint is not None:
+        if not isinstance(cfg.model.get('encoder'), dict):
+            raise ValueError(
+                f'A checkpoint is for the encoder, but the config has none, only a '
+                f'{cfg.model.type}: leave the checkpoint out.'
+            )
+        cfg.model.encoder.checkpoint = os.fspath(checkpoint)
+    inverter = _build(MODELS.build, cfg.model).to(device).eval()
+    inverter.cfg = cfg
+    return inverter
+
+
+def init_generator(
+    config: ConfigLike,
+    device: str | torch.device | None = None,
+    cfg_options: Mapping[str, Any] | None = None,
+) -> BaseDetailGenerator:
+    """Build the generator of an inverter's config alone, which is all that editing needs.
+
+    Args:
+        config, device, cfg_options: As for :func:`init_inverter`.
+
+    Returns:
+        BaseDetailGenerator: In evaluation mode; ``cfg`` holds its config.
+
+    Raises:
+        FileNotFoundError, ValueError: As :func:`init_inverter`.
+
+    Example:
+        >>> generator = init_generator('bdinvert_inv_toon64', device='cpu')
+        >>> generator.base_shape[1:], generator.first_detail, generator.num_detail
+        ((16, 16), 4, 6)
+    """
+    device = check_device(device)
+    cfg = load_config(config, cfg_options)
+    init_default_scope('mmgen')
+    if not isinstance(cfg.model.get('generator'), dict):
+        raise ValueError('The config has no model.generator: give the config of an inverter.')
+    generator = _build(MODULES.build, cfg.model.generator).to(device).eval()
+    generator.cfg = cfg
+    return generator
+
+
+def invert(
+    inverter: OptimizationInverter,
+    images: ImageLike | Sequence[ImageLike] | Tensor,
+    *,
+    fit: str = 'crop',
+    batch_size: int = 8,
+    callback: StepCallback | None = None,
+) -> InversionResult:
+    """Find base and detail codes of images (paper, section 3.4).
+
+    Args:
+        inverter (OptimizationInverter): From :func:`init_inverter`.
+        images (ImageLike | Sequence[ImageLike] | Tensor): A path, a PIL image, an RGB uint8 array
+            (H, W, 3), a list of such; or an RGB float tensor (n, 3, H, W) in [-1, 1]. All are
+            brought to the generator's resolution.
+        fit (str): What is done to an image that is not square: ``'crop'`` keeps the centre,
+            ``'pad'`` adds bars, ``'squash'`` changes the aspect ratio. Defaults to 'crop'.
+        batch_size (int): Images at a time. Defaults to 8.
+        callback (Callable | None): Called before each step, and after the last one, of every batch
+            as ``callback(step, num_steps, losses, images)``; see
+            :meth:`OptimizationInverter.invert`. Defaults to None.
+
+    Returns:
+        InversionResult: For all n images, in their order.
+
+    Raises:
+        TypeError: An image is of another type.
+        ValueError: An image cannot be read or used, or an argument is wrong.
+
+    Example:
+        >>> result = invert(inverter, ['photo.png', 'photo.png'])
+        >>> result.reconstruction.shape
+        torch.Size([2, 3, 64, 64])
+        >>> result.code[0].save('code.safetensors')
+    """
+    if not isinstance(batch_size, int) or batch_size < 1:
+        raise ValueError(f'batch_size is a whole number of 1 or more, but got {batch_size!r}.')
+    generator = inverter.generator
+    batch = to_batch(images, generator.resolution, generator.channel_order, fit)
+    parts = [
+        inverter.invert(part.to(generator.device), callback) for part in batch.split(batch_size)
+    ]
+    return InversionResult(
+        code=replace(
+            parts[0].code,
+            base=torch.cat([p.code.base for p in parts]),
+            detail=torch.cat([p.code.detail for p in parts]),
+        ),
+        reconstruction=torch.cat([p.reconstruction for p in parts]),
+        history={k: torch.cat([p.history[k] for p in parts], 1) for k in parts[0].history},
+        stopped_at=torch.cat([p.stopped_at for p in parts]),
+    )
+
+
+def render(inverter: Renderer, code: LatentCode, *, batch_size: int = 8) -> list[np.ndarray]:
+    """Render pictures of latent codes: ``I = G(f, w_M+)`` (paper, equation 1).
+
+    Args:
+        inverter (OptimizationInverter | BaseDetailGenerator): Holds the generator.
+        code (LatentCode): n codes, on any device.
+        batch_size (int): Images at a time. Defaults to 8.
+
+    Returns:
+        list[np.ndarray]: n pictures, RGB uint8 (H, W, 3).
+
+    Raises:
+        ValueError: The code was made with another generator.
+
+    Example:
+        >>> pictures = render(inverter, LatentCode.load('code.safetensors'))
+        >>> pictures[0].shape, pictures[0].dtype
+        ((64, 64, 3), dtype('uint8'))
+    """
+    generator = generator_of(inverter)
+    generator.check_code(code)
+    code = code.to(generator.device)
+    pictures: list[np.ndarray] = []
+    with torch.no_grad():
+        for base, detail in zip(code.base.split(batch_size), code.detail.split(batch_size)):
+            pictures += tensor_to_images(generator(base, detail), generator.channel_order)
+    return pictures
+
+
+def transform(inverter: Renderer, code: LatentCode, transform: TransformLike) -> LatentCode:
+    """Move what an image shows, by its base code alone: ``T'(f)`` (paper, section 3).
+
+    Args:
+        inverter (OptimizationInverter | BaseDetailGenerator): Holds the generator.
+        code (LatentCode): n codes.
+        transform (GeometricTransform | Tensor): The motion, or a (3, 3) matrix, in the convention
+            of :mod:`mmgen_bdinvert.geometry.transform`.
+
+    Returns:
+        LatentCode: New base codes; the detail codes are the same, bit for bit.
+
+    Raises:
+        TypeError: ``transform`` is neither.
+        ValueError: The code was made with another generator, or the matrix is unusable.
+
+    Example:
+        >>> moved = transform(inverter, code, GeometricTransform(shift=(0.25, 0.0), rotate=15))
+        >>> torch.equal(moved.detail, code.detail), torch.equal(moved.base, code.base)
+        (True, False)
+    """
+    generator_of(inverter).check_code(code)
+    return replace(code, base=transform_base(code.base, transform))
+
+
+def edit(
+    inverter: Renderer,
+    code: LatentCode,
+    direction: Direction | Tensor | str | os.PathLike,
+    strength: float = 1.0,
+    layers: Iterable[int] | None = None,
+) -> LatentCode:
+    """Change what an image means, by its detail code alone: ``w_M+ + strength · direction``.
+
+    Args:
+        inverter (OptimizationInverter | BaseDetailGenerator): Holds the generator.
+        code (LatentCode): n codes.
+        direction (Direction | Tensor | str | os.PathLike): The direction, its vectors (D,), (1, D)
+            or (N, D), or a file that :func:`mmgen_bdinvert.editing.load_direction` reads. Of (N, D)
+            the detail code takes the rows of its own layers.
+        strength (float): Factor of the direction; negative values go the other way. Defaults to 1.
+        layers (Iterable[int] | None): Indices of w+ layers, counted from 0, that are edited.
+            Defaults to all layers of the detail code.
+
+    Returns:
+        LatentCode: New detail codes; the base codes are the same, bit for bit.
+
+    Raises:
+        FileNotFoundError: There is no such direction file.
+        TypeError: ``strength`` is no number, or the direction of another type.
+        ValueError: Code, direction or layers do not fit the generator, or ``strength`` is not
+            finite.
+
+    Example:
+        >>> edited = edit(inverter, code, torch.ones(inverter.generator.style_dim), 0.5, [4, 5])
+        >>> (edited.detail - code.detail)[0, :, 0].round(decimals=4).tolist()  # layers 4 to 9
+        [0.5, 0.5, 0.0, 0.0, 0.0, 0.0]
+    """
+    generator = generator_of(inverter)
+    generator.check_code(code)
+    strength = checked_strength(strength)
+    if isinstance(direction, (str, os.PathLike)):
+        direction = load_direction(direction)
+    elif not isinstance(direction, Direction):
+        direction = Direction(direction)
+    vectors, rows = direction.offset(generator, layers)
+    detail = code.detail.clone()
+    detail[:, rows] += strength * vectors.to(detail)  # [kD], the same for all images
+    return replace(code, detail=detail)
+
+
+def generator_of(inverter: Renderer) -> BaseDetailGenerator:
+    """Return the generator of an inverter, or the one given.
+
+    Raises:
+        TypeError: It is neither.
+    """
+    generator = inverter.generator if isinstance(inverter, OptimizationInverter) else inverter
+    if not isinstance(generator, BaseDetailGenerator):
+        raise TypeError(
+            f'An inverter or a BaseDetailGenerator is needed, but got {type(inverter).__name__}.'
+        )
+    return generator
+
+
+def _build(build, what):
+    """Call a registry; what a config got wrong becomes one ValueError."""
+    try:
+        return build(what)
+    except (KeyError, TypeError) as e:
+        raise ValueError(f'The model of the config cannot be built: {one_sentence(e)}.') from e

@@ -1,0 +1,218 @@
+# Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
+"""Linear directions in the style vectors, which edit a detail code (paper, section 3.5)."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from numbers import Integral, Real
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from ..io import atomic_write, local_path
+
+__all__ = ['Direction', 'load_direction']
+
+_KIND, _VERSION = 'mmgen_bdinvert.direction', '1'
+_SUFFIXES = ('.safetensors', '.pt', '.pth', '.npy')
+
+
+@dataclass(frozen=True, eq=False)
+class Direction:
+    """What a style vector moves along when one property of the image changes.
+
+    Args:
+        vector (Tensor): One vector for all layers, (D,) or (1, D), or one for each of the N layers
+            of a w+, (N, D); a leading batch dimension of 1 is dropped. Kept as float32 (L, D).
+        name (str): What it changes, for people. Defaults to ''.
+        fingerprint (str): Fingerprint of the generator it was made with; '' fits any generator of
+            this style width. Defaults to ''.
+        method (str): How it was made. Defaults to ''.
+        notes (Mapping[str, str]): Further facts about it. Defaults to none.
+
+    Raises:
+        TypeError: ``vector`` is not a floating tensor.
+        ValueError: Its shape is another one, a value is not finite, or all are zero.
+    """
+
+    vector: Tensor
+    name: str = ''
+    fingerprint: str = ''
+    method: str = ''
+    notes: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        vector, called = self.vector, self._called
+        if not isinstance(vector, Tensor) or not vector.is_floating_point():
+            kind = vector.dtype if isinstance(vector, Tensor) else type(vector).__name__
+            raise TypeError(f'{called} must be a floating tensor, but got {kind}.')
+        shape = tuple(vector.shape)
+        if len(shape) == 3 and shape[0] == 1:
+            vector = vector[0]  # [1LD] -> [LD]
+        if vector.ndim not in (1, 2) or vector.numel() == 0:
+            raise ValueError(f'{called} must be of shape (D,), (1, D) or (N, D), but got {shape}.')
+        vector = vector.detach().float().reshape(-1, vector.shape[-1])  # [LD]
+        if not torch.isfinite(vector).all():
+            raise ValueError(f'{called} must be finite, but got NaN or infinite values.')
+        if not vector.any():
+            raise ValueError(f'{called} must change something, but got zeros only.')
+        object.__setattr__(self, 'vector', vector)
+
+    def __len__(self) -> int:
+        return len(self.vector)
+
+    def offset(self, generator, layers: Iterable[int] | None = None) -> tuple[Tensor, list[int]]:
+        """Find what strength 1 adds to a detail code of a generator.
+
+        Args:
+            generator (BaseDetailGenerator): Generator of the code.
+            layers (Iterable[int] | None): Indices of w+ layers, 0 to N - 1, of which the detail
+                code has the last ones. None takes all that it has. Defaults to None.
+
+        Returns:
+            tuple[Tensor, list[int]]: Rows (k, D), on the CPU, and their k places in the detail
+            code, ascending.
+
+        Raises:
+            ValueError: The direction belongs to another generator or has other shapes, or a layer
+                is not in the detail code.
+        """
+        if self.fingerprint and self.fingerprint != generator.fingerprint:
+            raise ValueError(
+                f'{self._called} was made with another generator (fingerprint '
+                f'{self.fingerprint[:12]}…, this one is {generator.fingerprint[:12]}…): make it '
+                f'anew for this one.'
+            )
+        rows, width = self.vector.shape
+        total, first = generator.num_latents, generator.first_detail
+        if width != generator.style_dim or rows not in (1, total):
+            raise ValueError(
+                f'{self._called} has the shape ({rows}, {width}), but this generator takes '
+                f'(1, {generator.style_dim}) or ({total}, {generator.style_dim}).'
+            )
+        chosen = _checked_layers(range(first, total) if layers is None else layers, first, total)
+        vectors = self.vector.cpu().expand(total, -1)[chosen]  # [kD]
+        return vectors, [layer - first for layer in chosen]
+
+    def save(self, path: str | os.PathLike) -> None:
+        """Write a safetensors file that :func:`load_direction` reads; nothing half-written stays.
+
+        Raises:
+            ValueError: ``path`` does not end in ``.safetensors``.
+            OutputError: It cannot be written.
+        """
+        if Path(path).suffix != '.safetensors':
+            raise ValueError(f'A direction is saved as .safetensors, but got {os.fspath(path)!r}.')
+        metadata = {
+            'kind': _KIND,
+            'version': _VERSION,
+            'name': self.name,
+            'generator': self.fingerprint,
+            'method': self.method,
+            'notes': json.dumps(dict(self.notes)),
+        }
+        tensors = {'vector': self.vector.cpu().contiguous()}
+        atomic_write(path, lambda temporary: save_file(tensors, temporary, metadata))
+
+    @property
+    def _called(self) -> str:
+        return f'The direction {self.name!r}' if self.name else 'A direction'
+
+
+def checked_strength(strength: float) -> float:
+    """Return the factor of a direction, or say that it must be a finite number."""
+    if isinstance(strength, bool) or not isinstance(strength, Real):
+        raise TypeError(f'strength must be a number, but got {type(strength).__name__}.')
+    if not math.isfinite(strength):
+        raise ValueError(f'strength must be finite, but got {strength}.')
+    return float(strength)
+
+
+def load_direction(path: str | os.PathLike) -> Direction:
+    """Read a direction from a file; no code in it is run.
+
+    Args:
+        path (str | os.PathLike): A ``.safetensors`` file of :meth:`Direction.save`, or a bare
+            array, ``.npy`` or a tensor in ``.pt`` or ``.pth``, from any device, of the shapes that
+            :class:`Direction` takes. A bare array is named after its file.
+
+    Returns:
+        Direction: The direction, on the CPU.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: It is of another kind, damaged, or holds no direction.
+    """
+    file = local_path(path)
+    if not file.is_file():
+        raise FileNotFoundError(f'There is no direction file {file}: check the path.')
+    if file.suffix not in _SUFFIXES:
+        raise ValueError(f'A direction file ends in {", ".join(_SUFFIXES)}, but got {file}.')
+    if file.suffix == '.safetensors':
+        return _read_saved(file)
+    try:
+        if file.suffix == '.npy':
+            content = torch.from_numpy(np.load(file, allow_pickle=False))
+        else:
+            content = torch.load(file, map_location='cpu', weights_only=True)
+    except Exception as e:  # damaged files raise nearly anything
+        reason = (str(e).strip().splitlines() or [type(e).__name__])[0].rstrip('.')
+        raise ValueError(f'{file} is not a readable array of numbers ({reason}).') from e
+    if not isinstance(content, Tensor):
+        raise ValueError(f'{file} must hold one tensor, but holds a {type(content).__name__}.')
+    return _build(file, vector=content, name=file.stem)
+
+
+def _read_saved(file: Path) -> Direction:
+    try:
+        with safe_open(file, 'pt') as opened:
+            facts, names = opened.metadata() or {}, set(opened.keys())
+            tensors = {name: opened.get_tensor(name) for name in names & {'vector'}}
+    except (SafetensorError, OSError) as e:
+        raise ValueError(f'{file} is not a readable safetensors file ({e}).') from e
+    if facts.get('kind') != _KIND or names != {'vector'}:
+        kind = facts.get('kind', 'unknown')
+        raise ValueError(f'{file} must hold a direction, but its kind is {kind}.')
+    if facts.get('version') != _VERSION:
+        raise ValueError(
+            f'{file} has format version {facts.get("version")}, but this release reads version '
+            f'{_VERSION}.'
+        )
+    return _build(
+        file,
+        vector=tensors['vector'],
+        name=facts.get('name') or file.stem,
+        fingerprint=facts.get('generator', ''),
+        method=facts.get('method', ''),
+        notes=json.loads(facts.get('notes', '{}')),
+    )
+
+
+def _build(file: Path, **fields) -> Direction:
+    try:
+        return Direction(**fields)
+    except (TypeError, ValueError) as e:
+        raise ValueError(f'{file} holds no direction: {e}') from e
+
+
+def _checked_layers(layers: Iterable[int], first: int, total: int) -> list[int]:
+    chosen = list(layers)
+    wrong = [
+        layer
+        for layer in chosen
+        if not isinstance(layer, Integral) or isinstance(layer, bool) or not first <= layer < total
+    ]
+    if wrong or not chosen:
+        raise ValueError(
+            f'The detail code has the w+ layers {first} to {total - 1} (those below {first} reach '
+            f'no pixel), but got {repr(wrong[0]) if wrong else "no layer"}.'
+        )
+    return sorted({int(layer) for layer in chosen})

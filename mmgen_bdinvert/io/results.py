@@ -1,0 +1,175 @@
+# Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
+"""What an inversion of files leaves on disk."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from ..structures import LatentCode
+from ..visualization import comparison, contact_sheet, plot_losses
+from ..visualization.grid import MIN_TILE
+from .outputs import atomic_write, save_png
+
+__all__ = [
+    'RESULT_FILES',
+    'Sheet',
+    'difference',
+    'save_config',
+    'save_inversion',
+    'save_json',
+    'save_table',
+]
+
+# In the order in which they are written: the last one says that all of them are there.
+RESULT_FILES = (
+    'code.safetensors',
+    'reconstruction.png',
+    'comparison.png',
+    'losses.png',
+    'metrics.json',
+)
+_GAIN = 4
+_SHEET_ROWS = 50
+
+
+def save_inversion(
+    folder: str | os.PathLike,
+    *,
+    code: LatentCode,
+    pictures: Mapping[str, np.ndarray],
+    reconstruction: np.ndarray,
+    history: Mapping[str, Sequence[float]],
+    metrics: Mapping[str, Any],
+    title: str = '',
+) -> None:
+    """Write the ``RESULT_FILES`` of one image, each whole or not at all, ``metrics.json`` last.
+
+    An earlier ``metrics.json`` is removed first, so that where there is one, the files beside it
+    belong together.
+
+    Args:
+        folder (str | os.PathLike): An existing folder.
+        code (LatentCode): Latent code of one image.
+        pictures (Mapping[str, np.ndarray]): Caption to RGB uint8 picture, for the comparison.
+        reconstruction (np.ndarray): RGB uint8 (H, W, 3).
+        history (Mapping[str, Sequence[float]]): Weighted losses at each step, by name.
+        metrics (Mapping[str, Any]): Facts that JSON can hold; non-finite numbers become null.
+        title (str): Name of the image. Defaults to ''.
+
+    Raises:
+        OutputError: A file cannot be written.
+    """
+    folder = Path(folder)
+    done = folder / RESULT_FILES[-1]
+    if done.is_file():
+        done.unlink()
+    code.save(folder / 'code.safetensors')
+    save_png(folder / 'reconstruction.png', reconstruction)
+    save_png(folder / 'comparison.png', comparison(pictures, title=title))
+    plot_losses(history, folder / 'losses.png', title=title)
+    save_json(done, metrics)
+
+
+def difference(image: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """Show where two RGB uint8 pictures (H, W, 3) differ: grey where equal, four times enlarged."""
+    gap = image.astype(np.int16) - target.astype(np.int16)
+    return (128 + _GAIN * gap).clip(0, 255).astype(np.uint8)
+
+
+def save_json(path: str | os.PathLike, values: Mapping[str, Any]) -> None:
+    """Write a JSON object, atomically.
+
+    Raises:
+        OutputError: The file cannot be written.
+    """
+    text = json.dumps(_finite(values), indent=2, allow_nan=False) + '\n'
+    atomic_write(path, lambda temporary: temporary.write_text(text, encoding='utf-8'))
+
+
+def save_table(
+    path: str | os.PathLike, rows: Iterable[Mapping[str, Any]], columns: Sequence[str]
+) -> None:
+    """Write a CSV file, atomically; absent and non-finite values are left empty.
+
+    Args:
+        path (str | os.PathLike): The file.
+        rows (Iterable[Mapping[str, Any]]): Values by column; keys that are no column are ignored.
+        columns (Sequence[str]): The columns, in order.
+
+    Raises:
+        OutputError: The file cannot be written.
+    """
+
+    def write(temporary: Path) -> None:
+        # A file name may hold bytes that are no text.
+        with open(temporary, 'w', newline='', encoding='utf-8', errors='backslashreplace') as file:
+            writer = csv.DictWriter(file, columns, restval='', extrasaction='ignore')
+            writer.writeheader()
+            writer.writerows(_finite(row) for row in rows)
+
+    atomic_write(path, write)
+
+
+class Sheet:
+    """A contact sheet in the making, which keeps the first rows only, and those small."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._rows: list[tuple[str, dict[str, np.ndarray]]] = []
+
+    def add(self, name: str, pictures: Mapping[str, np.ndarray]) -> None:
+        """Add a row: column heading to RGB uint8 picture (H, W, 3)."""
+        self.count += 1
+        if len(self._rows) < _SHEET_ROWS:
+            self._rows.append((name, {k: _thumbnail(v) for k, v in pictures.items()}))
+
+    def save(self, path: str | os.PathLike) -> None:
+        """Write the sheet; nothing if there is no row.
+
+        Raises:
+            OutputError: The file cannot be written.
+        """
+        if self._rows:
+            names, rows = zip(*self._rows)
+            title = f'The first {len(rows)} of {self.count}' if self.count > len(rows) else ''
+            save_png(path, contact_sheet(rows, names, title=title))
+
+
+def save_config(folder: str | os.PathLike, owner: object) -> None:
+    """Write ``config.py`` with the resolved config of a model that has one, as ``cfg``.
+
+    Raises:
+        OutputError: The file cannot be written.
+    """
+    cfg = getattr(owner, 'cfg', None)
+    if cfg is not None:
+        text = cfg.pretty_text
+        atomic_write(Path(folder, 'config.py'), lambda path: path.write_text(text, 'utf-8'))
+
+
+def _thumbnail(rgb: np.ndarray) -> np.ndarray:
+    if max(rgb.shape[:2]) <= MIN_TILE:
+        return rgb
+    image = Image.fromarray(rgb)
+    image.thumbnail((MIN_TILE, MIN_TILE), Image.Resampling.LANCZOS)
+    return np.array(image)
+
+
+def _finite(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        key: _finite(value)
+        if isinstance(value, Mapping)
+        else None
+        if isinstance(value, float) and not math.isfinite(value)
+        else value
+        for key, value in values.items()
+    }

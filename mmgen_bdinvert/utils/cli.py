@@ -1,0 +1,156 @@
+# Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
+"""Command lines: one sentence and an exit code for what a user may get wrong."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import logging
+import os
+import re
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from typing import NoReturn
+
+import torch
+from mmengine.config.utils import ConfigParsingError
+from mmengine.logging import MMLogger
+
+from ..engine.config import CfgOptions
+
+__all__ = ['ToolParser', 'check_device', 'one_sentence', 'run_tool', 'silence_host']
+
+DEBUG_VARIABLE = 'MMGEN_BDINVERT_DEBUG'
+INTERRUPTED = 130
+
+# What users cause. RuntimeError, AssertionError and the like are ours, and keep their traceback.
+_USER_ERRORS = (
+    ValueError,
+    TypeError,
+    OSError,
+    ImportError,
+    KeyError,
+    SyntaxError,
+    ConfigParsingError,
+    torch.cuda.OutOfMemoryError,
+)
+_UNREGISTERED = re.compile(r'(\S+) is not in the (\S+) registry\.')
+
+
+class ToolParser(argparse.ArgumentParser):
+    """An argument parser that reports a wrong command line in one sentence, with exit code 2."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print the sentence and leave, as argparse does after printing the usage."""
+        self.exit(2, f'error: {message}; see {self.prog} --help\n')
+
+    def add_cfg_options(self) -> None:
+        """Add mmengine's ``--cfg-options``."""
+        self.add_argument(
+            '--cfg-options',
+            nargs='+',
+            metavar='KEY=VALUE',
+            action=CfgOptions,
+            help='override settings of the config, lists as key="[a,b]"',
+        )
+
+
+def run_tool(
+    main: Callable[[Sequence[str] | None], int | None], argv: Sequence[str] | None = None
+) -> NoReturn:
+    """Run a tool and leave; a user's error is ``error: …`` on stderr instead of a traceback.
+
+    The environment variable ``MMGEN_BDINVERT_DEBUG=1`` brings the traceback back.
+
+    Args:
+        main (Callable): The tool. It takes the arguments, or None for those of the command line,
+            and returns an exit code, or None for 0.
+        argv (Sequence[str] | None): Passed on to ``main``. Defaults to None.
+
+    Raises:
+        SystemExit: Always: with what ``main`` returns, 2 after an error, 130 after Ctrl-C.
+    """
+    try:
+        code = main(argv) or 0
+    except KeyboardInterrupt:
+        print('error: interrupted', file=sys.stderr)
+        code = INTERRUPTED
+    except BrokenPipeError:  # `tool | head`: whoever read the output has left
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 1
+    except _USER_ERRORS as error:
+        if os.environ.get(DEBUG_VARIABLE, '0') not in ('', '0'):
+            raise
+        print(f'error: {one_sentence(error)}', file=sys.stderr)
+        code = 2
+    raise SystemExit(code)
+
+
+def one_sentence(error: BaseException) -> str:
+    """Say in one line what an exception means, without Python's quoting and line breaks.
+
+    Args:
+        error (BaseException): Any exception.
+
+    Returns:
+        str: At least its type.
+    """
+    text = ' '.join(str(error).split())
+    if isinstance(error, torch.cuda.OutOfMemoryError):
+        return 'the GPU is out of memory: make the batch smaller, or choose another device'
+    if isinstance(error, KeyError) and error.args:
+        text = ' '.join(str(error.args[0]).split())  # str() of a KeyError is quoted
+        unregistered = _UNREGISTERED.match(text)
+        if unregistered:
+            return (
+                f'the type {unregistered[1]!r} of the config is not in the registry '
+                f'{unregistered[2]}: check its spelling, and custom_imports'
+            )
+        if ' ' not in text:
+            return f'the setting {text!r} is missing: check the config'
+    elif isinstance(error, SyntaxError):
+        text = f'syntax error in a config: {text}'
+    elif isinstance(error, OSError) and error.strerror and error.filename is not None:
+        text = f'{error.filename!r}: {error.strerror}'
+    return text or type(error).__name__
+
+
+def check_device(device: str | torch.device | None) -> torch.device:
+    """Find out before heavy work whether a device is there.
+
+    Args:
+        device (str | torch.device | None): None takes the GPU where there is one.
+
+    Returns:
+        torch.device: The device.
+
+    Raises:
+        ValueError: It is not known to torch, or not available here.
+    """
+    if device is None:
+        return torch.device('cuda' if torch.cuda.is_available() else 'cpu')
+    try:
+        found = torch.device(device)
+        torch.empty(0, device=found)
+    except (RuntimeError, AssertionError, TypeError, NotImplementedError) as error:
+        raise ValueError(
+            f'the device {str(device)!r} is not available here: take cpu'
+            + (', or one of ' + _gpus() if torch.cuda.is_available() else '')
+        ) from error
+    return found
+
+
+@contextlib.contextmanager
+def silence_host() -> Iterator[None]:
+    """Keep the host packages' news (style modes, font caches, progress of loading) off the screen.
+
+    Inside the ``with`` block nothing is printed on stdout; logs below errors stay off afterwards.
+    """
+    MMLogger.get_current_instance().setLevel(logging.ERROR)
+    logging.getLogger('matplotlib').setLevel(logging.ERROR)
+    with contextlib.redirect_stdout(None):
+        yield
+
+
+def _gpus() -> str:
+    return ', '.join(f'cuda:{i}' for i in range(torch.cuda.device_count()))

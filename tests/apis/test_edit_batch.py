@@ -1,0 +1,172 @@
+# Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from mmgen_bdinvert.apis import (
+    edit,
+    edit_files,
+    find_codes,
+    init_generator,
+    recorded_config,
+    render,
+    transform,
+)
+from mmgen_bdinvert.editing import Direction
+from mmgen_bdinvert.geometry import GeometricTransform
+from mmgen_bdinvert.io import read_image
+from mmgen_bdinvert.structures import LatentCode
+
+MOVE = GeometricTransform(shift=(0.25, 0.0), rotate=30)
+UP, ALONG = torch.ones(16), torch.linspace(-1, 1, 16)
+
+
+@pytest.fixture()
+def results(tmp_path, code, tiny_config):
+    """What an inversion of two images leaves, as far as edits need it."""
+    folder = tmp_path / 'results'
+    for i, name in enumerate(('a', 'b.jpeg')):
+        (folder / name).mkdir(parents=True)
+        code[i].save(folder / name / 'code.safetensors')
+    (folder / 'config.py').write_text(tiny_config.read_text())
+    return folder
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+class TestEditFiles:
+    def test_a_motion(self, inverter, code, results, tmp_path):
+        out = tmp_path / 'out'
+        outcomes = edit_files(inverter.generator, results, out, move=MOVE)
+        assert [(o.name, o.status) for o in outcomes] == [('a', 'done'), ('b.jpeg', 'done')]
+        assert names(out) == ['a', 'b.jpeg', 'contact_sheet.png']
+        assert names(out / 'a') == ['code.safetensors', 'comparison.png', 'edited.png']
+        for i, name in enumerate(('a', 'b.jpeg')):
+            expected = transform(inverter, code[i], MOVE)
+            saved = LatentCode.load(out / name / 'code.safetensors', inverter.generator)
+            assert torch.equal(saved.base, expected.base)
+            assert torch.equal(saved.detail, code[i].detail)
+            picture = read_image(out / name / 'edited.png')
+            assert np.array_equal(picture, render(inverter, expected)[0])
+
+    def test_directions_are_added_up_for_each_strength(self, inverter, code, results, tmp_path):
+        Direction(ALONG, name='along').save(tmp_path / 'along.safetensors')
+        directions = [Direction(UP, name='up'), tmp_path / 'along.safetensors']
+        out = tmp_path / 'out'
+        edit_files(
+            inverter,
+            results / 'a',
+            out,
+            directions=directions,
+            strengths=[-2, 0.5, -2.0],
+            layers=[4],
+            move=MOVE,
+        )
+        assert names(out / 'a') == [
+            'code_-2.safetensors',
+            'code_0.5.safetensors',
+            'comparison.png',
+            'edited_-2.png',
+            'edited_0.5.png',
+        ]
+        for strength in (-2.0, 0.5):
+            saved = LatentCode.load(out / 'a' / f'code_{strength:g}.safetensors')
+            expected = edit(inverter, code[0], UP, strength, [4])
+            expected = edit(inverter, expected, ALONG, strength, [4])
+            assert torch.equal(saved.detail, expected.detail)
+            assert torch.equal(saved.base, transform(inverter, code[0], MOVE).base)
+            picture = read_image(out / 'a' / f'edited_{strength:g}.png')
+            assert np.array_equal(picture, render(inverter, saved)[0])
+
+    def test_a_bad_code_is_noted_and_the_others_go_on(self, inverter, results, tmp_path):
+        (results / 'a' / 'code.safetensors').write_bytes(b'no code')
+        seen, out = [], tmp_path / 'out'
+        outcomes = edit_files(inverter, results, out, move=MOVE, on_code=seen.append)
+        assert [o.status for o in outcomes] == ['failed', 'done'] and outcomes == seen
+        assert 'is not a latent code' in outcomes[0].reason
+        assert names(out) == ['b.jpeg', 'config.py', 'contact_sheet.png']
+
+    def test_a_code_of_another_generator_fails(self, results, tmp_path, make_generator):
+        outcomes = edit_files(make_generator(seed=4), results, tmp_path / 'out', move=MOVE)
+        assert [o.status for o in outcomes] == ['failed', 'failed']
+        assert 'another generator' in outcomes[0].reason
+
+    def test_a_batch_of_codes_in_one_file_fails(self, inverter, code, tmp_path):
+        code.save(tmp_path / 'two.safetensors')
+        outcomes = edit_files(inverter, tmp_path / 'two.safetensors', tmp_path / 'out', move=MOVE)
+        assert 'the code of one image, but holds 2' in outcomes[0].reason
+
+    def test_edited_codes_can_be_edited_again(self, tiny_config, results, tmp_path):
+        generator = init_generator(tiny_config, 'cpu')
+        once, twice = tmp_path / 'once', tmp_path / 'twice'
+        edit_files(generator, results, once, directions=[Direction(UP)], strengths=[1, 2])
+        assert recorded_config(find_codes(once)).read_text() == generator.cfg.pretty_text
+        outcomes = edit_files(generator, once, twice, move=MOVE)
+        assert [o.name for o in outcomes] == ['a_1', 'a_2', 'b.jpeg_1', 'b.jpeg_2']
+
+    def test_the_codes_are_never_overwritten(self, inverter, results):
+        before = (results / 'a' / 'code.safetensors').read_bytes()
+        with pytest.raises(ValueError, match='would overwrite the code'):
+            edit_files(inverter, results, results, move=MOVE)
+        assert (results / 'a' / 'code.safetensors').read_bytes() == before
+
+    @pytest.mark.parametrize(
+        ('settings', 'message'),
+        [
+            ({}, 'nothing to do'),
+            ({'move': GeometricTransform(rotate=360)}, 'nothing to do'),
+            ({'directions': [Direction(UP)], 'strengths': []}, 'At least one strength'),
+            ({'directions': [Direction(UP)], 'layers': [1]}, 'w.? layers 2 to 7'),
+            ({'directions': [Direction(torch.ones(8))]}, r'shape \(1, 8\), but this generator'),
+        ],
+    )
+    def test_a_wrong_call_writes_nothing(self, inverter, results, tmp_path, settings, message):
+        with pytest.raises(ValueError, match=message):
+            edit_files(inverter, results, tmp_path / 'out', **settings)
+        assert not (tmp_path / 'out').exists()
+
+    def test_the_sheet_has_a_column_for_each_step(self, inverter, results, tmp_path):
+        out = tmp_path / 'out'
+        edit_files(inverter, results, out, move=MOVE)
+        two = Image.open(out / 'contact_sheet.png').width
+        edit_files(inverter, results, out, move=MOVE, directions=[Direction(UP)], strengths=[1, 2])
+        four = Image.open(out / 'contact_sheet.png').width
+        assert four - two == 2 * 200  # tiles of 192 and their gaps of 8
+
+
+class TestFindCodes:
+    def test_files_images_and_runs(self, results):
+        a, b = (results / name / 'code.safetensors' for name in ('a', 'b.jpeg'))
+        assert find_codes(results) == [a, b]
+        assert find_codes([results / 'b.jpeg', results]) == [b, a]
+        assert find_codes(str(a)) == [a]
+
+    def test_what_holds_no_code(self, tmp_path):
+        (tmp_path / 'x').mkdir()
+        with pytest.raises(ValueError, match='holds no code.safetensors'):
+            find_codes(tmp_path)
+        with pytest.raises(FileNotFoundError, match='does not exist'):
+            find_codes(tmp_path / 'y')
+        with pytest.raises(ValueError, match='At least one code'):
+            find_codes([])
+
+
+class TestRecordedConfig:
+    def test_it_lies_above_the_codes_or_beside_them(self, results):
+        assert recorded_config(find_codes(results)) == results / 'config.py'
+        beside = results / 'a' / 'config.py'
+        beside.write_text('x = 1')
+        assert recorded_config([results / 'a' / 'code.safetensors']) == beside
+
+    def test_codes_of_two_configs(self, results):
+        (results / 'a' / 'config.py').write_text('x = 1')
+        with pytest.raises(ValueError, match='Codes of one config are edited at a time'):
+            recorded_config(find_codes(results))
+
+    def test_no_config(self, results):
+        (results / 'config.py').unlink()
+        with pytest.raises(FileNotFoundError, match=r'no config\.py beside the code'):
+            recorded_config(find_codes(results))

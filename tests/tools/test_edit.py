@@ -1,0 +1,183 @@
+# Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
+"""tools/edit.py as a user runs it: as a process where that matters, else inside this one."""
+
+import importlib.util
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.logging import MMLogger
+
+from mmgen_bdinvert.apis import edit, render, transform
+from mmgen_bdinvert.geometry import GeometricTransform
+from mmgen_bdinvert.io import read_image
+from mmgen_bdinvert.structures import LatentCode
+from mmgen_bdinvert.utils.cli import run_tool
+
+TOOL = Path(__file__).parents[2] / 'tools' / 'edit.py'
+VECTOR = torch.linspace(-1, 1, 16)
+
+
+@pytest.fixture(scope='module')
+def generator(make_generator):
+    """N = 8 layers; the detail code has 2 to 7."""
+    return make_generator()
+
+
+@pytest.fixture(scope='module')
+def codes(generator, sample_w_plus):
+    return generator.split(sample_w_plus(generator))
+
+
+@pytest.fixture()
+def results(tmp_path, generator, codes, generator_config):
+    """What tools/invert.py leaves, as far as tools/edit.py needs it, and a direction."""
+    folder = tmp_path / 'results'
+    for i, name in enumerate(('a', 'b')):
+        (folder / name).mkdir(parents=True)
+        codes[i].save(folder / name / 'code.safetensors')
+    torch.save(generator.generator.state_dict(), tmp_path / 'generator.pth')
+    part = dict(
+        type='BaseDetailGenerator',
+        generator=generator_config(),
+        base_size=8,
+        checkpoint=str(tmp_path / 'generator.pth'),
+    )
+    Config(dict(model=dict(type='RegularizedInverter', generator=part))).dump(folder / 'config.py')
+    torch.save(VECTOR[None], tmp_path / 'smile.pt')
+    return folder
+
+
+@pytest.fixture()
+def run(capsys):
+    """Run the tool in this process: exit code, stdout and stderr."""
+    spec = importlib.util.spec_from_file_location('edit_tool', TOOL)
+    tool = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(tool)
+    level = MMLogger.get_current_instance().level
+
+    def call(*args):
+        with pytest.raises(SystemExit) as info:
+            run_tool(tool.main, [str(arg) for arg in args])
+        return (info.value.code, *capsys.readouterr())
+
+    yield call
+    MMLogger.get_current_instance().setLevel(level)
+
+
+def process(*args):
+    command = [sys.executable, str(TOOL), *map(str, args)]
+    return subprocess.run(command, capture_output=True, text=True)
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def is_one_error(err, *words):
+    lines = err.splitlines()
+    return len(lines) == 1 and lines[0].startswith('error: ') and all(w in lines[0] for w in words)
+
+
+class TestProcess:
+    def test_everything_at_once(self, results, codes, generator, tmp_path):
+        out = tmp_path / 'out'
+        done = process(
+            *(results, '--out-dir', out, '--direction', tmp_path / 'smile.pt'),
+            *('--strength', -1, 2.5, '--layers', '3-4', 7),
+            *('--shift', -0.25, 0.1, '--rotate', -30, '--scale', 0.8, '--flip'),
+        )
+        assert done.returncode == 0, done.stderr
+        assert done.stderr == ''
+        assert done.stdout == f'2 of 2 codes edited. Results: {out}\n'
+        assert names(out) == ['a', 'b', 'config.py', 'contact_sheet.png']
+        move = GeometricTransform((-0.25, 0.1), -30, 0.8, True)
+        for strength in (-1.0, 2.5):
+            expected = transform(generator, codes[0], move)
+            expected = edit(generator, expected, VECTOR, strength, [3, 4, 7])
+            saved = LatentCode.load(out / 'a' / f'code_{strength:g}.safetensors', generator)
+            assert torch.equal(saved.base, expected.base)
+            assert torch.equal(saved.detail, expected.detail)
+            picture = read_image(out / 'a' / f'edited_{strength:g}.png').astype(int)
+            assert np.abs(picture - render(generator, expected)[0]).max() <= 1
+
+    def test_a_bad_code_among_good_ones(self, results, tmp_path):
+        (results / 'a' / 'code.safetensors').write_bytes(b'no code')
+        out = tmp_path / 'out'
+        done = process(results, '--out-dir', out, '--flip')
+        assert done.returncode == 1
+        assert is_one_error(done.stderr, 'is not a latent code')
+        assert names(out) == ['b', 'config.py', 'contact_sheet.png']
+        assert names(out / 'b') == ['code.safetensors', 'comparison.png', 'edited.png']
+
+    def test_a_wrong_command(self, results, tmp_path):
+        done = process(results, '--out-dir', tmp_path / 'out')
+        assert done.returncode == 2 and done.stdout == ''
+        assert is_one_error(done.stderr, 'nothing to do')
+        assert not (tmp_path / 'out').exists()
+
+
+def test_the_strength_is_one_unless_said(run, results, codes, tmp_path):
+    out = tmp_path / 'out'
+    code, *_ = run(results / 'a', '--out-dir', out, '--direction', tmp_path / 'smile.pt')
+    assert code == 0
+    saved = LatentCode.load(out / 'a' / 'code.safetensors')
+    assert torch.equal(saved.detail, codes[0].detail + VECTOR)
+    assert torch.equal(saved.base, codes[0].base)
+
+
+def test_a_code_away_from_its_run_needs_a_config(run, results, codes, tmp_path):
+    codes[0].save(tmp_path / 'mine.safetensors')
+    more = ('--out-dir', tmp_path / 'out', '--flip')
+    code, _, err = run(tmp_path / 'mine.safetensors', *more)
+    assert code == 2 and is_one_error(err, 'no config.py', 'mine.safetensors', '--config')
+    config = results / 'config.py'
+    assert run(tmp_path / 'mine.safetensors', *more, '--config', config)[0] == 0
+    assert names(tmp_path / 'out' / 'mine') == ['code.safetensors', 'comparison.png', 'edited.png']
+
+
+@pytest.mark.parametrize(
+    ('more', 'words'),
+    [
+        (['--direction', 'none.pt'], ['none.pt', 'check the path']),
+        (['--direction', 'text.pt'], ['text.pt', 'not a readable array']),
+        (['--direction', 'wide.npy'], ["'wide'", '(1, 17)', '(1, 16) or (8, 16)']),
+        (['--direction', 'smile.pt', '--strength', 'nan'], ['strength', 'finite']),
+        (['--direction', 'smile.pt', '--strength', 'much'], ['--strength', 'much']),
+        (['--direction', 'smile.pt', '--layers', '1-3'], ['layers 2 to 7', 'but got 1']),
+        (['--direction', 'smile.pt', '--layers', 'x'], ['--layers', "'x'", '4-7']),
+        (['--direction', 'smile.pt', '--layers', '5-3'], ["'5-3'"]),
+        (['--strength', '2'], ['--strength and --layers belong to a --direction']),
+        (['--scale', '0'], ['scale must be above 0, but got 0']),
+        (['--shift', '0.1'], ['--shift', 'expected 2 arguments']),
+        (['--rotate', 'inf'], ['rotate must be a finite number']),
+        (['--flip', '--sheer', '2'], ['--sheer']),
+        (['--flip', '--device', 'gpu'], ["'gpu' is not available"]),
+        (['--flip', '--config', 'none.py'], ['none.py']),
+        (['--flip', '--out-dir', 'file'], ['file', 'choose another folder']),
+        (['--flip', '--out-dir', 'results'], ['would overwrite the code']),
+    ],
+)
+def test_a_wrong_command_is_one_sentence(run, results, tmp_path, monkeypatch, more, words):
+    monkeypatch.chdir(tmp_path)
+    Path('text.pt').write_text('text')
+    Path('file').touch()
+    np.save('wide.npy', np.ones(17))
+    before = names(results / 'a')
+    code, out, err = run('results', '--out-dir', 'out', *more)
+    assert (code, out) == (2, '')
+    assert is_one_error(err, *words), err
+    assert names(results / 'a') == before
+
+
+@pytest.mark.parametrize('code', ['none.safetensors', 'empty', 'results/config.py'])
+def test_what_is_no_code(run, results, tmp_path, monkeypatch, code):
+    monkeypatch.chdir(tmp_path)
+    Path('empty').mkdir()
+    status, _, err = run(code, '--out-dir', 'out', '--flip', '--config', 'results/config.py')
+    assert status == (1 if code.endswith('.py') else 2)
+    assert is_one_error(err, code)
