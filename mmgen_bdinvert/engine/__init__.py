@@ -1,4 +1,6 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
+from .config import read_config
 from .hooks import ReconstructionGridHook
+from .strict_runner import StrictRunner
 
-__all__ = ['ReconstructionGridHook']
+__all__ = ['ReconstructionGridHook', 'StrictRunner', 'read_config']

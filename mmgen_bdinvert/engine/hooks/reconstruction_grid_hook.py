@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
 from mmgen.registry import HOOKS
 
@@ -33,7 +34,7 @@ class ReconstructionGridHook(Hook):
         self._outputs: list = []
 
     def _after_iter(self, runner, batch_idx, data_batch=None, outputs=None, mode='train'):
-        if mode == 'train' or not outputs:
+        if mode == 'train' or not outputs or not is_main_process():
             return
         for sample in outputs[: self.max_images - len(self._targets)]:
             self._targets.append(tensor_to_image(sample.target[None], 'rgb'))

@@ -1,0 +1,150 @@
+# Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
+"""What ``tools/train.py`` and ``tools/test.py`` do between the command line and the Runner."""
+
+from __future__ import annotations
+
+import os
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+
+import torch
+from mmengine.config import Config
+from mmengine.device import get_device
+from mmengine.runner import Runner
+from mmgen.registry import RUNNERS
+
+from ..io import ensure_writable_folder, find_images
+from .config import read_config
+from .strict_runner import StrictRunner
+
+__all__ = [
+    'add_runner_options',
+    'build_runner',
+    'runner_config',
+    'set_checkpoint',
+    'set_resume',
+    'set_test_split',
+    'use_amp',
+    'use_test_amp',
+]
+
+
+def add_runner_options(parser: ArgumentParser) -> None:
+    """Add the options that mmengine's tools share to a ``ToolParser``."""
+    parser.add_argument('--work-dir', help='folder for the results (work_dirs/<config name>)')
+    parser.add_argument('--amp', action='store_true', help='mixed precision, bfloat16')
+    parser.add_cfg_options()
+    parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none')
+    parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
+
+
+def runner_config(args: Namespace) -> Config:
+    """Read the config that the parsed options of :func:`add_runner_options` ask for.
+
+    Raises:
+        FileNotFoundError: See :func:`read_config`.
+        ValueError: See :func:`read_config`.
+    """
+    os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
+    cfg = read_config(args.config, args.cfg_options)
+    cfg.launcher = args.launcher
+    default = cfg.get('work_dir') or Path('work_dirs', Path(args.config).stem)
+    cfg.work_dir = str(args.work_dir or default)
+    return cfg
+
+
+def build_runner(cfg: Config) -> Runner:
+    """Build the Runner of a config: a :class:`StrictRunner` unless it asks for another.
+
+    Raises:
+        OutputError: If the work dir cannot be written to.
+    """
+    ensure_writable_folder(cfg.work_dir)
+    return RUNNERS.build(cfg) if cfg.get('runner_type') else StrictRunner.from_cfg(cfg)
+
+
+def use_amp(cfg: Config) -> None:
+    """Train with mixed precision, whether the config has one optimiser or one for each network.
+
+    bfloat16 unless the config has a ``dtype``: it needs no luck with the range of the activations.
+
+    Raises:
+        ValueError: If there is no GPU, which mmengine's mixed-precision training needs.
+    """
+    if get_device() == 'cpu':
+        raise ValueError('--amp trains on a GPU only, and none is available here: leave it out.')
+    wrappers = [cfg.optim_wrapper]
+    if 'optimizer' not in cfg.optim_wrapper:
+        wrappers = [v for v in cfg.optim_wrapper.values() if isinstance(v, dict)]
+    for wrapper in wrappers:
+        wrapper['type'] = 'AmpOptimWrapper'
+        wrapper.setdefault('loss_scale', 'dynamic')
+        wrapper.setdefault('dtype', 'bfloat16')
+
+
+def set_resume(cfg: Config, checkpoint: str | None) -> None:
+    """Resume from a given checkpoint, or from the latest one of the work dir ('auto').
+
+    Raises:
+        FileNotFoundError: If the given one is not there.
+    """
+    if checkpoint is None:
+        return
+    if checkpoint != 'auto' and not Path(checkpoint).is_file():
+        raise FileNotFoundError(
+            f'There is no checkpoint {checkpoint} to resume from: check the path, or give --resume '
+            f'alone for the latest one in {cfg.work_dir}.'
+        )
+    cfg.resume, cfg.load_from = True, None if checkpoint == 'auto' else checkpoint
+
+
+def set_checkpoint(cfg: Config, checkpoint: str | None) -> None:
+    """Test the encoder of ``checkpoint``, or the whole model where it has no encoder."""
+    if checkpoint is None:
+        return
+    if 'encoder' in cfg.model:
+        cfg.model.encoder.checkpoint = checkpoint
+    else:
+        cfg.load_from = checkpoint
+
+
+def set_test_split(cfg: Config, data_root: str | list[str] | None = None) -> None:
+    """Test on the validation split where a config has no test split, or on other images.
+
+    Raises:
+        FileNotFoundError: If the images are not there.
+        ValueError: If the config has neither split, or ``data_root`` is given for a data set that
+            reads no images, or holds none.
+    """
+    parts = ('dataloader', 'cfg', 'evaluator')
+    if all(cfg.get(f'test_{part}') is None for part in parts):
+        for part in parts:
+            cfg[f'test_{part}'] = cfg.get(f'val_{part}')
+    missing = [f'test_{part}' for part in parts if cfg.get(f'test_{part}') is None]
+    if missing:
+        raise ValueError(
+            f'{cfg.filename} cannot be tested, it sets no {", ".join(missing)}: give a '
+            f'bdinvert_enc_* or bdinvert_inv_* config.'
+        )
+    dataset = cfg.test_dataloader.dataset
+    if data_root is not None:
+        if 'data_root' not in dataset:
+            raise ValueError(
+                f'--data-root is for configs that test on images, but {cfg.filename} tests on '
+                f'{dataset.get("type")}: leave it out.'
+            )
+        dataset.data_root = data_root
+    if dataset.get('type') == 'InversionImageFolder':
+        try:
+            find_images(dataset.data_root)  # before minutes of building
+        except (FileNotFoundError, ValueError) as e:
+            raise type(e)(f'{e}; --data-root takes images and folders') from e
+
+
+def use_test_amp(cfg: Config) -> None:
+    """Test with mixed precision, bfloat16: half precision has no room for a pixel's gradient."""
+    cfg.test_cfg.fp16 = True
+    if hasattr(torch, 'set_autocast_dtype'):  # torch >= 2.4
+        torch.set_autocast_dtype('cuda', torch.bfloat16)
+    else:
+        torch.set_autocast_gpu_dtype(torch.bfloat16)

@@ -1,0 +1,70 @@
+# Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
+"""mmengine's Runner with checked checkpoints, and processes without GPUs."""
+
+from __future__ import annotations
+
+import torch
+from mmengine.device import get_device
+from mmengine.dist import is_distributed
+from mmengine.model import MMDistributedDataParallel, is_model_wrapper
+from mmengine.runner import Runner
+from mmgen.registry import RUNNERS
+
+from ..models.checkpoint import load_weights
+
+__all__ = ['StrictRunner']
+
+
+@RUNNERS.register_module()
+class StrictRunner(Runner):
+    """The Runner of ``tools/train.py`` and ``tools/test.py``.
+
+    Three things differ from mmengine's:
+
+    * A checkpoint is counted, and refused if it does not fit or belongs to another generator;
+      mmengine loads what fits and goes on. Only ``load_from`` of a model without an encoder, such
+      as a GAN that starts from another's generator, stays as lenient as mmengine is.
+    * Without a GPU, ``launcher='pytorch'`` joins the processes over gloo.
+    * A model with nothing to train, such as an inverter, is distributed without the wrapper, which
+      would refuse it.
+    """
+
+    def setup_env(self, env_cfg: dict) -> None:
+        if self.launcher == 'pytorch' and get_device() == 'cpu' and not is_distributed():
+            torch.distributed.init_process_group('gloo')
+        super().setup_env(env_cfg)
+
+    def wrap_model(self, model_wrapper_cfg: dict | None, model):
+        if self.distributed and model_wrapper_cfg is None and not is_model_wrapper(model):
+            model = model.to(get_device())
+            if not any(p.requires_grad for p in model.parameters()):
+                return model
+            if get_device() == 'cpu':
+                return MMDistributedDataParallel(
+                    module=model,
+                    broadcast_buffers=False,
+                    find_unused_parameters=self.cfg.get('find_unused_parameters', False),
+                )
+        return super().wrap_model(model_wrapper_cfg, model)
+
+    def load_checkpoint(self, filename: str, *args, **kwargs) -> dict:
+        """Load a checkpoint as mmengine's Runner does, once it is known to fit.
+
+        Raises:
+            FileNotFoundError: If there is no such file.
+            ValueError: If it is no checkpoint, does not fit, belongs to another generator, or is to
+                be resumed from but holds weights only.
+        """
+        model = self.model.module if is_model_wrapper(self.model) else self.model
+        if self._resume or hasattr(model, 'encoder'):
+            load_weights(model, filename, prefixes=('module.', ''), what=type(model).__name__)
+        if hasattr(model, 'encoder'):
+            model.encoder.check_generator(model.generator)
+        checkpoint = super().load_checkpoint(filename, *args, **kwargs)
+        if self._resume and not {'meta', 'message_hub', 'optimizer'} <= set(checkpoint):
+            raise ValueError(
+                f'{filename} holds weights but no state of a training: resume from a checkpoint '
+                f'of tools/train.py, or start anew from these weights with '
+                f'--cfg-options load_from={filename}.'
+            )
+        return checkpoint

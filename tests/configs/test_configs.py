@@ -1,0 +1,278 @@
+# Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
+"""Every shipped config builds, says nothing that nobody reads, and has the paper's settings."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import mmengine.registry
+import mmgen.registry
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.registry import Registry, init_default_scope
+from mmgen.registry import DATASETS, MODELS
+
+from mmgen_bdinvert.engine.config import RUNNER_KEYS, read_config
+from mmgen_bdinvert.engine.running import build_runner
+from mmgen_bdinvert.models import LatentStatistics
+
+CONFIGS = Path(__file__).parents[2] / 'configs'
+NAMES = sorted(path.stem for path in CONFIGS.glob('*.py'))
+FFHQ_WEIGHTS = (
+    'https://download.openmmlab.com/mmgen/stylegan2/official_weights/'
+    'stylegan2-ffhq-config-f-official_20210327_171224-bce9310c.pth'
+)
+
+
+def names_read(paths):
+    """Collect the names that configs read, their own or as `_base_.name`."""
+    read = set()
+    for path in paths:
+        for node in ast.walk(ast.parse(path.read_text(encoding='utf-8'))):
+            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
+                read.add(node.id)
+            elif isinstance(node, ast.Attribute) and getattr(node.value, 'id', '') == '_base_':
+                read.add(node.attr)
+    return read
+
+
+def types_in(node):
+    """Yield the `type` of every component in a config."""
+    if isinstance(node, dict):
+        if isinstance(node.get('type'), str):
+            yield node['type']
+        for value in node.values():
+            yield from types_in(value)
+    elif isinstance(node, (list, tuple)):
+        for value in node:
+            yield from types_in(value)
+
+
+@pytest.fixture(scope='module')
+def statistics_file(tmp_path_factory):
+    """Write statistics of width `dim` that fit any generator."""
+    folder = tmp_path_factory.mktemp('statistics')
+
+    def write(dim):
+        file = folder / f'{dim}.safetensors'
+        one = torch.ones(dim)
+        LatentStatistics(mean=0 * one, components=torch.eye(dim), eigenvalues=one).save(file)
+        return str(file)
+
+    return write
+
+
+@pytest.fixture(scope='module')
+def build(statistics_file):
+    """Build the model of a config with random weights, by the options that a user has for it."""
+
+    def make(name):
+        init_default_scope('mmgen')
+        cfg = read_config(CONFIGS / f'{name}.py')
+        options = {}
+        if name.startswith('bdinvert'):
+            options['model.generator.checkpoint'] = None
+        if 'ffhq' in name:
+            options['model.losses.perceptual.backbone'] = 'random'
+        if name.startswith('bdinvert_inv'):
+            dim = cfg.model.generator.generator.style_channels
+            options['model.encoder.checkpoint'] = None
+            options['model.statistics.path'] = statistics_file(dim)
+        return MODELS.build(read_config(CONFIGS / f'{name}.py', options).model)
+
+    return make
+
+
+@pytest.mark.parametrize('name', NAMES)
+def test_a_config_sets_nothing_that_neither_the_runner_nor_a_config_reads(name):
+    unread = (
+        set(read_config(CONFIGS / f'{name}.py')) - RUNNER_KEYS - names_read(CONFIGS.rglob('*.py'))
+    )
+    assert unread == set()
+
+
+@pytest.mark.parametrize('name', NAMES)
+def test_a_config_names_only_registered_components(name):
+    registries = [
+        registry
+        for module in (mmgen.registry, mmengine.registry)
+        for registry in vars(module).values()
+        if isinstance(registry, Registry)
+    ]
+    init_default_scope('mmgen')
+    found = set(types_in(read_config(CONFIGS / f'{name}.py')._cfg_dict.to_dict()))
+    assert found
+    assert {t for t in found if all(r.get(t) is None for r in registries)} == set()
+
+
+@pytest.mark.parametrize('name', [n for n in NAMES if n.startswith('bdinvert')])
+def test_a_config_builds_a_model_whose_parts_fit(name, build):
+    model = build(name)
+    size = 8 if name.endswith('8x8') else 16
+    channels, resolution = (512, 1024) if 'ffhq' in name else (128, 64)
+    assert model.generator.base_shape == (channels, size, size)
+    assert model.generator.first_detail == (2 if size == 8 else 4)  # 2(k - 2) for s = 2^k
+    assert model.generator.resolution == resolution
+    assert model.encoder.input_size == 8 * size
+    assert sum(isinstance(m, torch.nn.Conv2d) for m in model.encoder.modules()) == 11
+    if name.startswith('bdinvert_inv'):
+        cfg = read_config(CONFIGS / f'{name}.py')
+        assert cfg.test_dataloader.dataset.size == resolution
+    else:
+        cfg = read_config(CONFIGS / f'{name}.py')
+        train, val = (DATASETS.build(cfg[f'{k}_dataloader'].dataset) for k in ('train', 'val'))
+        seeds = {train[0]['inputs'], train[len(train) - 1]['inputs']}
+        assert max(seeds) < val[0]['inputs']  # validation sees no image of training
+
+
+@pytest.mark.parametrize('name', [n for n in NAMES if n.startswith('stylegan2')])
+def test_a_gan_config_builds(name, build):
+    model = build(name)
+    latent = torch.zeros(1, 128)
+    with torch.no_grad():
+        assert model.generator(latent).shape == (1, 3, 64, 64)
+        assert model.discriminator(torch.zeros(2, 3, 64, 64)).shape == (2, 1)
+
+
+@pytest.mark.parametrize('suffix', ['', '_8x8'])
+def test_the_ffhq_configs_have_the_settings_of_the_paper(suffix):
+    enc = Config.fromfile(CONFIGS / f'bdinvert_enc_ffhq{suffix}.py')
+    inv = Config.fromfile(CONFIGS / f'bdinvert_inv_ffhq{suffix}.py')
+    assert enc.model.generator.checkpoint == inv.model.generator.checkpoint == FFHQ_WEIGHTS
+    assert enc.train_dataloader.batch_size == 16
+    assert enc.train_cfg.max_iters == 10000
+    assert enc.optim_wrapper.optimizer == dict(type='Adam', lr=0.001)
+    (schedule,) = enc.param_scheduler
+    assert (schedule.type, schedule.step_size, schedule.gamma) == ('StepLR', 2000, 0.1)
+    assert (enc.model.truncation, enc.model.truncation_layers) == (0.7, 8)
+    assert tuple(enc.model.encoder.widths) == (128, 256, 512)
+    weights = {name: loss.loss_weight for name, loss in enc.model.losses.items()}
+    assert weights == dict(pixel=1, perceptual=10)
+    weights = {name: loss.loss_weight for name, loss in inv.model.losses.items()}
+    assert weights == dict(pixel=1, perceptual=10, base=10, detail=0.01)
+    for cfg in (enc, inv):
+        assert cfg.model.losses.perceptual.type == 'LPIPSLoss'  # its backbone is VGG by default
+    assert inv.model.optimizer == dict(type='Adam', lr=0.01)
+    assert inv.model.num_steps == 1200
+    # What training writes is what inversion reads.
+    assert inv.model.encoder.checkpoint == (
+        f'work_dirs/bdinvert_enc_ffhq{suffix}/iter_{enc.train_cfg.max_iters}.pth'
+    )
+    assert enc.train_cfg.max_iters % enc.default_hooks.checkpoint.interval == 0
+
+
+# A config of a user, written as mmgen's own are: the GAN, its data set, its schedule and its hooks.
+USERS_CONFIG = """
+default_scope = 'mmgen'
+model_wrapper_cfg = dict(type='MMSeparateDistributedDataParallel', broadcast_buffers=False)
+ema_half_life = 10.0
+model = dict(
+    type='StyleGAN2',
+    data_preprocessor=dict(type='GANDataPreprocessor'),
+    generator=dict(type='StyleGANv2Generator', out_size=32, style_channels=16, num_mlps=2),
+    discriminator=dict(type='StyleGAN2Discriminator', in_size=32),
+    ema_config=dict(
+        type='ExponentialMovingAverage', interval=1, momentum=1.0 - 0.5 ** (32 / ema_half_life)
+    ),
+    loss_config=dict(r1_loss_weight=80.0, r1_interval=16, norm_mode='HWC', g_reg_interval=4),
+)
+train_dataloader = dict(
+    batch_size=4,
+    num_workers=8,
+    persistent_workers=True,
+    sampler=dict(type='InfiniteSampler', shuffle=True),
+    dataset=dict(
+        type='UnconditionalImageDataset',
+        data_root='./data/faces',
+        pipeline=[
+            dict(type='LoadImageFromFile', key='img', io_backend='disk'),
+            dict(type='Flip', keys=['img'], direction='horizontal'),
+            dict(type='PackGenInputs', keys=['img'], meta_keys=['img_path']),
+        ],
+    ),
+)
+optim_wrapper = dict(
+    constructor='GenOptimWrapperConstructor',
+    generator=dict(optimizer=dict(type='Adam', lr=0.0016, betas=(0, 0.99))),
+    discriminator=dict(optimizer=dict(type='Adam', lr=0.0018, betas=(0, 0.99))),
+)
+train_cfg = dict(by_epoch=False, val_begin=1, val_interval=10000, max_iters=800002)
+default_hooks = dict(
+    timer=dict(type='IterTimerHook'),
+    logger=dict(type='LoggerHook', interval=100, log_metric_by_epoch=False),
+    checkpoint=dict(type='CheckpointHook', interval=10000, by_epoch=False),
+)
+custom_hooks = [
+    dict(
+        type='GenVisualizationHook',
+        interval=5000,
+        fixed_input=True,
+        vis_kwargs_list=dict(type='GAN', name='fake_img'),
+    )
+]
+log_processor = dict(by_epoch=False)
+randomness = dict(seed=2021)
+"""
+
+# What is written over it to train a base-code encoder; the documentation shows the same.
+OWN_CONFIG = """
+_base_ = ['USERS_CONFIG']
+
+custom_imports = dict(imports=['mmgen_bdinvert'], allow_failed_imports=False)
+model_wrapper_cfg = None
+model = dict(
+    _delete_=True,
+    type='BaseCodeEncoderTrainer',
+    generator=dict(
+        type='BaseDetailGenerator',
+        generator=_base_.model.generator,
+        checkpoint='CHECKPOINT',
+        base_size=8,
+    ),
+    encoder=dict(type='BaseCodeEncoder', base_channels=512, base_size=8, widths=(4, 6, 8)),
+    losses=dict(pixel=dict(type='PixelMSELoss')),
+)
+train_dataloader = dict(
+    _delete_=True,
+    batch_size=2,
+    num_workers=0,
+    sampler=dict(type='InfiniteSampler', shuffle=False),
+    dataset=dict(type='LatentSeeds'),
+)
+optim_wrapper = dict(
+    _delete_=True, type='OptimWrapper', optimizer=dict(type='Adam', lr=0.001)
+)
+train_cfg = dict(max_iters=1)
+custom_hooks = []
+"""
+
+
+def test_a_config_of_mmgen_composes_by_path(tmp_path):
+    users, own = tmp_path / 'users' / 'stylegan2_faces_32x32.py', tmp_path / 'enc_faces.py'
+    users.parent.mkdir()
+    users.write_text(USERS_CONFIG)
+    own.write_text(
+        OWN_CONFIG.replace('USERS_CONFIG', str(users)).replace(
+            'CHECKPOINT', str(tmp_path / 'g.pth')
+        )
+    )
+    init_default_scope('mmgen')
+    trained = MODELS.build(read_config(users).model)  # the user's own training
+    weights = {k: v for k, v in trained.state_dict().items() if k.startswith('generator')}
+    torch.save({'state_dict': weights, 'meta': {}}, tmp_path / 'g.pth')
+
+    cfg = read_config(own, {'work_dir': str(tmp_path / 'run')})
+    assert cfg.model.generator.generator == read_config(users).model.generator
+    runner = build_runner(cfg)
+    given = trained.generator_ema.module.state_dict()
+    held = runner.model.generator.generator.state_dict()
+    assert all(torch.equal(given[name], held[name]) for name in held)
+    before = [p.clone() for p in runner.model.encoder.parameters()]
+    runner.train()
+    assert runner.iter == 1
+    # Biases in front of a batch normalisation have no gradient; every kernel has one.
+    kernels = [(a, b) for a, b in zip(before, runner.model.encoder.parameters()) if a.ndim == 4]
+    assert len(kernels) == 11
+    assert all(not torch.equal(a, b) for a, b in kernels)

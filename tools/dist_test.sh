@@ -1,0 +1,14 @@
+#!/usr/bin/env bash
+# Test with one process for each GPU: tools/dist_test.sh CONFIG GPUS [CHECKPOINT AND OPTIONS OF test.py]
+# Several machines: set NNODES, NODE_RANK, MASTER_ADDR and PORT. Without a GPU, GPUS counts processes.
+set -euo pipefail
+if [[ $# -lt 2 ]]; then
+  echo "error: give CONFIG and GPUS: $0 CONFIG GPUS [CHECKPOINT AND OPTIONS OF test.py]" >&2
+  exit 2
+fi
+config=$1 gpus=$2
+shift 2
+exec "${PYTHON:-python}" -m torch.distributed.run \
+  --nnodes "${NNODES:-1}" --node_rank "${NODE_RANK:-0}" --nproc_per_node "$gpus" \
+  --master_addr "${MASTER_ADDR:-127.0.0.1}" --master_port "${PORT:-29500}" \
+  "$(dirname "${BASH_SOURCE[0]}")/test.py" "$config" "$@" --launcher pytorch
