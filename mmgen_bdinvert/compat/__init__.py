@@ -6,18 +6,23 @@ called by ``import mmgen_bdinvert`` before anything of ``mmgen.models`` is impor
 idempotent and does nothing where a complete mmcv and mmgen are installed.
 """
 
-from . import ada, mmcv_ops, safe_load, versions
+import logging
+
+from . import ada, mmcv_ops, optimizers, safe_load, versions
 
 __all__ = ['apply']
 
 
 def apply() -> None:
-    """Make mmgen importable and its checkpoints loadable.
+    """Make mmgen importable, its checkpoints loadable and its configs trainable.
 
     Raises:
         ImportError: If mmgen, mmcv or mmengine is missing or of a version that cannot work.
     """
+    # Importing mmgen's StyleGAN3 operators warns on every machine without CUDA.
+    logging.getLogger('torch.utils.cpp_extension').setLevel(logging.ERROR)
     versions.check()
     mmcv_ops.install()
     ada.install()
     safe_load.install()
+    optimizers.install()

@@ -29,15 +29,16 @@ def _pair(value) -> tuple[int, int]:
     return (value, value) if isinstance(value, int) else (int(value[0]), int(value[1]))
 
 
-def _padding(value) -> tuple[int, int, int, int]:
-    if isinstance(value, int):
-        return (value,) * 4
-    value = [int(v) for v in value]
-    if len(value) == 2:  # mmgen: (before, after) on both axes
-        return (value[0], value[1], value[0], value[1])
-    if len(value) == 4:
-        return tuple(value)
-    raise ValueError(f'pad takes one, two or four numbers, but got {value}.')
+def _four_pads(pad, padding=None) -> list[int]:
+    value = pad if padding is None else padding
+    value = [value] * 4 if isinstance(value, int) else [int(v) for v in value]
+    if len(value) not in (2, 4):
+        raise ValueError(f'pad takes one, two or four numbers, but got {value}.')
+    if len(value) == 2:
+        one, two = value
+        # mmgen's pad is (before, after) on both axes, mmcv's padding is (x, y) on both sides.
+        value = [one, two, one, two] if padding is None else [one, one, two, two]
+    return value
 
 
 def upfirdn2d(input: Tensor, kernel: Tensor, up=1, down=1, pad=0, padding=None) -> Tensor:
@@ -50,12 +51,13 @@ def upfirdn2d(input: Tensor, kernel: Tensor, up=1, down=1, pad=0, padding=None) 
         down (int | tuple[int]): Decimation factor, one number or (x, y). Defaults to 1.
         pad (int | tuple[int]): Zeros around the up-sampled map; one number, (before, after), or
             (left, right, top, bottom). Negative numbers crop. Defaults to 0.
-        padding (int | tuple[int] | None): mmcv's name for ``pad``. Defaults to None.
+        padding (int | tuple[int] | None): The same under mmcv 2's name, where two numbers are
+            (x, y). Defaults to None.
 
     Returns:
         Tensor: Shape (n, c, (h * up + pads - kh) // down + 1, …).
     """
-    left, right, top, bottom = _padding(pad if padding is None else padding)
+    left, right, top, bottom = _four_pads(pad, padding)
     (up_x, up_y), (down_x, down_y) = _pair(up), _pair(down)
     n, c, h, w = input.shape
     if up_x > 1 or up_y > 1:
@@ -113,11 +115,10 @@ def _accept_pad(compiled):
         return compiled
 
     @functools.wraps(compiled)
-    def with_pad(input, filter, up=1, down=1, pad=0, padding=None, **kwargs):
-        left, right, top, bottom = _padding(pad if padding is None else padding)
-        return compiled(
-            input, filter, up=up, down=down, padding=[left, right, top, bottom], **kwargs
-        )
+    def with_pad(*args, pad=None, **kwargs):
+        if pad is not None:
+            kwargs['padding'] = _four_pads(pad)
+        return compiled(*args, **kwargs)
 
     with_pad.accepts_pad = True
     return with_pad

@@ -41,11 +41,15 @@ def check() -> None:
         )
     mmcv = _installed('mmcv') or _installed('mmcv-lite')
     if mmcv is None:
-        raise ImportError(f'mmgen needs mmcv or mmcv-lite 2.0.0 but neither is installed; {_INSTALL}.')
+        raise ImportError(
+            f'mmgen needs mmcv or mmcv-lite 2.0.0 but neither is installed; {_INSTALL}.'
+        )
     if _release(mmcv) != (2, 0, 0):
         raise ImportError(
-            f'mmgen {mmgen} accepts mmcv 2.0.0rc1 to 2.0.0 but mmcv {mmcv} is installed; {_INSTALL}.'
+            f'mmgen {mmgen} accepts mmcv 2.0.0rc1 to 2.0.0 but mmcv {mmcv} is installed; '
+            f'{_INSTALL}.'
         )
     mmengine = _installed('mmengine')
     if mmengine is None or _release(mmengine) < (0, 10):
-        raise ImportError(f'mmengine >= 0.10 is required but {mmengine} is installed; {_INSTALL}.')
+        found = 'it is not' if mmengine is None else f'mmengine {mmengine} is'
+        raise ImportError(f'mmengine >= 0.10 is required but {found} installed; {_INSTALL}.')

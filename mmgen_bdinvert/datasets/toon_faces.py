@@ -13,6 +13,7 @@ import io
 import json
 import zlib
 from collections.abc import Iterable
+from importlib.resources import files
 from multiprocessing import Pool
 from pathlib import Path
 
@@ -21,28 +22,31 @@ import torch
 from PIL import Image
 
 from ..geometry import GeometricTransform, transform_image
+from ..io import atomic_write
 
 __all__ = ['MOVES', 'draw_face', 'draw_set', 'random_move']
 
 BACKGROUNDS = ('b6e3f4', 'c0aede', 'd1d4f9', 'ffd5dc', 'ffdfbf', 'a3d9b1', 'f8f4a0', 'e8e6df')
 MOVES = ('aligned', 'shifted', 'rotated', 'scaled', 'combined')
 _LABELS = ('skinColor', 'hairColor', 'clothesColor', 'backgroundColor')
+_LABELS_FILE = 'labels.jsonl'
 _VARIANTS = ('hair', 'rearHair', 'beard', 'mouth', 'eyes', 'eyebrows', 'clothes')
 
 
 @functools.lru_cache(maxsize=1)
-def _style():
+def _drawing():
+    """Return the avatar class, the style and the rasteriser of the extra ``toon``."""
     try:
-        from importlib.resources import files
+        from dicebear import Avatar, Style
+        from resvg_py import svg_to_bytes
 
-        from dicebear import Style
+        text = files('dicebear_styles').joinpath('toon-head.json').read_text('utf-8')
     except ImportError as e:
         raise ImportError(
-            "Drawing toon faces needs dicebear-core, dicebear-styles and resvg-py: pip install "
+            'Drawing toon faces needs dicebear-core, dicebear-styles and resvg-py: pip install '
             "'mmgen_bdinvert[toon]'."
         ) from e
-    text = files('dicebear_styles').joinpath('toon-head.json').read_text('utf-8')
-    return Style(json.loads(text))
+    return Avatar, Style(json.loads(text)), svg_to_bytes
 
 
 def _labels(options: dict) -> dict[str, str]:
@@ -66,7 +70,8 @@ def draw_face(
         options (dict | None): DiceBear options that override the seed, for example
             ``dict(mouthVariant='smile')``: the same face with another mouth. Defaults to None.
         transform (GeometricTransform | None): Moves the face out of alignment. The picture's edge
-            is continued outwards, as if the camera had seen more. Defaults to None.
+            is continued outwards (background above, body below), as if the camera had seen more.
+            Defaults to None.
 
     Returns:
         tuple[np.ndarray, dict[str, str]]: RGB uint8 image of shape (size, size, 3), and the labels.
@@ -74,26 +79,27 @@ def draw_face(
     Raises:
         ImportError: If the drawing packages (extra ``toon``) are missing.
     """
-    import resvg_py
-    from dicebear import Avatar
-
+    avatar_class, style, svg_to_bytes = _drawing()
     background = BACKGROUNDS[zlib.crc32(seed.encode()) % len(BACKGROUNDS)]
-    avatar = Avatar(
-        _style(),
+    avatar = avatar_class(
+        style,
         {'seed': seed, 'size': size, 'backgroundColor': [background], **(options or {})},
     )
+    labels = _labels(avatar.to_json()['options'])
     render = 2 * size if transform is None else 4 * size
-    png = resvg_py.svg_to_bytes(
+    png = svg_to_bytes(
         svg_string=avatar.to_string(), width=render, height=render, skip_system_fonts=True
     )
     picture = Image.open(io.BytesIO(bytes(png))).convert('RGB')
     if transform is not None:
+        # Hair may touch the upper edge: continue the background there, and the body below.
+        picture.paste(f'#{labels["backgroundColor"]}', (0, 0, render, 1))
         tensor = torch.from_numpy(np.array(picture)).permute(2, 0, 1)[None].float()  # [1CHW]
         tensor = transform_image(tensor, transform, padding_mode='border')
         array = tensor[0].permute(1, 2, 0).round().clamp(0, 255).byte().numpy()  # [HWC]
         picture = Image.fromarray(array)
     picture = picture.resize((size, size), Image.Resampling.LANCZOS)
-    return np.array(picture), _labels(avatar.to_json()['options'])
+    return np.array(picture), labels
 
 
 def random_move(kind: str, index: int, seed: int = 0) -> GeometricTransform | None:
@@ -139,6 +145,22 @@ def _draw_to_file(task: tuple[str, str, int, dict | None]) -> dict:
     return {'file': Path(path).name, 'seed': seed, 'move': move, **labels}
 
 
+def _is_drawn(out_dir: Path, tasks: list[tuple]) -> bool:
+    labels_file = out_dir / _LABELS_FILE  # written last: it says that the set is complete
+    if not labels_file.is_file():
+        return False
+    rows = [json.loads(line) for line in labels_file.read_text().splitlines()]
+    if [(row['seed'], row['move']) for row in rows] != [(task[1], task[3]) for task in tasks]:
+        return False
+    if not tasks:
+        return True
+    path, _, size, _ = tasks[0]
+    if not Path(path).is_file():
+        return False
+    with Image.open(path) as first:
+        return first.size == (size, size)
+
+
 def draw_set(
     out_dir: str | Path,
     seeds: Iterable[str],
@@ -148,7 +170,7 @@ def draw_set(
     workers: int = 2,
     progress=None,
 ) -> Path:
-    """Draw a set of faces and ``labels.jsonl``; a set that is already complete is kept.
+    """Draw a set of faces and ``labels.jsonl``; the same set, already complete, is kept.
 
     Args:
         out_dir (str | Path): Folder for ``<seed>.png`` and ``labels.jsonl``.
@@ -161,20 +183,18 @@ def draw_set(
     Returns:
         Path: The folder.
     """
-    out_dir, seeds = Path(out_dir), list(seeds)
-    labels_file = out_dir / 'labels.jsonl'  # written last: its length says that the set is complete
-    if labels_file.is_file() and len(labels_file.read_text().splitlines()) == len(seeds):
-        return out_dir
-    out_dir.mkdir(parents=True, exist_ok=True)
-    _style()  # fail here, with one sentence, rather than in every worker
+    out_dir = Path(out_dir)
     tasks = []
     for index, seed in enumerate(seeds):
         transform = random_move(move, index)
-        tasks.append(
-            (str(out_dir / f'{seed}.png'), seed, size, transform and transform.to_dict())
-        )
+        tasks.append((str(out_dir / f'{seed}.png'), seed, size, transform and transform.to_dict()))
+    if _is_drawn(out_dir, tasks):
+        return out_dir
+    out_dir.mkdir(parents=True, exist_ok=True)
+    _drawing()  # fail here, with one sentence, rather than in every worker
     with Pool(workers) as pool:
         rows = pool.imap(_draw_to_file, tasks, chunksize=16)
         rows = list(rows if progress is None else progress(rows, total=len(tasks)))
-    labels_file.write_text(''.join(json.dumps(row) + '\n' for row in rows))
+    text = ''.join(json.dumps(row) + '\n' for row in rows)
+    atomic_write(out_dir / _LABELS_FILE, lambda temporary: temporary.write_text(text))
     return out_dir

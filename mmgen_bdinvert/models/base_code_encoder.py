@@ -110,11 +110,12 @@ class BaseCodeEncoder(nn.Module):
             images (Tensor): RGB in [-1, 1], shape (n, 3, H, W), any size.
 
         Returns:
-            Tensor: Base codes f0 of shape (n, C, s, s).
+            Tensor: Base codes f0 of shape (n, C, s, s), float32 or better, under autocast too.
         """
         size = (self.input_size, self.input_size)
         if images.shape[-2:] != size:
             images = F.interpolate(
                 images, size, mode='bilinear', align_corners=False, antialias=True
             )
-        return self.model(images)
+        base = self.model(images)
+        return base.to(torch.promote_types(base.dtype, torch.float32))

@@ -7,20 +7,26 @@ Here every key is accounted for, and what does not fit is refused by name.
 
 from __future__ import annotations
 
-import pickle
+import re
 from pathlib import Path
+from pickle import UnpicklingError
 from urllib.error import URLError
 from urllib.parse import urlparse
 
 import torch
 from mmengine.logging import print_log
-from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from ..io import local_path
 
-__all__ = ['ENCODER_PREFIXES', 'GENERATOR_PREFIXES', 'load_weights', 'read_state_dict']
+__all__ = [
+    'ENCODER_PREFIXES',
+    'GENERATOR_PREFIXES',
+    'load_weights',
+    'read_state_dict',
+    'select_part',
+]
 
 # mmgen 1.x, mmgen 0.x, a run without EMA, a wrapped module, a bare file.
 GENERATOR_PREFIXES = ('generator_ema.module.', 'generator_ema.', 'generator.', 'module.', '')
@@ -28,7 +34,7 @@ ENCODER_PREFIXES = ('encoder.', '')
 _SHOWN = 3  # mismatches named in an error
 
 
-def _download(url: str) -> Path:
+def _download(url: str, hint: str) -> Path:
     name = Path(urlparse(url).path).name
     cached = Path(torch.hub.get_dir()) / 'checkpoints' / name
     if not cached.is_file():
@@ -41,18 +47,20 @@ def _download(url: str) -> Path:
             raise FileNotFoundError(
                 f'The checkpoint {name} could not be downloaded from {url} ({e}): download it on a '
                 f'machine with network access and give its local path as checkpoint=, or place it '
-                f'at {cached}.'
+                f'at {cached}{hint}.'
             ) from e
     return cached
 
 
-def read_state_dict(source: str | Path) -> dict[str, Tensor]:
+def read_state_dict(source: str | Path, *, what: str = '') -> dict[str, Tensor]:
     """Read the tensors of a checkpoint without running any code in it.
 
     Args:
         source (str | Path): Path or URL of a ``.safetensors`` file, or of a file written by
             ``torch.save``: a state dict or a checkpoint with one under ``state_dict``. Files from
             a URL are cached where torch.hub caches.
+        what (str): 'generator' or 'encoder' names the tools' option when the file is not there.
+            Defaults to ''.
 
     Returns:
         dict[str, Tensor]: All tensors by name, on the CPU.
@@ -62,22 +70,29 @@ def read_state_dict(source: str | Path) -> dict[str, Tensor]:
         ValueError: If the file is not a checkpoint, or holds more than tensors and plain data.
     """
     is_url = urlparse(str(source)).scheme in ('http', 'https')
-    path = _download(str(source)) if is_url else local_path(source)
+    option = f'--cfg-options model.{what}.checkpoint=PATH'
+    hint = f' (in the tools: {option})' if what in ('generator', 'encoder') else ''
+    path = _download(str(source), hint) if is_url else local_path(source)
     if not path.is_file():
-        raise FileNotFoundError(f'There is no checkpoint file {path}: check the path.')
+        raise FileNotFoundError(
+            f'There is no checkpoint file {path}: check the path, or give another{hint}.'
+        )
     try:
         if path.suffix == '.safetensors':
             return load_file(path)
         content = torch.load(path, map_location='cpu', weights_only=True)
-    except pickle.UnpicklingError as e:
-        reason = str(e).strip().splitlines()[0]
+    except Exception as e:  # damaged files raise nearly anything
+        # torch's own text is left out: it explains at length how to load without the check.
+        held = re.search(r'GLOBAL (\S+)', str(e)) if isinstance(e, UnpicklingError) else None
+        if held:
+            raise ValueError(
+                f'{path} is refused: it holds {held.group(1)}, and what is neither a tensor nor '
+                f'plain data could run code when loaded. Give a file with the state dict alone.'
+            ) from e
         raise ValueError(
-            f'{path} is refused: it is damaged, or holds objects other than tensors and could run '
-            f'code when loaded ({reason}). Give a file that holds a state dict.'
+            f'{path} is not a readable checkpoint: it is empty, damaged or another kind of file '
+            f'({type(e).__name__}).'
         ) from e
-    except (SafetensorError, RuntimeError, EOFError, OSError, KeyError) as e:
-        reason = (str(e).strip().splitlines() or ['unreadable'])[0]
-        raise ValueError(f'{path} is not a readable checkpoint: {reason}.') from e
     if isinstance(content, dict) and isinstance(content.get('state_dict'), dict):
         content = content['state_dict']
     tensors = (
@@ -90,7 +105,10 @@ def read_state_dict(source: str | Path) -> dict[str, Tensor]:
     return tensors
 
 
-def _select(tensors: dict[str, Tensor], prefixes: tuple[str, ...]) -> tuple[dict[str, Tensor], str]:
+def select_part(
+    tensors: dict[str, Tensor], prefixes: tuple[str, ...]
+) -> tuple[dict[str, Tensor], str]:
+    """Return the tensors under the first prefix that occurs, without it, and that prefix."""
     for prefix in prefixes:
         found = {k[len(prefix) :]: v for k, v in tensors.items() if k.startswith(prefix)}
         found.pop('steps', None)  # update counter of mmengine's averaged model
@@ -125,7 +143,7 @@ def load_weights(
         ValueError: If a key is missing, left over or of another shape, or a value is not finite;
             the message names the first ones.
     """
-    given, prefix = _select(read_state_dict(source), prefixes)
+    given, prefix = select_part(read_state_dict(source, what=what), prefixes)
     wanted = module.state_dict()
     missing = [k for k in wanted if k not in given]
     unexpected = [k for k in given if k not in wanted]

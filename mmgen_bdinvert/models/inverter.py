@@ -100,6 +100,8 @@ class WPlusInverter(OptimizationInverter):
         data_preprocessor (dict | None): See :class:`OptimizationInverter`. Defaults to None.
     """
 
+    comparable = ('image', 'detail')
+
     def __init__(
         self,
         generator: dict | nn.Module,

@@ -272,7 +272,9 @@ def _checked(source: object, mean: Tensor, components: Tensor, eigenvalues: Tens
 def _read(path: Path, fingerprint: str) -> tuple[dict[str, Tensor], dict[str, str]]:
     """Read the tensors and facts of a statistics file, checking kind, version and generator."""
     if not path.is_file():
-        raise FileNotFoundError(f'{path}: there is no such file of latent statistics.')
+        raise FileNotFoundError(
+            f'{path}: there is no such file of latent statistics; tools/latent_stats.py makes it.'
+        )
     try:
         with safe_open(path, 'pt') as file:
             facts = file.metadata() or {}

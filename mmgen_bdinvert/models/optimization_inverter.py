@@ -42,6 +42,8 @@ class OptimizationInverter(HoldsFrozen, BaseModel):
         ValueError: If the parts do not fit each other, or a setting is out of range.
     """
 
+    comparable: tuple[str, ...] = ('image', 'base', 'detail')  # what losses may compare
+
     def __init__(
         self,
         generator: dict | nn.Module,
@@ -62,15 +64,25 @@ class OptimizationInverter(HoldsFrozen, BaseModel):
         self.hold_frozen(generator)
         if isinstance(statistics, dict):
             statistics = MODULES.build({**statistics, 'fingerprint': generator.fingerprint})
+        elif statistics is not None and statistics.fingerprint not in ('', generator.fingerprint):
+            raise ValueError(
+                f'The latent statistics are those of another generator (fingerprint '
+                f'{statistics.fingerprint[:12]}…, this one is {generator.fingerprint[:12]}…): fit '
+                f'them for this one with tools/latent_stats.py.'
+            )
         self._statistics = (statistics,)  # outside the tree: it has a file of its own
         self.losses = nn.ModuleDict({name: MODULES.build(cfg) for name, cfg in losses.items()})
-        if statistics is None:
-            for name, loss in self.losses.items():
-                if loss.compares == 'detail':
-                    raise ValueError(
-                        f'The loss {name!r} ({type(loss).__name__}) needs the latent statistics of '
-                        f'the generator: make them with tools/latent_stats.py and set statistics=.'
-                    )
+        for name, loss in self.losses.items():
+            if loss.compares not in self.comparable:
+                raise ValueError(
+                    f'{type(self).__name__} has no {loss.compares} code for the loss {name!r} '
+                    f'({type(loss).__name__}) to compare: leave it out.'
+                )
+            if loss.compares == 'detail' and statistics is None:
+                raise ValueError(
+                    f'The loss {name!r} ({type(loss).__name__}) needs the latent statistics of '
+                    f'the generator: make them with tools/latent_stats.py and set statistics=.'
+                )
         self.optimizer = dict(optimizer)
         self.num_steps = num_steps
 
@@ -122,7 +134,7 @@ class OptimizationInverter(HoldsFrozen, BaseModel):
             InversionResult: Codes, reconstructions and loss histories.
 
         Raises:
-            ValueError: If the images are not of this shape, or not finite.
+            ValueError: If the images are not of this shape, or not finite, or there is no loss.
         """
         size = self.generator.resolution
         if images.ndim != 4 or tuple(images.shape[1:]) != (3, size, size):
@@ -131,6 +143,8 @@ class OptimizationInverter(HoldsFrozen, BaseModel):
             )
         if not torch.isfinite(images).all():
             raise ValueError('Images must be finite, but got NaN or infinite values.')
+        if not self.losses:
+            raise ValueError('An inversion needs at least one loss, but losses is empty.')
         self.eval()
         with torch.enable_grad():
             return self._optimise(images.detach(), callback)

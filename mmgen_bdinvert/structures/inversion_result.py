@@ -12,7 +12,7 @@ from .latent_code import LatentCode
 __all__ = ['InversionResult']
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class InversionResult:
     """Codes, pictures and losses of a batch of n images.
 

@@ -18,7 +18,7 @@ __all__ = ['LatentCode']
 _KIND, _VERSION = 'mmgen_bdinvert.latent_code', '1'
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class LatentCode:
     """Base code ``f`` and detail code ``w_M+`` of a batch of images (paper, section 3.1).
 
@@ -63,7 +63,8 @@ class LatentCode:
     def __getitem__(self, index) -> LatentCode:
         """Return a batch with the chosen images; an int keeps a batch of one."""
         if isinstance(index, int):
-            index = slice(index, index + 1) if index != -1 else slice(-1, None)
+            position = range(len(self))[index]  # raises IndexError, which also ends a for loop
+            index = slice(position, position + 1)
         return replace(self, base=self.base[index], detail=self.detail[index])
 
     def to(self, *args, **kwargs) -> LatentCode:

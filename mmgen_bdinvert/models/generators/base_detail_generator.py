@@ -70,6 +70,7 @@ class BaseDetailGenerator(nn.Module):
         elif from_config:
             print_log('The generator has random weights: no checkpoint is set.', 'current')
         self.requires_grad_(False)
+        generator.default_style_mode = generator.eval_style_mode  # else mmgen prints the switch
         self.eval()
         self._mean_latent: Tensor | None = None
         self._fingerprint: str | None = None
@@ -120,14 +121,15 @@ class BaseDetailGenerator(nn.Module):
     @property
     def mean_latent(self) -> Tensor:
         """Tensor: Mean w of shape (D,), over 32,768 samples from a fixed seed."""
+        weight = next(self.generator.parameters())
         if self._mean_latent is None:
             rng, total = torch.Generator().manual_seed(_MEAN_SEED), 0
             with torch.no_grad():
                 for _ in range(_MEAN_SAMPLES // _CHUNK):
-                    z = torch.randn(_CHUNK, self.style_dim, generator=rng).to(self.device)
+                    z = torch.randn(_CHUNK, self.style_dim, generator=rng).to(weight)
                     total = total + self.mapping(z).double().sum(0)
-            self._mean_latent = (total / _MEAN_SAMPLES).float()
-        return self._mean_latent.to(self.device)
+            self._mean_latent = total / _MEAN_SAMPLES
+        return self._mean_latent.to(weight)
 
     @property
     def device(self) -> torch.device:
@@ -201,8 +203,10 @@ class BaseDetailGenerator(nn.Module):
         """
         expected = (self.num_latents, self.style_dim)
         if w_plus.ndim != 3 or tuple(w_plus.shape[1:]) != expected:
-            raise ValueError(f'w_plus has the shape (n, {expected[0]}, {expected[1]}), but got '
-                             f'{tuple(w_plus.shape)}.')
+            raise ValueError(
+                f'w_plus has the shape (n, {expected[0]}, {expected[1]}), but got '
+                f'{tuple(w_plus.shape)}.'
+            )
         return self.code(self._split.base_code(w_plus), w_plus[:, self.first_detail :])
 
     def code(self, base: Tensor, detail: Tensor) -> LatentCode:

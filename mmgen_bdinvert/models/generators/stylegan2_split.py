@@ -8,12 +8,29 @@ layer. ``convs[j]`` uses style j + 1 and noise j + 1; ``to_rgbs[i]`` uses style 
 
 from __future__ import annotations
 
+import functools
 import math
 
+import torch
 from mmgen.models.architectures.stylegan.generator_discriminator_v2 import StyleGANv2Generator
 from torch import Tensor
 
 __all__ = ['StyleGAN2Split']
+
+
+def _outside_autocast(method):
+    """Let mmgen's modules choose their own precision, on inputs in float32 or better.
+
+    They switch autocast off inside, and would meet the half-precision inputs that it left outside.
+    """
+
+    @functools.wraps(method)
+    def wrapped(self, *codes: Tensor) -> Tensor:
+        codes = [code.to(torch.promote_types(code.dtype, torch.float32)) for code in codes]
+        with torch.autocast(codes[0].device.type, enabled=False):
+            return method(self, *codes)
+
+    return wrapped
 
 
 class StyleGAN2Split:
@@ -46,14 +63,17 @@ class StyleGAN2Split:
     def _noise(self, layer: int) -> Tensor:
         return getattr(self.generator, f'injected_noise_{layer}')
 
+    @_outside_autocast
     def mapping(self, z: Tensor) -> Tensor:
         """Map z (n, D) to w (n, D)."""
         return self.generator.style_mapping(z)
 
+    @_outside_autocast
     def synthesis(self, w_plus: Tensor) -> Tensor:
         """Render w+ (n, N, D) in full: image (n, 3, H, W), fixed noise."""
         return self.generator([w_plus], input_is_latent=True, randomize_noise=False)
 
+    @_outside_autocast
     def base_code(self, w_plus: Tensor) -> Tensor:
         """Return the feature map (n, C, s, s) that the base code stands in for."""
         g = self.generator
@@ -63,6 +83,7 @@ class StyleGAN2Split:
             out = g.convs[j](out, w_plus[:, j + 1], noise=self._noise(j + 1))
         return out
 
+    @_outside_autocast
     def render(self, base: Tensor, detail: Tensor) -> Tensor:
         """Render base (n, C, s, s) and detail code (n, N - M, D): image (n, 3, H, W)."""
         g, out, skip = self.generator, base, None

@@ -290,11 +290,11 @@ def _torchvision_file(net: str) -> Path:
         MMLogger.get_current_instance().info(f'Downloading {url} to {path.parent}')
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            # torch 2.1's load_state_dict_from_url has no weights_only, hence in two steps.
+            # In two steps: torch 2.1's load_state_dict_from_url has no weights_only.
             torch.hub.download_url_to_file(url, str(path), path.stem.rpartition('-')[2])
         except (OSError, RuntimeError) as error:
             raise FileNotFoundError(
-                f'LPIPSLoss needs {path.name} from {url}, which is neither in {path.parent} nor '
-                f'could be downloaded ({error}); backbone= takes the path of a local copy.'
+                f'{path.name} cannot be downloaded from {url} ({error}): put it in {path.parent} '
+                'or set backbone= (in tools: --cfg-options model.losses.perceptual.backbone=PATH).'
             ) from error
     return path

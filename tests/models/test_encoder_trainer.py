@@ -1,0 +1,131 @@
+# Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
+import copy
+
+import pytest
+import torch
+from mmgen.registry import MODELS
+from torch import nn
+
+from mmgen_bdinvert.models import BaseCodeEncoderTrainer
+
+SEEDS = torch.tensor([3, 1_000_000_007, 11])
+TWO_LOSSES = dict(pixel=dict(type='PixelMSELoss'), heavy=dict(type='PixelMSELoss', loss_weight=2.5))
+
+
+@pytest.fixture()
+def make_trainer(make_generator, make_encoder):
+    def make(**kwargs):
+        return BaseCodeEncoderTrainer(
+            make_generator(), make_encoder(), **{'losses': TWO_LOSSES, **kwargs}
+        )
+
+    return make
+
+
+def pairs(trainer, seeds, psi=0.7, layers=8):
+    """Make w+ and images by the formulas of the paper, one seed after the other."""
+    generator = trainer.generator
+    w_plus = []
+    for seed in seeds.tolist():
+        z = torch.randn(generator.style_dim, generator=torch.Generator().manual_seed(seed))
+        w = generator.generator.style_mapping(z[None])[0]
+        mean = generator.mean_latent
+        head = mean + psi * (w - mean)
+        rows = [head if i < layers else w for i in range(generator.num_latents)]
+        w_plus.append(torch.stack(rows))
+    w_plus = torch.stack(w_plus)
+    images = generator.generator([w_plus], input_is_latent=True, randomize_noise=False)
+    return w_plus, images
+
+
+@pytest.mark.parametrize('settings', [dict(), dict(truncation=0.3, truncation_layers=2)])
+def test_seeds_decide_the_images(make_trainer, settings):
+    trainer = make_trainer(**settings)
+    psi, layers = settings.get('truncation', 0.7), settings.get('truncation_layers', 8)
+    with torch.no_grad():
+        expected = pairs(trainer, SEEDS, psi, layers)
+    torch.manual_seed(4)  # of no influence
+    for ours, theirs in zip(trainer.sample(SEEDS), expected):
+        torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-5)
+    one = trainer.sample(SEEDS[1:2])[1]
+    torch.testing.assert_close(one, expected[1][1:2], rtol=0, atol=1e-5)
+
+
+def test_losses_by_name_equal_their_formula(make_trainer):
+    trainer = make_trainer(truncation_layers=3).train()
+    encoder = copy.deepcopy(trainer.encoder)  # it has batch statistics, which a step moves
+    with torch.no_grad():
+        w_plus, images = pairs(trainer, SEEDS, layers=3)
+        base = encoder.model(
+            nn.functional.interpolate(
+                images.flip(1), 64, mode='bilinear', antialias=True, align_corners=False
+            )
+        )
+        error = (trainer.generator(base, w_plus[:, 2:]) - images).square().mean()
+    losses = trainer(SEEDS, mode='loss')
+    assert list(losses) == ['loss_pixel', 'loss_heavy']
+    torch.testing.assert_close(losses['loss_pixel'], error, rtol=1e-4, atol=0)
+    torch.testing.assert_close(losses['loss_heavy'], 2.5 * error, rtol=1e-4, atol=0)
+    assert error > 0.01
+
+
+def test_only_the_encoder_learns(make_trainer):
+    trainer = make_trainer().train()
+    sum(trainer(SEEDS, mode='loss').values()).backward()
+    assert all(p.grad is not None and p.grad.any() for p in trainer.encoder.model[-1].parameters())
+    assert all(p.grad is None for p in trainer.generator.parameters())
+    assert {name.partition('.')[0] for name in trainer.state_dict()} == {'encoder'}
+    assert {id(p) for p in trainer.parameters()} == {id(p) for p in trainer.encoder.parameters()}
+    assert not trainer.generator.training and trainer.encoder.training
+
+
+def test_moves_reach_the_generator_outside_the_tree(make_trainer):
+    trainer = make_trainer().double()
+    assert next(trainer.generator.parameters()).dtype == torch.float64
+
+
+def test_predictions_show_rgb_and_the_distance_of_the_base_code(make_trainer):
+    trainer = make_trainer().eval()
+    with torch.no_grad():
+        samples = trainer.val_step({'inputs': SEEDS.tolist()})
+        w_plus, images = pairs(trainer, SEEDS)
+        base = trainer.encoder(images.flip(1))
+        rendered = trainer.generator(base, w_plus[:, 2:]).flip(1)
+        distance = (base - trainer.generator.split(w_plus).base).square().mean((1, 2, 3))
+    assert len(samples) == 3
+    for i, sample in enumerate(samples):
+        torch.testing.assert_close(sample.target, images[i].flip(0), rtol=0, atol=1e-5)
+        torch.testing.assert_close(sample.reconstruction, rendered[i], rtol=0, atol=1e-4)
+        torch.testing.assert_close(sample.base_distance, distance[i], rtol=1e-4, atol=0)
+    tensor = trainer(SEEDS)
+    torch.testing.assert_close(tensor.flip(1), rendered, rtol=0, atol=1e-4)
+
+
+def test_encoder_is_bound_to_the_generator(make_trainer, make_generator):
+    encoder = make_trainer().encoder
+    encoder.check_generator(make_generator())
+    with pytest.raises(ValueError, match='trained for another generator'):
+        BaseCodeEncoderTrainer(make_generator(seed=1), encoder, losses=TWO_LOSSES)
+
+
+def test_is_built_from_a_config(generator_config):
+    config = dict(
+        type='BaseCodeEncoderTrainer',
+        generator=dict(type='BaseDetailGenerator', generator=generator_config(), base_size=16),
+        encoder=dict(type='BaseCodeEncoder', base_channels=6, base_size=16, widths=(2, 2, 2)),
+        losses=dict(perceptual=dict(type='LPIPSLoss', net='squeeze', backbone='random')),
+    )
+    trainer = MODELS.build(config)
+    assert trainer.losses['perceptual'].loss_weight == 10
+    assert trainer.truncation == 0.7 and trainer.truncation_layers == 8
+    config['encoder']['base_channels'] = 8
+    with pytest.raises(ValueError, match=r'\(8, 16, 16\) .* but the generator takes \(6, 16, 16\)'):
+        MODELS.build(config)
+
+
+def test_other_losses_and_modes_are_refused(make_trainer):
+    losses = dict(base=dict(type='BaseCodeDistance'))
+    with pytest.raises(ValueError, match="the loss 'base' .BaseCodeDistance. compares base codes"):
+        make_trainer(losses=losses)
+    with pytest.raises(ValueError, match="'loss', 'predict' or 'tensor', but got 'train'"):
+        make_trainer()(SEEDS, mode='train')

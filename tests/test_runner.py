@@ -1,0 +1,178 @@
+# Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
+"""mmengine's Runner trains, stops and resumes the encoder, and inverts a folder of photos."""
+
+import numpy as np
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.hooks import Hook
+from mmengine.runner import Runner
+from mmgen.registry import HOOKS
+from safetensors.torch import save_file
+
+from mmgen_bdinvert.evaluation import psnr
+
+
+class StopAfterThree(Hook):
+    """Interrupt training, as a user does; the checkpoint of that step is written."""
+
+    priority = 'LOWEST'
+
+    def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None):
+        if runner.iter + 1 == 3:
+            raise KeyboardInterrupt
+
+
+@pytest.fixture(autouse=True)
+def registered_hook():
+    HOOKS.register_module(name='TestStopAfterThree', module=StopAfterThree)
+    yield
+    HOOKS.module_dict.pop('TestStopAfterThree')
+
+
+@pytest.fixture()
+def encoder_config(tmp_path, make_stylegan2, generator_config, runner_defaults):
+    """Return the config of a tiny encoder training."""
+    checkpoint = tmp_path / 'generator.safetensors'
+    save_file(make_stylegan2().state_dict(), checkpoint)
+
+    def make(work_dir, max_iters=6, **settings):
+        seeds = dict(num_workers=0, batch_size=4)
+        return Config(
+            dict(
+                model=dict(
+                    type='BaseCodeEncoderTrainer',
+                    generator=dict(
+                        type='BaseDetailGenerator',
+                        generator=generator_config(),
+                        base_size=8,
+                        checkpoint=str(checkpoint),
+                    ),
+                    encoder=dict(
+                        type='BaseCodeEncoder', base_channels=8, base_size=8, widths=(4, 6, 8)
+                    ),
+                    losses=dict(pixel=dict(type='PixelMSELoss')),
+                ),
+                train_dataloader=dict(
+                    seeds,
+                    sampler=dict(type='InfiniteSampler', shuffle=False),
+                    dataset=dict(type='LatentSeeds'),
+                ),
+                val_dataloader=dict(
+                    seeds,
+                    sampler=dict(type='DefaultSampler', shuffle=False),
+                    dataset=dict(type='LatentSeeds', length=6, first=10**9),
+                ),
+                val_evaluator=dict(type='ReconstructionMetric'),
+                val_cfg=dict(),
+                train_cfg=dict(by_epoch=False, max_iters=max_iters, val_interval=2),
+                optim_wrapper=dict(optimizer=dict(type='Adam', lr=0.01)),
+                param_scheduler=[
+                    dict(type='MultiStepLR', milestones=[2, 4], gamma=0.1, by_epoch=False)
+                ],
+                default_hooks=dict(
+                    checkpoint=dict(
+                        type='CheckpointHook',
+                        by_epoch=False,
+                        interval=3,
+                        save_best='reconstruction/psnr',
+                        rule='greater',
+                    )
+                ),
+                custom_hooks=[dict(type='ReconstructionGridHook', max_images=3)],
+                **runner_defaults(work_dir, **settings),
+            )
+        )
+
+    return make
+
+
+def test_encoder_training_stopped_and_resumed_equals_training_at_a_stretch(
+    encoder_config, tmp_path, read_checkpoint, assert_same_state
+):
+    Runner.from_cfg(encoder_config('whole')).train()
+    cfg = encoder_config('parts')
+    cfg.custom_hooks.append(dict(type='TestStopAfterThree'))
+    with pytest.raises(KeyboardInterrupt):
+        Runner.from_cfg(cfg).train()
+    torch.manual_seed(99)  # a new process has other random streams
+    resumed = Runner.from_cfg(encoder_config('parts', resume=True))
+    resumed.train()
+    assert resumed.iter == 6
+    whole, parts = (read_checkpoint(tmp_path / name / 'iter_6.pth') for name in ('whole', 'parts'))
+    for part in ('state_dict', 'optimizer', 'param_schedulers'):
+        assert_same_state(whole[part], parts[part])
+    assert whole['optimizer']['param_groups'][0]['lr'] == pytest.approx(1e-4)
+    stopped = read_checkpoint(tmp_path / 'parts' / 'iter_3.pth')['state_dict']
+    assert not torch.equal(
+        stopped['encoder.model.0.weight'], whole['state_dict']['encoder.model.0.weight']
+    )
+
+
+def test_encoder_training_keeps_the_best_and_shows_pictures(
+    encoder_config, tmp_path, logged, read_checkpoint
+):
+    runner = Runner.from_cfg(encoder_config('run'))
+    runner.train()
+    folder = tmp_path / 'run'
+    assert sorted(p.name for p in (folder / 'vis').iterdir()) == [
+        f'val_{i:06d}.png' for i in (2, 4, 6)
+    ]
+    values = logged(runner, 'reconstruction/psnr')
+    assert len(values) == 3 and len(set(values)) == 3
+    best = 2 * (1 + int(np.argmax(values)))
+    assert [p.name for p in folder.glob('best_*.pth')] == [
+        f'best_reconstruction_psnr_iter_{best}.pth'
+    ]
+    for name in ('mse', 'base_distance'):
+        assert logged(runner, f'reconstruction/{name}')[-1] > 0
+    saved = read_checkpoint(next(folder.glob('best_*.pth')))
+    assert {key.partition('.')[0] for key in saved['state_dict']} == {'encoder'}
+    assert (folder / 'iter_6.pth').stat().st_size < 200_000
+
+
+def test_inversion_runs_over_a_folder_of_photos(
+    encoder_config, runner_defaults, photo_folder, fit_statistics, make_generator, tmp_path
+):
+    Runner.from_cfg(encoder_config('training', max_iters=3)).train()
+    fit_statistics(make_generator()).save(tmp_path / 'statistics.safetensors')
+    trained = encoder_config('training').model
+    encoder = dict(trained.encoder, checkpoint=str(tmp_path / 'training' / 'iter_3.pth'))
+    cfg = Config(
+        dict(
+            model=dict(
+                type='RegularizedInverter',
+                generator=trained.generator,
+                encoder=encoder,
+                statistics=dict(
+                    type='LatentStatistics', path=str(tmp_path / 'statistics.safetensors')
+                ),
+                losses=dict(
+                    pixel=dict(type='PixelMSELoss'),
+                    base=dict(type='BaseCodeDistance'),
+                    detail=dict(type='PNormLoss'),
+                ),
+                optimizer=dict(type='Adam', lr=0.05, betas=(0, 0.9)),
+                num_steps=4,
+            ),
+            test_dataloader=dict(
+                batch_size=2,
+                num_workers=0,
+                sampler=dict(type='DefaultSampler', shuffle=False),
+                dataset=dict(type='InversionImageFolder', data_root=str(photo_folder(3)), size=32),
+            ),
+            test_evaluator=dict(type='ReconstructionMetric'),
+            test_cfg=dict(),
+            custom_hooks=[dict(type='ReconstructionGridHook')],
+            **runner_defaults('test'),
+        )
+    )
+    runner = Runner.from_cfg(cfg)
+    metrics = runner.test()
+    assert set(metrics) == {'reconstruction/psnr', 'reconstruction/mse'}
+    dataset = runner.test_dataloader.dataset
+    targets = torch.stack([dataset[i]['inputs'] for i in range(3)]) / 127.5 - 1
+    result = runner.model.invert(targets.flip(1))
+    expected = psnr(result.reconstruction.flip(1), targets).mean()
+    assert metrics['reconstruction/psnr'] == pytest.approx(float(expected), abs=1e-4)
+    assert (tmp_path / 'test' / 'vis' / 'test_000000.png').is_file()
