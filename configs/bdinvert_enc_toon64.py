@@ -7,5 +7,5 @@ model = dict(
     losses=dict(perceptual=_base_.perceptual),
 )
 val_evaluator = dict(perceptual=_base_.perceptual)
-train_cfg = dict(max_iters=1200, val_interval=200)
-param_scheduler = [dict(type='MultiStepLR', milestones=[800, 1100], gamma=0.1, by_epoch=False)]
+train_cfg = dict(max_iters=1000, val_interval=200)
+param_scheduler = [dict(type='MultiStepLR', milestones=[800], gamma=0.1, by_epoch=False)]

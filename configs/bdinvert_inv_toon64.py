@@ -5,7 +5,11 @@ model = dict(
     generator=_base_.generator,
     encoder=dict(**_base_.encoder, checkpoint='asset://toon64/encoder_16x16.safetensors'),
     statistics=_base_.statistics,
-    losses=dict(perceptual=_base_.perceptual, base=dict(loss_weight=1.0)),
+    losses=dict(
+        pixel=dict(loss_weight=10.0),
+        perceptual=_base_.perceptual,
+        base=dict(loss_weight=1.0),
+    ),
     num_steps=300,
 )
 test_dataloader = dict(

@@ -204,6 +204,17 @@ default_hooks = dict(
     logger=dict(type='LoggerHook', interval=100, log_metric_by_epoch=False),
     checkpoint=dict(type='CheckpointHook', interval=10000, by_epoch=False),
 )
+val_dataloader = dict(
+    batch_size=4,
+    num_workers=8,
+    sampler=dict(type='DefaultSampler', shuffle=False),
+    dataset=dict(type='UnconditionalImageDataset', data_root='./data/faces', pipeline=[]),
+)
+val_cfg = dict(type='GenValLoop')
+val_evaluator = dict(
+    type='GenEvaluator',
+    metrics=[dict(type='FrechetInceptionDistance', prefix='FID-50k', fake_nums=50000)],
+)
 custom_hooks = [
     dict(
         type='GenVisualizationHook',
@@ -216,22 +227,19 @@ log_processor = dict(by_epoch=False)
 randomness = dict(seed=2021)
 """
 
-# What is written over it to train a base-code encoder; the documentation shows the same.
+# What is written over it to train a base-code encoder. mmengine lets no two bases set the same key,
+# so nothing of `_base_/encoder_training.py` can stand beside a config that trains.
 OWN_CONFIG = """
 _base_ = ['USERS_CONFIG']
-
 custom_imports = dict(imports=['mmgen_bdinvert'], allow_failed_imports=False)
-model_wrapper_cfg = None
+
 model = dict(
     _delete_=True,
     type='BaseCodeEncoderTrainer',
     generator=dict(
-        type='BaseDetailGenerator',
-        generator=_base_.model.generator,
-        checkpoint='CHECKPOINT',
-        base_size=8,
+        type='BaseDetailGenerator', generator=_base_.model.generator, checkpoint='CHECKPOINT'
     ),
-    encoder=dict(type='BaseCodeEncoder', base_channels=512, base_size=8, widths=(4, 6, 8)),
+    encoder=dict(type='BaseCodeEncoder', base_channels=512, base_size=16, widths=(4, 6, 8)),
     losses=dict(pixel=dict(type='PixelMSELoss')),
 )
 train_dataloader = dict(
@@ -241,11 +249,10 @@ train_dataloader = dict(
     sampler=dict(type='InfiniteSampler', shuffle=False),
     dataset=dict(type='LatentSeeds'),
 )
-optim_wrapper = dict(
-    _delete_=True, type='OptimWrapper', optimizer=dict(type='Adam', lr=0.001)
-)
-train_cfg = dict(max_iters=1)
-custom_hooks = []
+optim_wrapper = dict(_delete_=True, optimizer=dict(type='Adam', lr=0.001))
+param_scheduler = [dict(type='StepLR', step_size=2000, gamma=0.1, by_epoch=False)]
+train_cfg = dict(_delete_=True, by_epoch=False, max_iters=1)
+val_dataloader = val_cfg = val_evaluator = custom_hooks = model_wrapper_cfg = None
 """
 
 

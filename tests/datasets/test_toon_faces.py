@@ -61,10 +61,16 @@ def test_a_moved_face_is_the_face_moved():
     assert error(flipped[2:], face[2:, ::-1]) < 2
     turned, _ = draw_face('a', transform=GeometricTransform(rotate=90))
     assert error(turned[3:-3, 3:-3], np.rot90(face)[3:-3, 3:-3]) < 2
-    # What comes in at the upper and lower edge is the background and the body.
+
+
+def test_the_background_goes_on_above_and_the_body_below():
+    options = dict(hairVariant='bun')  # it touches the upper edge
+    face, labels = draw_face('a', options=options)
     background = ImageColor.getrgb('#' + labels['backgroundColor'])
-    assert (moved[:7] == background).all()
-    lifted, _ = draw_face('a', transform=GeometricTransform(shift=(0, -0.25)))
+    assert (face[0] != background).any()
+    lowered, _ = draw_face('a', options=options, transform=GeometricTransform(shift=(0, 0.25)))
+    assert (lowered[:14] == background).all()
+    lifted, _ = draw_face('a', options=options, transform=GeometricTransform(shift=(0, -0.25)))
     assert error(lifted[-14:], np.repeat(lifted[-15:-14], 14, 0)) < 2
     assert (lifted[-1, 32] != background).any()
 

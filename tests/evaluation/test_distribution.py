@@ -32,9 +32,7 @@ def test_precision_and_recall_equal_a_loop_over_all_pairs():
 
     def covered(points, centres):
         radius = [np.sort(np.linalg.norm(centres - c, axis=1))[k] for c in centres]
-        inside = [
-            any(np.linalg.norm(p - c) <= r for c, r in zip(centres, radius)) for p in points
-        ]
+        inside = [any(np.linalg.norm(p - c) <= r for c, r in zip(centres, radius)) for p in points]
         return np.mean(inside)
 
     expected = covered(fake, real), covered(real, fake)

@@ -24,7 +24,9 @@ def test_the_averaged_generator_is_written_in_half_precision(tmp_path):
         'discriminator.weight': torch.zeros(3, 3),
     }
     torch.save({'state_dict': weights, 'meta': {}}, tmp_path / 'iter_1.pth')
-    done = _run(tmp_path / 'iter_1.pth', tmp_path / 'g.safetensors', '--part', 'generator', '--half')
+    done = _run(
+        tmp_path / 'iter_1.pth', tmp_path / 'g.safetensors', '--part', 'generator', '--half'
+    )
     assert done.returncode == 0, done.stderr
     written = load_file(tmp_path / 'g.safetensors')
     assert set(written) == {'a.weight', 'a.bias'}
