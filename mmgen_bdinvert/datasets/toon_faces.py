@@ -14,7 +14,7 @@ import json
 import zlib
 from collections.abc import Iterable
 from importlib.resources import files
-from multiprocessing import Pool
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +30,7 @@ BACKGROUNDS = ('b6e3f4', 'c0aede', 'd1d4f9', 'ffd5dc', 'ffdfbf', 'a3d9b1', 'f8f4
 MOVES = ('aligned', 'shifted', 'rotated', 'scaled', 'combined')
 _LABELS = ('skinColor', 'hairColor', 'clothesColor', 'backgroundColor')
 _LABELS_FILE = 'labels.jsonl'
+_SERIAL = 64  # sets up to this size are not worth starting processes for
 _VARIANTS = ('hair', 'rearHair', 'beard', 'mouth', 'eyes', 'eyebrows', 'clothes')
 
 
@@ -192,9 +193,13 @@ def draw_set(
         return out_dir
     out_dir.mkdir(parents=True, exist_ok=True)
     _drawing()  # fail here, with one sentence, rather than in every worker
-    with Pool(workers) as pool:
-        rows = pool.imap(_draw_to_file, tasks, chunksize=16)
-        rows = list(rows if progress is None else progress(rows, total=len(tasks)))
+    progress = progress or (lambda rows, total: rows)
+    if workers == 1 or len(tasks) <= _SERIAL:
+        rows = list(progress(map(_draw_to_file, tasks), total=len(tasks)))
+    else:  # spawn: a forked copy of torch's thread pool would wait forever
+        with get_context('spawn').Pool(workers) as pool:
+            mapped = pool.imap(_draw_to_file, tasks, chunksize=16)
+            rows = list(progress(mapped, total=len(tasks)))
     text = ''.join(json.dumps(row) + '\n' for row in rows)
     atomic_write(out_dir / _LABELS_FILE, lambda temporary: temporary.write_text(text))
     return out_dir

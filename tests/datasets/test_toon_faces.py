@@ -5,10 +5,11 @@ import sys
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image, ImageColor
 
 from mmgen_bdinvert.datasets import MOVES, draw_face, draw_set, random_move, toon_faces
-from mmgen_bdinvert.geometry import GeometricTransform
+from mmgen_bdinvert.geometry import GeometricTransform, transform_image
 
 
 @pytest.fixture(autouse=True)
@@ -154,3 +155,14 @@ def test_missing_packages_are_named(monkeypatch):
     monkeypatch.setattr(builtins, '__import__', refuse)
     with pytest.raises(ImportError, match=r"resvg-py: pip install 'mmgen_bdinvert\[toon\]'"):
         draw_face('a')
+
+
+def test_processes_draw_after_torch_has_used_its_threads(tmp_path):
+    """Forked workers once waited forever for the threads of the parent's torch."""
+    torch.rand(256, 256) @ torch.rand(256, 256)
+    transform_image(torch.rand(1, 3, 256, 256), GeometricTransform(rotate=20))
+    seeds = [f'x{i}' for i in range(toon_faces._SERIAL + 1)]
+    folder = draw_set(tmp_path / 'moved', seeds, size=16, move='rotated', workers=2)
+    last = seeds[-1]
+    expected, _ = draw_face(last, 16, transform=random_move('rotated', len(seeds) - 1))
+    np.testing.assert_array_equal(np.array(Image.open(folder / f'{last}.png')), expected)
