@@ -16,7 +16,8 @@ import importlib
 import importlib.util
 import inspect
 import sys
-from types import ModuleType
+from importlib.machinery import ModuleSpec
+from importlib.util import module_from_spec
 
 import torch
 import torch.nn.functional as F
@@ -135,14 +136,13 @@ def install() -> None:
         return
     import mmcv
 
-    ops = ModuleType('mmcv.ops', 'StyleGAN2 operators in pure PyTorch (mmgen_bdinvert.compat).')
+    ops = module_from_spec(ModuleSpec('mmcv.ops', None, is_package=True))
     ops.__pure_pytorch__ = True
-    ops.__path__ = []
     for name, members in (
         ('upfirdn2d', (upfirdn2d,)),
         ('fused_bias_leakyrelu', (fused_bias_leakyrelu, FusedBiasLeakyReLU)),
     ):
-        module = ModuleType(f'mmcv.ops.{name}')
+        module = module_from_spec(ModuleSpec(f'mmcv.ops.{name}', None))
         for member in members:
             setattr(module, member.__name__, member)
         sys.modules[module.__name__] = module

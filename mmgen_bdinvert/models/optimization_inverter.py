@@ -72,6 +72,8 @@ class OptimizationInverter(HoldsFrozen, BaseModel):
             )
         self._statistics = (statistics,)  # outside the tree: it has a file of its own
         self.losses = nn.ModuleDict({name: MODULES.build(cfg) for name, cfg in losses.items()})
+        if 'total' in self.losses:
+            raise ValueError("The loss name 'total' is taken by the sum of all: choose another.")
         for name, loss in self.losses.items():
             if loss.compares not in self.comparable:
                 raise ValueError(

@@ -171,3 +171,8 @@ print('all good')
 """
     done = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True)
     assert done.stdout.endswith('all good\n'), done.stderr
+
+
+def test_stand_ins_can_be_looked_up():
+    for name in ('mmcv.ops', 'mmcv.ops.upfirdn2d', 'mmcv.ops.fused_bias_leakyrelu'):
+        assert importlib.util.find_spec(name).name == name

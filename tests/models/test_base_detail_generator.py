@@ -1,6 +1,7 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
 import contextlib
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -236,3 +237,5 @@ def test_codes_of_another_generator_are_refused(make_generator, sample_w_plus):
         make_generator(seed=1).check_code(code, name='x.safetensors')
     with pytest.raises(ValueError, match=r'base and detail shapes .*\(8, 8, 8\), \(6, 16\)'):
         make_generator(base_size=16).check_code(code)
+    with pytest.raises(ValueError, match="made with channel_order='rgb'"):
+        generator.check_code(replace(code, channel_order='rgb'))

@@ -274,6 +274,8 @@ def test_bad_settings_are_refused(make_inverter, make_generator, images):
     for steps in (0, -1, 1.5):
         with pytest.raises(ValueError, match=f'whole number of 1 or more, but got {steps}'):
             make_inverter(num_steps=steps)
+    with pytest.raises(ValueError, match="'total' is taken"):
+        make_inverter(losses=dict(total=dict(type='PixelMSELoss')))
     with pytest.raises(ValueError, match='needs at least one loss, but losses is empty'):
         make_inverter({}).invert(images)
     base = dict(base=dict(type='BaseCodeDistance'))

@@ -228,6 +228,11 @@ class BaseDetailGenerator(nn.Module):
                 f'{name} was made with another generator (fingerprint {code.fingerprint[:12]}…, '
                 f'this one is {self.fingerprint[:12]}…): use the config it was made with.'
             )
+        if code.channel_order != self.channel_order:
+            raise ValueError(
+                f'{name} was made with channel_order={code.channel_order!r}, but this generator is '
+                f'configured with {self.channel_order!r}: use the config it was made with.'
+            )
         expected = (self.base_shape, (self.num_detail, self.style_dim))
         given = (tuple(code.base.shape[1:]), tuple(code.detail.shape[1:]))
         if given != expected:
