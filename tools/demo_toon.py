@@ -1,5 +1,5 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
-"""Invert the demo's moved toon faces, bring them back into alignment, and edit them."""
+"""Invert the demo's moved toon faces, move them on, and edit them."""
 
 from __future__ import annotations
 
@@ -24,8 +24,9 @@ from mmgen_bdinvert.io import (
 from mmgen_bdinvert.utils.cli import ToolParser, run_tool
 from mmgen_bdinvert.visualization import contact_sheet
 
-SKIN, CLOTHES = (f'asset://toon64/{n}_lightness.safetensors' for n in ('skin', 'clothes'))
-EXTRA_MOVE = GeometricTransform(shift=(0.12, -0.06), rotate=-20, scale=0.9)
+SKIN = 'asset://toon64/skin_lightness.safetensors'
+SHIFT = GeometricTransform(shift=(0.125, -0.0625))  # whole cells of the base code
+ROTATION = GeometricTransform(rotate=15)
 
 
 def parse_args(argv=None):
@@ -63,10 +64,10 @@ def main(argv=None):
     columns = {
         'out-of-range photo': photos,
         'BDInvert': render(inverter, result.code),
-        'moved on': render(inverter, transform(inverter, result.code, EXTRA_MOVE)),
-        'lighter skin': render(inverter, edit(inverter, result.code, SKIN, 2.0)),
-        'darker skin': render(inverter, edit(inverter, result.code, SKIN, -2.0)),
-        'darker clothes': render(inverter, edit(inverter, result.code, CLOTHES, -2.0)),
+        'shifted on': render(inverter, transform(inverter, result.code, SHIFT)),
+        'rotated on': render(inverter, transform(inverter, result.code, ROTATION)),
+        'lighter skin': render(inverter, edit(inverter, result.code, SKIN, 1.5)),
+        'darker skin': render(inverter, edit(inverter, result.code, SKIN, -1.5)),
     }
     rows = [{name: images[i] for name, images in columns.items()} for i in range(len(photos))]
     names = [f'{path.stem}\n{value:.1f} dB' for path, value in zip(paths, quality)]
