@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import atexit
+
 import torch
 from mmengine.device import get_device
 from mmengine.dist import is_distributed
@@ -13,6 +15,11 @@ from mmgen.registry import RUNNERS
 from ..models.checkpoint import load_weights
 
 __all__ = ['StrictRunner']
+
+
+def _leave_group() -> None:
+    if torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
 
 
 @RUNNERS.register_module()
@@ -32,6 +39,8 @@ class StrictRunner(Runner):
     def setup_env(self, env_cfg: dict) -> None:
         if self.launcher == 'pytorch' and get_device() == 'cpu' and not is_distributed():
             torch.distributed.init_process_group('gloo')
+            # Left to the end of the process, gloo's threads now and then abort it.
+            atexit.register(_leave_group)
         super().setup_env(env_cfg)
 
     def wrap_model(self, model_wrapper_cfg: dict | None, model):
