@@ -20,6 +20,8 @@ from mmgen.registry import MODULES
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from ..frozen import HoldsFrozen
+
 _TORCHVISION_NAMES = dict(vgg='vgg16', alex='alexnet', squeeze='squeezenet1_1')
 
 
@@ -44,7 +46,7 @@ def normalize_channels(features: Tensor, eps: float = 1e-10) -> Tensor:
     return features / (torch.linalg.vector_norm(features, dim=1, keepdim=True) + eps)
 
 
-class PerceptualLoss(nn.Module):
+class PerceptualLoss(HoldsFrozen, nn.Module):
     """Weighted distance of the normalised features of two images; base of the losses below.
 
     The network stays out of the module tree: always frozen and in eval mode, unseen by a parent's
@@ -65,12 +67,12 @@ class PerceptualLoss(nn.Module):
     ) -> None:
         super().__init__()
         self.smallest, self.resize, self.loss_weight = smallest, resize, float(loss_weight)
-        self._outside_the_tree = (network.requires_grad_(False).eval(),)
+        self.hold_frozen(network)
 
     @property
     def network(self) -> nn.Module:
         """The frozen network."""
-        return self._outside_the_tree[0]
+        return self.frozen
 
     def prepare(self, reference: Tensor) -> tuple[Tensor, ...]:
         """Compute the features of the target image, RGB (n, 3, H, W) in [-1, 1], once."""
@@ -110,10 +112,6 @@ class PerceptualLoss(nn.Module):
             )
         maps = self.network.net(self.network.scaling_layer(reduced))
         return tuple(normalize_channels(features) for features in maps)
-
-    def _apply(self, fn: Callable, *args, **kwargs) -> PerceptualLoss:
-        self.network._apply(fn, *args, **kwargs)
-        return super()._apply(fn, *args, **kwargs)
 
 
 @MODULES.register_module()
