@@ -24,6 +24,7 @@ __all__ = [
     'ENCODER_PREFIXES',
     'GENERATOR_PREFIXES',
     'load_weights',
+    'read_checkpoint',
     'read_state_dict',
     'select_part',
 ]
@@ -52,6 +53,48 @@ def _download(url: str, hint: str) -> Path:
     return cached
 
 
+def read_checkpoint(source: str | Path, *, what: str = '') -> object:
+    """Read all that a checkpoint file holds without running any code in it.
+
+    Args:
+        source (str | Path): Path or URL of a ``.safetensors`` file, or of a file written by
+            ``torch.save``. Files from a URL are cached where torch.hub caches.
+        what (str): 'generator' or 'encoder' names the tools' option when the file is not there.
+            Defaults to ''.
+
+    Returns:
+        object: What was saved, usually a dict, with its tensors on the CPU.
+
+    Raises:
+        FileNotFoundError: If there is no such file, or it cannot be downloaded.
+        ValueError: If the file is not a checkpoint, or holds more than tensors and plain data.
+    """
+    is_url = urlparse(str(source)).scheme in ('http', 'https')
+    option = f'--cfg-options model.{what}.checkpoint=PATH'
+    hint = f' (in the tools: {option})' if what in ('generator', 'encoder') else ''
+    path = _download(str(source), hint) if is_url else local_path(source)
+    if not path.is_file():
+        raise FileNotFoundError(
+            f'There is no checkpoint file {path}: check the path, or give another{hint}.'
+        )
+    try:
+        if path.suffix == '.safetensors':
+            return load_file(path)
+        return torch.load(path, map_location='cpu', weights_only=True)
+    except Exception as e:  # damaged files raise nearly anything
+        # torch's own text is left out: it explains at length how to load without the check.
+        held = re.search(r'GLOBAL (\S+)', str(e)) if isinstance(e, UnpicklingError) else None
+        if held:
+            raise ValueError(
+                f'{path} is refused: it holds {held.group(1)}, and what is neither a tensor nor '
+                f'plain data could run code when loaded. Give a file with the state dict alone.'
+            ) from e
+        raise ValueError(
+            f'{path} is not a readable checkpoint: it is empty, damaged or another kind of file '
+            f'({type(e).__name__}).'
+        ) from e
+
+
 def read_state_dict(source: str | Path, *, what: str = '') -> dict[str, Tensor]:
     """Read the tensors of a checkpoint without running any code in it.
 
@@ -69,30 +112,7 @@ def read_state_dict(source: str | Path, *, what: str = '') -> dict[str, Tensor]:
         FileNotFoundError: If there is no such file, or it cannot be downloaded.
         ValueError: If the file is not a checkpoint, or holds more than tensors and plain data.
     """
-    is_url = urlparse(str(source)).scheme in ('http', 'https')
-    option = f'--cfg-options model.{what}.checkpoint=PATH'
-    hint = f' (in the tools: {option})' if what in ('generator', 'encoder') else ''
-    path = _download(str(source), hint) if is_url else local_path(source)
-    if not path.is_file():
-        raise FileNotFoundError(
-            f'There is no checkpoint file {path}: check the path, or give another{hint}.'
-        )
-    try:
-        if path.suffix == '.safetensors':
-            return load_file(path)
-        content = torch.load(path, map_location='cpu', weights_only=True)
-    except Exception as e:  # damaged files raise nearly anything
-        # torch's own text is left out: it explains at length how to load without the check.
-        held = re.search(r'GLOBAL (\S+)', str(e)) if isinstance(e, UnpicklingError) else None
-        if held:
-            raise ValueError(
-                f'{path} is refused: it holds {held.group(1)}, and what is neither a tensor nor '
-                f'plain data could run code when loaded. Give a file with the state dict alone.'
-            ) from e
-        raise ValueError(
-            f'{path} is not a readable checkpoint: it is empty, damaged or another kind of file '
-            f'({type(e).__name__}).'
-        ) from e
+    content = read_checkpoint(source, what=what)
     if isinstance(content, dict) and isinstance(content.get('state_dict'), dict):
         content = content['state_dict']
     tensors = (
@@ -101,7 +121,7 @@ def read_state_dict(source: str | Path, *, what: str = '') -> dict[str, Tensor]:
         else {}
     )
     if not tensors:
-        raise ValueError(f'{path} holds no state dict: no tensor was found in it.')
+        raise ValueError(f'{source} holds no state dict: no tensor was found in it.')
     return tensors
 
 

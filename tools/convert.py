@@ -1,0 +1,64 @@
+# Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
+"""Convert files of others: generators, the authors' encoder, the authors' P-norm+ statistics.
+
+Every tensor of SOURCE is used, set aside with a reason, or refused by name, and no code in it is
+run. The last line of the output is what a config says to use OUT.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections import Counter
+from pathlib import Path
+
+from mmgen_bdinvert.converters import FORMATS, convert_file
+from mmgen_bdinvert.io import OutputError, ensure_writable_folder
+from mmgen_bdinvert.utils.cli import ToolParser, run_tool, silence_host
+
+
+def parse_args(argv=None):
+    formats = '\n'.join(f'  {name:17} {format.title}' for name, format in FORMATS.items())
+    parser = ToolParser(
+        description=f'{__doc__}\nformats:\n{formats}',
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument('source', help='file to convert; a folder for bdinvert-pnorm')
+    parser.add_argument('out', type=Path, help='.safetensors file to write')
+    parser.add_argument(
+        '--from', dest='format', choices=list(FORMATS), required=True, help='format of SOURCE'
+    )
+    parser.add_argument(
+        '--base-size',
+        type=int,
+        metavar='S',
+        help="side of a bdinvert-encoder's base codes, which the file does not tell: 16",
+    )
+    args = parser.parse_args(argv)
+    if args.out.suffix != '.safetensors':
+        parser.error(f'OUT must end in .safetensors, but got {args.out}')
+    if args.base_size is not None and args.format != 'bdinvert-encoder':
+        parser.error(f'--base-size belongs to bdinvert-encoder, but the format is {args.format}')
+    return args
+
+
+def main(argv=None):
+    args = parse_args(argv)
+    ensure_writable_folder(args.out.parent)
+    if args.out.is_dir():
+        raise OutputError(f'{args.out} is a folder: give the name of a file')
+    with silence_host():
+        done = convert_file(args.source, args.out, args.format, base_size=args.base_size)
+    print(f'{args.source}: {FORMATS[args.format].title}.')
+    total = done.used + len(done.set_aside)
+    print(f'Used {done.used} of {total} tensors for the {len(done.tensors)} of the result.')
+    for reason, count in Counter(done.set_aside.values()).items():
+        print(f'Set aside {count}: {reason}.')
+    if done.facts.get('source_channel_order') == 'rgb':
+        print('Channels: RGB in the source, BGR in the result, as all generators of mmgen.')
+    if 'source_clamp' in done.facts:
+        print(f'The source clamps activations at ±{done.facts["source_clamp"]}; mmgen does not.')
+    print(f'Wrote {args.out}. In a config:\n{done.config_line(args.out)}')
+
+
+if __name__ == '__main__':
+    run_tool(main)
