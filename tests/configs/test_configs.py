@@ -20,9 +20,11 @@ from mmgen_bdinvert.models import LatentStatistics
 
 CONFIGS = Path(__file__).parents[2] / 'configs'
 NAMES = sorted(path.stem for path in CONFIGS.glob('*.py'))
-FFHQ_WEIGHTS = (
-    'https://download.openmmlab.com/mmgen/stylegan2/official_weights/'
-    'stylegan2-ffhq-config-f-official_20210327_171224-bce9310c.pth'
+FFHQ_WEIGHTS = dict(
+    StyleGANv1Generator='https://download.openmmlab.com/mmgen/styleganv1/'
+    'styleganv1_ffhq_1024_g8_25Mimg_20210407_161627-850a7234.pth',
+    StyleGANv2Generator='https://download.openmmlab.com/mmgen/stylegan2/official_weights/'
+    'stylegan2-ffhq-config-f-official_20210327_171224-bce9310c.pth',
 )
 
 
@@ -136,11 +138,17 @@ def test_a_gan_config_builds(name, build):
         assert model.discriminator(torch.zeros(2, 3, 64, 64)).shape == (2, 1)
 
 
-@pytest.mark.parametrize('suffix', ['', '_8x8'])
+@pytest.mark.parametrize('suffix', ['', '_8x8', '_styleganv1'])
 def test_the_ffhq_configs_have_the_settings_of_the_paper(suffix):
     enc = Config.fromfile(CONFIGS / f'bdinvert_enc_ffhq{suffix}.py')
     inv = Config.fromfile(CONFIGS / f'bdinvert_inv_ffhq{suffix}.py')
-    assert enc.model.generator.checkpoint == inv.model.generator.checkpoint == FFHQ_WEIGHTS
+    family = 'StyleGANv1Generator' if suffix == '_styleganv1' else 'StyleGANv2Generator'
+    for cfg in (enc, inv):
+        assert cfg.model.generator.generator.type == family
+        assert cfg.model.generator.checkpoint == FFHQ_WEIGHTS[family]
+    # What StyleGAN1's instance normalisation removes from a base code is not measured.
+    normalized = inv.model.losses.base.get('normalized', False)
+    assert normalized == (family == 'StyleGANv1Generator')
     assert enc.train_dataloader.batch_size == 16
     assert enc.train_cfg.max_iters == 10000
     assert enc.optim_wrapper.optimizer == dict(type='Adam', lr=0.001)

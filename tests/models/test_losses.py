@@ -112,6 +112,26 @@ def test_squared_distances_do_not_broadcast(loss):
         compare(loss, images(2, 8), images(1, 8))
 
 
+def test_normalized_base_codes_are_compared_without_mean_and_scale_of_their_channels():
+    loss = BaseCodeDistance(normalized=True)
+    value, reference = codes(3, 4, 5, 5, seed=1), 3 * codes(3, 4, 5, 5, seed=2) - 1
+    white = []
+    for code in (value.numpy(), reference.numpy()):
+        variance = code.var((2, 3), keepdims=True)
+        white.append((code - code.mean((2, 3), keepdims=True)) / np.sqrt(variance + 1e-5))
+    expected = ((white[0] - white[1]) ** 2).mean((1, 2, 3))
+    np.testing.assert_allclose(compare(loss, value, reference), expected, rtol=1e-12)
+    shift, scale = codes(3, 4, 1, 1, seed=3), 1 + codes(3, 4, 1, 1, seed=4).abs()
+    moved = compare(loss, value * scale + shift, reference)
+    # The 1e-5 that keeps a constant channel finite is not scaled along.
+    np.testing.assert_allclose(moved, expected, rtol=1e-4)
+    assert not np.allclose(compare(BaseCodeDistance(), value * scale, reference), expected, 0.1)
+    np.testing.assert_allclose(compare(loss, -value, value), 4, rtol=1e-4)  # the largest there is
+    constant = torch.ones(1, 4, 5, 5, dtype=torch.float64, requires_grad=True)
+    compare(loss, constant, reference[:1]).sum().backward()
+    assert constant.grad.isfinite().all()
+
+
 def test_p_norm_is_the_formula():
     components = torch.linalg.qr(codes(8, 8))[0]
     mean, eigenvalues = codes(8, seed=1), codes(8, seed=2).square() + 0.1

@@ -7,22 +7,40 @@ import hashlib
 
 import torch
 from mmengine.logging import print_log
+from mmgen.models.architectures.stylegan.generator_discriminator_v1 import StyleGANv1Generator
 from mmgen.models.architectures.stylegan.generator_discriminator_v2 import StyleGANv2Generator
 from mmgen.registry import MODULES
 from torch import Tensor, nn
 
 from ...structures import LatentCode
 from ..checkpoint import load_weights
+from .split import GeneratorSplit
+from .stylegan1_split import StyleGAN1Split
 from .stylegan2_split import StyleGAN2Split
 
 __all__ = ['BaseDetailGenerator']
 
 _MEAN_SAMPLES, _MEAN_SEED, _CHUNK = 32768, 0, 4096
+_BASE_SAMPLES, _BASE_CHUNK = 1024, 32
+_SPLITS = {StyleGANv1Generator: StyleGAN1Split, StyleGANv2Generator: StyleGAN2Split}
+
+
+def _split(generator: nn.Module, base_size: int) -> GeneratorSplit:
+    """Choose the split of the generator's family."""
+    for family, split in _SPLITS.items():
+        if isinstance(generator, family):
+            return split(generator, base_size)
+    raise TypeError(
+        f'BaseDetailGenerator splits {" and ".join(f.__name__ for f in _SPLITS)} and their '
+        f'subclasses, but got {type(generator).__name__}.'
+    )
 
 
 @MODULES.register_module()
 class BaseDetailGenerator(nn.Module):
-    """A StyleGAN2 generator that renders from a base code and a detail code (paper, section 3.1).
+    """A generator that renders from a base code and a detail code (paper, section 3.1).
+
+    It splits mmgen's StyleGAN1 and StyleGAN2 generators and their subclasses.
 
     The generator is frozen, in evaluation mode and with fixed noise, whatever mode its parent is
     put in. Images are in the generator's own channel order, in [-1, 1].
@@ -57,12 +75,7 @@ class BaseDetailGenerator(nn.Module):
         if from_config:
             with torch.random.fork_rng(devices=[]):
                 generator = MODULES.build(generator)
-        if not isinstance(generator, StyleGANv2Generator):
-            raise TypeError(
-                f'BaseDetailGenerator splits StyleGANv2Generator and its subclasses, but got '
-                f'{type(generator).__name__}.'
-            )
-        self._split = StyleGAN2Split(generator, base_size)
+        self._split = _split(generator, base_size)
         self.generator = generator
         self.channel_order = channel_order
         if checkpoint is not None:
@@ -73,6 +86,7 @@ class BaseDetailGenerator(nn.Module):
         generator.default_style_mode = generator.eval_style_mode  # else mmgen prints the switch
         self.eval()
         self._mean_latent: Tensor | None = None
+        self._mean_base: Tensor | None = None
         self._fingerprint: str | None = None
 
     def train(self, mode: bool = True) -> BaseDetailGenerator:
@@ -80,7 +94,7 @@ class BaseDetailGenerator(nn.Module):
         return super().train(False)
 
     def _load_from_state_dict(self, *args, **kwargs):
-        self._mean_latent = self._fingerprint = None
+        self._mean_latent = self._mean_base = self._fingerprint = None
         super()._load_from_state_dict(*args, **kwargs)
 
     @property
@@ -92,6 +106,14 @@ class BaseDetailGenerator(nn.Module):
     def base_size(self) -> int:
         """int: Side s of a base code."""
         return self.base_shape[-1]
+
+    @property
+    def normalizes_base(self) -> bool:
+        """bool: Whether an instance normalisation follows the base code, as in StyleGAN1.
+
+        Then mean and scale of each of its channels reach no pixel.
+        """
+        return self._split.normalizes_base
 
     @property
     def resolution(self) -> int:
@@ -130,6 +152,20 @@ class BaseDetailGenerator(nn.Module):
                     total = total + self.mapping(z).double().sum(0)
             self._mean_latent = total / _MEAN_SAMPLES
         return self._mean_latent.to(weight)
+
+    @property
+    def mean_base(self) -> Tensor:
+        """Tensor: Mean base code of shape (1, C, s, s), over 1,024 samples from a fixed seed."""
+        weight = next(self.generator.parameters())
+        if self._mean_base is None:
+            rng, total = torch.Generator().manual_seed(_MEAN_SEED), 0
+            with torch.no_grad():
+                for _ in range(_BASE_SAMPLES // _BASE_CHUNK):
+                    z = torch.randn(_BASE_CHUNK, self.style_dim, generator=rng).to(weight)
+                    w_plus = self.to_w_plus(self.mapping(z))
+                    total = total + self._split.base_code(w_plus).double().sum(0, keepdim=True)
+            self._mean_base = total / _BASE_SAMPLES
+        return self._mean_base.to(weight)
 
     @property
     def device(self) -> torch.device:
@@ -189,8 +225,8 @@ class BaseDetailGenerator(nn.Module):
     def split(self, w_plus: Tensor) -> LatentCode:
         """Split an ordinary w+ into base and detail code.
 
-        Rendering the result differs from :meth:`synthesis` only by the RGB of the coarser layers,
-        which the base code does not carry.
+        Rendering the result differs from :meth:`synthesis` only by the RGB of StyleGAN2's coarser
+        layers, which the base code does not carry. StyleGAN1 has none, and loses nothing.
 
         Args:
             w_plus (Tensor): Shape (n, N, D).

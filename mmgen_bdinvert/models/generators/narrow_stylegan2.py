@@ -1,8 +1,5 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
-"""StyleGAN2 with chosen widths, on mmgen's modules.
-
-mmgen hard-codes 512 channels up to 32×32; small domains need far fewer.
-"""
+"""StyleGAN2 with chosen widths, on mmgen's modules."""
 
 from __future__ import annotations
 
@@ -21,28 +18,14 @@ from mmgen.models.architectures.stylegan.modules.styleganv2_modules import (
 from mmgen.registry import MODULES
 from torch import nn
 
+from .narrow_channels import NarrowChannels, check_channels
 from .scaled_modulation import scale_activations
 
 __all__ = ['NarrowStyleGAN2Discriminator', 'NarrowStyleGANv2Generator']
 
 
-def _check_channels(channels: dict, size: int) -> dict[int, int]:
-    """Return ``channels`` with int keys, complete from 4 to ``size``."""
-    if size < 8 or size & (size - 1):
-        raise ValueError(f'The image size must be a power of two from 8 up, but got {size}.')
-    channels = {int(k): int(v) for k, v in channels.items()}
-    wanted = [2**i for i in range(2, int(math.log2(size)) + 1)]
-    missing = [s for s in wanted if channels.get(s, 0) < 1]
-    if missing:
-        raise ValueError(
-            f'channels needs a positive width for every resolution from 4 to {size}, but got '
-            f'{channels} without {missing}.'
-        )
-    return channels
-
-
 @MODULES.register_module()
-class NarrowStyleGANv2Generator(StyleGANv2Generator):
+class NarrowStyleGANv2Generator(NarrowChannels, StyleGANv2Generator):
     """mmgen's StyleGAN2 generator with chosen channel widths.
 
     Parameter names, results and every other argument are those of mmgen's
@@ -60,20 +43,8 @@ class NarrowStyleGANv2Generator(StyleGANv2Generator):
     """
 
     def __init__(self, out_size: int, style_channels: int, channels: dict, **kwargs):
-        # mmgen's constructor assigns its own table to `self.channels`; the property below keeps
-        # this one. Plain attribute: nn.Module.__init__ has not run yet.
-        object.__setattr__(self, '_channels', _check_channels(channels, out_size))
-        super().__init__(out_size, style_channels, **kwargs)
+        super().__init__(out_size, style_channels, channels, **kwargs)
         scale_activations(self)
-
-    @property
-    def channels(self) -> dict[int, int]:
-        """dict[int, int]: Channels of the feature maps by resolution."""
-        return self._channels
-
-    @channels.setter
-    def channels(self, value):
-        """Ignore mmgen's built-in table."""
 
 
 @MODULES.register_module()
@@ -95,7 +66,7 @@ class NarrowStyleGAN2Discriminator(StyleGAN2Discriminator):
         self, in_size: int, channels: dict, blur_kernel=(1, 3, 3, 1), mbstd_cfg: dict | None = None
     ):
         nn.Module.__init__(self)
-        channels = _check_channels(channels, in_size)
+        channels = check_channels(channels, in_size)
         blur_kernel = list(blur_kernel)
         self.channels = channels
         # What StyleGAN2Discriminator.forward reads:

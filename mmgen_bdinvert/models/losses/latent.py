@@ -3,11 +3,33 @@
 
 from __future__ import annotations
 
+import torch.nn.functional as F
 from mmgen.registry import MODULES
 from torch import Tensor, nn
 
 from ..latent_stats import LatentStatistics
 from .pixel import mean_squared_difference
+
+
+def base_code_distance(value: Tensor, reference: Tensor, *, normalized: bool = False) -> Tensor:
+    """Measure the mean squared distance of two base codes.
+
+    Args:
+        value (Tensor): Base code of shape (n, C, s, s).
+        reference (Tensor): Its counterpart, of the same shape.
+        normalized (bool): Whether both are instance-normalised first, which is what a StyleGAN1
+            does to its base code: mean and scale of the channels then count for nothing. The
+            distance is at most 4. Defaults to False.
+
+    Returns:
+        Tensor: Shape (n,).
+
+    Raises:
+        ValueError: The shapes differ.
+    """
+    if normalized:
+        value, reference = F.instance_norm(value), F.instance_norm(reference)
+    return mean_squared_difference(value, reference)
 
 
 @MODULES.register_module()
@@ -16,13 +38,16 @@ class BaseCodeDistance(nn.Module):
 
     Args:
         loss_weight (float): What the parent multiplies the value with. Defaults to 10.
+        normalized (bool): Whether the distance is that of instance-normalised codes, see
+            :func:`base_code_distance`: right for StyleGAN1, where mean and scale of a channel
+            reach no pixel. Defaults to False.
     """
 
     compares = 'base'
 
-    def __init__(self, loss_weight: float = 10.0) -> None:
+    def __init__(self, loss_weight: float = 10.0, normalized: bool = False) -> None:
         super().__init__()
-        self.loss_weight = float(loss_weight)
+        self.loss_weight, self.normalized = float(loss_weight), normalized
 
     def prepare(self, reference: Tensor) -> Tensor:
         """Keep the encoder's base code ``f0`` (n, C, s, s)."""
@@ -30,7 +55,7 @@ class BaseCodeDistance(nn.Module):
 
     def forward(self, value: Tensor, state: Tensor) -> Tensor:
         """Measure how far the base code ``value`` (n, C, s, s) lies from ``f0``; returns (n,)."""
-        return mean_squared_difference(value, state)
+        return base_code_distance(value, state, normalized=self.normalized)
 
 
 @MODULES.register_module()
