@@ -4,11 +4,30 @@
 The convention is written down once, in :mod:`mmgen_bdinvert.geometry.transform`.
 """
 
+from .base import Transform
+from .command_line import add_motion_options, read_motion
+from .composition import Composition, compose, inverse
+from .estimation import estimate_similarity, normalise_points
+from .matrices import MatrixTransform, PerspectiveTransform
+from .random_transform import RandomTransform
+from .thin_plate_spline import ThinPlateSpline
 from .transform import GeometricTransform
 from .warping import transform_base, transform_image, validity_mask, warp
 
 __all__ = [
+    'Composition',
     'GeometricTransform',
+    'MatrixTransform',
+    'PerspectiveTransform',
+    'RandomTransform',
+    'ThinPlateSpline',
+    'Transform',
+    'add_motion_options',
+    'compose',
+    'estimate_similarity',
+    'inverse',
+    'normalise_points',
+    'read_motion',
     'transform_base',
     'transform_image',
     'validity_mask',

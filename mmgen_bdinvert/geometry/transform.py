@@ -3,8 +3,8 @@
 
 Section 3 of the BDInvert paper moves a face by moving its base code: ``T(I) ~ G(T'(f), w_M+)``,
 where T' is T itself in normalised coordinates. Image and base code therefore share one function
-(:func:`~mmgen_bdinvert.geometry.warping.warp`), one set of parameters (:class:`GeometricTransform`)
-and one convention.
+(:func:`~mmgen_bdinvert.geometry.warping.warp`), one set of parameters (:class:`GeometricTransform`
+or another :class:`~mmgen_bdinvert.geometry.base.Transform`) and one convention.
 
 Convention
 ----------
@@ -15,11 +15,16 @@ Convention
   4 cells of its 16x16 base code.
 * ``rotate`` is in degrees: a positive angle turns the content counter-clockwise as seen.
 * ``scale`` above 1 enlarges the content about the image centre, below 1 shrinks it.
+* ``shear`` is in degrees: a positive angle leans the content's top to the right, as italics do,
+  and keeps the horizontal line through the centre.
 * ``flip`` mirrors the content left-right.
-* Order: flip, then scale, then rotate, then shift.
-* A matrix is 3x3 and maps normalised *source* points (x, y, 1) to *destination* points.
-* Maps need not be square: rotation and scale are rigid in pixels. A :class:`GeometricTransform`
-  looks at the size of the map for that; a matrix is taken as it is.
+* Order: flip, then scale, then shear, then rotate, then shift.
+* A matrix is 3x3 and maps normalised *source* points (x, y, 1) to *destination* points. Point
+  pairs say the same: ``source[i]`` moves to ``destination[i]``.
+* ``compose(a, b)`` moves by ``a`` first, then by ``b``.
+* Maps need not be square: rotation, scale and shear are rigid in pixels. A
+  :class:`GeometricTransform` looks at the size of the map for that; matrices and point pairs are
+  taken as they are.
 """
 
 from __future__ import annotations
@@ -31,10 +36,13 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 import torch
+from mmgen.registry import MODULES
 from torch import Tensor
 
-# A matrix worse conditioned than this (a scale or a shift of a million) cannot be inverted safely.
-_MAX_CONDITION = 1e12
+from .base import Transform
+
+__all__ = ['GeometricTransform']
+
 _QUARTER_TURNS = {0.0: (1.0, 0.0), 90.0: (0.0, 1.0), 180.0: (-1.0, 0.0), 270.0: (0.0, -1.0)}
 
 
@@ -47,23 +55,10 @@ def _finite(name: str, value: Any) -> float:
     return float(value)
 
 
-def invert_matrix(matrix: Tensor) -> Tensor:
-    """Return the inverse of a (3, 3) matrix that sends the source centre to weight 1."""
-    weight = matrix[2, 2].item()
-    if not bool(torch.isfinite(matrix).all()) or weight == 0:
-        raise ValueError(
-            f'a matrix must be finite, its last entry not 0, but got {matrix.tolist()}'
-        )
-    matrix = matrix / matrix[2, 2]
-    # Written as "not <=" because the condition number of a singular matrix may be NaN.
-    if not torch.linalg.cond(matrix.detach()).item() <= _MAX_CONDITION:
-        raise ValueError(f'a matrix must be invertible, but got {matrix.tolist()}')
-    return torch.linalg.inv(matrix)
-
-
+@MODULES.register_module()
 @dataclass(frozen=True)
-class GeometricTransform:
-    """A flip, a scale, a rotation and a shift, applied in that order.
+class GeometricTransform(Transform):
+    """A flip, a scale, a shear, a rotation and a shift, applied in that order.
 
     The signs and units are those of the Convention block of this module.
 
@@ -73,16 +68,20 @@ class GeometricTransform:
         rotate (float): Counter-clockwise angle in degrees. Defaults to 0.0.
         scale (float): Enlargement about the image centre, above 0. Defaults to 1.0.
         flip (bool): Whether to mirror left-right first. Defaults to False.
+        shear (float): Angle in degrees by which the top leans to the right, between -90 and 90.
+            Defaults to 0.0.
 
     Raises:
         TypeError: If a parameter is not of the type above.
-        ValueError: If a number is not finite, ``shift`` has not two of them, or ``scale <= 0``.
+        ValueError: If a number is not finite, ``shift`` has not two of them, ``scale <= 0``, or
+            ``shear`` is not between -90 and 90.
     """
 
     shift: tuple[float, float] = (0.0, 0.0)
     rotate: float = 0.0
     scale: float = 1.0
     flip: bool = False
+    shear: float = 0.0
 
     def __post_init__(self) -> None:
         if not isinstance(self.shift, (tuple, list)) or len(self.shift) != 2:
@@ -93,10 +92,14 @@ class GeometricTransform:
             raise ValueError(f'scale must be above 0, but got {scale}; use flip=True to mirror')
         if not isinstance(self.flip, bool):
             raise TypeError(f'flip must be True or False, but got {self.flip!r}')
+        shear = _finite('shear', self.shear)
+        if abs(shear) >= 90:
+            raise ValueError(f'shear must be between -90 and 90 degrees, but got {shear}')
         # The dataclass is frozen: the checked plain numbers have to be stored past its guard.
         object.__setattr__(self, 'shift', shift)
         object.__setattr__(self, 'rotate', _finite('rotate', self.rotate))
         object.__setattr__(self, 'scale', scale)
+        object.__setattr__(self, 'shear', shear)
 
     @property
     def is_identity(self) -> bool:
@@ -106,6 +109,7 @@ class GeometricTransform:
             and self.rotate % 360 == 0
             and self.scale == 1
             and not self.flip
+            and self.shear == 0
         )
 
     def matrix(self, *, aspect: float = 1.0) -> Tensor:
@@ -128,31 +132,41 @@ class GeometricTransform:
         # Quarter turns are exact, so that they permute pixels without interpolating them.
         cos, sin = _QUARTER_TURNS.get(turn, (math.cos(radians), math.sin(radians)))
         cos, sin = self.scale * cos, self.scale * sin
+        lean = math.tan(math.radians(self.shear))
         mirror = -1.0 if self.flip else 1.0
         return torch.tensor(
             [
-                [mirror * cos, sin / aspect, 2 * self.shift[0]],
-                [-mirror * sin * aspect, cos, 2 * self.shift[1]],
+                [mirror * cos, (sin - lean * cos) / aspect, 2 * self.shift[0]],
+                [-mirror * sin * aspect, cos + lean * sin, 2 * self.shift[1]],
                 [0.0, 0.0, 1.0],
             ],
             dtype=torch.float64,
         )
 
-    def inverse_matrix(self, *, aspect: float = 1.0) -> Tensor:
-        """Return the (3, 3) float64 matrix from destination to source points.
-
-        Args:
-            aspect (float): As in :meth:`matrix`. Defaults to 1.0.
-
-        Raises:
-            TypeError: As :meth:`matrix`.
-            ValueError: As :meth:`matrix`, or if the transform is too extreme to be inverted.
-        """
-        return invert_matrix(self.matrix(aspect=aspect))
+    def describe(self) -> str:
+        """Return what differs from no motion, rounded, such as 'scale 0.8, shift 0.1 0'."""
+        (dx, dy), parts = self.shift, []
+        if self.flip:
+            parts.append('flip')
+        if self.scale != 1:
+            parts.append(f'scale {self.scale:.3g}')
+        if self.shear:
+            parts.append(f'shear {self.shear:.3g}')
+        if self.rotate:
+            parts.append(f'rotate {self.rotate:.3g}')
+        if dx or dy:
+            parts.append(f'shift {dx:.3g} {dy:.3g}')
+        return ', '.join(parts) or 'no motion'
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the parameters as plain values that JSON can hold."""
-        return {**asdict(self), 'shift': list(self.shift)}
+        """Return the parameters as plain values that JSON can hold; ``shear`` only if there is one.
+
+        Without a shear the dict is that of the releases before it, which data sets on disk hold.
+        """
+        values = {**asdict(self), 'shift': list(self.shift)}
+        if not self.shear:
+            del values['shear']
+        return values
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> GeometricTransform:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from mmgen.registry import MODULES
 
 from mmgen_bdinvert.geometry import (
     GeometricTransform,
@@ -38,6 +39,7 @@ def move_point(transform, x, y):
     if transform.flip:
         x = -x
     x, y = x * transform.scale, y * transform.scale
+    x -= y * math.tan(math.radians(transform.shear))
     angle = math.radians(transform.rotate)
     # y points down, so the mathematical (counter-clockwise) turn applies to (x, -y).
     turned = complex(x, -y) * complex(math.cos(angle), math.sin(angle))
@@ -91,16 +93,29 @@ def test_convention_scale_above_one_enlarges_about_the_centre():
     assert_close(shrunk, F.pad(torch.ones_like(x[..., 2:4, 2:4]), (2, 2, 2, 2)))
 
 
+def test_convention_shear_leans_the_top_to_the_right():
+    leaning = GeometricTransform(shear=45)
+    # One pixel right for each pixel up, whatever the shape of the map; the middle line stays.
+    for aspect in (1.0, 2.0):
+        up = torch.tensor([[0.3, 0.0], [0.3, -0.5], [0.3, 0.5]], dtype=torch.float64)
+        lean = torch.tensor([[0, 0], [0.5 / aspect, 0], [-0.5 / aspect, 0]], dtype=torch.float64)
+        assert_close(leaning.source_points(up + lean, aspect=aspect), up)
+    line = dot(4, 4).sum(2, keepdim=True).expand(1, 1, 9, 9)  # upright, in the middle
+    heaviest = warp(line, leaning)[0, 0].argmax(1)
+    assert heaviest.tolist() == [8, 7, 6, 5, 4, 3, 2, 1, 0]
+
+
 def test_convention_flip_mirrors_left_right():
     x = noise(1, 2, 5, 6)
     assert_close(warp(x, GeometricTransform(flip=True)), x.flip(-1))
 
 
-def test_convention_order_is_flip_scale_rotate_shift():
-    transform = GeometricTransform(shift=(0.25, -0.125), rotate=90, scale=2, flip=True)
+def test_convention_order_is_flip_scale_shear_rotate_shift():
+    transform = GeometricTransform((0.25, -0.125), rotate=90, scale=2, flip=True, shear=45)
     parts = (
         GeometricTransform(flip=True),
         GeometricTransform(scale=2),
+        GeometricTransform(shear=45),
         GeometricTransform(rotate=90),
         GeometricTransform(shift=(0.25, -0.125)),
     )
@@ -108,19 +123,22 @@ def test_convention_order_is_flip_scale_rotate_shift():
     for part in parts:
         composed = part.matrix() @ composed
     assert_close(transform.matrix(), composed)
-    # By hand: flip (-.5, 0), enlarge (-1, 0), turn left to bottom (0, 1), shift (.5, .75).
-    start = torch.tensor([0.5, 0.0, 1.0], dtype=torch.float64)
-    expected = torch.tensor([0.5, 0.75, 1.0], dtype=torch.float64)
+    # By hand: flip (-.5, .5), enlarge (-1, 1), lean (-2, 1), turn (1, 2), shift (1.5, 1.75).
+    start = torch.tensor([0.5, 0.5, 1.0], dtype=torch.float64)
+    expected = torch.tensor([1.5, 1.75, 1.0], dtype=torch.float64)
     assert_close(transform.matrix() @ start, expected)
     x = noise(1, 1, 16, 16)
     one_by_one = x
-    for part in (parts[0], parts[2], parts[3]):
+    for part in (parts[0], parts[3], parts[4]):
         one_by_one = warp(one_by_one, part)
     at_once = GeometricTransform(shift=(0.25, -0.125), rotate=90, flip=True)
     assert_close(warp(x, at_once), one_by_one)
 
 
-@pytest.mark.parametrize('values', [{'rotate': 37.0}, {'scale': 0.7, 'rotate': -120, 'flip': True}])
+@pytest.mark.parametrize(
+    'values',
+    [{'rotate': 37.0}, {'scale': 0.7, 'rotate': -120, 'flip': True}, {'shear': 20, 'rotate': 5}],
+)
 def test_matrix_moves_points_as_the_convention_says(values):
     transform = GeometricTransform(shift=(0.1, -0.2), **values)
     for x, y in [(0, 0), (1, 0), (0, 1), (-0.3, 0.8)]:
@@ -154,10 +172,12 @@ def test_rotation_and_flip_agree_across_sizes():
 def test_the_two_named_forms_are_one_function():
     x = noise(2, 3, 12, 12)
     transform = GeometricTransform(shift=(0.1, 0.2), rotate=10, scale=0.8, flip=True)
-    for options in ({}, {'padding_mode': 'zeros', 'mode': 'bicubic'}):
+    for options in ({'mode': 'bilinear'}, {'padding_mode': 'zeros', 'mode': 'bicubic'}):
         expected = warp(x, transform, **options)
         assert torch.equal(transform_image(x, transform, **options), expected)
         assert torch.equal(transform_base(x, transform, **options), expected)
+    assert torch.equal(transform_image(x, transform), warp(x, transform, mode='bilinear'))
+    assert torch.equal(transform_base(x, transform), warp(x, transform, mode='bicubic'))
 
 
 def test_the_named_forms_refuse_other_shapes():
@@ -177,7 +197,8 @@ def test_the_named_forms_refuse_other_shapes():
 def test_is_identity():
     assert GeometricTransform().is_identity
     assert GeometricTransform(rotate=360).is_identity
-    for values in ({'shift': (0, 1e-3)}, {'rotate': 180}, {'scale': 1.01}, {'flip': True}):
+    moving = ({'shift': (0, 1e-3)}, {'rotate': 180}, {'scale': 1.01}, {'flip': True}, {'shear': 1})
+    for values in moving:
         assert not GeometricTransform(**values).is_identity
 
 
@@ -187,6 +208,19 @@ def test_dict_round_trip_through_json():
     assert GeometricTransform.from_dict(values) == TRANSFORM
     assert GeometricTransform.from_dict({'rotate': 3}) == GeometricTransform(rotate=3.0)
     assert hash(GeometricTransform.from_dict(values)) == hash(TRANSFORM)
+    leaning = GeometricTransform(shear=5, rotate=1)
+    assert leaning.to_dict()['shear'] == 5
+    assert GeometricTransform.from_dict(leaning.to_dict()) == leaning
+
+
+def test_it_is_a_registry_component():
+    assert MODULES.build(dict(type='GeometricTransform', **TRANSFORM.to_dict())) == TRANSFORM
+
+
+def test_it_is_described_in_its_order():
+    described = GeometricTransform((0.1, 0), 10, 0.5, True, shear=3).describe()
+    assert described == 'flip, scale 0.5, shear 3, rotate 10, shift 0.1 0'
+    assert GeometricTransform().describe() == 'no motion'
 
 
 def test_numpy_numbers_become_plain_ones():
@@ -208,6 +242,8 @@ def test_numpy_numbers_become_plain_ones():
         ({'shift': (1, 2, 3)}, ValueError, 'shift must be a pair'),
         ({'shift': (0, -math.inf)}, ValueError, 'shift dy must be a finite number, but got -inf'),
         ({'flip': 1}, TypeError, 'flip must be True or False, but got 1'),
+        ({'shear': 90}, ValueError, 'shear must be between -90 and 90 degrees, but got 90.0'),
+        ({'shear': '5'}, TypeError, "shear must be a number, but got '5'"),
     ],
 )
 def test_bad_parameters_are_refused(values, error, message):

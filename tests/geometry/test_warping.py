@@ -286,7 +286,7 @@ def test_bad_options_are_refused():
 
 def test_bad_matrices_are_refused():
     x = torch.zeros(1, 1, 4, 4)
-    with pytest.raises(TypeError, match='GeometricTransform or a 3x3 tensor, but got dict'):
+    with pytest.raises(TypeError, match='Transform, or a 3x3 tensor, but got dict'):
         warp(x, {'rotate': 5})
     with pytest.raises(ValueError, match=r'shape \(3, 3\), but got shape \(2, 3\)'):
         warp(x, torch.zeros(2, 3))

@@ -1,0 +1,95 @@
+# Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
+"""Move images by their base codes, and align what was moved."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from torch import Tensor
+
+from ..geometry import inverse, transform_base
+from ..geometry.matrices import TransformLike
+from ..structures import LatentCode
+from .inference import Renderer, generator_of
+
+__all__ = ['align', 'transform']
+
+
+def transform(
+    inverter: Renderer,
+    code: LatentCode,
+    transform: TransformLike,
+    *,
+    padding_mode: str | Tensor = 'border',
+    mode: str = 'bicubic',
+) -> LatentCode:
+    """Move what an image shows, by its base code alone: ``T'(f)`` (paper, section 3).
+
+    Args:
+        inverter (OptimizationInverter | BaseDetailGenerator): Holds the generator.
+        code (LatentCode): n codes.
+        transform (Transform | Tensor): The motion, or a (3, 3) matrix, in the convention
+            of :mod:`mmgen_bdinvert.geometry.transform`.
+        padding_mode (str | Tensor): What comes in from outside: 'border', 'reflection', 'zeros' or
+            a base code, as for :func:`mmgen_bdinvert.geometry.transform_base`; 'mean' is the
+            generator's mean base code. Defaults to 'border'.
+        mode (str): 'bicubic' or 'bilinear'. Defaults to 'bicubic'.
+
+    Returns:
+        LatentCode: New base codes; the detail codes are the same, bit for bit.
+
+    Raises:
+        TypeError: ``transform`` is neither.
+        ValueError: The code was made with another generator, or the motion or an option is
+            unusable.
+
+    Example:
+        >>> moved = transform(inverter, code, GeometricTransform(shift=(0.25, 0.0), rotate=15))
+        >>> torch.equal(moved.detail, code.detail), torch.equal(moved.base, code.base)
+        (True, False)
+    """
+    generator = generator_of(inverter)
+    generator.check_code(code)
+    if isinstance(padding_mode, str) and padding_mode == 'mean':
+        padding_mode = generator.mean_base
+    base = transform_base(code.base, transform, padding_mode=padding_mode, mode=mode)
+    return replace(code, base=base)
+
+
+def align(
+    inverter: Renderer,
+    code: LatentCode,
+    motion: TransformLike,
+    *,
+    padding_mode: str | Tensor = 'border',
+    mode: str = 'bicubic',
+) -> LatentCode:
+    """Bring the face of a moved photo back into alignment: ``T'⁻¹(f)``.
+
+    This is the view to look at, to classify, or to invert again. An edit for the photo itself
+    needs no way there and back: directions act on the detail code, motions on the base code, so
+    :func:`edit` of ``code`` shows the edit of the aligned face where the photo shows the face, and
+    nothing is sampled twice.
+
+    Args:
+        inverter (OptimizationInverter | BaseDetailGenerator): Holds the generator.
+        code (LatentCode): n codes of photos that one motion took out of alignment.
+        motion (Transform | Tensor): That motion T, known, or
+            :func:`mmgen_bdinvert.geometry.estimate_similarity` of the landmarks of an aligned face
+            and those of the photo.
+        padding_mode (str | Tensor): As for :func:`transform`. Defaults to 'border'.
+        mode (str): As for :func:`transform`. Defaults to 'bicubic'.
+
+    Returns:
+        LatentCode: New base codes; the detail codes are the same, bit for bit.
+
+    Raises:
+        TypeError, ValueError: As :func:`transform`, or if the motion cannot be undone.
+
+    Example:
+        >>> aligned = align(inverter, code, GeometricTransform(rotate=20))
+        >>> back = transform(inverter, code, GeometricTransform(rotate=-20))
+        >>> torch.allclose(aligned.base, back.base, atol=1e-4)
+        True
+    """
+    return transform(inverter, code, inverse(motion), padding_mode=padding_mode, mode=mode)

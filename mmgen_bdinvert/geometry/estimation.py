@@ -1,0 +1,75 @@
+# Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
+"""Motions from landmarks."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from .matrices import PointsLike, as_points, paired
+from .transform import GeometricTransform
+
+__all__ = ['estimate_similarity', 'normalise_points']
+
+
+def normalise_points(pixels: PointsLike, size: int | tuple[int, int]) -> Tensor:
+    """Turn pixel positions into normalised coordinates.
+
+    Args:
+        pixels (Tensor | Sequence): k points (column, row); (0, 0) is the centre of the first pixel.
+        size (int | tuple[int, int]): The side of a square map, or its (height, width).
+
+    Returns:
+        Tensor: (k, 2) float64 points (x, y), in which the pixel edges of the map are -1 and 1.
+
+    Raises:
+        TypeError: If points are no numbers.
+        ValueError: If they are not of shape (k, 2), or not finite.
+    """
+    height, width = size if isinstance(size, (tuple, list)) else (size, size)
+    pixels = as_points('pixels', pixels, 1)
+    return (2 * pixels + 1) / pixels.new_tensor([width, height]) - 1
+
+
+def estimate_similarity(
+    source: PointsLike, destination: PointsLike, *, aspect: float = 1.0
+) -> GeometricTransform:
+    """Find the scale, rotation and shift that best move landmarks to others.
+
+    "Best" is the least sum of squared distances in the destination; two pairs are met exactly.
+    With the landmarks of an aligned face as ``source`` and those of a photo as ``destination``, the
+    result is the motion by which the photo left alignment.
+
+    Args:
+        source (Tensor | Sequence): k >= 2 points (x, y) in normalised coordinates, not all one.
+        destination (Tensor | Sequence): Where they go, in the same order.
+        aspect (float): Width over height of the map in pixels. Defaults to 1.0.
+
+    Returns:
+        GeometricTransform: The motion, without shear and flip.
+
+    Raises:
+        TypeError: If points are no numbers.
+        ValueError: If they are too few, not as many, or the points of a side are all one.
+    """
+    source, destination = paired(source, destination, 2)
+    # As complex numbers in units of half the height, a similarity is z -> a z + b.
+    unit = source.new_tensor([aspect, 1.0])
+    sides = (source.detach() * unit, destination.detach() * unit)
+    z, moved = map(torch.view_as_complex, sides)
+    spread, turned = z - z.mean(), moved - moved.mean()
+    power = (spread.abs() ** 2).sum().item()
+    factor = complex((spread.conj() * turned).sum().item()) / power if power > 1e-12 else 0
+    if abs(factor) < 1e-6:
+        raise ValueError(
+            'landmarks of a similarity must be two or more that differ on both sides, but got '
+            f'{source.tolist()} to {destination.tolist()}'
+        )
+    offset = complex(moved.mean().item()) - factor * complex(z.mean().item())
+    return GeometricTransform(
+        shift=(offset.real / aspect / 2, offset.imag / 2),
+        rotate=-math.degrees(math.atan2(factor.imag, factor.real)),  # y points down
+        scale=abs(factor),
+    )
