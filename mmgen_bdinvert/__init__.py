@@ -7,7 +7,7 @@ compat.apply()
 
 import mmgen.models  # noqa: E402, F401
 
-from . import datasets, engine, evaluation, models  # noqa: E402, F401
+from . import datasets, editing, engine, evaluation, models  # noqa: E402, F401
 from .version import __version__  # noqa: E402
 
 __all__ = ['__version__']

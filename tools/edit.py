@@ -3,8 +3,18 @@
 
 For each code OUT_DIR/<name>/ gets edited.png, code.safetensors and comparison.png; with several
 strengths edited_<strength>.png and code_<strength>.safetensors for each. The run gets
-contact_sheet.png. Motions: flip, then scale, then rotate, then shift. Exit code: 0 if all codes
-were edited, 1 if some were not, 2 after a wrong command.
+contact_sheet.png. Exit code: 0 if all codes were edited, 1 if some were not, 2 after a wrong
+command.
+
+Motions move the base code: flip, then scale, shear, rotate, shift, perspective. With --align they
+say how the photo left alignment, and are undone; what is saved is the aligned face, edited. With
+--and-back too, edited.png is the edit where the photo shows the face; aligned.png (by the base
+code) and unwarped.png (by the pixels, which loses less) are aligned views of it. Landmarks of the
+photo, and where an aligned face has them, may take the motion's place.
+
+Directions are added up, each with its own factor and layers: --direction smile.safetensors 2
+age.pt@4-7 -0.5. Strength multiplies them all: --strength -2 0 2, or seven steps by --strength
+-3:3:7. The w+ codes of a project_result.pt of mmgen's projector are edited too, and written back.
 """
 
 from __future__ import annotations
@@ -19,20 +29,12 @@ from tqdm import tqdm
 logging.getLogger('torch.utils.cpp_extension').setLevel(logging.ERROR)  # "No CUDA runtime"
 try:
     from mmgen_bdinvert import apis
-    from mmgen_bdinvert.editing import load_direction
-    from mmgen_bdinvert.geometry import GeometricTransform
+    from mmgen_bdinvert.editing import parse_directions, parse_layers, parse_strengths
+    from mmgen_bdinvert.geometry import add_motion_options, read_motion
     from mmgen_bdinvert.io import ensure_writable_folder
     from mmgen_bdinvert.utils.cli import ToolParser, check_device, run_tool, silence_host
 except ImportError as error:  # a package is missing: the message says which
     sys.exit(f'error: {error}')
-
-
-def layers(text):
-    match = re.fullmatch(r'(\d+)(?:-(\d+))?', text)
-    chosen = list(range(int(match[1]), int(match[2] or match[1]) + 1)) if match else []
-    if not chosen:
-        raise argparse.ArgumentTypeError(f'{text!r} is neither a layer nor a range like 4-7')
-    return chosen
 
 
 def parse_args(argv=None):
@@ -41,33 +43,26 @@ def parse_args(argv=None):
     parser.add_argument('--out-dir', required=True, help='folder for the results')
     parser.add_argument('--config', help='their config: the one that tools/invert.py left there')
     parser.add_argument(
-        '--direction', nargs='+', default=[], metavar='FILE', help='directions, which are added up'
+        '--direction',
+        nargs='+',
+        action='extend',
+        default=[],
+        metavar='FILE',
+        help='directions, which are added up: FILE[@LAYERS] [FACTOR] ...',
     )
+    parser.add_argument('--strength', nargs='+', metavar='S', help='factors of their sum: 1')
     parser.add_argument(
-        '--strength', nargs='+', type=float, metavar='S', help='factors of the directions: 1'
+        '--layers', nargs='+', metavar='A-B', help='w+ layers to edit: all there are'
     )
-    parser.add_argument(
-        '--layers', nargs='+', type=layers, metavar='A-B', help='w+ layers to edit: all there are'
-    )
-    parser.add_argument(
-        '--shift',
-        nargs=2,
-        type=float,
-        default=(0.0, 0.0),
-        metavar=('DX', 'DY'),
-        help='motion to the right and down, as fractions of the image',
-    )
-    parser.add_argument(
-        '--rotate', type=float, default=0.0, metavar='DEGREES', help='counter-clockwise'
-    )
-    parser.add_argument('--scale', type=float, default=1.0, metavar='S', help='enlargement')
-    parser.add_argument('--flip', action='store_true', help='mirror left-right')
+    add_motion_options(parser)
     parser.add_argument('--device', help='such as cpu or cuda:0: the GPU if there is one')
     parser.add_cfg_options()
-    args = parser.parse_args(argv)
+    argv = sys.argv[1:] if argv is None else argv
+    # argparse takes -3:3:7 for an option, but not ' -3:3:7'
+    args = parser.parse_args([f' {word}' if re.match(r'-[\d.]+:', word) else word for word in argv])
     if not args.direction and (args.strength or args.layers):
         parser.error('--strength and --layers belong to a --direction, but there is none')
-    args.move = GeometricTransform(tuple(args.shift), args.rotate, args.scale, args.flip)
+    args.move = read_motion(args)
     if not args.direction and args.move.is_identity:
         parser.error('there is nothing to do: give a --direction, or a motion')
     return args
@@ -76,7 +71,9 @@ def parse_args(argv=None):
 def main(argv=None):
     args = parse_args(argv)
     # Everything that needs no network is checked before one is built.
-    directions = [load_direction(path) for path in args.direction]
+    layers = parse_layers(','.join(args.layers)) if args.layers else None
+    directions = parse_directions(args.direction, layers)
+    strengths = [s for word in args.strength or ['1'] for s in parse_strengths(word)]
     device = check_device(args.device)
     codes = apis.find_codes(args.codes)
     config = apis.load_config(args.config or apis.recorded_config(codes), args.cfg_options)
@@ -96,9 +93,12 @@ def main(argv=None):
             codes,
             args.out_dir,
             directions=directions,
-            strengths=args.strength or [1.0],
-            layers=sum(args.layers, []) if args.layers else None,
+            strengths=strengths,
             move=args.move,
+            align=args.align,
+            and_back=args.and_back,
+            padding_mode=args.padding_mode,
+            sampling=args.sampling,
             on_code=on_code,
         )
     done = sum(outcome.status == 'done' for outcome in outcomes)

@@ -2,18 +2,24 @@
 """What a Python user calls."""
 
 from .batch import ImageOutcome, invert_files, plan_files
+from .codes import find_codes, recorded_config
 from .config import find_config, load_config, shipped_configs
-from .edit_batch import EditOutcome, edit_files, find_codes, recorded_config
+from .directions import draw_samples, find_directions
+from .edit_batch import EditOutcome, edit_files
 from .images import to_batch
-from .inference import edit, init_generator, init_inverter, invert, render, transform
+from .inference import edit, init_generator, init_inverter, invert, render
+from .motion import align, transform
 
 __all__ = [
     'EditOutcome',
     'ImageOutcome',
+    'align',
+    'draw_samples',
     'edit',
     'edit_files',
     'find_codes',
     'find_config',
+    'find_directions',
     'init_generator',
     'init_inverter',
     'invert',

@@ -5,24 +5,32 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from ..editing import Direction, load_direction
 from ..editing.directions import checked_strength
-from ..geometry import GeometricTransform
-from ..io import OutputError, ensure_writable_folder, output_names, save_png
+from ..geometry import GeometricTransform, Transform, inverse, transform_image
+from ..io import (
+    OutputError,
+    ensure_writable_folder,
+    image_to_tensor,
+    output_names,
+    save_png,
+    save_projections,
+    tensor_to_image,
+)
 from ..io.results import Sheet, save_config
-from ..models import BaseDetailGenerator
 from ..structures import LatentCode
 from ..visualization import comparison
-from .inference import Renderer, edit, generator_of, render, transform
+from .codes import code_sources, edit_projection, find_codes
+from .inference import Renderer, edit, generator_of, render
+from .motion import transform
 
-__all__ = ['EditOutcome', 'edit_files', 'find_codes', 'recorded_config']
+__all__ = ['EditOutcome', 'edit_files']
 
-_CODES = 'code*.safetensors'
 _SHEET = 'contact_sheet.png'
 _IDENTITY = GeometricTransform()
 
@@ -44,72 +52,6 @@ class EditOutcome:
     reason: str = ''
 
 
-def find_codes(inputs: str | os.PathLike | Iterable[str | os.PathLike]) -> list[Path]:
-    """List the code files that files and folders of results stand for.
-
-    Args:
-        inputs (str | os.PathLike | Iterable): Code files, results of one image, and output folders
-            of :func:`mmgen_bdinvert.apis.invert_files`.
-
-    Returns:
-        list[Path]: At least one file, none of them twice.
-
-    Raises:
-        FileNotFoundError: An input does not exist.
-        ValueError: A folder holds no code, or nothing was given.
-    """
-    inputs = [inputs] if isinstance(inputs, (str, os.PathLike)) else list(inputs)
-    found: dict[Path, Path] = {}
-    for item in map(Path, inputs):
-        if item.is_dir():
-            codes = sorted(item.glob(_CODES)) or sorted(item.glob(f'*/{_CODES}'))
-            if not codes:
-                raise ValueError(
-                    f'The folder {str(item)!r} holds no code.safetensors: give an output folder of '
-                    f'tools/invert.py.'
-                )
-        elif item.exists():
-            codes = [item]
-        else:
-            raise FileNotFoundError(f'The code {str(item)!r} does not exist: check the path.')
-        for path in codes:
-            found.setdefault(path.resolve(), path)
-    if not found:
-        raise ValueError('At least one code file or folder must be given, but got none.')
-    return list(found.values())
-
-
-def recorded_config(codes: Iterable[str | os.PathLike]) -> Path:
-    """Find the ``config.py`` that an inversion left beside its codes.
-
-    Args:
-        codes (Iterable[str | os.PathLike]): Code files.
-
-    Returns:
-        Path: The config.
-
-    Raises:
-        FileNotFoundError: There is none beside a code.
-        ValueError: The codes come with different ones.
-    """
-    configs: dict[str, Path] = {}
-    for code in map(Path, codes):
-        folders = (code.resolve().parent, code.resolve().parent.parent)
-        path = next((f / 'config.py' for f in folders if (f / 'config.py').is_file()), None)
-        if path is None:
-            raise FileNotFoundError(
-                f'There is no config.py beside the code {str(code)!r}: name the config that it was '
-                f'inverted with (--config).'
-            )
-        configs.setdefault(path.read_text('utf-8'), path)
-    if len(configs) != 1:
-        raise ValueError(
-            f'Codes of one config are edited at a time, but got codes of '
-            f'{" and ".join(repr(str(p)) for p in configs.values())}.'
-        )
-    return next(iter(configs.values()))
-
-
 def edit_files(
     inverter: Renderer,
     inputs: str | os.PathLike | Iterable[str | os.PathLike],
@@ -118,7 +60,11 @@ def edit_files(
     directions: Sequence[Direction | str | os.PathLike] = (),
     strengths: Sequence[float] = (1.0,),
     layers: Sequence[int] | None = None,
-    move: GeometricTransform = _IDENTITY,
+    move: Transform = _IDENTITY,
+    align: bool = False,
+    and_back: bool = False,
+    padding_mode: str = 'border',
+    sampling: str = 'bicubic',
     on_code: Callable[[EditOutcome], object] | None = None,
 ) -> list[EditOutcome]:
     """Move and edit code files, and save codes and pictures.
@@ -128,14 +74,27 @@ def edit_files(
     ``code_<strength>.safetensors`` for each. The run gets ``contact_sheet.png``. A code that
     cannot be read or saved is noted, and the others go on.
 
+    An image of a ``project_result.pt`` of mmgen's projector is split into base and detail code
+    (shown with the generator's fixed noise), and gets its edited w+ back beside the code, as
+    ``project_result.pt``, unless it is moved: a w+ cannot hold motion.
+
     Args:
         inverter (OptimizationInverter | BaseDetailGenerator): Holds the generator.
         inputs (str | os.PathLike | Iterable): As for :func:`find_codes`.
         out_dir (str | os.PathLike): Folder for the results; not the one of the codes.
-        directions (Sequence): Directions or their files, which are added up. Defaults to none.
+        directions (Sequence): Directions or their files, which are added up; ``2 * direction``
+            gives one a factor of its own. Defaults to none.
         strengths (Sequence[float]): Factors of the directions. Defaults to (1.0,).
         layers (Sequence[int] | None): As for :func:`mmgen_bdinvert.apis.edit`. Defaults to None.
-        move (GeometricTransform): Defaults to no motion.
+        move (Transform): Defaults to no motion.
+        align (bool): Undo ``move`` instead, which brings the face of a photo that it moved back
+            into alignment. Defaults to False.
+        and_back (bool): With ``align``, leave the edited face where the photo shows it: the base
+            code stays as it is, as directions do not touch it. Aligned views of the edit are
+            saved beside it, ``aligned.png`` by the base code and ``unwarped.png`` by the pixels
+            (with several strengths, one of each). Defaults to False.
+        padding_mode (str): As for :func:`mmgen_bdinvert.apis.transform`. Defaults to 'border'.
+        sampling (str): ``mode`` of :func:`mmgen_bdinvert.apis.transform`. Defaults to 'bicubic'.
         on_code (Callable | None): Called with every :class:`EditOutcome`.
 
     Returns:
@@ -155,6 +114,8 @@ def edit_files(
     """
     if not directions and move.is_identity:
         raise ValueError('There is nothing to do: give a direction, or a motion.')
+    if and_back and not (align and directions):
+        raise ValueError('There is nothing to bring back: and_back needs align and a direction.')
     directions = [d if isinstance(d, Direction) else load_direction(d) for d in directions]
     strengths = list(dict.fromkeys(map(checked_strength, strengths))) if directions else [0.0]
     if not strengths:
@@ -162,39 +123,55 @@ def edit_files(
     generator = generator_of(inverter)
     for direction in directions:  # before anything is written
         direction.offset(generator, layers)
-    codes = find_codes(inputs)
-    names = output_names(map(_result_name, codes), reserved=(_SHEET, 'config.py'))
+    sources = code_sources(find_codes(inputs))
+    names = output_names([s.called for s in sources], reserved=(_SHEET, 'config.py'))
     out_dir = ensure_writable_folder(out_dir)
-    for path, name in zip(codes, names):
-        if (out_dir / name).resolve() == path.resolve().parent:
+    for source, name in zip(sources, names):
+        if (out_dir / name).resolve() == source.path.resolve().parent:
             raise ValueError(
-                f'The results would overwrite the code {str(path)!r}: choose another output folder.'
+                f'The results would overwrite the code {str(source.path)!r}: choose another output '
+                f'folder.'
             )
 
+    motion = inverse(move) if align else move
     save_config(out_dir, inverter)
     outcomes, sheet = [], Sheet()
     try:
-        for path, name in zip(codes, names):
-            outcome = EditOutcome(name, path, 'done')
+        for source, name in zip(sources, names):
+            outcome = EditOutcome(name, source.path, 'done')
             try:
-                code = _load(path, generator)
-                moved = transform(generator, code, move)
-                results = {}
-                for strength in strengths:
-                    results[strength] = moved
-                    for d in directions:
-                        results[strength] = edit(generator, results[strength], d, strength, layers)
+                code = source.load(generator)
+                moved = transform(generator, code, motion, padding_mode=padding_mode, mode=sampling)
                 shown = {'before': code}
                 if not move.is_identity:
-                    shown[f'moved\n{_describe(move)}'] = moved
+                    shown[f'{"aligned" if align else "moved"}\n{motion.describe()}'] = moved
+                results = {strength: moved for strength in strengths}
+                for d in directions:
+                    results = {s: edit(generator, c, d, s, layers) for s, c in results.items()}
+                called = ' + '.join(d.name for d in directions)
                 if directions:
-                    called = ' + '.join(d.name for d in directions)
                     shown.update({f'strength {s:g}\n{called}': c for s, c in results.items()})
+                if and_back:
+                    results = {s: replace(c, base=code.base) for s, c in results.items()}
+                    shown.update({f'strength {s:g}, back\n{called}': c for s, c in results.items()})
                 pictures = {caption: render(generator, c)[0] for caption, c in shown.items()}
-                _save(ensure_writable_folder(out_dir / name), name, results, pictures)
+                count, rendered = len(results), list(pictures.values())
+                files = {'edited': rendered[-count:]}
+                if and_back:
+                    files['aligned'] = rendered[-2 * count : -count]
+                    files['unwarped'] = [_warped(p, motion) for p in files['edited']]
+                    for strength, picture in zip(results, files['unwarped']):
+                        pictures[f'strength {strength:g}, unwarped\n{called}'] = picture
+                folder = ensure_writable_folder(out_dir / name)
+                _save(folder, name, results, pictures, files)
+                if source.projection is not None and (and_back or move.is_identity):
+                    for strength, edited in results.items():
+                        projection = edit_projection(generator, source.projection, edited)
+                        file = folder / f'project_result{_ending(strength, results)}.pt'
+                        save_projections(file, {source.image: projection})
                 sheet.add(name, pictures)
             except (FileNotFoundError, OutputError, ValueError) as error:
-                outcome = EditOutcome(name, path, 'failed', str(error))
+                outcome = EditOutcome(name, source.path, 'failed', str(error))
             outcomes.append(outcome)
             if on_code is not None:
                 on_code(outcome)
@@ -203,31 +180,13 @@ def edit_files(
     return outcomes
 
 
-def _result_name(code: Path) -> Path:
-    """Name a code after its folder, as all of them are called code.safetensors."""
-    if not code.match(_CODES):
-        return code
-    return code.resolve().parent.with_name(code.resolve().parent.name + code.name[len('code') :])
+def _ending(strength: float, results: Mapping[float, LatentCode]) -> str:
+    return f'_{strength:g}' if len(results) > 1 else ''
 
 
-def _describe(move: GeometricTransform) -> str:
-    (dx, dy), parts = move.shift, []
-    if move.flip:
-        parts.append('flip')
-    if move.scale != 1:
-        parts.append(f'scale {move.scale:g}')
-    if move.rotate:
-        parts.append(f'rotate {move.rotate:g}')
-    if dx or dy:
-        parts.append(f'shift {dx:g} {dy:g}')
-    return ', '.join(parts)
-
-
-def _load(path: Path, generator: BaseDetailGenerator) -> LatentCode:
-    code = LatentCode.load(path, generator)
-    if len(code) != 1:
-        raise ValueError(f'{path} must hold the code of one image, but holds {len(code)}.')
-    return code
+def _warped(picture: np.ndarray, motion: Transform) -> np.ndarray:
+    """Move the pixels of an RGB uint8 picture (H, W, 3)."""
+    return tensor_to_image(transform_image(image_to_tensor(picture), motion, mode='bicubic'))
 
 
 def _save(
@@ -235,10 +194,11 @@ def _save(
     name: str,
     results: Mapping[float, LatentCode],
     pictures: Mapping[str, np.ndarray],
+    files: Mapping[str, Sequence[np.ndarray]],
 ) -> None:
-    rendered = list(pictures.values())[-len(results) :]
-    for (strength, code), picture in zip(results.items(), rendered):
-        ending = f'_{strength:g}' if len(results) > 1 else ''
-        save_png(folder / f'edited{ending}.png', picture)
+    for i, (strength, code) in enumerate(results.items()):
+        ending = _ending(strength, results)
+        for kind, shown in files.items():
+            save_png(folder / f'{kind}{ending}.png', shown[i])
         code.save(folder / f'code{ending}.safetensors')
     save_png(folder / 'comparison.png', comparison(pictures, title=name))

@@ -1,5 +1,5 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
-"""Invert, render, move and edit images from Python."""
+"""Invert, render and edit images from Python."""
 
 from __future__ import annotations
 
@@ -16,8 +16,6 @@ from torch import Tensor
 
 from ..editing import Direction, load_direction
 from ..editing.directions import checked_strength
-from ..geometry import transform_base
-from ..geometry.warping import TransformLike
 from ..io import tensor_to_images
 from ..models import BaseDetailGenerator
 from ..models.optimization_inverter import OptimizationInverter, StepCallback
@@ -33,7 +31,6 @@ __all__ = [
     'init_inverter',
     'invert',
     'render',
-    'transform',
 ]
 
 Renderer = Union[OptimizationInverter, BaseDetailGenerator]
@@ -171,6 +168,7 @@ def invert(
         reconstruction=torch.cat([p.reconstruction for p in parts]),
         history={k: torch.cat([p.history[k] for p in parts], 1) for k in parts[0].history},
         stopped_at=torch.cat([p.stopped_at for p in parts]),
+        variables={k: torch.cat([p.variables[k] for p in parts]) for k in parts[0].variables},
     )
 
 
@@ -201,31 +199,6 @@ def render(inverter: Renderer, code: LatentCode, *, batch_size: int = 8) -> list
         for base, detail in zip(code.base.split(batch_size), code.detail.split(batch_size)):
             pictures += tensor_to_images(generator(base, detail), generator.channel_order)
     return pictures
-
-
-def transform(inverter: Renderer, code: LatentCode, transform: TransformLike) -> LatentCode:
-    """Move what an image shows, by its base code alone: ``T'(f)`` (paper, section 3).
-
-    Args:
-        inverter (OptimizationInverter | BaseDetailGenerator): Holds the generator.
-        code (LatentCode): n codes.
-        transform (GeometricTransform | Tensor): The motion, or a (3, 3) matrix, in the convention
-            of :mod:`mmgen_bdinvert.geometry.transform`.
-
-    Returns:
-        LatentCode: New base codes; the detail codes are the same, bit for bit.
-
-    Raises:
-        TypeError: ``transform`` is neither.
-        ValueError: The code was made with another generator, or the matrix is unusable.
-
-    Example:
-        >>> moved = transform(inverter, code, GeometricTransform(shift=(0.25, 0.0), rotate=15))
-        >>> torch.equal(moved.detail, code.detail), torch.equal(moved.base, code.base)
-        (True, False)
-    """
-    generator_of(inverter).check_code(code)
-    return replace(code, base=transform_base(code.base, transform))
 
 
 def edit(

@@ -7,10 +7,13 @@ import os
 from collections.abc import Sequence
 
 import torch
-from mmgen.registry import DATASETS
+import torch.nn.functional as F
+from mmgen.registry import DATASETS, MODULES
 from mmgen.structures import GenDataSample
+from torch import Tensor
 from torch.utils.data import Dataset
 
+from ..geometry import RandomTransform, Transform, transform_image
 from ..io import FIT_MODES, find_images, output_names, read_image
 
 
@@ -21,16 +24,22 @@ class InversionImageFolder(Dataset):
     An item is ``dict(inputs, data_samples)``, the keys that mmgen's data preprocessors and
     models take. ``inputs`` is an RGB uint8 tensor (3, size, size). ``data_samples`` is a
     :class:`mmgen.structures.GenDataSample` with the metainfo ``img_path`` (str), ``img_shape``
-    (``(size, size)``), ``output_name`` (unique folder name for the results) and ``sample_idx``.
+    (``(size, size)``), ``output_name`` (unique folder name for the results) and ``sample_idx``,
+    and of a moved image ``move`` (str), the motion in words.
 
     Args:
         data_root (str | os.PathLike | Sequence): A folder, a file, or several of them.
         size (int): Side of the images in pixels: the resolution of the generator.
         fit (str): How a picture that is not square is made so, ``'crop'``, ``'pad'`` or
             ``'squash'``; see :func:`mmgen_bdinvert.io.read_image`. Defaults to 'crop'.
+        move (dict | Transform | RandomTransform | None): Takes the images out of alignment, or the
+            config of what does, such as ``dict(type='RandomTransform', shift=0.25, rotate=45)``,
+            which moves each image by a draw of its own. Edges are continued. Defaults to None.
+        seed (int): Of random motions; with it an image is always moved alike. Defaults to 0.
 
     Raises:
         FileNotFoundError: ``data_root`` does not exist.
+        TypeError: ``move`` is none of these.
         ValueError: It holds no image, or ``size`` or ``fit`` is wrong. Taking an item raises
             :class:`mmgen_bdinvert.io.ImageReadError` if its file cannot be read.
     """
@@ -40,6 +49,8 @@ class InversionImageFolder(Dataset):
         data_root: str | os.PathLike | Sequence[str | os.PathLike],
         size: int,
         fit: str = 'crop',
+        move: dict | Transform | RandomTransform | None = None,
+        seed: int = 0,
     ) -> None:
         if fit not in FIT_MODES:
             raise ValueError(f'fit must be one of {", ".join(FIT_MODES)}, but got {fit!r}')
@@ -47,6 +58,10 @@ class InversionImageFolder(Dataset):
             raise ValueError(f'size must be a positive whole number of pixels, but got {size!r}')
         self.size = size
         self.fit = fit
+        self.seed = seed
+        self.move = MODULES.build(move) if isinstance(move, dict) else move
+        if not isinstance(self.move, (Transform, RandomTransform, type(None))):
+            raise TypeError(f'move must be a motion, but got {type(self.move).__name__}')
         self.paths = find_images(data_root)
         self.names = output_names(self.paths)
 
@@ -59,15 +74,29 @@ class InversionImageFolder(Dataset):
         return len(self.paths)
 
     def __getitem__(self, index: int) -> dict:
-        path = self.paths[index]
-        rgb = read_image(path, self.size, fit=self.fit)
-        sample = GenDataSample(
-            metainfo={
-                'img_path': str(path),
-                'img_shape': (self.size, self.size),
-                'output_name': self.names[index],
-                'sample_idx': index % len(self),
-            }
-        )
+        path, move = self.paths[index], self._move_of(index)
+        # Twice the size keeps some of the detail that interpolation takes.
+        rgb = read_image(path, self.size if move is None else 2 * self.size, fit=self.fit)
         inputs = torch.from_numpy(rgb).permute(2, 0, 1).contiguous()  # [HWC] -> [CHW]
-        return {'inputs': inputs, 'data_samples': sample}
+        info = {
+            'img_path': str(path),
+            'img_shape': (self.size, self.size),
+            'output_name': self.names[index],
+            'sample_idx': index % len(self),
+        }
+        if move is not None:
+            inputs, info['move'] = self._moved(inputs, move), move.describe()
+        return {'inputs': inputs, 'data_samples': GenDataSample(metainfo=info)}
+
+    def _move_of(self, index: int) -> Transform | None:
+        if not isinstance(self.move, RandomTransform):
+            return self.move
+        # PyTorch's generator on the CPU takes the lowest 32 bits of a seed alone.
+        rng = torch.Generator().manual_seed(1_000_003 * self.seed + index % len(self))
+        return self.move.sample(rng)
+
+    def _moved(self, image: Tensor, move: Transform) -> Tensor:
+        """Move a uint8 image (3, 2s, 2s) and reduce it to (3, s, s)."""
+        moved = transform_image(image[None].float(), move)
+        moved = F.interpolate(moved, self.size, mode='bilinear', antialias=True)
+        return moved[0].round().clamp(0, 255).byte()

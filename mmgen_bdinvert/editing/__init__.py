@@ -1,7 +1,29 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
-"""Semantic edits: directions in the style vectors of a detail code."""
+"""Semantic edits: directions in the style vectors of a detail code, and ways to find them."""
 
+from .command_line import parse_directions, parse_layers, parse_strengths
 from .directions import Direction, load_direction
-from .regression import fit_direction
+from .ganspace import GANSpace
+from .interfacegan import InterFaceGAN
+from .labellers import ClassScores, PatchLightness, read_labels
+from .regression import Regression, fit_direction
+from .samples import draw_latents, edit_effect
+from .sefa import SeFa
 
-__all__ = ['Direction', 'fit_direction', 'load_direction']
+__all__ = [
+    'ClassScores',
+    'Direction',
+    'GANSpace',
+    'InterFaceGAN',
+    'PatchLightness',
+    'Regression',
+    'SeFa',
+    'draw_latents',
+    'edit_effect',
+    'fit_direction',
+    'load_direction',
+    'parse_directions',
+    'parse_layers',
+    'parse_strengths',
+    'read_labels',
+]

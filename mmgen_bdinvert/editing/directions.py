@@ -7,7 +7,7 @@ import json
 import math
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from numbers import Integral, Real
 from pathlib import Path
 
@@ -37,10 +37,16 @@ class Direction:
             this style width. Defaults to ''.
         method (str): How it was made. Defaults to ''.
         notes (Mapping[str, str]): Further facts about it. Defaults to none.
+        layers (Iterable[int] | None): The w+ layers, counted from 0, that it is meant for. None
+            means all. Defaults to None.
+
+    The directions that this package finds are as long as the standard deviation of w along them,
+    so strength 1 is one deviation, whatever found them; other files keep the length they have.
 
     Raises:
         TypeError: ``vector`` is not a floating tensor.
-        ValueError: Its shape is another one, a value is not finite, or all are zero.
+        ValueError: Its shape is another one, a value is not finite, or all are zero; or a layer
+            is not a whole number from 0.
     """
 
     vector: Tensor
@@ -48,6 +54,7 @@ class Direction:
     fingerprint: str = ''
     method: str = ''
     notes: Mapping[str, str] = field(default_factory=dict)
+    layers: Iterable[int] | None = None
 
     def __post_init__(self) -> None:
         vector, called = self.vector, self._called
@@ -65,9 +72,25 @@ class Direction:
         if not vector.any():
             raise ValueError(f'{called} must change something, but got zeros only.')
         object.__setattr__(self, 'vector', vector)
+        if self.layers is not None:
+            layers = tuple(sorted(set(self.layers)))
+            if not layers or not all(_is_number(layer) and layer >= 0 for layer in layers):
+                raise ValueError(
+                    f'The layers of a direction are whole numbers from 0, but got {layers}.'
+                )
+            object.__setattr__(self, 'layers', layers)
 
     def __len__(self) -> int:
         return len(self.vector)
+
+    def __mul__(self, factor: float) -> Direction:
+        """Return the direction whose strength 1 is this one's strength ``factor``."""
+        factor = checked_strength(factor)
+        if factor == 1:
+            return self
+        return replace(self, vector=factor * self.vector, name=f'{factor:g} × {self.name}')
+
+    __rmul__ = __mul__
 
     def offset(self, generator, layers: Iterable[int] | None = None) -> tuple[Tensor, list[int]]:
         """Find what strength 1 adds to a detail code of a generator.
@@ -75,7 +98,8 @@ class Direction:
         Args:
             generator (BaseDetailGenerator): Generator of the code.
             layers (Iterable[int] | None): Indices of w+ layers, 0 to N - 1, of which the detail
-                code has the last ones. None takes all that it has. Defaults to None.
+                code has the last ones. None takes its own ``layers``, or without them all that the
+                detail code has. Defaults to None.
 
         Returns:
             tuple[Tensor, list[int]]: Rows (k, D), on the CPU, and their k places in the detail
@@ -98,7 +122,9 @@ class Direction:
                 f'{self._called} has the shape ({rows}, {width}), but this generator takes '
                 f'(1, {generator.style_dim}) or ({total}, {generator.style_dim}).'
             )
-        chosen = _checked_layers(range(first, total) if layers is None else layers, first, total)
+        if layers is None:
+            layers = range(first, total) if self.layers is None else self.layers
+        chosen = _checked_layers(layers, first, total)
         vectors = self.vector.cpu().expand(total, -1)[chosen]  # [kD]
         return vectors, [layer - first for layer in chosen]
 
@@ -119,6 +145,8 @@ class Direction:
             'method': self.method,
             'notes': json.dumps(dict(self.notes)),
         }
+        if self.layers is not None:
+            metadata['layers'] = json.dumps(self.layers)
         tensors = {'vector': self.vector.cpu().contiguous()}
         atomic_write(path, lambda temporary: save_file(tensors, temporary, metadata))
 
@@ -158,6 +186,11 @@ def load_direction(path: str | os.PathLike) -> Direction:
         raise ValueError(f'A direction file ends in {", ".join(_SUFFIXES)}, but got {file}.')
     if file.suffix == '.safetensors':
         return _read_saved(file)
+    return _build(file, vector=read_array(file), name=file.stem)
+
+
+def read_array(file: Path) -> Tensor:
+    """Read the one tensor of a ``.npy``, ``.pt`` or ``.pth`` file; no code in it is run."""
     try:
         if file.suffix == '.npy':
             content = torch.from_numpy(np.load(file, allow_pickle=False))
@@ -168,7 +201,7 @@ def load_direction(path: str | os.PathLike) -> Direction:
         raise ValueError(f'{file} is not a readable array of numbers ({reason}).') from e
     if not isinstance(content, Tensor):
         raise ValueError(f'{file} must hold one tensor, but holds a {type(content).__name__}.')
-    return _build(file, vector=content, name=file.stem)
+    return content
 
 
 def _read_saved(file: Path) -> Direction:
@@ -193,7 +226,12 @@ def _read_saved(file: Path) -> Direction:
         fingerprint=facts.get('generator', ''),
         method=facts.get('method', ''),
         notes=json.loads(facts.get('notes', '{}')),
+        layers=json.loads(facts.get('layers', 'null')),
     )
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, Integral) and not isinstance(value, bool)
 
 
 def _build(file: Path, **fields) -> Direction:
@@ -205,11 +243,7 @@ def _build(file: Path, **fields) -> Direction:
 
 def _checked_layers(layers: Iterable[int], first: int, total: int) -> list[int]:
     chosen = list(layers)
-    wrong = [
-        layer
-        for layer in chosen
-        if not isinstance(layer, Integral) or isinstance(layer, bool) or not first <= layer < total
-    ]
+    wrong = [layer for layer in chosen if not _is_number(layer) or not first <= layer < total]
     if wrong or not chosen:
         raise ValueError(
             f'The detail code has the w+ layers {first} to {total - 1} (those below {first} reach '

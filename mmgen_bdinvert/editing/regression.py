@@ -1,19 +1,25 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
-"""Directions from a measurement of generated images."""
+"""Directions of a measurement that takes any value, such as a colour."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
+from mmgen.registry import MODULES
 from torch import Tensor
 
-__all__ = ['fit_direction']
+from .samples import in_deviations
+from .supervised import SupervisedFinder, labelled
+
+__all__ = ['Regression', 'fit_direction']
 
 
 def fit_direction(w: Tensor, scores: Tensor, *, held_out: float = 0.2) -> tuple[Tensor, float]:
     """Find how style vectors change, on average, when a score rises by one standard deviation.
 
     The direction is the covariance of w and score over the score's deviation, so it stays in the
-    latent distribution, and strength 1 is one standard deviation of the score.
+    latent distribution.
 
     Args:
         w (Tensor): Style vectors of shape (n, D).
@@ -45,3 +51,26 @@ def fit_direction(w: Tensor, scores: Tensor, *, held_out: float = 0.2) -> tuple[
     residual = (y[split:] - x[split:] @ weights).square().sum()
     r2 = 1 - residual / (y[split:] - y[split:].mean()).square().sum()
     return direction.float(), float(r2)
+
+
+@MODULES.register_module()
+class Regression(SupervisedFinder):
+    """Directions along which style vectors change, on average, when a score rises.
+
+    Takes the arguments of :class:`SupervisedFinder`.
+    """
+
+    def fit(
+        self, w: Tensor, scores: Mapping[str, Tensor]
+    ) -> dict[str, tuple[Tensor, dict[str, str]]]:
+        """Learn the directions; see :meth:`SupervisedFinder.fit`.
+
+        Raises:
+            ValueError: Scores do not vary.
+        """
+        found = {}
+        for name, values in scores.items():
+            places = labelled(values, name)
+            vector, r2 = fit_direction(w[places], values[places])
+            found[name] = in_deviations(vector, w), {'held_out_r2': f'{r2:.3f}'}
+        return found

@@ -19,19 +19,23 @@ from .outputs import (
     save_png,
 )
 from .paths import local_path
+from .projections import Projection, load_projections, save_projections
 
 __all__ = [
     'FIT_MODES',
     'IMAGE_SUFFIXES',
     'ImageReadError',
     'OutputError',
+    'Projection',
     'atomic_write',
     'ensure_writable_folder',
     'find_images',
     'image_to_tensor',
+    'load_projections',
     'local_path',
     'output_names',
     'read_image',
+    'save_projections',
     'save_png',
     'tensor_to_image',
     'tensor_to_images',

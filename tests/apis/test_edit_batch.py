@@ -5,6 +5,7 @@ import torch
 from PIL import Image
 
 from mmgen_bdinvert.apis import (
+    align,
     edit,
     edit_files,
     find_codes,
@@ -14,7 +15,7 @@ from mmgen_bdinvert.apis import (
     transform,
 )
 from mmgen_bdinvert.editing import Direction
-from mmgen_bdinvert.geometry import GeometricTransform
+from mmgen_bdinvert.geometry import GeometricTransform, inverse, transform_image
 from mmgen_bdinvert.io import read_image
 from mmgen_bdinvert.structures import LatentCode
 
@@ -81,6 +82,60 @@ class TestEditFiles:
             picture = read_image(out / 'a' / f'edited_{strength:g}.png')
             assert np.array_equal(picture, render(inverter, saved)[0])
 
+    def test_a_factor_of_its_own(self, inverter, code, results, tmp_path):
+        up, along = Direction(UP, name='up'), Direction(ALONG, name='along', layers=[5])
+        directions = [2 * up, -0.5 * along]
+        edit_files(inverter, results / 'a', tmp_path / 'out', directions=directions, strengths=[3])
+        saved = LatentCode.load(tmp_path / 'out' / 'a' / 'code.safetensors')
+        expected = edit(inverter, edit(inverter, code[0], UP, 6), ALONG, -1.5, [5])
+        torch.testing.assert_close(saved.detail, expected.detail)
+
+    def test_aligned(self, inverter, code, results, tmp_path):
+        out = tmp_path / 'out'
+        edit_files(
+            inverter,
+            results / 'a',
+            out,
+            directions=[Direction(UP, name='up')],
+            move=MOVE,
+            align=True,
+            padding_mode='mean',
+            sampling='bilinear',
+        )
+        assert names(out / 'a') == ['code.safetensors', 'comparison.png', 'edited.png']
+        saved = LatentCode.load(out / 'a' / 'code.safetensors')
+        aligned = align(inverter, code[0], MOVE, padding_mode='mean', mode='bilinear')
+        assert torch.equal(saved.base, aligned.base)
+        assert torch.equal(saved.detail, code[0].detail + UP)
+
+    def test_aligned_and_back(self, inverter, code, results, tmp_path):
+        out, settings = tmp_path / 'out', dict(move=MOVE, align=True, and_back=True)
+        directions = [Direction(UP, name='up')]
+        edit_files(
+            inverter, results, out, directions=directions, strengths=[1, 2], layers=[4], **settings
+        )
+        kinds = ('aligned', 'edited', 'unwarped')
+        expected = [f'{kind}_{s}.png' for kind in kinds for s in (1, 2)]
+        expected += ['code_1.safetensors', 'code_2.safetensors', 'comparison.png']
+        assert names(out / 'b.jpeg') == sorted(expected)
+        for strength in (1, 2):
+            saved = LatentCode.load(out / 'b.jpeg' / f'code_{strength}.safetensors')
+            in_place = edit(inverter, code[1], UP, strength, [4])
+            assert torch.equal(saved.base, code[1].base)  # not sampled at all
+            assert torch.equal(saved.detail, in_place.detail)
+            aligned, edited, unwarped = (
+                read_image(out / 'b.jpeg' / f'{kind}_{strength}.png') for kind in kinds
+            )
+            assert np.array_equal(aligned, render(inverter, align(inverter, in_place, MOVE))[0])
+            assert np.array_equal(edited, render(inverter, in_place)[0])
+            pixels = torch.from_numpy(edited).permute(2, 0, 1)[None].double()
+            expected = transform_image(pixels, inverse(MOVE), mode='bicubic').clamp(0, 255)
+            expected = expected[0].permute(1, 2, 0).numpy()
+            assert np.abs(unwarped - expected).max() < 1  # rounded once
+        eight = Image.open(out / 'contact_sheet.png').width  # before, aligned, 2 of each kind
+        edit_files(inverter, results, out, directions=directions, **settings)
+        assert eight - Image.open(out / 'contact_sheet.png').width == 3 * 200
+
     def test_a_bad_code_is_noted_and_the_others_go_on(self, inverter, results, tmp_path):
         (results / 'a' / 'code.safetensors').write_bytes(b'no code')
         seen, out = [], tmp_path / 'out'
@@ -118,6 +173,8 @@ class TestEditFiles:
         [
             ({}, 'nothing to do'),
             ({'move': GeometricTransform(rotate=360)}, 'nothing to do'),
+            ({'move': MOVE, 'align': True, 'and_back': True}, 'needs align and a direction'),
+            ({'directions': [Direction(UP)], 'and_back': True}, 'needs align and a direction'),
             ({'directions': [Direction(UP)], 'strengths': []}, 'At least one strength'),
             ({'directions': [Direction(UP)], 'layers': [1]}, 'w.? layers 2 to 7'),
             ({'directions': [Direction(torch.ones(8))]}, r'shape \(1, 8\), but this generator'),
@@ -135,38 +192,3 @@ class TestEditFiles:
         edit_files(inverter, results, out, move=MOVE, directions=[Direction(UP)], strengths=[1, 2])
         four = Image.open(out / 'contact_sheet.png').width
         assert four - two == 2 * 200  # tiles of 192 and their gaps of 8
-
-
-class TestFindCodes:
-    def test_files_images_and_runs(self, results):
-        a, b = (results / name / 'code.safetensors' for name in ('a', 'b.jpeg'))
-        assert find_codes(results) == [a, b]
-        assert find_codes([results / 'b.jpeg', results]) == [b, a]
-        assert find_codes(str(a)) == [a]
-
-    def test_what_holds_no_code(self, tmp_path):
-        (tmp_path / 'x').mkdir()
-        with pytest.raises(ValueError, match='holds no code.safetensors'):
-            find_codes(tmp_path)
-        with pytest.raises(FileNotFoundError, match='does not exist'):
-            find_codes(tmp_path / 'y')
-        with pytest.raises(ValueError, match='At least one code'):
-            find_codes([])
-
-
-class TestRecordedConfig:
-    def test_it_lies_above_the_codes_or_beside_them(self, results):
-        assert recorded_config(find_codes(results)) == results / 'config.py'
-        beside = results / 'a' / 'config.py'
-        beside.write_text('x = 1')
-        assert recorded_config([results / 'a' / 'code.safetensors']) == beside
-
-    def test_codes_of_two_configs(self, results):
-        (results / 'a' / 'config.py').write_text('x = 1')
-        with pytest.raises(ValueError, match='Codes of one config are edited at a time'):
-            recorded_config(find_codes(results))
-
-    def test_no_config(self, results):
-        (results / 'config.py').unlink()
-        with pytest.raises(FileNotFoundError, match=r'no config\.py beside the code'):
-            recorded_config(find_codes(results))

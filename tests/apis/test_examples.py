@@ -19,7 +19,7 @@ def config(make_config):
     return make_config(base_size=16, out_size=64, num_steps=1)
 
 
-@pytest.mark.parametrize('module', ['inference', 'batch', 'edit_batch'])
+@pytest.mark.parametrize('module', ['inference', 'motion', 'batch', 'edit_batch'])
 def test_examples(module, config, tmp_path, monkeypatch, picture):
     monkeypatch.chdir(tmp_path)
     Image.fromarray(picture()).save('photo.png')

@@ -47,7 +47,7 @@ class TestInitInverter:
             ({'model.type': 'BaseCodeEncoderTrainer'}, 'a BaseCodeEncoderTrainer, which inverts'),
             ({'model.num_stepz': 3}, "unexpected keyword argument 'num_stepz'"),
             ({'model.losses.pixel.type': 'Pixel'}, "type 'Pixel' of the config"),
-            ({'model.num_steps': 0}, 'num_steps is a whole number of 1 or more, but got 0'),
+            ({'model.num_steps': -1}, 'num_steps is a whole number of 0 or more, but got -1'),
             ({'model.generator.base_size': 16}, 'The encoder gives base codes of shape'),
             ({'model.encoder.widths': (4, 6, 9)}, 'encoder.pth does not fit this encoder'),
         ],

@@ -10,6 +10,7 @@ from PIL import Image
 from torch.utils.data import DataLoader
 
 from mmgen_bdinvert.datasets.image_folder import InversionImageFolder
+from mmgen_bdinvert.geometry import GeometricTransform, transform_image, validity_mask
 from mmgen_bdinvert.io import ImageReadError, read_image
 
 
@@ -88,3 +89,58 @@ def test_wrong_input(folder, tmp_path):
     (tmp_path / 'empty').mkdir()
     with pytest.raises(ValueError, match='empty.* holds no image file'):
         InversionImageFolder(tmp_path / 'empty', 8)
+
+
+def smooth(size):
+    """Return a picture of low frequency and without symmetry."""
+    x, y = np.meshgrid(*2 * [(np.arange(size) + 0.5) / size])
+    waves = [np.sin(3 * x + y), np.cos(4 * y * x), x - 0.5 * y]
+    return np.uint8(np.stack([127 + 100 * wave for wave in waves], -1).round())
+
+
+class TestMove:
+    @pytest.fixture()
+    def photos(self, tmp_path):
+        for name in ('a.png', 'b.png', 'c.png'):
+            Image.fromarray(smooth(64)).save(tmp_path / name)
+        return tmp_path
+
+    def test_all_images_move_by_one_motion(self, photos):
+        move = GeometricTransform(shift=(0.25, 0), rotate=10)
+        still, moving = (
+            InversionImageFolder(photos, 32),
+            InversionImageFolder(
+                photos, 32, move=dict(type='GeometricTransform', shift=[0.25, 0], rotate=10)
+            ),
+        )
+        expected = transform_image(still[1]['inputs'][None].double(), move)[0]
+        item = moving[1]
+        assert item['inputs'].dtype == torch.uint8 and item['inputs'].shape == (3, 32, 32)
+        inside = validity_mask(GeometricTransform((0.25, 0), 10, 0.9), 32)[0, 0]
+        assert (item['inputs'] - expected)[:, inside].abs().max() < 4  # of 255
+        assert item['data_samples'].metainfo['move'] == 'rotate 10, shift 0.25 0'
+        assert torch.equal(item['inputs'], moving[2]['inputs'])
+
+    def test_detail_survives_that_the_size_alone_would_not_hold(self, tmp_path):
+        """Enlarged twice, the picture is the file's own pixels: nothing was reduced before."""
+        noise = np.random.default_rng(0).integers(0, 256, (32, 32, 3), dtype=np.uint8)
+        Image.fromarray(noise).save(tmp_path / 'noise.png')
+        data = InversionImageFolder(tmp_path, 16, move=GeometricTransform(scale=2))
+        middle = torch.from_numpy(noise[8:24, 8:24]).permute(2, 0, 1)
+        difference = (data[0]['inputs'].int() - middle.int()).double().std()
+        assert difference < 0.7 * middle.double().std()
+
+    def test_random_motions_follow_from_seed_and_index(self, photos):
+        move = dict(type='RandomTransform', shift=0.25, rotate=45, scale=(0.6, 1.6))
+        data = InversionImageFolder(photos, 32, move=move)
+        moves = [item['data_samples'].metainfo['move'] for item in data]
+        assert len(set(moves)) == 3
+        again = InversionImageFolder(photos, 32, move=move)
+        assert torch.equal(again[2]['inputs'], data[2]['inputs'])
+        assert torch.equal(data[-1]['inputs'], data[2]['inputs'])
+        other = InversionImageFolder(photos, 32, move=move, seed=1)
+        assert other[0]['data_samples'].metainfo['move'] not in moves
+
+    def test_what_is_no_motion_is_refused(self, photos):
+        with pytest.raises(TypeError, match='move must be a motion, but got PixelMSELoss'):
+            InversionImageFolder(photos, 32, move=dict(type='PixelMSELoss'))

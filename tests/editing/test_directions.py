@@ -1,5 +1,6 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
 import pickle
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -47,6 +48,21 @@ class TestDirection:
         with pytest.raises(error, match=message):
             Direction(vector)
 
+    def test_times_a_factor(self, vectors):
+        direction = Direction(vectors, 'age', 'ab12', 'svm', {'accuracy': '0.99'}, [4, 5])
+        for product in (-0.5 * direction, direction * -0.5):
+            assert torch.equal(product.vector, -0.5 * vectors)
+            assert product.name == '-0.5 × age' and product.layers == (4, 5)
+            assert (product.fingerprint, product.method) == ('ab12', 'svm')
+        assert direction * 1 is direction
+        with pytest.raises(ValueError, match='must be finite'):
+            direction * float('nan')
+
+    @pytest.mark.parametrize('layers', [[], [-1], [2.5], [True], ['4']])
+    def test_layers_that_are_none(self, layers):
+        with pytest.raises(ValueError, match='whole numbers from 0, but got'):
+            Direction(torch.ones(16), layers=layers)
+
 
 class TestOffset:
     def test_one_vector_goes_to_every_layer_of_the_detail_code(self, generator):
@@ -59,6 +75,13 @@ class TestOffset:
         assert torch.equal(rows, vectors[2:]) and places == [0, 1, 2, 3, 4, 5]
         rows, places = Direction(vectors).offset(generator, [7, 3, 3])
         assert torch.equal(rows, vectors[[3, 7]]) and places == [1, 5]
+
+    def test_layers_of_its_own(self, generator, vectors):
+        own = Direction(vectors, layers=[7, 3])
+        assert own.offset(generator)[1] == [1, 5]
+        assert own.offset(generator, [4])[1] == [2]  # the caller's come first
+        with pytest.raises(ValueError, match='layers 2 to 7 .* but got 1'):
+            Direction(vectors, layers=[1, 2]).offset(generator)
 
     @pytest.mark.parametrize(
         ('layers', 'named'),
@@ -89,6 +112,9 @@ class TestFiles:
         assert torch.equal(loaded.vector, vectors)
         assert (loaded.name, loaded.fingerprint) == ('Bart, länger', 'ab12')
         assert (loaded.method, loaded.notes) == ('svm', {'accuracy': '0.99'})
+        assert loaded.layers is None
+        Direction(vectors, layers=[7, 3]).save(tmp_path / 'd.safetensors')
+        assert load_direction(tmp_path / 'd.safetensors').layers == (3, 7)
 
     def test_it_is_saved_as_safetensors_only(self, tmp_path):
         with pytest.raises(ValueError, match=r'saved as \.safetensors'):
@@ -103,6 +129,18 @@ class TestFiles:
         loaded = load_direction(str(path))
         assert torch.equal(loaded.vector, array.reshape(-1, 16))
         assert (loaded.name, loaded.fingerprint) == ('smile', '')
+
+    @pytest.mark.parametrize(('name', 'rows'), [('age', 1), ('smile', 1), ('pose', 18)])
+    def test_the_directions_of_the_release(self, tmp_path, name, rows):
+        """Unit vectors of FFHQ: (1, 512), and pose (1, 18, 512), the same for all layers."""
+        path = Path(__file__).parents[3] / 'shared' / 'authors_release' / f'{name}.pt'
+        if not path.is_file():
+            path = tmp_path / f'{name}.pt'
+            vector = torch.nn.functional.normalize(torch.randn(512), dim=0)
+            torch.save(vector.expand(1, 18, 512) if rows == 18 else vector[None], path)
+        direction = load_direction(path)
+        assert direction.vector.shape == (rows, 512) and direction.name == name
+        torch.testing.assert_close(direction.vector.norm(dim=1), torch.ones(rows))
 
     def test_a_tensor_that_was_saved_on_a_gpu(self, tmp_path, monkeypatch):
         """The authors' directions are; here torch only claims that its file is."""

@@ -2,7 +2,7 @@
 import pytest
 import torch
 
-from mmgen_bdinvert.editing import fit_direction
+from mmgen_bdinvert.editing import Regression, fit_direction
 
 
 def _latents(n=4000, dim=6):
@@ -35,3 +35,13 @@ def test_scores_must_fit_and_vary():
         fit_direction(w, torch.zeros(9))
     with pytest.raises(ValueError, match='scores that vary'):
         fit_direction(w, torch.ones(10))
+
+
+def test_the_finder_gives_a_deviation_of_w():
+    w, _ = _latents()
+    normal = torch.arange(1.0, 7.0)
+    vector, facts = Regression(labels='unused.csv').fit(w, {'a': w @ normal})['a']
+    plain, r2 = fit_direction(w, w @ normal)
+    torch.testing.assert_close(vector / vector.norm(), plain / plain.norm())
+    assert float(vector.norm()) == pytest.approx(float((w @ (vector / vector.norm())).std()), 1e-4)
+    assert facts == {'held_out_r2': f'{r2:.3f}'}

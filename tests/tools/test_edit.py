@@ -12,8 +12,8 @@ import torch
 from mmengine.config import Config
 from mmengine.logging import MMLogger
 
-from mmgen_bdinvert.apis import edit, render, transform
-from mmgen_bdinvert.geometry import GeometricTransform
+from mmgen_bdinvert.apis import align, edit, render, transform
+from mmgen_bdinvert.geometry import GeometricTransform, PerspectiveTransform, compose
 from mmgen_bdinvert.io import read_image
 from mmgen_bdinvert.structures import LatentCode
 from mmgen_bdinvert.utils.cli import run_tool
@@ -105,6 +105,28 @@ class TestProcess:
             picture = read_image(out / 'a' / f'edited_{strength:g}.png').astype(int)
             assert np.abs(picture - render(generator, expected)[0]).max() <= 1
 
+    def test_a_photo_is_aligned_and_brought_back(self, results, codes, generator, tmp_path):
+        out = tmp_path / 'out'
+        done = process(
+            *(results, '--out-dir', out, '--direction', tmp_path / 'smile.pt'),
+            *('--align', '--and-back', '--shear', 10, '--perspective', *'0 0 1 .1 1 1 0 1'.split()),
+            *('--padding-mode', 'mean', '--sampling', 'bilinear'),
+        )
+        assert done.returncode == 0 and done.stderr == '', done.stderr
+        corners = [[-1, -1], [1, -1], [1, 1], [-1, 1]]
+        tilt = PerspectiveTransform(corners, [[-1, -1], [1, -0.8], [1, 1], [-1, 1]])
+        motion = compose(GeometricTransform(shear=10), tilt)
+        edited = edit(generator, codes[0], VECTOR)
+        options = dict(padding_mode='mean', mode='bilinear')
+        for name, expected in (
+            ('edited', edited),
+            ('aligned', align(generator, edited, motion, **options)),
+        ):
+            picture = read_image(out / 'a' / f'{name}.png').astype(int)
+            assert np.abs(picture - render(generator, expected)[0]).max() <= 1
+        saved = LatentCode.load(out / 'a' / 'code.safetensors', generator)
+        assert torch.equal(saved.base, edited.base)
+
     def test_a_bad_code_among_good_ones(self, results, tmp_path):
         (results / 'a' / 'code.safetensors').write_bytes(b'no code')
         out = tmp_path / 'out'
@@ -130,6 +152,38 @@ def test_the_strength_is_one_unless_said(run, results, codes, tmp_path):
     assert torch.equal(saved.base, codes[0].base)
 
 
+def test_directions_with_factors_and_layers_of_their_own(run, results, codes, tmp_path):
+    torch.save(torch.ones(8, 16), tmp_path / 'age.pt')
+    out = tmp_path / 'out'
+    code, _, err = run(
+        *(results / 'a', '--out-dir', out, '--strength', '-1:1:3', '--layers', '3-5'),
+        *('--direction', f'{tmp_path / "smile.pt"}@2,6-7', '-0.5', tmp_path / 'age.pt'),
+    )
+    assert code == 0, err
+    for strength in (-1, 0, 1):
+        saved = LatentCode.load(out / 'a' / f'code_{strength}.safetensors')
+        expected = codes[0].detail.clone()
+        expected[:, [0, 4, 5]] -= 0.5 * strength * VECTOR
+        expected[:, [1, 2, 3]] += strength
+        torch.testing.assert_close(saved.detail, expected)
+
+
+def test_w_plus_codes_of_the_projector_of_mmgen(run, results, generator, sample_w_plus, tmp_path):
+    w_plus = sample_w_plus(generator)[0]
+    sizes = [getattr(generator.generator, f'injected_noise_{i}').shape for i in range(7)]
+    entry = dict(
+        img=torch.zeros(3, 32, 32), latent=w_plus, injected_noise=[torch.zeros(s) for s in sizes]
+    )
+    torch.save({'me.png': entry}, tmp_path / 'project_result.pt')
+    more = ('--direction', tmp_path / 'smile.pt', '--config', results / 'config.py')
+    code, out, err = run(tmp_path / 'project_result.pt', '--out-dir', tmp_path / 'out', *more)
+    assert code == 0 and out.startswith('1 of 1 codes edited'), err
+    written = torch.load(tmp_path / 'out' / 'me' / 'project_result.pt', weights_only=True)
+    expected = w_plus.clone()
+    expected[2:] += VECTOR
+    assert torch.equal(written['me.png']['latent'], expected)
+
+
 def test_a_code_away_from_its_run_needs_a_config(run, results, codes, tmp_path):
     codes[0].save(tmp_path / 'mine.safetensors')
     more = ('--out-dir', tmp_path / 'out', '--flip')
@@ -147,12 +201,18 @@ def test_a_code_away_from_its_run_needs_a_config(run, results, codes, tmp_path):
         (['--direction', 'text.pt'], ['text.pt', 'not a readable array']),
         (['--direction', 'wide.npy'], ["'wide'", '(1, 17)', '(1, 16) or (8, 16)']),
         (['--direction', 'smile.pt', '--strength', 'nan'], ['strength', 'finite']),
-        (['--direction', 'smile.pt', '--strength', 'much'], ['--strength', 'much']),
+        (['--direction', 'smile.pt', '--strength', 'much'], ['strength', "'much'"]),
         (['--direction', 'smile.pt', '--layers', '1-3'], ['layers 2 to 7', 'but got 1']),
-        (['--direction', 'smile.pt', '--layers', 'x'], ['--layers', "'x'", '4-7']),
+        (['--direction', 'smile.pt', '--layers', 'x'], ['Layers', "'x'", '4-7']),
+        (['--direction', 'smile.pt@1-3'], ['layers 2 to 7', 'but got 1']),
+        (['--direction', '2', 'smile.pt'], ["'2' is first"]),
+        (['--direction', 'smile.pt', '--strength=-1:1'], ['start:stop:count', "'-1:1'"]),
         (['--direction', 'smile.pt', '--layers', '5-3'], ["'5-3'"]),
         (['--strength', '2'], ['--strength and --layers belong to a --direction']),
         (['--scale', '0'], ['scale must be above 0, but got 0']),
+        (['--align'], ['--align undoes the motion of the photo', 'no motion']),
+        (['--align', '--flip', '--and-back'], ['nothing to bring back']),
+        (['--flip', '--sampling', 'nearest'], ['--sampling', 'nearest']),
         (['--shift', '0.1'], ['--shift', 'expected 2 arguments']),
         (['--rotate', 'inf'], ['rotate must be a finite number']),
         (['--flip', '--sheer', '2'], ['--sheer']),

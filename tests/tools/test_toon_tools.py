@@ -63,15 +63,6 @@ def test_demo_says_which_folder_is_missing(tmp_path):
     assert 'none' in done.stderr
 
 
-def test_compare_inversion_reports_both_methods(faces, tmp_path):
-    options = ('--data-root', faces, '--kinds', 'shifted', '--count', 2, '--steps', 3)
-    _run('compare_inversion.py', *options, '--out-dir', tmp_path)
-    report = json.loads((tmp_path / 'comparison.json').read_text())
-    assert set(report['shifted']) == {'w_plus', 'bdinvert'}
-    assert set(report['shifted']['bdinvert']) == {'psnr', 'ST-LPIPS alex', 'ST-LPIPS vgg', 'v2'}
-    assert (tmp_path / 'comparison.png').is_file()
-
-
 def test_evaluate_generator_measures_and_draws_samples(faces, tmp_path):
     config = ROOT / 'configs' / 'bdinvert_inv_toon64.py'
     _run('evaluate_generator.py', config, faces / 'train', '--out-dir', tmp_path)
@@ -81,12 +72,32 @@ def test_evaluate_generator_measures_and_draws_samples(faces, tmp_path):
     assert (tmp_path / 'samples.png').is_file()
 
 
-def test_toon_directions_writes_directions_of_this_generator(tmp_path):
+def test_find_directions_learns_what_the_shipped_labeller_sees(tmp_path):
     from mmgen_bdinvert.apis import init_generator
     from mmgen_bdinvert.editing import load_direction
 
-    _run('toon_directions.py', '--out-dir', tmp_path, '--num-samples', 100)
-    direction = load_direction(tmp_path / 'skin_lightness.safetensors')
+    config = ROOT / 'configs' / 'directions' / 'interfacegan_toon64.py'
+    done = _run(
+        'find_directions.py',
+        *(config, '--out-dir', tmp_path, '--cfg-options', 'finder.num_samples=300'),
+    )
+    direction = load_direction(tmp_path / 'hair_lightness.safetensors')
     generator = init_generator('bdinvert_inv_toon64', device='cpu')
     assert direction.fingerprint == generator.fingerprint
     assert direction.vector.shape == (1, 128)
+    assert float(direction.notes['held_out_accuracy']) > 0.8
+    assert float(direction.notes['effect']) > 1  # lighter hair, by more than a deviation
+    assert 'side effect' in done.stdout
+
+
+def test_train_toon_attributes_writes_what_the_classifier_loads(faces, tmp_path):
+    from mmgen_bdinvert.evaluation import ToonAttributes
+
+    out = tmp_path / 'a.safetensors'
+    counts = ('--count', 8, '--held-out', 4, '--epochs', 1, '--batch-size', 4)
+    done = _run('train_toon_attributes.py', faces / 'train', out, *counts)
+    assert 'moved and back' in done.stdout and 'skinColor' in done.stdout
+    assert out.stat().st_size < 300_000
+    ToonAttributes(str(out))
+    done = _run('train_toon_attributes.py', faces / 'train', out, '--count', 10, code=2)
+    assert 'cannot be trained on' in done.stderr

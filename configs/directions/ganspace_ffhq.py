@@ -1,0 +1,4 @@
+# Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
+_base_ = ['../bdinvert_inv_ffhq.py']
+
+finder = dict(type='GANSpace', count=20, num_samples=1000000)

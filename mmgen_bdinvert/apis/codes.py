@@ -1,0 +1,190 @@
+# Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
+"""Latent codes on disk: those of inversions, and the w+ codes of mmgen's projector."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from ..io import Projection, load_projections
+from ..models import BaseDetailGenerator
+from ..structures import LatentCode
+
+__all__ = ['CodeSource', 'code_sources', 'edit_projection', 'find_codes', 'recorded_config']
+
+_CODES = 'code*.safetensors'
+_PROJECTIONS = ('.pt', '.pth')
+
+
+def find_codes(inputs: str | os.PathLike | Iterable[str | os.PathLike]) -> list[Path]:
+    """List the code files that files and folders of results stand for.
+
+    Args:
+        inputs (str | os.PathLike | Iterable): Code files, results of one image, output folders of
+            :func:`mmgen_bdinvert.apis.invert_files`, and ``project_result.pt`` of mmgen's
+            projector, or its folder.
+
+    Returns:
+        list[Path]: At least one file, none of them twice.
+
+    Raises:
+        FileNotFoundError: An input does not exist.
+        ValueError: A folder holds no code, or nothing was given.
+    """
+    inputs = [inputs] if isinstance(inputs, (str, os.PathLike)) else list(inputs)
+    found: dict[Path, Path] = {}
+    for item in map(Path, inputs):
+        if item.is_dir():
+            patterns = (_CODES, f'*/{_CODES}', 'project_result.pt')
+            codes = next((c for c in (sorted(item.glob(p)) for p in patterns) if c), [])
+            if not codes:
+                raise ValueError(
+                    f'The folder {str(item)!r} holds no code.safetensors: give an output folder of '
+                    f'tools/invert.py.'
+                )
+        elif item.exists():
+            codes = [item]
+        else:
+            raise FileNotFoundError(f'The code {str(item)!r} does not exist: check the path.')
+        for path in codes:
+            found.setdefault(path.resolve(), path)
+    if not found:
+        raise ValueError('At least one code file or folder must be given, but got none.')
+    return list(found.values())
+
+
+def recorded_config(codes: Iterable[str | os.PathLike]) -> Path:
+    """Find the ``config.py`` that an inversion left beside its codes.
+
+    Args:
+        codes (Iterable[str | os.PathLike]): Code files.
+
+    Returns:
+        Path: The config.
+
+    Raises:
+        FileNotFoundError: There is none beside a code.
+        ValueError: The codes come with different ones.
+    """
+    configs: dict[str, Path] = {}
+    for code in map(Path, codes):
+        folders = (code.resolve().parent, code.resolve().parent.parent)
+        path = next((f / 'config.py' for f in folders if (f / 'config.py').is_file()), None)
+        if path is None:
+            raise FileNotFoundError(
+                f'There is no config.py beside the code {str(code)!r}: name the config that it was '
+                f'inverted with (--config).'
+            )
+        configs.setdefault(path.read_text('utf-8'), path)
+    if len(configs) != 1:
+        raise ValueError(
+            f'Codes of one config are edited at a time, but got codes of '
+            f'{" and ".join(repr(str(p)) for p in configs.values())}.'
+        )
+    return next(iter(configs.values()))
+
+
+@dataclass(frozen=True)
+class CodeSource:
+    """The code of one image in a file.
+
+    Args:
+        path (Path): The file.
+        image (str): In a file of projections, the name of the image file. Defaults to ''.
+        projection (Projection | None): What it holds for that image. Defaults to None.
+    """
+
+    path: Path
+    image: str = ''
+    projection: Projection | None = None
+
+    @property
+    def called(self) -> Path:
+        """Path: What its results are named after, as most codes are called code.safetensors."""
+        if self.projection is not None:
+            return Path(self.image)
+        if not self.path.match(_CODES):
+            return self.path
+        folder = self.path.resolve().parent
+        return folder.with_name(folder.name + self.path.name[len('code') :])
+
+    def load(self, generator: BaseDetailGenerator) -> LatentCode:
+        """Read the code, on the CPU.
+
+        That of a projection is split with the fixed noise of the generator in the place of the
+        noise that was projected.
+
+        Raises:
+            ValueError: It is no code of one image of this generator.
+        """
+        if self.projection is not None:
+            with torch.no_grad():
+                return generator.split(_w_plus(generator, self.projection)).to('cpu')
+        if self.path.suffix in _PROJECTIONS:
+            load_projections(self.path)  # says what is wrong with it
+        code = LatentCode.load(self.path, generator)
+        if len(code) != 1:
+            raise ValueError(f'{self.path} must hold the code of one image, but holds {len(code)}.')
+        return code
+
+
+def code_sources(paths: Iterable[str | os.PathLike]) -> list[CodeSource]:
+    """List the codes in files: one for each image. A file that cannot be read counts as one."""
+    sources = []
+    for path in map(Path, paths):
+        projections = {}
+        if path.suffix in _PROJECTIONS:
+            try:
+                projections = load_projections(path)
+            except ValueError:
+                pass  # said when it is to be loaded
+        sources += [CodeSource(path, image, p) for image, p in projections.items()]
+        if not projections:
+            sources.append(CodeSource(path))
+    return sources
+
+
+@torch.no_grad()
+def edit_projection(
+    generator: BaseDetailGenerator, projection: Projection, code: LatentCode
+) -> Projection:
+    """Write an edit of a projection's detail code back into its w+.
+
+    Args:
+        generator (BaseDetailGenerator): The generator.
+        projection (Projection): As it was projected.
+        code (LatentCode): Its edited code; only the detail code (1, N - M, D) is used.
+
+    Returns:
+        Projection: Its w+ (N, D) from layer M on is that of ``code``; the image is rendered with
+        the noise that was projected.
+
+    Raises:
+        ValueError: The projection does not fit the generator.
+    """
+    w_plus = _w_plus(generator, projection)
+    w_plus[:, generator.first_detail :] = code.detail.to(w_plus)
+    network = generator.generator
+    shapes = [
+        getattr(network, f'injected_noise_{i}').shape for i in range(network.num_injected_noises)
+    ]
+    if [noise.shape for noise in projection.noises] != shapes:
+        raise ValueError(
+            f'A projection of this generator has noises of {[tuple(s) for s in shapes]}, but got '
+            f'{[tuple(noise.shape) for noise in projection.noises]}.'
+        )
+    noises = [noise.to(generator.device) for noise in projection.noises]
+    image = network([w_plus], input_is_latent=True, injected_noise=noises)
+    image = torch.nn.functional.adaptive_avg_pool2d(image, min(image.shape[-1], 256))[0]
+    return replace(projection, latent=w_plus[0].cpu(), image=image.cpu())
+
+
+def _w_plus(generator: BaseDetailGenerator, projection: Projection) -> Tensor:
+    """Return the w+ (1, N, D) of a projection, a copy on the generator's device."""
+    latent = projection.latent.to(generator.device)
+    return generator.to_w_plus(latent[None]) if latent.ndim == 1 else latent[None].clone()

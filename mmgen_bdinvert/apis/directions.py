@@ -1,0 +1,148 @@
+# Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
+"""Finding directions of a generator, and showing what they do."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from mmgen.registry import MODULES
+
+from ..editing import Direction, draw_latents
+from ..editing.samples import sample_codes
+from ..io import ensure_writable_folder, output_names, save_png, tensor_to_images
+from ..models import BaseDetailGenerator
+from ..visualization import contact_sheet
+from .inference import edit, render
+
+__all__ = ['draw_samples', 'figures', 'find_directions', 'preview']
+
+_STRENGTHS = (-3.0, -1.5, 0.0, 1.5, 3.0)
+_FINE_PRINT = ('samples', 'seed', 'mixed', 'orthogonal_to')
+
+
+def find_directions(
+    generator: BaseDetailGenerator,
+    finder: Mapping[str, Any] | object,
+    out_dir: str | os.PathLike,
+    *,
+    seed: int = 0,
+    preview_dir: str | os.PathLike | None = None,
+    strengths: Sequence[float] = _STRENGTHS,
+    progress: Callable[[int, int], object] | None = None,
+) -> list[Direction]:
+    """Find directions, and save each with a picture of what it does.
+
+    For each direction ``<out_dir>/<name>.safetensors`` and ``<preview_dir>/<name>.png`` are
+    written, once all are found.
+
+    Args:
+        generator (BaseDetailGenerator): From :func:`mmgen_bdinvert.apis.init_generator`.
+        finder (Mapping | object): Config of ``InterFaceGAN``, ``Regression``, ``GANSpace``,
+            ``SeFa`` or another registered finder, or the finder.
+        out_dir (str | os.PathLike): Folder for the directions.
+        seed (int): Seed of all samples. Defaults to 0.
+        preview_dir (str | os.PathLike | None): Folder for the pictures. None takes ``out_dir``.
+            Defaults to None.
+        strengths (Sequence[float]): Columns of the pictures. Defaults to -3 to 3 by 1.5.
+        progress (Callable | None): Called as ``progress(done, total)`` for the samples.
+
+    Returns:
+        list[Direction]: In the order in which the finder names them.
+
+    Raises:
+        FileNotFoundError, ValueError: What the finder needs is missing, or does not fit.
+        OutputError: A folder cannot be written to.
+
+    Example:
+        >>> found = find_directions(generator, dict(type='SeFa', count=3), 'directions')
+        >>> [direction.name for direction in found]
+        ['sefa0', 'sefa1', 'sefa2']
+    """
+    out_dir = ensure_writable_folder(out_dir)
+    preview_dir = ensure_writable_folder(out_dir if preview_dir is None else preview_dir)
+    if isinstance(finder, Mapping):
+        finder = MODULES.build(dict(finder))
+    found = finder.find(generator, seed=seed, progress=progress)
+    names = output_names([f'{direction.name}.safetensors' for direction in found])
+    for name, direction in zip(names, found):
+        direction.save(Path(out_dir, f'{name}.safetensors'))
+        picture = preview(generator, direction, strengths=strengths, seed=seed + 2)
+        save_png(Path(preview_dir, f'{name}.png'), picture)
+    return found
+
+
+def preview(
+    generator: BaseDetailGenerator,
+    direction: Direction,
+    *,
+    strengths: Sequence[float] = _STRENGTHS,
+    rows: int = 5,
+    seed: int = 0,
+) -> np.ndarray:
+    """Draw samples with a direction at several strengths, applied to the detail code.
+
+    Args:
+        generator (BaseDetailGenerator): The generator.
+        direction (Direction): The direction.
+        strengths (Sequence[float]): One column each.
+        rows (int): Samples. Defaults to 5.
+        seed (int): Of the samples. Defaults to 0.
+
+    Returns:
+        np.ndarray: RGB uint8 (H, W, 3).
+
+    Raises:
+        ValueError: The direction does not fit the generator.
+    """
+    (code,) = sample_codes(generator, draw_latents(generator, rows, seed), batch_size=rows)
+    columns = {f'{s:g}': render(generator, edit(generator, code, direction, s)) for s in strengths}
+    sheet = [{name: pictures[i] for name, pictures in columns.items()} for i in range(rows)]
+    facts = [f'{name} {value}' for name, value in figures(direction).items()]
+    title = f'{direction.name} ({", ".join([direction.method, *facts])})'
+    return contact_sheet(sheet, title=title.replace('_', ' '))
+
+
+def figures(direction: Direction) -> dict[str, str]:
+    """Return those of a direction's notes that say how good it is, by name."""
+    notes = {name: value for name, value in direction.notes.items() if name not in _FINE_PRINT}
+    return {name.replace('_', ' '): value for name, value in notes.items()}
+
+
+@torch.no_grad()
+def draw_samples(
+    generator: BaseDetailGenerator,
+    out_dir: str | os.PathLike,
+    *,
+    count: int,
+    seed: int = 0,
+    progress: Callable[[int, int], object] | None = None,
+) -> Path:
+    """Draw the samples that a file of labels is about: ``<index>.png``.
+
+    Args:
+        generator (BaseDetailGenerator): The generator.
+        out_dir (str | os.PathLike): Folder for the pictures.
+        count (int): How many.
+        seed (int): The same as for the finder that will read the labels. Defaults to 0.
+        progress (Callable | None): Called as ``progress(done, total)``. Defaults to None.
+
+    Returns:
+        Path: The folder.
+
+    Raises:
+        OutputError: It cannot be written to.
+    """
+    out_dir, index = ensure_writable_folder(out_dir), 0
+    for code in sample_codes(generator, draw_latents(generator, count, seed)):
+        images = generator(code.base, code.detail)
+        for picture in tensor_to_images(images, generator.channel_order):
+            save_png(out_dir / f'{index:06d}.png', picture)
+            index += 1
+        if progress is not None:
+            progress(index, count)
+    return out_dir

@@ -1,0 +1,95 @@
+# Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
+"""Directions, strengths and layers as people write them on a command line."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import replace
+
+import numpy as np
+
+from .directions import Direction, load_direction
+
+__all__ = ['parse_directions', 'parse_layers', 'parse_strengths']
+
+
+def parse_directions(words: Iterable[str], layers: Iterable[int] | None = None) -> list[Direction]:
+    """Load directions that are written as ``FILE[@LAYERS] [FACTOR] …``.
+
+    Args:
+        words (Iterable[str]): Such as ``['smile.safetensors', '2', 'age.pt@4-7', '-0.5']``. What
+            reads as a number is the factor of the file before it.
+        layers (Iterable[int] | None): w+ layers of the directions that name none. Defaults to
+            None: their own, or all.
+
+    Returns:
+        list[Direction]: Each direction, times its factor.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: The first word is no file, a file holds no direction, or a factor or layers
+            are none.
+    """
+    found: list[Direction] = []
+    for word in words:
+        try:
+            factor = float(word)
+        except ValueError:
+            file, own = word, None
+            if re.search(r'@[\d,-]+$', word):
+                file, _, own = word.rpartition('@')
+            direction = load_direction(file)
+            chosen = layers if own is None else parse_layers(own)
+            found.append(direction if chosen is None else replace(direction, layers=chosen))
+            continue
+        if not found:
+            raise ValueError(f'A factor follows the file of its direction, but {word!r} is first.')
+        found[-1] *= factor
+    return found
+
+
+def parse_layers(text: str) -> list[int]:
+    """Read w+ layers, such as ``'4-7'`` or ``'2,4-7'``.
+
+    Args:
+        text (str): Layers and ranges, with both ends, between commas.
+
+    Returns:
+        list[int]: The layers.
+
+    Raises:
+        ValueError: It is nothing of the kind.
+    """
+    layers: list[int] = []
+    for part in text.split(','):
+        match = re.fullmatch(r'(\d+)(?:-(\d+))?', part)
+        found = range(int(match[1]), int(match[2] or match[1]) + 1) if match else ()
+        if not found:
+            raise ValueError(f'Layers are written like 4-7 or 2,4-7, but got {text!r}.')
+        layers += found
+    return layers
+
+
+def parse_strengths(text: str) -> list[float]:
+    """Read a strength, ``'1.5'``, or evenly spaced ones, ``'start:stop:count'``.
+
+    Args:
+        text (str): Such as ``'-3:3:7'``, which is -3, -2, … 3.
+
+    Returns:
+        list[float]: One or more.
+
+    Raises:
+        ValueError: It is nothing of the kind.
+    """
+    start, *rest = text.split(':')
+    try:
+        if not rest:
+            return [float(start)]
+        stop, count = rest
+        return np.linspace(float(start), float(stop), max(int(count), 1)).tolist()
+    except ValueError as e:
+        raise ValueError(
+            f'A strength is a number, or start:stop:count such as -3:3:7, but got {text!r}.'
+        ) from e

@@ -1,0 +1,182 @@
+# Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
+"""InterFaceGAN (Shen et al., CVPR 2020): the normal of a boundary between labelled latents."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from mmgen.registry import MODULES
+from torch import Tensor
+
+from .samples import in_deviations
+from .supervised import SupervisedFinder, labelled
+
+__all__ = ['InterFaceGAN', 'boundary_normal', 'confident_samples', 'orthogonalise']
+
+_HELD_OUT = 0.3
+_COSTS = [1e-4, 1e-3, 1e-2, 1e-1, 1.0]
+
+
+def confident_samples(scores: Tensor, fraction: float) -> tuple[Tensor, Tensor]:
+    """Choose the samples that are clearly on either side.
+
+    Args:
+        scores (Tensor): Scores (n,). Two values only are labels, all of which are taken; else the
+            share ``fraction`` with the highest scores is opposed to that with the lowest.
+        fraction (float): From 0 to 0.5.
+
+    Returns:
+        tuple[Tensor, Tensor]: Places (k,) of the samples, in their order, and whether each is on
+        the upper side, bool (k,).
+    """
+    values = scores.unique()
+    if len(values) <= 2:
+        return torch.arange(len(scores)), scores == values[-1]
+    count = max(1, int(fraction * len(scores)))
+    order = scores.argsort()
+    places = torch.cat([order[:count], order[-count:]])
+    upper = torch.arange(len(places)) >= count
+    places, order = places.sort()
+    return places, upper[order]
+
+
+def boundary_normal(w: Tensor, upper: Tensor, *, cost: float | None = None) -> tuple[Tensor, float]:
+    """Fit a linear support vector machine to labelled style vectors.
+
+    Args:
+        w (Tensor): Style vectors (n, D).
+        upper (Tensor): Their labels, bool (n,). Of each side the last 30 % only test.
+        cost (float | None): Cost of an error, C, in units of the latents' standard deviation. None
+            takes the best of 1e-4 to 1 by threefold cross-validation: a boundary that fits every
+            sample runs along directions in which the latents hardly vary. Defaults to None.
+
+    Returns:
+        tuple[Tensor, float]: Unit normal (D,) of the boundary, towards ``upper``, and the accuracy
+        on the samples that were held out, the two sides counting alike.
+
+    Raises:
+        ImportError: scikit-learn is missing.
+        ValueError: A side has fewer than four samples.
+    """
+    try:
+        from sklearn.model_selection import GridSearchCV
+        from sklearn.svm import LinearSVC
+    except ImportError as e:
+        raise ImportError(
+            "InterFaceGAN needs scikit-learn: pip install 'mmgen_bdinvert[directions]'."
+        ) from e
+    sides = [torch.nonzero(upper == side).flatten() for side in (False, True)]
+    if min(map(len, sides)) < 4:
+        raise ValueError(
+            f'A boundary needs four samples or more on either side, but got {len(sides[0])} and '
+            f'{len(sides[1])}.'
+        )
+    splits = [len(side) - max(1, int(_HELD_OUT * len(side))) for side in sides]
+    train = torch.cat([side[:split] for side, split in zip(sides, splits)])
+    centre = w[train].mean(0)
+    scale = (w[train] - centre).std()
+    x = ((w - centre) / scale).double().numpy()
+    machine = LinearSVC(C=cost or 1.0, class_weight='balanced', dual=False)
+    if cost is None:
+        search = GridSearchCV(machine, {'C': _COSTS}, scoring='balanced_accuracy', cv=3)
+        machine = search.fit(x[train], upper[train].numpy()).best_estimator_
+    else:
+        machine.fit(x[train], upper[train].numpy())
+    hits = [machine.predict(x[side[split:]]) for side, split in zip(sides, splits)]
+    accuracy = ((~hits[0]).mean() + hits[1].mean()) / 2
+    normal = torch.from_numpy(machine.coef_[0])
+    return (normal / normal.norm()).float(), float(accuracy)
+
+
+def orthogonalise(vector: Tensor, others: Sequence[Tensor]) -> Tensor:
+    """Take out of a direction what it shares with others (conditional manipulation, section 3.3).
+
+    Args:
+        vector (Tensor): Direction (D,).
+        others (Sequence[Tensor]): Directions (D,); their common span is projected away.
+
+    Returns:
+        Tensor: Unit vector (D,), orthogonal to all of ``others``.
+
+    Raises:
+        ValueError: Nothing is left.
+    """
+    rest = vector.double() / vector.double().norm()
+    if len(others):
+        basis = torch.linalg.qr(torch.stack(list(others), 1).double()).Q  # [Dk]
+        rest = rest - basis @ (basis.T @ rest)
+    if rest.norm() < 1e-4:
+        raise ValueError('A direction lies in the span of those that it is to be independent of.')
+    return (rest / rest.norm()).float()
+
+
+@MODULES.register_module()
+class InterFaceGAN(SupervisedFinder):
+    """Directions across the boundary of a linear classifier of style vectors.
+
+    Args:
+        fraction (float): Where labels are scores, the share of samples taken from each end, as the
+            paper takes the most confident ones. Defaults to 0.2.
+        conditions (Mapping[str, Sequence[str]] | str): For an attribute, those that its direction
+            is made orthogonal to; ``'all'`` makes each one orthogonal to all the others. Defaults
+            to none.
+        cost (float | None): As for :func:`boundary_normal`. Defaults to None.
+        **kwargs: See :class:`SupervisedFinder`.
+
+    Raises:
+        ValueError: ``fraction`` is not between 0 and 0.5.
+    """
+
+    def __init__(
+        self,
+        fraction: float = 0.2,
+        conditions: Mapping[str, Sequence[str]] | str = (),
+        cost: float | None = None,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        if not 0 < fraction <= 0.5:
+            raise ValueError(f'fraction lies between 0 and 0.5, but got {fraction}.')
+        self.fraction, self.conditions, self.cost = fraction, conditions, cost
+
+    def fit(
+        self, w: Tensor, scores: Mapping[str, Tensor]
+    ) -> dict[str, tuple[Tensor, dict[str, str]]]:
+        """Learn the directions; see :meth:`SupervisedFinder.fit`.
+
+        Raises:
+            ImportError: scikit-learn is missing.
+            ValueError: Labels do not vary, or a condition is no attribute.
+        """
+        normals, accuracies = {}, {}
+        for name, values in scores.items():
+            places = labelled(values, name)
+            chosen, upper = confident_samples(values[places], self.fraction)
+            try:
+                fitted = boundary_normal(w[places[chosen]], upper, cost=self.cost)
+            except ValueError as e:
+                raise ValueError(f'The attribute {name!r}: {e}') from e
+            normals[name], accuracies[name] = fitted
+        found = {}
+        for name, normal in normals.items():
+            facts = {'held_out_accuracy': f'{accuracies[name]:.3f}'}
+            others = self._conditions_of(name, normals)
+            if others:
+                normal = orthogonalise(normal, [normals[other] for other in others])
+                facts['orthogonal_to'] = ', '.join(others)
+            found[name] = in_deviations(normal, w), facts
+        return found
+
+    def _conditions_of(self, name: str, known: Mapping[str, Tensor]) -> list[str]:
+        if self.conditions == 'all':
+            return [other for other in known if other != name]
+        wanted = dict(self.conditions)
+        for others in ([*wanted], *wanted.values()):
+            for other in others:
+                if other not in known:
+                    raise ValueError(
+                        f'A condition must be one of the attributes {", ".join(known)}, but got '
+                        f'{other!r}.'
+                    )
+        return list(wanted.get(name, ()))

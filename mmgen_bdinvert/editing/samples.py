@@ -1,0 +1,161 @@
+# Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
+"""Samples of a generator, as directions are learnt from them and tried on them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from typing import Union
+
+import torch
+from torch import Tensor
+
+from ..models import BaseDetailGenerator
+from ..structures import LatentCode
+from .directions import Direction
+
+__all__ = ['draw_latents', 'edit_effect', 'in_deviations', 'sample_codes', 'score_samples']
+
+Labeller = Callable[[Tensor], Mapping[str, Tensor]]
+Progress = Union[Callable[[int, int], object], None]
+
+_BLOCK = 64  # latents are drawn in blocks, so that more of them do not change the first ones
+
+
+@torch.no_grad()
+def draw_latents(generator: BaseDetailGenerator, count: int, seed: int = 0) -> Tensor:
+    """Draw style vectors; the first ones are the same whatever their number.
+
+    Args:
+        generator (BaseDetailGenerator): Its mapping is used.
+        count (int): How many.
+        seed (int): Seed of the normal latents. Defaults to 0.
+
+    Returns:
+        Tensor: w of shape (count, D), on the CPU.
+
+    Raises:
+        ValueError: ``count`` is below 2, of which nothing can be learnt.
+    """
+    if count < 2:
+        raise ValueError(f'Directions need two samples or more, but got {count}.')
+    rng = torch.Generator().manual_seed(seed)
+    blocks = range(-(-count // _BLOCK))
+    z = torch.cat([torch.randn(_BLOCK, generator.style_dim, generator=rng) for _ in blocks])
+    parts = z[:count].to(generator.device).split(4096)
+    return torch.cat([generator.mapping(part) for part in parts]).cpu()
+
+
+@torch.no_grad()
+def sample_codes(
+    generator: BaseDetailGenerator, w: Tensor, *, mixed: bool = False, batch_size: int = 16
+) -> Iterator[LatentCode]:
+    """Yield the latent codes of style vectors, in batches.
+
+    Args:
+        generator (BaseDetailGenerator): The generator.
+        w (Tensor): Style vectors (n, D).
+        mixed (bool): Whether a code's base comes from its neighbour before, so that its style
+            vector is only that of the detail code: what can be learnt of w then is what an edit of
+            the detail code can do. Defaults to False.
+        batch_size (int): Codes at a time. Defaults to 16.
+
+    Yields:
+        LatentCode: On the generator's device.
+    """
+    bases = w.roll(1, 0) if mixed else w
+    for rows, base_rows in zip(w.split(batch_size), bases.split(batch_size)):
+        code = generator.split(generator.to_w_plus(base_rows.to(generator.device)))
+        if mixed:
+            detail = generator.to_w_plus(rows.to(generator.device))[:, generator.first_detail :]
+            code = replace(code, detail=detail)
+        yield code
+
+
+@torch.no_grad()
+def score_samples(
+    generator: BaseDetailGenerator,
+    codes: Iterator[LatentCode],
+    labeller: Labeller,
+    *,
+    total: int = 0,
+    progress: Progress = None,
+) -> dict[str, Tensor]:
+    """Render codes and have them scored.
+
+    Args:
+        generator (BaseDetailGenerator): The generator.
+        codes (Iterator[LatentCode]): From :func:`sample_codes`.
+        labeller (Callable): Gets RGB images (b, 3, H, W) in [-1, 1], on the generator's device, and
+            returns a score (b,) for each attribute, higher where there is more of it.
+        total (int): Number of codes, for ``progress``.
+        progress (Callable | None): Called as ``progress(done, total)``. Defaults to None.
+
+    Returns:
+        dict[str, Tensor]: Score of each attribute, (n,), on the CPU.
+
+    Raises:
+        ValueError: The labeller returns something else.
+    """
+    scores: dict[str, list[Tensor]] = {}
+    done = 0
+    for code in codes:
+        images = generator.to_rgb(generator(code.base, code.detail)).clamp(-1, 1)
+        for name, values in labeller(images).items():
+            if values.shape != (len(code),):
+                raise ValueError(
+                    f'A labeller returns one score for each of the {len(code)} images, but for '
+                    f'{name!r} it gave the shape {tuple(values.shape)}.'
+                )
+            scores.setdefault(name, []).append(values.float().cpu())
+        done += len(code)
+        if progress is not None:
+            progress(done, total)
+    return {name: torch.cat(parts) for name, parts in scores.items()}
+
+
+def in_deviations(vector: Tensor, w: Tensor) -> Tensor:
+    """Give a direction the length of one standard deviation of w along it.
+
+    Args:
+        vector (Tensor): Direction of any length, (D,).
+        w (Tensor): Style vectors (n, D).
+
+    Returns:
+        Tensor: Shape (D,), float32.
+    """
+    unit = vector.double() / vector.double().norm()
+    return (unit * (w.double() @ unit).std()).float()
+
+
+def edit_effect(
+    generator: BaseDetailGenerator,
+    direction: Direction,
+    labeller: Labeller,
+    w: Tensor,
+    strength: float = 2.0,
+) -> dict[str, float]:
+    """Measure what an edit of the detail code changes, the intended and the rest.
+
+    Args:
+        generator (BaseDetailGenerator): The generator.
+        direction (Direction): The direction.
+        labeller (Callable): As for :func:`score_samples`.
+        w (Tensor): Samples that are edited, (n, D).
+        strength (float): It is applied with this strength and its opposite. Defaults to 2.
+
+    Returns:
+        dict[str, float]: For each attribute the mean difference of its score between the two edits.
+    """
+    vectors, places = direction.offset(generator)
+
+    def scored(factor: float) -> dict[str, Tensor]:
+        return score_samples(generator, edited(factor), labeller)
+
+    def edited(factor: float) -> Iterator[LatentCode]:
+        for code in sample_codes(generator, w):
+            code.detail[:, places] += factor * vectors.to(code.detail)
+            yield code
+
+    more, less = scored(strength), scored(-strength)
+    return {name: (more[name] - less[name]).mean().item() for name in more}

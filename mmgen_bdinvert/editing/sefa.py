@@ -1,0 +1,114 @@
+# Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
+"""SeFa (Shen and Zhou, CVPR 2021): what the style modulation amplifies most, in closed form."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from mmgen.models.architectures.stylegan.generator_discriminator_v1 import StyleGANv1Generator
+from mmgen.registry import MODULES
+from torch import Tensor
+
+from ..models import BaseDetailGenerator
+from .directions import Direction
+from .samples import Progress, draw_latents, in_deviations
+
+__all__ = ['SeFa', 'factorise', 'modulation_weights']
+
+
+def modulation_weights(generator: BaseDetailGenerator) -> list[Tensor]:
+    """Return what turns style vectors into the styles of the convolutions.
+
+    These are the layers that mmgen's ``apps/modified_sefa.py`` selects: the style modulation of
+    StyleGAN2's convolutions, without those that only make colours (``to_rgb``). StyleGAN1 has the
+    affine part of its adaptive instance normalisations.
+
+    Args:
+        generator (BaseDetailGenerator): The generator.
+
+    Returns:
+        list[Tensor]: For each convolution its weight (C, D); the place in the list is the index of
+        its style vector in w+. StyleGAN2's last style vector only makes colours, and has none.
+    """
+    g = generator.generator
+    if isinstance(g, StyleGANv1Generator):
+        return [a.affine.weight_orig for block in g.convs for a in (block.adain1, block.adain2)]
+    return [layer.conv.style_modulation.linear.weight_orig for layer in (g.conv1, *g.convs)]
+
+
+def factorise(weights: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+    """Find the directions in which weights change styles most (SeFa, equation 5).
+
+    Args:
+        weights (Sequence[Tensor]): Weights (C, D) of layers, stacked.
+
+    Returns:
+        tuple[Tensor, Tensor]: Unit directions as rows (k, D), and by how much they are amplified
+        (k,), descending; k is D, or the number of styles if that is smaller. The largest entry of
+        each direction is positive.
+    """
+    _, values, rows = torch.linalg.svd(torch.cat(list(weights)).double(), full_matrices=False)
+    largest = rows.gather(1, rows.abs().argmax(1, keepdim=True))  # [k1]
+    return (rows * largest.sign()).float(), values.float()
+
+
+@MODULES.register_module()
+class SeFa:
+    """Directions from the weights alone, of the layers that the detail code uses.
+
+    Args:
+        count (int): How many directions. Defaults to 10.
+        layers (Sequence[int] | None): w+ layers that are factorised, and edited. Defaults to None:
+            all layers of the detail code.
+
+    Raises:
+        ValueError: ``count`` is below 1.
+    """
+
+    def __init__(self, count: int = 10, layers: Sequence[int] | None = None):
+        if count < 1:
+            raise ValueError(f'SeFa gives one direction or more, but got count={count}.')
+        self.count, self.layers = count, layers
+
+    def find(
+        self, generator: BaseDetailGenerator, *, seed: int = 0, progress: Progress = None
+    ) -> list[Direction]:
+        """Find the directions of a generator.
+
+        Args:
+            generator (BaseDetailGenerator): The generator.
+            seed (int): Seed of the samples that give strength 1 its length. Defaults to 0.
+            progress (Callable | None): Not called: it takes a moment. Defaults to None.
+
+        Returns:
+            list[Direction]: Named sefa0, sefa1, …, one standard deviation of w long, with their
+            amplification as ``singular_value`` in ``notes``.
+
+        Raises:
+            ValueError: A layer is not in the detail code or has no convolution, or there are fewer
+                directions than wanted.
+        """
+        weights = modulation_weights(generator)
+        known = range(generator.first_detail, len(weights))
+        chosen = list(known if self.layers is None else self.layers)
+        if not chosen or any(layer not in known for layer in chosen):
+            raise ValueError(
+                f'SeFa factorises layers {known[0]} to {known[-1]} of w+, whose convolutions the '
+                f'detail code reaches, but got {chosen}.'
+            )
+        rows, values = factorise([weights[layer] for layer in chosen])
+        if self.count > len(rows):
+            raise ValueError(f'There are {len(rows)} directions, but got count={self.count}.')
+        w = draw_latents(generator, 10_000, seed)
+        return [
+            Direction(
+                in_deviations(rows[i].cpu(), w),
+                f'sefa{i}',
+                generator.fingerprint,
+                'SeFa',
+                {'singular_value': f'{values[i]:.3f}'},
+                self.layers,
+            )
+            for i in range(self.count)
+        ]

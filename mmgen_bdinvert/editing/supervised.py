@@ -1,0 +1,168 @@
+# Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
+"""What the finders that learn from labelled samples share."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from mmgen.registry import MODULES
+from torch import Tensor, nn
+
+from ..io import local_path
+from ..models import BaseDetailGenerator
+from .directions import Direction, read_array
+from .labellers import read_labels
+from .samples import Labeller, Progress, draw_latents, edit_effect, sample_codes, score_samples
+
+__all__ = ['SupervisedFinder']
+
+_TRIED = 64  # samples that the found directions are tried on
+
+
+class SupervisedFinder:
+    """Base class: learns a direction for each attribute of labelled style vectors.
+
+    Samples are drawn from the generator and scored by a labeller, or labelled in a file. Give
+    either ``labeller`` or ``labels``.
+
+    Args:
+        labeller (dict | Callable | None): Config of a registered component, or a function: RGB
+            images (n, 3, H, W) in [-1, 1] to a score (n,) for each attribute. Defaults to None.
+        labels (str | os.PathLike | None): A table of labels or scores of samples, as
+            :func:`mmgen_bdinvert.editing.read_labels` takes it. Defaults to None.
+        latents (str | os.PathLike | None): The style vectors (n, D) that ``labels`` counts, in a
+            ``.npy`` or ``.pt`` file. None draws ``num_samples`` from the seed. Defaults to None.
+        num_samples (int): Samples that are drawn. Defaults to 4000.
+        mixed (bool): Whether the samples for the labeller take their base codes from one another,
+            so that the style vectors are those of the detail codes only: what a direction learns
+            then is what an edit of the detail code can do. Defaults to False, the usual samples.
+        batch_size (int): Images at a time. Defaults to 16.
+
+    Raises:
+        ValueError: Both or none of ``labeller`` and ``labels`` are given; ``latents`` or ``mixed``
+            do not go with the one given.
+    """
+
+    def __init__(
+        self,
+        labeller: dict | Labeller | None = None,
+        labels: str | os.PathLike | None = None,
+        latents: str | os.PathLike | None = None,
+        num_samples: int = 4000,
+        mixed: bool = False,
+        batch_size: int = 16,
+    ):
+        if (labeller is None) == (labels is None):
+            raise ValueError('A finder learns from a labeller or from a file of labels: give one.')
+        if labeller is not None and latents is not None:
+            raise ValueError(
+                'latents belong to a file of labels; a labeller draws its own samples.'
+            )
+        if labels is not None and mixed:
+            raise ValueError('mixed samples are made for a labeller; labels in a file come as is.')
+        self.labeller = MODULES.build(labeller) if isinstance(labeller, dict) else labeller
+        self.labels, self.latents = labels, latents
+        self.num_samples, self.mixed, self.batch_size = num_samples, mixed, batch_size
+
+    def fit(
+        self, w: Tensor, scores: Mapping[str, Tensor]
+    ) -> dict[str, tuple[Tensor, dict[str, str]]]:
+        """Learn the directions; subclasses do.
+
+        Args:
+            w (Tensor): Style vectors (n, D).
+            scores (Mapping[str, Tensor]): For each attribute (n,), NaN where there is no label.
+
+        Returns:
+            dict[str, tuple[Tensor, dict[str, str]]]: For each attribute the vector (D,), one
+            standard deviation of w long, and facts about it.
+        """
+        raise NotImplementedError
+
+    def find(
+        self, generator: BaseDetailGenerator, *, seed: int = 0, progress: Progress = None
+    ) -> list[Direction]:
+        """Find the directions of a generator.
+
+        Args:
+            generator (BaseDetailGenerator): The generator.
+            seed (int): Seed of the samples. Defaults to 0.
+            progress (Callable | None): Called as ``progress(done, total)`` while samples are
+                scored. Defaults to None.
+
+        Returns:
+            list[Direction]: One for each attribute, with its facts in ``notes``: what the held-out
+            samples say, and with a labeller the ``effect`` of edits of the detail code by ±2 in
+            standard deviations of the score, and the largest ``side_effect``.
+
+        Raises:
+            FileNotFoundError: A file is not there.
+            ValueError: The labels do not fit the samples, or cannot be learnt from.
+        """
+        w, scores = self._samples(generator, seed, progress)
+        facts = {'samples': str(len(w)), 'seed': str(seed)}
+        if self.latents is not None:
+            facts.pop('seed')
+        if self.mixed:
+            facts['mixed'] = 'yes'
+        found = []
+        for name, (vector, more) in self.fit(w, scores).items():
+            direction = Direction(
+                vector, name, generator.fingerprint, type(self).__name__, {**more, **facts}
+            )
+            if self.labeller is not None:
+                spread = {name: max(values.std().item(), 1e-6) for name, values in scores.items()}
+                direction.notes.update(self._effects(generator, direction, seed, spread))
+            found.append(direction)
+        return found
+
+    def _samples(
+        self, generator: BaseDetailGenerator, seed: int, progress: Progress
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        if self.latents is not None:
+            file = local_path(self.latents)
+            if not file.is_file():
+                raise FileNotFoundError(f'There is no file of latents {file}: check the path.')
+            w = read_array(Path(file)).float()
+            if w.ndim != 2 or w.shape[1] != generator.style_dim:
+                raise ValueError(
+                    f'{file} must hold style vectors (n, {generator.style_dim}), but got '
+                    f'{tuple(w.shape)}.'
+                )
+        else:
+            w = draw_latents(generator, self.num_samples, seed)
+        if self.labels is not None:
+            return w, read_labels(self.labels, len(w))
+        if isinstance(self.labeller, nn.Module):
+            self.labeller.to(generator.device).eval()
+        codes = sample_codes(generator, w, mixed=self.mixed, batch_size=self.batch_size)
+        scores = score_samples(generator, codes, self.labeller, total=len(w), progress=progress)
+        return w, scores
+
+    def _effects(
+        self,
+        generator: BaseDetailGenerator,
+        direction: Direction,
+        seed: int,
+        spread: Mapping[str, float],
+    ) -> dict[str, str]:
+        tried = draw_latents(generator, _TRIED, seed + 1)
+        effects = edit_effect(generator, direction, self.labeller, tried)
+        effects = {name: effect / spread[name] for name, effect in effects.items()}
+        facts = {'effect': f'{effects.pop(direction.name):+.2f}'}
+        if effects:
+            worst = max(effects, key=lambda name: abs(effects[name]))
+            facts['side_effect'] = f'{worst} {effects[worst]:+.2f}'
+        return facts
+
+
+def labelled(scores: Tensor, name: str) -> Tensor:
+    """Return the places (k,) of the samples that have a label, or say that it does not vary."""
+    places = torch.nonzero(~scores.isnan()).flatten()
+    values = scores[places]
+    if len(places) < 2 or not (values != values[0]).any():
+        raise ValueError(f'The labels of {name!r} must vary, but all of them are equal.')
+    return places

@@ -1,0 +1,86 @@
+# Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
+"""Find directions for tools/edit.py.
+
+CONFIG is the config of an inverter with a `finder` (examples: configs/directions). OUT_DIR gets
+<name>.safetensors for each direction, and a picture <name>.png of what it does. Strength 1 is one
+standard deviation of w along the direction, whatever found it.
+
+To label samples by hand, draw them with --draw-samples, write a table with the columns index and
+attribute, and name it in the config as finder.labels; samples follow from --seed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+
+from rich.console import Console
+from rich.table import Table
+from tqdm import tqdm
+
+logging.getLogger('torch.utils.cpp_extension').setLevel(logging.ERROR)  # "No CUDA runtime"
+try:
+    from mmgen_bdinvert import apis
+    from mmgen_bdinvert.apis.directions import figures
+    from mmgen_bdinvert.engine import read_config
+    from mmgen_bdinvert.utils.cli import ToolParser, check_device, run_tool, silence_host
+except ImportError as error:  # a package is missing: the message says which
+    sys.exit(f'error: {error}')
+
+
+def parse_args(argv=None):
+    parser = ToolParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('config', metavar='CONFIG', help='config with a model and a finder')
+    parser.add_argument('--out-dir', required=True, help='folder for the directions')
+    parser.add_argument('--preview-dir', help='folder for the pictures: OUT_DIR')
+    parser.add_argument('--seed', type=int, default=0, help='of the samples: 0')
+    parser.add_argument(
+        '--draw-samples', type=int, metavar='N', help='only draw N samples, <index>.png, to label'
+    )
+    parser.add_argument('--device', help='such as cpu or cuda:0: the GPU if there is one')
+    parser.add_cfg_options()
+    return parser.parse_args(argv)
+
+
+def show(found):
+    """Print what is known about each direction."""
+    rows = [figures(direction) for direction in found]
+    columns = list(dict.fromkeys(name for row in rows for name in row))
+    table = Table('direction', *columns)
+    for direction, row in zip(found, rows):
+        table.add_row(direction.name, *(row.get(name, '') for name in columns))
+    Console().print(table)
+
+
+def main(argv=None):
+    args = parse_args(argv)
+    device = check_device(args.device)
+    config = read_config(apis.find_config(args.config), args.cfg_options)
+    if args.draw_samples is None and not isinstance(config.get('finder'), dict):
+        raise ValueError(f'{args.config} has no finder: add one, as configs/directions do.')
+    with silence_host():
+        generator = apis.init_generator(config, device)
+
+    with tqdm(desc='samples', disable=None, leave=False) as bar:
+
+        def progress(done, total):
+            bar.total = total
+            bar.update(done - bar.n)
+
+        options = dict(seed=args.seed, progress=progress)
+        if args.draw_samples is not None:
+            folder = apis.draw_samples(generator, args.out_dir, count=args.draw_samples, **options)
+        else:
+            found = apis.find_directions(
+                generator, config.finder, args.out_dir, preview_dir=args.preview_dir, **options
+            )
+    if args.draw_samples is not None:
+        print(f'{args.draw_samples} samples of seed {args.seed}: {folder}')
+        return
+    show(found)
+    print(f'{len(found)} directions: {args.out_dir}')
+
+
+if __name__ == '__main__':
+    run_tool(main)
