@@ -10,38 +10,52 @@ from mmgen import registry
 import mmgen_bdinvert
 
 API = {
-    'apis': """EditOutcome ImageOutcome edit edit_files find_codes find_config init_generator
-        init_inverter invert invert_files load_config plan_files recorded_config render
-        shipped_configs to_batch transform""",
+    'apis': """EditOutcome ImageOutcome align draw_samples edit edit_files find_codes find_config
+        find_directions init_generator init_inverter invert invert_files load_config plan_files
+        recorded_config render shipped_configs to_batch transform""",
     'compat': 'apply',
-    'datasets': 'InversionImageFolder LatentSeeds MOVES draw_face draw_set random_move',
-    'editing': 'Direction fit_direction load_direction',
+    'converters': 'Conversion FORMATS Format convert_file',
+    'datasets': """InversionImageFolder LabelledToonFaces LatentSeeds MOVES TOON_LABELS draw_face
+        draw_set random_move""",
+    'editing': """ClassScores Direction GANSpace InterFaceGAN PatchLightness Regression SeFa
+        draw_latents edit_effect fit_direction load_direction parse_directions parse_layers
+        parse_strengths read_labels""",
     'engine': 'ReconstructionGridHook StrictRunner read_config',
     'engine.hooks': 'ReconstructionGridHook',
-    'evaluation': """ReconstructionMetric compare_with_w_plus frechet_distance precision_recall psnr
-        w_plus_baseline""",
-    'geometry': 'GeometricTransform transform_base transform_image validity_mask warp',
-    'io': """FIT_MODES IMAGE_SUFFIXES ImageReadError OutputError atomic_write
-        ensure_writable_folder find_images image_to_tensor local_path output_names read_image
-        save_png tensor_to_image tensor_to_images""",
+    'evaluation': """EquivarianceRow MAGNITUDES ReconstructionMetric ToonAttributes
+        attribute_accuracy equivariance_markdown frechet_distance masked_rmse measure_equivariance
+        precision_recall psnr ssim train_toon_attributes write_equivariance""",
+    'evaluation.benchmark': """Benchmark Cell DrawnFaces Edit Face Interval Measures Metric Photos
+        Plan best_strengths build_method edit_region mean_interval paired_interval read_plan
+        resolution summarise unmove verdicts write_report""",
+    'geometry': """Composition GeometricTransform MatrixTransform PerspectiveTransform
+        RandomTransform ThinPlateSpline Transform add_motion_options compose estimate_similarity
+        inverse normalise_points read_motion transform_base transform_image validity_mask warp""",
+    'io': """FIT_MODES IMAGE_SUFFIXES ImageReadError OutputError Projection atomic_write
+        ensure_writable_folder find_images image_to_tensor load_projections local_path output_names
+        read_image save_png save_projections tensor_to_image tensor_to_images""",
     'models': """BaseCodeDistance BaseCodeEncoder BaseCodeEncoderTrainer BaseDetailGenerator
-        LPIPSLoss LatentStatistics NarrowStyleGAN2Discriminator NarrowStyleGANv2Generator PNormLoss
-        PixelMSELoss RegularizedInverter STLPIPSLoss WPlusInverter""",
+        LPIPSLoss LatentStatistics NarrowStyleGAN2Discriminator NarrowStyleGANv1Generator
+        NarrowStyleGANv2Generator NoiseProjector PNormLoss PivotalTuningInverter PixelMSELoss
+        RegularizedInverter STLPIPSLoss WPlusInverter load_tuning save_tuning""",
     'models.generators': """BaseDetailGenerator NarrowStyleGAN2Discriminator
-        NarrowStyleGANv2Generator""",
+        NarrowStyleGANv1Generator NarrowStyleGANv2Generator""",
     'models.losses': 'BaseCodeDistance LPIPSLoss PNormLoss PixelMSELoss STLPIPSLoss',
     'structures': 'InversionResult LatentCode',
     'utils': 'ToolParser check_device one_sentence run_tool silence_host',
-    'visualization': 'comparison contact_sheet image_grid plot_losses',
+    'visualization': 'comparison contact_sheet image_grid plot_equivariance plot_losses',
 }
 REGISTERED = {
-    'DATASETS': 'InversionImageFolder LatentSeeds',
+    'DATASETS': 'InversionImageFolder LabelledToonFaces LatentSeeds',
     'HOOKS': 'ReconstructionGridHook',
     'METRICS': 'ReconstructionMetric',
-    'MODELS': 'BaseCodeEncoderTrainer RegularizedInverter WPlusInverter',
-    'MODULES': """BaseCodeDistance BaseCodeEncoder BaseDetailGenerator LPIPSLoss LatentStatistics
-        NarrowStyleGAN2Discriminator NarrowStyleGANv2Generator PNormLoss PixelMSELoss
-        STLPIPSLoss""",
+    'MODELS': """BaseCodeEncoderTrainer NoiseProjector PivotalTuningInverter RegularizedInverter
+        WPlusInverter""",
+    'MODULES': """BaseCodeDistance BaseCodeEncoder BaseDetailGenerator ClassScores Composition
+        GANSpace GeometricTransform InterFaceGAN LPIPSLoss LatentStatistics MatrixTransform
+        NarrowStyleGAN2Discriminator NarrowStyleGANv1Generator NarrowStyleGANv2Generator PNormLoss
+        PatchLightness PerspectiveTransform PixelMSELoss RandomTransform Regression STLPIPSLoss SeFa
+        ThinPlateSpline ToonAttributes""",
     'RUNNERS': 'StrictRunner',
 }
 

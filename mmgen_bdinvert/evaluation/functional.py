@@ -3,9 +3,10 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
-__all__ = ['psnr']
+__all__ = ['masked_rmse', 'psnr', 'ssim']
 
 
 def psnr(image: Tensor, target: Tensor) -> Tensor:
@@ -21,10 +22,65 @@ def psnr(image: Tensor, target: Tensor) -> Tensor:
     Raises:
         ValueError: If the shapes differ.
     """
-    if image.shape != target.shape:
-        raise ValueError(
-            f'PSNR compares images of one shape, but got {tuple(image.shape)} and '
-            f'{tuple(target.shape)}.'
-        )
+    _check('PSNR', image, target)
     error = (image.clamp(-1, 1) - target.clamp(-1, 1)).double().square().flatten(1).mean(1)
     return 10 * (4 / error).log10()  # the peak-to-peak range is 2
+
+
+def ssim(image: Tensor, target: Tensor) -> Tensor:
+    """Structural similarity (Wang et al., 2004) of images in [-1, 1]; values outside are clamped.
+
+    scikit-image's, with the Gaussian window of the paper, averaged over the channels.
+
+    Args:
+        image (Tensor): Shape (n, c, H, W), at least 11 pixels a side.
+        target (Tensor): Same shape.
+
+    Returns:
+        Tensor: Shape (n,), 1 for equal images.
+
+    Raises:
+        ValueError: If the shapes differ, or the images are too small.
+    """
+    from skimage.metrics import structural_similarity  # not above: it takes a second
+
+    _check('SSIM', image, target)
+    settings = dict(gaussian_weights=True, sigma=1.5, use_sample_covariance=False)
+    settings.update(data_range=1, channel_axis=0)
+    # From [-1, 1] to [0, 1]: the luminance term needs intensities from 0 up.
+    one, two = (x.clamp(-1, 1).add(1).div(2).cpu().numpy() for x in (image, target))
+    values = [structural_similarity(a, b, **settings) for a, b in zip(one, two)]
+    return torch.tensor(values, dtype=torch.float64)
+
+
+def masked_rmse(image: Tensor, target: Tensor, mask: Tensor) -> Tensor:
+    """Root mean squared error of images in [-1, 1] inside a mask; values outside are clamped.
+
+    Args:
+        image (Tensor): Shape (n, c, H, W).
+        target (Tensor): Same shape.
+        mask (Tensor): Bool, (n, 1, H, W).
+
+    Returns:
+        Tensor: Shape (n,), NaN where a mask is empty.
+
+    Raises:
+        ValueError: If the shapes do not fit.
+    """
+    _check('RMSE', image, target)
+    if mask.shape != (len(image), 1, *image.shape[-2:]):
+        raise ValueError(
+            f'A mask of images {tuple(image.shape)} has the shape (n, 1, H, W), but got '
+            f'{tuple(mask.shape)}.'
+        )
+    error = (image.clamp(-1, 1) - target.clamp(-1, 1)).double().square().mean(1, keepdim=True)
+    inside = (error * mask).flatten(1).sum(1)  # (n, 1, H, W) -> (n,)
+    return (inside / mask.flatten(1).sum(1)).sqrt()
+
+
+def _check(name: str, image: Tensor, target: Tensor) -> None:
+    if image.shape != target.shape:
+        raise ValueError(
+            f'{name} compares images of one shape, but got {tuple(image.shape)} and '
+            f'{tuple(target.shape)}.'
+        )

@@ -4,11 +4,14 @@ from .encoder_trainer import BaseCodeEncoderTrainer
 from .generators import (
     BaseDetailGenerator,
     NarrowStyleGAN2Discriminator,
+    NarrowStyleGANv1Generator,
     NarrowStyleGANv2Generator,
 )
 from .inverter import RegularizedInverter, WPlusInverter
 from .latent_stats import LatentStatistics
 from .losses import BaseCodeDistance, LPIPSLoss, PixelMSELoss, PNormLoss, STLPIPSLoss
+from .noise_projector import NoiseProjector
+from .pivotal_tuning import PivotalTuningInverter, load_tuning, save_tuning
 
 __all__ = [
     'BaseCodeDistance',
@@ -18,10 +21,15 @@ __all__ = [
     'LPIPSLoss',
     'LatentStatistics',
     'NarrowStyleGAN2Discriminator',
+    'NarrowStyleGANv1Generator',
     'NarrowStyleGANv2Generator',
+    'NoiseProjector',
     'PNormLoss',
+    'PivotalTuningInverter',
     'PixelMSELoss',
     'RegularizedInverter',
     'STLPIPSLoss',
     'WPlusInverter',
+    'load_tuning',
+    'save_tuning',
 ]

@@ -3,13 +3,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from mmengine.model import BaseModel
 from mmgen.registry import MODELS, MODULES
 from mmgen.structures import GenDataSample
 from torch import Tensor, nn
 
+from ..geometry import RandomTransform, Transform, transform_base, transform_image
 from .frozen import HoldsFrozen
+from .losses.latent import base_code_distance
 
 __all__ = ['BaseCodeEncoderTrainer']
 
@@ -23,6 +27,10 @@ class BaseCodeEncoderTrainer(HoldsFrozen, BaseModel):
     Images come from the generator: a seed gives z, z gives w, w+ and the image I. No data set is
     needed. Checkpoints hold the encoder alone.
 
+    With ``moves``, which the paper does not have, a share of the images is moved, by a motion that
+    follows from the seed too: ``G(E(T(I)), w_M+)`` is to give ``T(I)`` back, so the encoder learns
+    the base codes of out-of-range images from pairs of which the detail code is known.
+
     Args:
         generator (dict | BaseDetailGenerator): The frozen generator, or its config.
         encoder (dict | BaseCodeEncoder): The encoder to train, or its config.
@@ -30,10 +38,14 @@ class BaseCodeEncoderTrainer(HoldsFrozen, BaseModel):
             to the paper's: pixel MSE, and LPIPS with weight 10.
         truncation (float): ψ of the training images. Defaults to 0.7.
         truncation_layers (int): Layers that ψ is applied to. Defaults to 8.
+        moves (dict | RandomTransform | None): Random motions, or their config, whose type is
+            ``RandomTransform`` unless it says otherwise. Defaults to None, which moves nothing.
+        moved_share (float): Share of the images that are moved. Defaults to 0.5.
         data_preprocessor (dict | None): mmengine's argument. Defaults to None.
 
     Raises:
-        ValueError: If encoder and generator do not fit, or a loss compares no images.
+        ValueError: If encoder and generator do not fit, a loss compares no images, or
+            ``moved_share`` is not between 0 and 1.
     """
 
     def __init__(
@@ -43,6 +55,8 @@ class BaseCodeEncoderTrainer(HoldsFrozen, BaseModel):
         losses: dict[str, dict] | None = None,
         truncation: float = 0.7,
         truncation_layers: int = 8,
+        moves: dict | RandomTransform | None = None,
+        moved_share: float = 0.5,
         data_preprocessor: dict | None = None,
     ):
         super().__init__(data_preprocessor=data_preprocessor)
@@ -59,6 +73,11 @@ class BaseCodeEncoderTrainer(HoldsFrozen, BaseModel):
                     f'({type(loss).__name__}) compares {loss.compares} codes.'
                 )
         self.truncation, self.truncation_layers = truncation, truncation_layers
+        if isinstance(moves, dict):
+            moves = MODULES.build({'type': 'RandomTransform', **moves})
+        if not 0 <= moved_share <= 1:
+            raise ValueError(f'moved_share lies between 0 and 1, but got {moved_share}.')
+        self.moves, self.moved_share = moves, moved_share
 
     @property
     def generator(self) -> nn.Module:
@@ -83,6 +102,18 @@ class BaseCodeEncoderTrainer(HoldsFrozen, BaseModel):
             w_plus = self.generator.to_w_plus(w, self.truncation, self.truncation_layers)
             return w_plus, self.generator.synthesis(w_plus)
 
+    def motions(self, seeds: Tensor) -> list[Transform | None]:
+        """Return what moves the image of each seed; None where it stays."""
+        if self.moves is None:
+            return [None] * len(seeds)
+        found = []
+        for seed in seeds.tolist():
+            rng = torch.Generator().manual_seed(seed)
+            torch.randn(self.generator.style_dim, generator=rng)  # what the latent took
+            moved = torch.rand((), generator=rng).item() < self.moved_share
+            found.append(self.moves.sample(rng) if moved else None)
+        return found
+
     def forward(self, inputs: Tensor, data_samples=None, mode: str = 'tensor'):
         """Reconstruct the images of some seeds.
 
@@ -93,8 +124,10 @@ class BaseCodeEncoderTrainer(HoldsFrozen, BaseModel):
                 ``target`` and ``reconstruction`` (RGB, (3, H, W)) and ``base_distance``, 'tensor'
                 the reconstructions (n, 3, H, W) in the generator's channel order.
         """
-        w_plus, images = self.sample(torch.as_tensor(inputs))
-        target = self.generator.to_rgb(images)
+        seeds = torch.as_tensor(inputs)
+        w_plus, images = self.sample(seeds)
+        motions = self.motions(seeds)
+        target = self.generator.to_rgb(_moved(images, motions, transform_image))
         base = self.encoder(target)
         output = self.generator(base, w_plus[:, self.generator.first_detail :])
         if mode == 'tensor':
@@ -106,10 +139,20 @@ class BaseCodeEncoderTrainer(HoldsFrozen, BaseModel):
                 for name, loss in self.losses.items()
             }
         if mode == 'predict':
-            true_base = self.generator.split(w_plus).base
-            distance = (base - true_base).square().mean((1, 2, 3))
+            true_base = _moved(self.generator.split(w_plus).base, motions, transform_base)
+            distance = base_code_distance(
+                base, true_base, normalized=self.generator.normalizes_base
+            )
             return [
                 GenDataSample(target=t, reconstruction=r, base_distance=d)
                 for t, r, d in zip(target, rgb, distance)
             ]
         raise ValueError(f"mode is 'loss', 'predict' or 'tensor', but got {mode!r}.")
+
+
+def _moved(maps: Tensor, motions: list[Transform | None], move: Callable) -> Tensor:
+    """Move each map (n, C, h, w) by its own motion; None leaves it as it is."""
+    if all(motion is None for motion in motions):
+        return maps
+    pairs = zip(maps.split(1), motions)
+    return torch.cat([part if motion is None else move(part, motion) for part, motion in pairs])

@@ -1,7 +1,9 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
-"""Regularised inversion, and the plain W+ inversion that it is compared with."""
+"""Regularised inversion, and the inversions into W and W+ that it is compared with."""
 
 from __future__ import annotations
+
+from collections.abc import Iterable
 
 from mmgen.registry import MODELS, MODULES
 from torch import Tensor, nn
@@ -27,7 +29,8 @@ class RegularizedInverter(OptimizationInverter):
 
     The base code starts at the encoder's guess ``f0 = E(I)``, the detail code at the mean style
     vector. Both are optimised; the base code is held near ``f0``, the detail code near the mean in
-    P-norm+ space. Leaving the losses ``base`` or ``detail`` out gives the paper's ablations.
+    P-norm+ space. Leaving the losses ``base`` or ``detail`` out gives the paper's ablations,
+    ``num_steps=0`` the encoder's guess alone.
 
     Args:
         generator (dict | BaseDetailGenerator): The generator, or its config.
@@ -37,9 +40,14 @@ class RegularizedInverter(OptimizationInverter):
         optimizer (dict | None): Config of a torch optimiser. Defaults to Adam with lr 0.01.
         num_steps (int): Optimisation steps. Defaults to 1200.
         data_preprocessor (dict | None): See :class:`OptimizationInverter`. Defaults to None.
+        keep_best (bool): See :class:`OptimizationInverter`. Defaults to False.
+        clip (float | None): The paper's own regulariser of the detail code, for use without the
+            loss ``detail``: after each step every whitened coordinate is clamped to [-clip, clip].
+            Defaults to None, which clamps nothing.
 
     Raises:
-        ValueError: If encoder, statistics and generator do not belong together.
+        ValueError: If encoder, statistics and generator do not belong together, or ``clip`` is not
+            above 0 or has no statistics.
     """
 
     def __init__(
@@ -51,6 +59,8 @@ class RegularizedInverter(OptimizationInverter):
         optimizer: dict | None = None,
         num_steps: int = 1200,
         data_preprocessor: dict | None = None,
+        keep_best: bool = False,
+        clip: float | None = None,
     ):
         super().__init__(
             generator,
@@ -59,7 +69,13 @@ class RegularizedInverter(OptimizationInverter):
             dict(type='Adam', lr=0.01) if optimizer is None else optimizer,
             num_steps,
             data_preprocessor,
+            keep_best,
         )
+        if clip is not None and not clip > 0:
+            raise ValueError(f'clip is a number above 0, but got {clip}.')
+        if clip is not None and self.statistics is None:
+            raise ValueError(f'clip={clip} needs the latent statistics: set statistics=.')
+        self.clip = clip
         self.encoder = MODULES.build(encoder) if isinstance(encoder, dict) else encoder
         self.encoder.check_generator(self.generator)
         self.encoder.requires_grad_(False)
@@ -85,10 +101,30 @@ class RegularizedInverter(OptimizationInverter):
         """Bundle base and detail code."""
         return self.generator.code(variables['base'], variables['detail'])
 
+    def edit(
+        self,
+        variables: dict[str, Tensor],
+        direction,
+        strength: float,
+        layers: Iterable[int] | None = None,
+    ) -> dict[str, Tensor]:
+        """Add a direction to the detail code; the base code stays."""
+        vectors, rows = direction.offset(self.generator, layers)
+        detail = variables['detail'].clone()
+        detail[:, rows] += strength * vectors.to(detail)  # [kD], the same for all images
+        return {**variables, 'detail': detail}
+
+    def constrain(self, variables: dict[str, Tensor]) -> None:
+        """Clamp the detail code in P-norm+ space, if ``clip`` says so."""
+        if self.clip is not None:
+            variables['detail'].copy_(self.statistics.clip(variables['detail'], self.clip))
+
 
 @MODELS.register_module()
 class WPlusInverter(OptimizationInverter):
-    """Plain W+ inversion, the common baseline: all N style vectors, no encoder.
+    """Inversion into the generator's own style vectors, W+ or W, without an encoder.
+
+    W+ is Image2StyleGAN's space (arXiv 1904.03189): all N style vectors, each on its own.
 
     Args:
         generator (dict | BaseDetailGenerator): The generator, or its config.
@@ -98,6 +134,8 @@ class WPlusInverter(OptimizationInverter):
         optimizer (dict | None): Config of a torch optimiser. Defaults to Adam with lr 0.01.
         num_steps (int): Optimisation steps. Defaults to 1200.
         data_preprocessor (dict | None): See :class:`OptimizationInverter`. Defaults to None.
+        keep_best (bool): See :class:`OptimizationInverter`. Defaults to False.
+        one_style (bool): Whether one style vector serves all layers, which is W. Defaults to False.
     """
 
     comparable = ('image', 'detail')
@@ -110,6 +148,8 @@ class WPlusInverter(OptimizationInverter):
         optimizer: dict | None = None,
         num_steps: int = 1200,
         data_preprocessor: dict | None = None,
+        keep_best: bool = False,
+        one_style: bool = False,
     ):
         if losses is None:
             losses = {k: v for k, v in _paper_losses().items() if k in ('pixel', 'perceptual')}
@@ -120,21 +160,42 @@ class WPlusInverter(OptimizationInverter):
             dict(type='Adam', lr=0.01) if optimizer is None else optimizer,
             num_steps,
             data_preprocessor,
+            keep_best,
         )
+        self.one_style = one_style
 
     def start(self, images: Tensor) -> dict[str, Tensor]:
-        """Start at the mean style vector in every layer."""
-        shape = (len(images), self.generator.num_latents, -1)
-        return {'w_plus': self.generator.mean_latent.expand(shape)}  # [NLD]
+        """Start at the mean style vector: ``styles`` of shape (n, N, D), in W (n, 1, D)."""
+        layers = 1 if self.one_style else self.generator.num_latents
+        return {'styles': self.generator.mean_latent.expand(len(images), layers, -1)}  # [NLD]
 
     def render(self, variables: dict[str, Tensor]) -> Tensor:
         """Render with the whole generator."""
-        return self.generator.synthesis(variables['w_plus'])
+        return self.generator.synthesis(self.w_plus(variables))
 
     def values(self, variables: dict[str, Tensor]) -> dict[str, Tensor]:
         """Show all style vectors to losses on detail codes."""
-        return {'detail': variables['w_plus']}
+        return {'detail': variables['styles']}
 
     def to_code(self, variables: dict[str, Tensor]) -> LatentCode:
         """Split w+; without the coarse RGB, see :meth:`BaseDetailGenerator.split`."""
-        return self.generator.split(variables['w_plus'])
+        return self.generator.split(self.w_plus(variables))
+
+    def edit(
+        self,
+        variables: dict[str, Tensor],
+        direction,
+        strength: float,
+        layers: Iterable[int] | None = None,
+    ) -> dict[str, Tensor]:
+        """Add a direction to w+, in all N layers or the chosen ones."""
+        direction.offset(self.generator, layers)  # its checks
+        styles = self.w_plus(variables).clone()
+        vectors = direction.vector.to(styles).expand(styles.shape[1:])  # [ND]
+        rows = list(range(len(vectors)) if layers is None else layers)
+        styles[:, rows] += strength * vectors[rows]
+        return {**variables, 'styles': styles}
+
+    def w_plus(self, variables: dict[str, Tensor]) -> Tensor:
+        """Return the style vectors of all layers: (n, N, D)."""
+        return variables['styles'].expand(-1, self.generator.num_latents, -1)

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import torch
 from mmengine.logging import print_log
@@ -25,36 +25,42 @@ class OptimizationInverter(HoldsFrozen, BaseModel):
     """Find the code of given images by gradient descent; base class.
 
     Every image of a batch has its own losses and its own variables, so a batch gives what its
-    images give alone. A subclass says what is optimised: :meth:`start`, :meth:`render`,
-    :meth:`values` and :meth:`to_code`.
+    images give alone. A subclass says what is optimised (:meth:`start`, :meth:`render`,
+    :meth:`values`, :meth:`to_code`, :meth:`edit`) and may say how (:meth:`learning_rate`,
+    :meth:`explore`, :meth:`penalties`, :meth:`constrain`).
 
     Args:
         generator (dict | BaseDetailGenerator): The generator, or its config.
         statistics (dict | LatentStatistics | None): P-norm+ statistics of that generator; needed by
             losses that compare detail codes.
-        losses (dict[str, dict]): Losses by name, of the ``MODULES`` registry.
+        losses (dict[str, dict | nn.Module | None]): Losses by name, or their configs; None is none.
         optimizer (dict): Config of a torch optimiser, without parameters.
-        num_steps (int): Optimisation steps.
+        num_steps (int): Optimisation steps; with 0 the first values are the result.
         data_preprocessor (dict | None): Turns RGB uint8 into the generator's order and range.
             Defaults to one that fits the generator.
+        keep_best (bool): Whether each image ends with its state of the lowest total loss, in the
+            last row of the history too, instead of the last one. Defaults to False.
 
     Raises:
         ValueError: If the parts do not fit each other, or a setting is out of range.
     """
 
     comparable: tuple[str, ...] = ('image', 'base', 'detail')  # what losses may compare
+    fixed: tuple[str, ...] = ()  # variables that are not optimised
+    reserved: tuple[str, ...] = ('total',)  # names of a history that no loss may take
 
     def __init__(
         self,
         generator: dict | nn.Module,
         statistics: dict | nn.Module | None,
-        losses: dict[str, dict],
+        losses: dict[str, dict | nn.Module | None],
         optimizer: dict,
         num_steps: int,
         data_preprocessor: dict | None = None,
+        keep_best: bool = False,
     ):
-        if not isinstance(num_steps, int) or num_steps < 1:
-            raise ValueError(f'num_steps is a whole number of 1 or more, but got {num_steps!r}.')
+        if not isinstance(num_steps, int) or num_steps < 0:
+            raise ValueError(f'num_steps is a whole number of 0 or more, but got {num_steps!r}.')
         generator = MODULES.build(generator) if isinstance(generator, dict) else generator
         if data_preprocessor is None:
             data_preprocessor = ImgDataPreprocessor(
@@ -71,9 +77,12 @@ class OptimizationInverter(HoldsFrozen, BaseModel):
                 f'them for this one with tools/latent_stats.py.'
             )
         self._statistics = (statistics,)  # outside the tree: it has a file of its own
-        self.losses = nn.ModuleDict({name: MODULES.build(cfg) for name, cfg in losses.items()})
-        if 'total' in self.losses:
-            raise ValueError("The loss name 'total' is taken by the sum of all: choose another.")
+        self.losses = nn.ModuleDict()
+        for name, loss in losses.items():
+            if name in self.reserved:
+                raise ValueError(f'The loss name {name!r} is taken: choose another.')
+            if loss is not None:  # so a config leaves out a loss of its base
+                self.losses[name] = MODULES.build(loss) if isinstance(loss, dict) else loss
         for name, loss in self.losses.items():
             if loss.compares not in self.comparable:
                 raise ValueError(
@@ -87,6 +96,7 @@ class OptimizationInverter(HoldsFrozen, BaseModel):
                 )
         self.optimizer = dict(optimizer)
         self.num_steps = num_steps
+        self.keep_best = keep_best
 
     @property
     def generator(self) -> nn.Module:
@@ -118,6 +128,38 @@ class OptimizationInverter(HoldsFrozen, BaseModel):
     def to_code(self, variables: dict[str, Tensor]) -> LatentCode:
         """Turn the variables into a latent code."""
         raise NotImplementedError
+
+    def edit(
+        self,
+        variables: dict[str, Tensor],
+        direction,
+        strength: float,
+        layers: Iterable[int] | None = None,
+    ) -> dict[str, Tensor]:
+        """Add a direction to the style vectors; returns new variables for :meth:`render`.
+
+        Args:
+            variables (dict[str, Tensor]): Those of an InversionResult.
+            direction (Direction): What is added; a ValueError if it does not fit the generator.
+            strength (float): Its factor.
+            layers (Iterable[int] | None): w+ layers that are edited. Defaults to all there are.
+        """
+        raise NotImplementedError
+
+    def learning_rate(self, step: int) -> float:
+        """Return the factor of the optimiser's learning rate at a step."""
+        return 1.0
+
+    def explore(self, variables: dict[str, Tensor], step: int) -> dict[str, Tensor]:
+        """Return what is rendered at a step in place of the variables."""
+        return variables
+
+    def penalties(self, variables: dict[str, Tensor], step: int) -> dict[str, Tensor]:
+        """Return further weighted loss terms (n,) by name; their names are ``reserved``."""
+        return {}
+
+    def constrain(self, variables: dict[str, Tensor]) -> None:
+        """Bring the variables in place to where they may be; called after each step."""
 
     def invert(self, images: Tensor, callback: StepCallback | None = None) -> InversionResult:
         """Invert a batch of images.
@@ -156,66 +198,74 @@ class OptimizationInverter(HoldsFrozen, BaseModel):
             first = self.start(images)
             references = {'image': self.generator.to_rgb(images), 'detail': self.statistics}
             references['base'] = self.values(first).get('base')
-            states = {
-                name: loss.prepare(references[loss.compares]) for name, loss in self.losses.items()
-            }
-        variables = {k: v.detach().clone().requires_grad_() for k, v in first.items()}
-        best = {k: v.detach().clone() for k, v in variables.items()}
+            states = {k: loss.prepare(references[loss.compares]) for k, loss in self.losses.items()}
+        variables = {k: v.detach().clone() for k, v in first.items()}
+        best = {k: v.clone() for k, v in variables.items()}
+        optimised = [v.requires_grad_() for k, v in variables.items() if k not in self.fixed]
         best_total = images.new_full((len(images),), float('inf'))
         stopped_at = torch.full((len(images),), -1, device=images.device)
-        history: dict[str, list[Tensor]] = {name: [] for name in (*self.losses, 'total')}
-        optimizer = OPTIMIZERS.build({**self.optimizer, 'params': list(variables.values())})
+        best_at = torch.zeros_like(stopped_at)
+        history: dict[str, list[Tensor]] = {}
+        optimizer = OPTIMIZERS.build({**self.optimizer, 'params': optimised})
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, self.learning_rate)
 
         for step in range(self.num_steps + 1):
             last = step == self.num_steps
             with torch.set_grad_enabled(not last):
-                output = self.render(variables)
+                output = self.render(self.explore(variables, step))
                 seen = {'image': self.generator.to_rgb(output), **self.values(variables)}
                 terms = {
                     name: loss.loss_weight * loss(seen[loss.compares], states[name])
                     for name, loss in self.losses.items()
                 }
-                total = sum(terms.values())
+                terms.update(self.penalties(variables, step))
+                terms['total'] = total = sum(terms.values())
             if not last:
                 optimizer.zero_grad()
                 total.sum().backward()
             with torch.no_grad():
                 sound = torch.isfinite(total)
                 if not last:
-                    for v in variables.values():
+                    for v in optimised:
                         sound &= torch.isfinite(v.grad).flatten(1).all(1)
                 stopped_at = torch.where((stopped_at < 0) & ~sound, step, stopped_at)
                 alive = stopped_at < 0
                 better = alive & (total < best_total)
                 best_total = torch.where(better, total, best_total)
-                for name, value in {**terms, 'total': total}.items():
-                    history[name].append(value.detach())
+                best_at = torch.where(better, step, best_at)
+                for name, value in terms.items():
+                    history.setdefault(name, []).append(value.detach())
                 for k, v in variables.items():
                     best[k] = torch.where(_like(better, v), v, best[k])
                 if callback is not None:
                     losses = {name: values[-1] for name, values in history.items()}
                     callback(step, self.num_steps, losses, output.detach())
                 if not last:
-                    for v in variables.values():
+                    for v in optimised:
                         v.grad = torch.where(_like(alive, v), v.grad, torch.zeros_like(v))
                     optimizer.step()
+                    schedule.step()
+                    self.constrain(variables)
+                kept = ~better if last and self.keep_best else ~alive
                 for k, v in variables.items():
-                    v.copy_(torch.where(_like(alive, v), v, best[k]))
+                    v.copy_(torch.where(_like(kept, v), best[k], v))
 
         with torch.no_grad():
             for index in torch.nonzero(~alive).flatten().tolist():
-                print_log(
-                    f'Image {index} of the batch was stopped at step {int(stopped_at[index])}: its '
-                    f'loss became non-finite; its best state is kept.',
-                    'current',
-                    level=30,
-                )
-            output = self.render(variables)
+                text = f'Image {index} of the batch was stopped at step {int(stopped_at[index])}'
+                text += ': its loss became non-finite; its best state is kept.'
+                print_log(text, 'current', level=30)
+            variables = {k: v.detach() for k, v in variables.items()}
+            losses = {name: torch.stack(values) for name, values in history.items()}
+            if self.keep_best:
+                for values in losses.values():
+                    values[-1] = values.gather(0, best_at[None])[0]
             return InversionResult(
-                code=self.to_code({k: v.detach() for k, v in variables.items()}),
-                reconstruction=output,
-                history={name: torch.stack(values).cpu() for name, values in history.items()},
+                code=self.to_code(variables),
+                reconstruction=self.render(variables),
+                history={name: values.cpu() for name, values in losses.items()},
                 stopped_at=stopped_at.cpu(),
+                variables=variables,
             )
 
     def forward(self, inputs: Tensor, data_samples=None, mode: str = 'predict'):
@@ -237,8 +287,7 @@ class OptimizationInverter(HoldsFrozen, BaseModel):
         if mode == 'tensor':
             return result
         samples = data_samples or [GenDataSample() for _ in range(len(inputs))]
-        targets = self.generator.to_rgb(inputs)
-        outputs = self.generator.to_rgb(result.reconstruction)
+        targets, outputs = map(self.generator.to_rgb, (inputs, result.reconstruction))
         for i, sample in enumerate(samples):
             sample.target, sample.reconstruction = targets[i], outputs[i]
             sample.set_field(result.code[i], 'code')

@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from torch import Tensor
 
@@ -21,12 +22,16 @@ class InversionResult:
         reconstruction (Tensor): Images of the codes, (n, 3, H, W), in the generator's channel
             order, about [-1, 1].
         history (dict[str, Tensor]): Weighted losses by name, and their sum ``total``, each of
-            shape (steps + 1, n): before every step, and at the end.
+            shape (steps + 1, n): before every step, and at the end of the last one.
         stopped_at (Tensor): Step at which an image's loss became non-finite, -1 if it never did;
             shape (n,). Such an image keeps its best state.
+        variables (Mapping[str, Tensor]): All that the inverter found, each with the batch first.
+            Its ``render`` takes them, and its ``edit`` changes them; a code may hold less, such as
+            no tuned weights. Defaults to nothing.
     """
 
     code: LatentCode
     reconstruction: Tensor
     history: dict[str, Tensor]
     stopped_at: Tensor
+    variables: Mapping[str, Tensor] = field(default_factory=dict)

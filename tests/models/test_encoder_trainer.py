@@ -6,6 +6,7 @@ import torch
 from mmgen.registry import MODELS
 from torch import nn
 
+from mmgen_bdinvert.geometry import transform_base, transform_image
 from mmgen_bdinvert.models import BaseCodeEncoderTrainer
 
 SEEDS = torch.tensor([3, 1_000_000_007, 11])
@@ -129,3 +130,39 @@ def test_other_losses_and_modes_are_refused(make_trainer):
         make_trainer(losses=losses)
     with pytest.raises(ValueError, match="'loss', 'predict' or 'tensor', but got 'train'"):
         make_trainer()(SEEDS, mode='train')
+
+
+MOVES = dict(shift=0.25, rotate=30.0, scale=(0.7, 1.4))
+
+
+def test_moved_images_are_targets_and_inputs(make_trainer):
+    trainer = make_trainer(moves=MOVES, moved_share=1.0).eval()
+    motions = trainer.motions(SEEDS)
+    assert [m.to_dict() for m in motions] == [m.to_dict() for m in trainer.motions(SEEDS)]
+    assert len({m.rotate for m in motions}) == 3
+    assert motions[1] == trainer.motions(SEEDS[1:2])[0]  # the seed decides, not its place
+    with torch.no_grad():
+        samples = trainer.val_step({'inputs': SEEDS.tolist()})
+        w_plus, images = pairs(trainer, SEEDS)
+        true_base = trainer.generator.split(w_plus).base
+        for i, (sample, motion) in enumerate(zip(samples, motions)):
+            target = transform_image(images[i : i + 1], motion).flip(1)
+            base = trainer.encoder(target)
+            output = trainer.generator(base, w_plus[i : i + 1, 2:]).flip(1)
+            torch.testing.assert_close(sample.target, target[0], rtol=0, atol=1e-5)
+            torch.testing.assert_close(sample.reconstruction, output[0], rtol=0, atol=1e-4)
+            distance = (base - transform_base(true_base[i : i + 1], motion)).square().mean()
+            torch.testing.assert_close(sample.base_distance, distance, rtol=1e-4, atol=0)
+
+
+def test_a_share_of_the_images_is_moved(make_trainer):
+    seeds = torch.arange(400)
+    moved = [m is not None for m in make_trainer(moves=MOVES, moved_share=0.25).motions(seeds)]
+    assert 0.15 < sum(moved) / 400 < 0.35
+    aligned = make_trainer(moves=MOVES, moved_share=0.0)
+    plain = make_trainer()
+    assert aligned.motions(seeds) == plain.motions(seeds) == [None] * 400
+    losses = [t(SEEDS, mode='loss')['loss_pixel'].item() for t in (aligned, plain)]
+    assert losses[0] == losses[1]
+    with pytest.raises(ValueError, match='moved_share lies between 0 and 1, but got 2'):
+        make_trainer(moves=MOVES, moved_share=2)

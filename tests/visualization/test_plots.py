@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
+from mmgen_bdinvert.evaluation import EquivarianceRow
 from mmgen_bdinvert.io import OutputError, read_image
-from mmgen_bdinvert.visualization import plot_losses
+from mmgen_bdinvert.visualization import plot_equivariance, plot_losses
 
 HISTORY = {
     'pixel': [0.4, 0.2, 0.1],
@@ -101,3 +102,50 @@ def test_nothing_to_draw(tmp_path, history):
 def test_unwritable(tmp_path):
     with pytest.raises(OutputError, match='cannot write .*x.png'):
         plot_losses(HISTORY, tmp_path / 'missing' / 'x.png')
+
+
+def equivariance_rows(motion='shift', size=16, magnitudes=(0.0625, 0.1, 0.125)):
+    rows = []
+    for magnitude in magnitudes:
+        cells = magnitude * size if motion == 'shift' else None
+        for noise, rmse, inner in (('fixed', 0.2, 0.02), ('off', 0.02, 0.0)):
+            rows.append(
+                EquivarianceRow(
+                    size, motion, magnitude, cells, noise, rmse, inner, 0.5, float('nan')
+                )
+            )
+    return rows
+
+
+class TestPlotEquivariance:
+    def test_a_panel_for_each_motion_and_three_curves_for_each_size(self, tmp_path, drawn):
+        rows = equivariance_rows() + equivariance_rows('scale', magnitudes=(0.5, 2, 4))
+        rows += equivariance_rows('rotate', magnitudes=(5, 10))
+        plot_equivariance(rows, tmp_path / 'x.png', 'a $title$')
+        assert os.listdir(tmp_path) == ['x.png']
+        shift, scale, rotate = drawn[0].axes
+        curves = {line.get_label(): line for line in shift.lines}
+        assert shift.get_title(loc='left') == 'a $title$'
+        expected = {'16×16': 20, '16×16, no noise': 40, '16×16, no noise, interior': 60}
+        for label, decibels in expected.items():  # what is exact is drawn at 60
+            x, y = curves[label].get_data()
+            np.testing.assert_allclose(x[1:], [0.0625, 0.1, 0.125])
+            np.testing.assert_allclose(y[1:], decibels)
+        # A line does not run through a scale of 1.
+        x, y = scale.lines[0].get_data()
+        np.testing.assert_array_equal(x, [0.5, np.nan, 2, 4])
+        np.testing.assert_array_equal(np.isnan(y), [False, True, False, False])
+        np.testing.assert_array_equal(rotate.lines[0].get_xdata()[1:], [5, 10])
+
+    def test_whole_cells_are_ringed(self, tmp_path, drawn):
+        plot_equivariance(equivariance_rows(), tmp_path / 'x.png')
+        rings = [line for line in drawn[0].axes[0].lines if line.get_markersize() > 5]
+        assert len(rings) == 3
+        for ring in rings:
+            np.testing.assert_array_equal(ring.get_xdata(), [0.0625, 0.125])
+        assert len(drawn[0].legends[0].get_texts()) == 3
+
+    def test_nothing_to_draw(self, tmp_path):
+        with pytest.raises(ValueError, match='at least one measurement'):
+            plot_equivariance([], tmp_path / 'x.png')
+        assert os.listdir(tmp_path) == []

@@ -1,0 +1,4 @@
+# Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
+_base_ = ['./_domain.py']
+
+model = dict(num_steps=0)
