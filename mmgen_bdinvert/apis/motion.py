@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from ..geometry import inverse, transform_base
@@ -52,6 +54,9 @@ def transform(
     generator.check_code(code)
     if isinstance(padding_mode, str) and padding_mode == 'mean':
         padding_mode = generator.mean_base
+        if generator.normalizes_base:  # mean and scale of a channel are each code's own
+            spread, mean = torch.std_mean(code.base, (2, 3), keepdim=True)
+            padding_mode = F.instance_norm(padding_mode) * spread + mean
     base = transform_base(code.base, transform, padding_mode=padding_mode, mode=mode)
     return replace(code, base=base)
 

@@ -145,3 +145,14 @@ def test_a_direction_changes_the_picture_and_leaves_the_base_code(generator, res
         before, after = (generator(c.base, c.detail) for c in (result.code, edited))
     assert torch.equal(edited.base, result.code.base)
     assert ((after - before).abs().mean((1, 2, 3)) > 0.05).all()
+
+
+def test_the_mean_base_code_is_filled_in_with_the_mean_and_scale_of_each_code(generator, result):
+    code = result.code
+    louder = generator.code(3 * code.base + 1, code.detail)  # the same pictures
+    shift = GeometricTransform(shift=(0.25, 0))
+    pictures = [
+        generator(moved.base, moved.detail)
+        for moved in (transform(generator, c, shift, padding_mode='mean') for c in (code, louder))
+    ]
+    torch.testing.assert_close(*pictures, atol=2e-3, rtol=0)
