@@ -208,7 +208,8 @@ def _read_saved(file: Path) -> Direction:
     try:
         with safe_open(file, 'pt') as opened:
             facts, names = opened.metadata() or {}, set(opened.keys())
-            tensors = {name: opened.get_tensor(name) for name in names & {'vector'}}
+            # Copied, since the file may be replaced while this one is in use.
+            tensors = {name: opened.get_tensor(name).clone() for name in names & {'vector'}}
     except (SafetensorError, OSError) as e:
         raise ValueError(f'{file} is not a readable safetensors file ({e}).') from e
     if facts.get('kind') != _KIND or names != {'vector'}:
