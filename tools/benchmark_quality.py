@@ -83,6 +83,7 @@ def main(argv=None):
         rows = benchmark.run(args.methods, on_inverted=on_inverted, on_step=on_step)
     command = f'python tools/benchmark_quality.py {Path(args.plan).stem} --count {len(faces.names)}'
     command += f' --kinds {" ".join(benchmark.kinds)}'
+    command += f' --methods {" ".join(args.methods)}' if args.methods else ''
     command += '' if plan.num_steps is None else f' --steps {plan.num_steps}'
     report_dir = args.report_dir or f'{args.out_dir}/report'
     files = bench.write_report(benchmark, rows, report_dir, command=command)
