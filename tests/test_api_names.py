@@ -35,12 +35,14 @@ API = {
         ensure_writable_folder find_images image_to_tensor load_projections local_path output_names
         read_image save_png save_projections tensor_to_image tensor_to_images""",
     'models': """BaseCodeDistance BaseCodeEncoder BaseCodeEncoderTrainer BaseDetailGenerator
-        LPIPSLoss LatentStatistics NarrowStyleGAN2Discriminator NarrowStyleGANv1Generator
-        NarrowStyleGANv2Generator NoiseProjector PNormLoss PivotalTuningInverter PixelMSELoss
-        RegularizedInverter STLPIPSLoss WPlusInverter load_tuning save_tuning""",
+        GradientL1Loss LPIPSLoss LabelledGeneratorTrainer LatentStatistics
+        NarrowStyleGAN2Discriminator NarrowStyleGANv1Generator NarrowStyleGANv2Generator
+        NoiseProjector PNormLoss PivotalTuningInverter PixelL1Loss PixelMSELoss RegularizedInverter
+        STLPIPSLoss WPlusInverter load_tuning save_tuning""",
     'models.generators': """BaseDetailGenerator NarrowStyleGAN2Discriminator
         NarrowStyleGANv1Generator NarrowStyleGANv2Generator""",
-    'models.losses': 'BaseCodeDistance LPIPSLoss PNormLoss PixelMSELoss STLPIPSLoss',
+    'models.losses': """BaseCodeDistance GradientL1Loss LPIPSLoss PNormLoss PixelL1Loss PixelMSELoss
+        STLPIPSLoss""",
     'structures': 'InversionResult LatentCode',
     'utils': 'ToolParser check_device one_sentence run_tool silence_host',
     'visualization': 'comparison contact_sheet image_grid plot_equivariance plot_losses',
@@ -49,13 +51,14 @@ REGISTERED = {
     'DATASETS': 'InversionImageFolder LabelledToonFaces LatentSeeds',
     'HOOKS': 'ReconstructionGridHook',
     'METRICS': 'ReconstructionMetric',
-    'MODELS': """BaseCodeEncoderTrainer NoiseProjector PivotalTuningInverter RegularizedInverter
-        WPlusInverter""",
+    'MODELS': """BaseCodeEncoderTrainer LabelledGeneratorTrainer NoiseProjector
+        PivotalTuningInverter RegularizedInverter WPlusInverter""",
     'MODULES': """BaseCodeDistance BaseCodeEncoder BaseDetailGenerator ClassScores Composition
-        GANSpace GeometricTransform InterFaceGAN LPIPSLoss LatentStatistics MatrixTransform
-        NarrowStyleGAN2Discriminator NarrowStyleGANv1Generator NarrowStyleGANv2Generator PNormLoss
-        PatchLightness PerspectiveTransform PixelMSELoss RandomTransform Regression STLPIPSLoss SeFa
-        ThinPlateSpline ToonAttributes""",
+        GANSpace GeometricTransform GradientL1Loss InterFaceGAN LPIPSLoss LatentStatistics
+        MatrixTransform NarrowStyleGAN2Discriminator NarrowStyleGANv1Generator
+        NarrowStyleGANv2Generator PNormLoss PatchLightness PerspectiveTransform PixelL1Loss
+        PixelMSELoss RandomTransform Regression STLPIPSLoss SeFa ThinPlateSpline
+        ToonAttributes""",
     'RUNNERS': 'StrictRunner',
 }
 

@@ -8,8 +8,17 @@ from .generators import (
     NarrowStyleGANv2Generator,
 )
 from .inverter import RegularizedInverter, WPlusInverter
+from .labelled_generator_trainer import LabelledGeneratorTrainer
 from .latent_stats import LatentStatistics
-from .losses import BaseCodeDistance, LPIPSLoss, PixelMSELoss, PNormLoss, STLPIPSLoss
+from .losses import (
+    BaseCodeDistance,
+    GradientL1Loss,
+    LPIPSLoss,
+    PixelL1Loss,
+    PixelMSELoss,
+    PNormLoss,
+    STLPIPSLoss,
+)
 from .noise_projector import NoiseProjector
 from .pivotal_tuning import PivotalTuningInverter, load_tuning, save_tuning
 
@@ -18,7 +27,9 @@ __all__ = [
     'BaseCodeEncoder',
     'BaseCodeEncoderTrainer',
     'BaseDetailGenerator',
+    'GradientL1Loss',
     'LPIPSLoss',
+    'LabelledGeneratorTrainer',
     'LatentStatistics',
     'NarrowStyleGAN2Discriminator',
     'NarrowStyleGANv1Generator',
@@ -26,6 +37,7 @@ __all__ = [
     'NoiseProjector',
     'PNormLoss',
     'PivotalTuningInverter',
+    'PixelL1Loss',
     'PixelMSELoss',
     'RegularizedInverter',
     'STLPIPSLoss',

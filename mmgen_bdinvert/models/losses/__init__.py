@@ -14,6 +14,14 @@ Image losses receive RGB in [-1, 1], whatever channel order the generator emits.
 
 from .latent import BaseCodeDistance, PNormLoss
 from .perceptual import LPIPSLoss, STLPIPSLoss
-from .pixel import PixelMSELoss
+from .pixel import GradientL1Loss, PixelL1Loss, PixelMSELoss
 
-__all__ = ['BaseCodeDistance', 'LPIPSLoss', 'PNormLoss', 'PixelMSELoss', 'STLPIPSLoss']
+__all__ = [
+    'BaseCodeDistance',
+    'GradientL1Loss',
+    'LPIPSLoss',
+    'PNormLoss',
+    'PixelL1Loss',
+    'PixelMSELoss',
+    'STLPIPSLoss',
+]

@@ -1,0 +1,120 @@
+# Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
+"""Training of a generator on labelled drawings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from mmengine.model import BaseModel, ImgDataPreprocessor
+from mmgen.models.losses.gen_auxiliary_loss import gen_path_regularizer
+from mmgen.registry import MODELS, MODULES
+from mmgen.structures import GenDataSample
+from torch import Tensor, nn
+
+from .checkpoint import GENERATOR_PREFIXES, read_state_dict, select_part
+from .labelled_latents import latents_with_labels, write_steps
+
+__all__ = ['LabelledGeneratorTrainer', 'grow']
+
+
+@torch.no_grad()
+def grow(generator: nn.Module, weights: dict[str, Tensor]) -> None:
+    """Start a StyleGAN2 generator with the weights of a smaller or narrower one.
+
+    Channels that the smaller one lacks are heard by nothing at first, and the RGB layers of higher
+    resolutions add nothing: the larger generator draws what the smaller one draws, enlarged.
+
+    Args:
+        generator (nn.Module): mmgen's StyleGAN2 generator, changed in place.
+        weights (dict[str, Tensor]): State dict of the smaller one.
+    """
+    for name, parameter in generator.named_parameters():
+        small = weights.get(name)
+        if small is None:
+            if name.startswith('to_rgbs') and name.endswith('.conv.weight_orig'):
+                parameter.zero_()
+            continue
+        if name.endswith('.conv.weight_orig'):  # [1OIkk], divided by sqrt(I k k) when it is used
+            parameter[:, :, small.shape[2] :] = 0
+            small = small * (parameter.shape[2] / small.shape[2]) ** 0.5
+        common = tuple(slice(min(pair)) for pair in zip(small.shape, parameter.shape))
+        parameter[common] = small[common]
+
+
+@MODELS.register_module()
+class LabelledGeneratorTrainer(BaseModel):
+    """Teach a generator to draw the face that the labels in its latent describe.
+
+    A small generator learns a drawn domain far sooner from pairs of latents and
+    drawings than from a discriminator. Its mapping network is given, see
+    :func:`~mmgen_bdinvert.models.labelled_latents.write_steps`; ``lr_mult=0`` keeps it.
+
+    Args:
+        generator (dict | nn.Module): An mmgen StyleGAN2 generator, or its config.
+        losses (dict[str, dict]): Image losses by name, of the ``MODULES`` registry; RGB images.
+        choices (Sequence[int]): Number of choices of each label.
+        grow_from (str | None): Weights of a smaller generator to start from, see
+            :func:`grow`. Defaults to None.
+        path_weight (float): Weight of StyleGAN2's path length regularisation. Defaults to 0.0.
+        path_interval (int): Its interval in steps. Defaults to 16.
+    """
+
+    def __init__(
+        self,
+        generator: dict | nn.Module,
+        losses: dict[str, dict],
+        choices: Sequence[int],
+        grow_from: str | None = None,
+        path_weight: float = 0.0,
+        path_interval: int = 16,
+    ):
+        super().__init__(
+            data_preprocessor=ImgDataPreprocessor(
+                mean=[127.5] * 3, std=[127.5] * 3, rgb_to_bgr=True
+            )
+        )
+        self.generator = MODULES.build(generator) if isinstance(generator, dict) else generator
+        self.choices = list(choices)
+        if grow_from is not None:
+            weights, _ = select_part(read_state_dict(grow_from), GENERATOR_PREFIXES)
+            grow(self.generator, weights)
+        write_steps(self.generator.style_mapping, self.choices)
+        self.losses = nn.ModuleDict({name: MODULES.build(cfg) for name, cfg in losses.items()})
+        self.path_weight, self.path_interval = path_weight, path_interval
+        self.register_buffer('mean_path_length', torch.tensor(0.0))
+        self._step = 0
+
+    def forward(self, inputs: Tensor, data_samples: list, mode: str = 'tensor'):
+        """Draw faces with the labels of the data samples.
+
+        Args:
+            inputs (Tensor): Drawn faces (n, 3, H, W), BGR in [-1, 1], as large as the generator's
+                images or larger.
+            data_samples (list[GenDataSample]): Their ``labels`` (A,).
+            mode (str): 'loss' gives weighted losses by name, 'predict' a list of GenDataSample with
+                ``target`` and ``reconstruction`` (RGB, (3, H, W)), 'tensor' the generated images.
+        """
+        labels = torch.stack([sample.labels for sample in data_samples])  # [nA]
+        z = latents_with_labels(labels.cpu(), self.choices, self.generator.style_channels)
+        output = self.generator([z.to(inputs)])
+        if mode == 'tensor':
+            return output
+        target = F.adaptive_avg_pool2d(inputs, output.shape[-2:]).flip(1)
+        rgb = output.flip(1)
+        if mode == 'loss':
+            terms = {
+                f'loss_{name}': loss.loss_weight * loss(rgb, loss.prepare(target)).mean()
+                for name, loss in self.losses.items()
+            }
+            if self.path_weight and self._step % self.path_interval == 0:
+                penalty, self.mean_path_length, _ = gen_path_regularizer(
+                    self.generator, len(inputs), self.mean_path_length, pl_batch_shrink=2
+                )
+                terms['loss_path'] = self.path_weight * self.path_interval * penalty
+            self._step += 1
+            return terms
+        if mode == 'predict':
+            return [GenDataSample(target=t, reconstruction=r) for t, r in zip(target, rgb)]
+        raise ValueError(f"mode is 'loss', 'predict' or 'tensor', but got {mode!r}.")
