@@ -1,7 +1,6 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
 """tools/edit.py as a user runs it: as a process where that matters, else inside this one."""
 
-import importlib.util
 import subprocess
 import sys
 from pathlib import Path
@@ -10,13 +9,11 @@ import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
-from mmengine.logging import MMLogger
 
 from mmgen_bdinvert.apis import align, edit, render, transform
 from mmgen_bdinvert.geometry import GeometricTransform, PerspectiveTransform, compose
 from mmgen_bdinvert.io import read_image
 from mmgen_bdinvert.structures import LatentCode
-from mmgen_bdinvert.utils.cli import run_tool
 
 TOOL = Path(__file__).parents[2] / 'tools' / 'edit.py'
 VECTOR = torch.linspace(-1, 1, 16)
@@ -53,20 +50,8 @@ def results(tmp_path, generator, codes, generator_config):
 
 
 @pytest.fixture()
-def run(capsys):
-    """Run the tool in this process: exit code, stdout and stderr."""
-    spec = importlib.util.spec_from_file_location('edit_tool', TOOL)
-    tool = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(tool)
-    level = MMLogger.get_current_instance().level
-
-    def call(*args):
-        with pytest.raises(SystemExit) as info:
-            run_tool(tool.main, [str(arg) for arg in args])
-        return (info.value.code, *capsys.readouterr())
-
-    yield call
-    MMLogger.get_current_instance().setLevel(level)
+def run(run_in_process):
+    return run_in_process('edit')
 
 
 def process(*args):

@@ -2,18 +2,12 @@
 """tools/equivariance.py as a user runs it, inside this process."""
 
 import csv
-import importlib.util
-from pathlib import Path
 
 import pytest
 import torch
 from mmengine.config import Config
-from mmengine.logging import MMLogger
 
 from mmgen_bdinvert.evaluation import equivariance_markdown, measure_equivariance
-from mmgen_bdinvert.utils.cli import run_tool
-
-TOOL = Path(__file__).parents[2] / 'tools' / 'equivariance.py'
 
 
 @pytest.fixture(scope='module')
@@ -32,21 +26,9 @@ def config(tmp_path_factory, make_generator, generator_config):
 
 
 @pytest.fixture()
-def run(capsys, monkeypatch):
-    """Run the tool: exit code, stdout and stderr."""
-    spec = importlib.util.spec_from_file_location('equivariance_tool', TOOL)
-    tool = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(tool)
+def run(run_in_process, monkeypatch):
     monkeypatch.setenv('COLUMNS', '200')
-    level = MMLogger.get_current_instance().level
-
-    def call(*args):
-        with pytest.raises(SystemExit) as info:
-            run_tool(tool.main, [str(arg) for arg in args])
-        return (info.value.code, *capsys.readouterr())
-
-    yield call
-    MMLogger.get_current_instance().setLevel(level)
+    return run_in_process('equivariance')
 
 
 def test_a_report_of_two_base_sizes(run, config, make_generator, tmp_path):

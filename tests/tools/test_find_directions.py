@@ -1,7 +1,6 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
 """tools/find_directions.py as a user runs it: as a process where that matters."""
 
-import importlib.util
 import subprocess
 import sys
 from pathlib import Path
@@ -9,10 +8,8 @@ from pathlib import Path
 import pytest
 import torch
 from mmengine.config import Config
-from mmengine.logging import MMLogger
 
 from mmgen_bdinvert.editing import draw_latents, load_direction
-from mmgen_bdinvert.utils.cli import run_tool
 
 ROOT = Path(__file__).parents[2]
 TOOL = ROOT / 'tools' / 'find_directions.py'
@@ -43,20 +40,8 @@ def config(tmp_path, generator, generator_config):
 
 
 @pytest.fixture()
-def run(capsys):
-    """Run the tool in this process: exit code, stdout and stderr."""
-    spec = importlib.util.spec_from_file_location('find_directions_tool', TOOL)
-    tool = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(tool)
-    level = MMLogger.get_current_instance().level
-
-    def call(*args):
-        with pytest.raises(SystemExit) as info:
-            run_tool(tool.main, [str(arg) for arg in args])
-        return (info.value.code, *capsys.readouterr())
-
-    yield call
-    MMLogger.get_current_instance().setLevel(level)
+def run(run_in_process):
+    return run_in_process('find_directions')
 
 
 def test_labelled_samples_from_pictures_to_a_direction(config, generator, tmp_path, run):

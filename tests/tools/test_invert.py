@@ -2,7 +2,6 @@
 """tools/invert.py as a user runs it: as a process where that matters, else inside this one."""
 
 import csv
-import importlib.util
 import json
 import signal
 import subprocess
@@ -14,13 +13,11 @@ import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
-from mmengine.logging import MMLogger
 from PIL import Image
 
 from mmgen_bdinvert.apis import init_generator, render
 from mmgen_bdinvert.io import read_image
 from mmgen_bdinvert.structures import LatentCode
-from mmgen_bdinvert.utils.cli import run_tool
 
 TOOL = Path(__file__).parents[2] / 'tools' / 'invert.py'
 FILES = ['code.safetensors', 'comparison.png', 'losses.png', 'metrics.json', 'reconstruction.png']
@@ -74,20 +71,8 @@ def photos(tmp_path):
 
 
 @pytest.fixture()
-def invert(capsys):
-    """Run the tool in this process: exit code, stdout and stderr."""
-    spec = importlib.util.spec_from_file_location('invert_tool', TOOL)
-    tool = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(tool)
-    level = MMLogger.get_current_instance().level
-
-    def call(*args):
-        with pytest.raises(SystemExit) as info:
-            run_tool(tool.main, [str(arg) for arg in args])
-        return (info.value.code, *capsys.readouterr())
-
-    yield call
-    MMLogger.get_current_instance().setLevel(level)
+def invert(run_in_process):
+    return run_in_process('invert')
 
 
 def process(*args):

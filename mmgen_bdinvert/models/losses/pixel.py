@@ -1,5 +1,5 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
-"""Squared differences, one value per image."""
+"""Differences of pixels, one value per image."""
 
 from __future__ import annotations
 
@@ -32,9 +32,8 @@ def _difference(value: Tensor, reference: Tensor) -> Tensor:
     return value - reference
 
 
-@MODULES.register_module()
-class PixelMSELoss(nn.Module):
-    """Mean squared error of the pixels.
+class PixelLoss(nn.Module):
+    """Compares images by a function of their pixels; base class.
 
     Args:
         loss_weight (float): What the parent multiplies the value with. Defaults to 1.
@@ -49,6 +48,15 @@ class PixelMSELoss(nn.Module):
     def prepare(self, reference: Tensor) -> Tensor:
         """Keep the target image, RGB (n, 3, H, W) in [-1, 1]."""
         return reference.detach()
+
+    def forward(self, value: Tensor, state: Tensor) -> Tensor:
+        """Compare the image ``value``, RGB (n, 3, H, W), with the target; returns (n,)."""
+        raise NotImplementedError
+
+
+@MODULES.register_module()
+class PixelMSELoss(PixelLoss):
+    """Mean squared error of the pixels."""
 
     def forward(self, value: Tensor, state: Tensor) -> Tensor:
         """Compare the image ``value``, RGB (n, 3, H, W), with the target; returns (n,)."""
@@ -56,22 +64,8 @@ class PixelMSELoss(nn.Module):
 
 
 @MODULES.register_module()
-class PixelL1Loss(nn.Module):
-    """Mean absolute error of the pixels.
-
-    Args:
-        loss_weight (float): What the parent multiplies the value with. Defaults to 1.
-    """
-
-    compares = 'image'
-
-    def __init__(self, loss_weight: float = 1.0) -> None:
-        super().__init__()
-        self.loss_weight = float(loss_weight)
-
-    def prepare(self, reference: Tensor) -> Tensor:
-        """Keep the target image, RGB (n, 3, H, W) in [-1, 1]."""
-        return reference.detach()
+class PixelL1Loss(PixelLoss):
+    """Mean absolute error of the pixels."""
 
     def forward(self, value: Tensor, state: Tensor) -> Tensor:
         """Compare the image ``value``, RGB (n, 3, H, W), with the target; returns (n,)."""
@@ -79,24 +73,11 @@ class PixelL1Loss(nn.Module):
 
 
 @MODULES.register_module()
-class GradientL1Loss(nn.Module):
+class GradientL1Loss(PixelLoss):
     """Mean absolute error of the differences between neighbouring pixels.
 
     Small features with sharp outlines, such as eyes, count for more in it than in the pixels.
-
-    Args:
-        loss_weight (float): What the parent multiplies the value with. Defaults to 1.
     """
-
-    compares = 'image'
-
-    def __init__(self, loss_weight: float = 1.0) -> None:
-        super().__init__()
-        self.loss_weight = float(loss_weight)
-
-    def prepare(self, reference: Tensor) -> Tensor:
-        """Keep the target image, RGB (n, 3, H, W) in [-1, 1]."""
-        return reference.detach()
 
     def forward(self, value: Tensor, state: Tensor) -> Tensor:
         """Compare the image ``value``, RGB (n, 3, H, W), with the target; returns (n,)."""
