@@ -4,6 +4,7 @@ _base_ = ['./stylegan2_toon128.py']
 model = dict(
     generator=dict(out_size=32),
     grow_from='asset://toon64/generator.safetensors',
+    losses=dict(edges=dict(loss_weight=2.0), face=None, face_edges=None),
     path_weight=0.0,
 )
 train_dataloader = dict(batch_size=32)

@@ -19,21 +19,22 @@ from .toon_faces import BACKGROUNDS
 __all__ = ['TOON_LABELS', 'LabelledToonFaces']
 
 # What is drawn, and its choices. Half of the faces have no beard and half no rear hair, so there
-# whether and which are two labels; -1 is the "which" of a face without.
+# whether and which are two labels; -1 is the "which" of a face without. Colours go from dark to light,
+# mouths from angry to laughing, eyes from closed to open, so that a label is also a scale.
 TOON_LABELS: dict[str, tuple[str, ...]] = {
     'hair': ('spiky', 'bun', 'undercut', 'sideComed'),
     'rearHair': ('longStraight', 'shoulderHigh', 'neckHigh', 'longWavy'),
     'has_rearHair': ('no', 'yes'),
     'beard': ('longBeard', 'moustacheTwirl', 'fullBeard', 'chinMoustache', 'chin'),
     'has_beard': ('no', 'yes'),
-    'mouth': ('angry', 'agape', 'sad', 'smile', 'laugh'),
-    'eyes': ('happy', 'humble', 'bow', 'wide', 'wink'),
+    'mouth': ('angry', 'sad', 'agape', 'smile', 'laugh'),
+    'eyes': ('happy', 'humble', 'bow', 'wink', 'wide'),
     'eyebrows': ('neutral', 'sad', 'raised', 'happy', 'angry'),
     'clothes': ('turtleNeck', 'tShirt', 'dress', 'openJacket', 'shirt'),
-    'skinColor': ('f1c3a5', 'c68e7a', '5c3829', 'a36b4f', 'b98e6a'),
+    'skinColor': ('5c3829', 'a36b4f', 'b98e6a', 'c68e7a', 'f1c3a5'),
     'hairColor': ('2c1b18', '724133', 'a55728', 'b58143', 'd6b370'),
     'clothesColor': tuple(
-        'b11f1f e8e9e6 eab308 ec4899 731ac3 151613 0b3286 147f3c 545454 f97316'.split()
+        '151613 0b3286 731ac3 b11f1f 545454 147f3c ec4899 f97316 eab308 e8e9e6'.split()
     ),
     'backgroundColor': BACKGROUNDS,
 }

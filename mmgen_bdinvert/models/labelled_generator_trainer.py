@@ -53,8 +53,15 @@ class LabelledGeneratorTrainer(BaseModel):
 
     Args:
         generator (dict | nn.Module): An mmgen StyleGAN2 generator, or its config.
-        losses (dict[str, dict]): Image losses by name, of the ``MODULES`` registry; RGB images.
+        losses (dict[str, dict | None]): Image losses by name, of the ``MODULES`` registry; None is
+            none. They see RGB images.
         choices (Sequence[int]): Number of choices of each label.
+        detail_labels (Sequence[int]): Labels that the detail code is to carry, by their places in
+            ``choices``. Half of the samples then take the styles before a crossover from one
+            latent and those after it from another, as in StyleGAN's style mixing; the first knows
+            the other labels only, the second these only. Defaults to (), which mixes nothing.
+        crossovers (Sequence[int]): First and last place of the crossover: the first detail styles
+            M of the base sizes that are to be used. Defaults to (2, 4), for base 8 and 16.
         grow_from (str | None): Weights of a smaller generator to start from, see
             :func:`grow`. Defaults to None.
         path_weight (float): Weight of StyleGAN2's path length regularisation. Defaults to 0.0.
@@ -64,8 +71,10 @@ class LabelledGeneratorTrainer(BaseModel):
     def __init__(
         self,
         generator: dict | nn.Module,
-        losses: dict[str, dict],
+        losses: dict[str, dict | None],
         choices: Sequence[int],
+        detail_labels: Sequence[int] = (),
+        crossovers: Sequence[int] = (2, 4),
         grow_from: str | None = None,
         path_weight: float = 0.0,
         path_interval: int = 16,
@@ -76,12 +85,15 @@ class LabelledGeneratorTrainer(BaseModel):
             )
         )
         self.generator = MODULES.build(generator) if isinstance(generator, dict) else generator
-        self.choices = list(choices)
+        self.choices, self.detail_labels = list(choices), list(detail_labels)
+        self.crossovers = tuple(crossovers)
         if grow_from is not None:
             weights, _ = select_part(read_state_dict(grow_from), GENERATOR_PREFIXES)
             grow(self.generator, weights)
         write_steps(self.generator.style_mapping, self.choices)
-        self.losses = nn.ModuleDict({name: MODULES.build(cfg) for name, cfg in losses.items()})
+        self.losses = nn.ModuleDict(
+            {name: MODULES.build(cfg) for name, cfg in losses.items() if cfg is not None}
+        )
         self.path_weight, self.path_interval = path_weight, path_interval
         self.register_buffer('mean_path_length', torch.tensor(0.0))
         self._step = 0
@@ -96,9 +108,10 @@ class LabelledGeneratorTrainer(BaseModel):
             mode (str): 'loss' gives weighted losses by name, 'predict' a list of GenDataSample with
                 ``target`` and ``reconstruction`` (RGB, (3, H, W)), 'tensor' the generated images.
         """
-        labels = torch.stack([sample.labels for sample in data_samples])  # [nA]
-        z = latents_with_labels(labels.cpu(), self.choices, self.generator.style_channels)
-        output = self.generator([z.to(inputs)])
+        labels = torch.stack([sample.labels for sample in data_samples]).cpu()  # [nA]
+        mixed = bool(self.detail_labels) and mode == 'loss'
+        styles = self._mixed_styles(labels) if mixed else self._styles(labels)
+        output = self.generator([styles], input_is_latent=True)
         if mode == 'tensor':
             return output
         target = F.adaptive_avg_pool2d(inputs, output.shape[-2:]).flip(1)
@@ -118,3 +131,22 @@ class LabelledGeneratorTrainer(BaseModel):
         if mode == 'predict':
             return [GenDataSample(target=t, reconstruction=r) for t, r in zip(target, rgb)]
         raise ValueError(f"mode is 'loss', 'predict' or 'tensor', but got {mode!r}.")
+
+    def _styles(self, labels: Tensor) -> Tensor:
+        """Draw style vectors that carry labels: w+ (n, N, D)."""
+        z = latents_with_labels(labels, self.choices, self.generator.style_channels)
+        w = self.generator.style_mapping(z.to(self.mean_path_length))
+        return w[:, None].expand(-1, self.generator.num_latents, -1)  # [NLD]
+
+    def _mixed_styles(self, labels: Tensor) -> Tensor:
+        """Draw w+ (n, N, D), half of it with detail labels only behind a crossover."""
+        mixed = torch.rand(len(labels), 1) < 0.5
+        of_detail = torch.zeros(len(self.choices), dtype=torch.bool)
+        of_detail[self.detail_labels] = True
+        before = self._styles(labels.masked_fill(mixed & of_detail, -1))
+        after = self._styles(labels.masked_fill(mixed & ~of_detail, -1))
+        low, high = self.crossovers
+        crossover = torch.randint(low, high + 1, (len(labels), 1))
+        crossover = torch.where(mixed, crossover, 0)  # [n1]
+        is_after = torch.arange(self.generator.num_latents) >= crossover  # [nN]
+        return torch.where(is_after[:, :, None].to(after.device), after, before)

@@ -104,7 +104,8 @@ def write_steps(mapping: nn.Sequential, choices: Sequence[int]) -> None:
 
     third, bias = torch.zeros(dim, dim), torch.zeros(dim)
     third[:used, :used] = torch.eye(used) / gain
-    mix = torch.randn(dim - used, used) / math.sqrt(used)
+    rng = torch.Generator().manual_seed(0)  # a generator that grows keeps its features
+    mix = torch.randn(dim - used, used, generator=rng) / math.sqrt(used)
     third[used:, :used], bias[used:] = mix / gain, -_OFFSET * mix.sum(1)
     _write(layers[2], third, bias)
     for layer in layers[3:-1]:

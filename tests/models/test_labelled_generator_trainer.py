@@ -64,6 +64,23 @@ def test_training_teaches_the_labels_colours():
         assert ((colour > 0) == (label > 0)).float().mean() > 0.9
 
 
+def test_mixed_styles_carry_detail_labels_behind_the_crossover_only():
+    torch.manual_seed(0)
+    trainer = LabelledGeneratorTrainer(
+        small_generator(), LOSSES, [2, 2], detail_labels=[1], crossovers=(2, 3)
+    )
+    labels = torch.randint(0, 2, (400, 2))
+    styles = trainer._mixed_styles(labels)
+    assert styles.shape == (400, trainer.generator.num_latents, 16)
+    agree = ((styles[..., :2] > 0.5) == labels[:, None].bool()).float().mean(0)  # [L2]
+    torch.testing.assert_close(agree[:2, 0], torch.ones(2), atol=0.04, rtol=0)
+    torch.testing.assert_close(agree[3:, 1], torch.ones(3), atol=0.04, rtol=0)
+    # Half of the samples are mixed, and leave the label that is not theirs to chance.
+    torch.testing.assert_close(agree[:2, 1], torch.full((2,), 0.75), atol=0.07, rtol=0)
+    torch.testing.assert_close(agree[3:, 0], torch.full((3,), 0.75), atol=0.07, rtol=0)
+    assert 0.75 < agree[2, 0] < 0.97 and 0.75 < agree[2, 1] < 0.97  # the crossover is at 2 or at 3
+
+
 def test_larger_drawings_are_reduced_to_the_generator_s_size():
     trainer = LabelledGeneratorTrainer(small_generator(), LOSSES, [2])
     labels, images = torch.zeros(1, 1, dtype=torch.long), torch.rand(1, 3, 32, 32)

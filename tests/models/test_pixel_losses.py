@@ -38,3 +38,13 @@ def test_images_of_another_shape_are_refused(pair):
     for loss in (PixelL1Loss(), GradientL1Loss()):
         with pytest.raises(ValueError, match=r'shape of its reference \(2, 3, 6, 5\)'):
             loss(value[:1], loss.prepare(reference))
+
+
+def test_a_region_is_all_that_counts(pair):
+    value, reference = pair
+    loss = PixelL1Loss(region=((0.5, 1.0), (0.2, 0.6)))
+    found = loss(value, loss.prepare(reference))
+    error = np.abs(value.numpy() - reference.numpy())[:, :, 3:, 1:3]
+    np.testing.assert_allclose(found, error.mean((1, 2, 3)))
+    with pytest.raises(ValueError, match=r'shares from 0 to 1, but got \(\(0.5, 0.5\), \(0, 1\)\)'):
+        GradientL1Loss(region=((0.5, 0.5), (0, 1)))

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from mmgen.registry import MODULES
 from torch import Tensor, nn
 
@@ -37,39 +39,61 @@ class PixelLoss(nn.Module):
 
     Args:
         loss_weight (float): What the parent multiplies the value with. Defaults to 1.
+        region (Sequence[Sequence[float]] | None): The only part that counts, in shares of the
+            sides: ``((top, bottom), (left, right))``. Defaults to None: the whole image.
+
+    Raises:
+        ValueError: The region is empty or reaches out of the image.
     """
 
     compares = 'image'
 
-    def __init__(self, loss_weight: float = 1.0) -> None:
+    def __init__(
+        self, loss_weight: float = 1.0, region: Sequence[Sequence[float]] | None = None
+    ) -> None:
         super().__init__()
-        self.loss_weight = float(loss_weight)
+        if region is not None and not all(0 <= low < high <= 1 for low, high in region):
+            raise ValueError(
+                f'region is ((top, bottom), (left, right)) in shares from 0 to 1, but got {region}.'
+            )
+        self.loss_weight, self.region = float(loss_weight), region
 
     def prepare(self, reference: Tensor) -> Tensor:
         """Keep the target image, RGB (n, 3, H, W) in [-1, 1]."""
-        return reference.detach()
+        return self._crop(reference.detach())
 
     def forward(self, value: Tensor, state: Tensor) -> Tensor:
         """Compare the image ``value``, RGB (n, 3, H, W), with the target; returns (n,)."""
+        return self.compare(self._crop(value), state)
+
+    def compare(self, value: Tensor, reference: Tensor) -> Tensor:
+        """Compare what counts of two images, (n, 3, h, w) each; returns (n,)."""
         raise NotImplementedError
+
+    def _crop(self, images: Tensor) -> Tensor:
+        if self.region is None:
+            return images
+        sides = zip(self.region, images.shape[-2:])
+        rows, columns = (slice(round(a * side), round(b * side)) for (a, b), side in sides)
+        return images[..., rows, columns]
 
 
 @MODULES.register_module()
 class PixelMSELoss(PixelLoss):
     """Mean squared error of the pixels."""
 
-    def forward(self, value: Tensor, state: Tensor) -> Tensor:
-        """Compare the image ``value``, RGB (n, 3, H, W), with the target; returns (n,)."""
-        return mean_squared_difference(value, state)
+    def compare(self, value: Tensor, reference: Tensor) -> Tensor:
+        """Average the squared differences."""
+        return mean_squared_difference(value, reference)
 
 
 @MODULES.register_module()
 class PixelL1Loss(PixelLoss):
     """Mean absolute error of the pixels."""
 
-    def forward(self, value: Tensor, state: Tensor) -> Tensor:
-        """Compare the image ``value``, RGB (n, 3, H, W), with the target; returns (n,)."""
-        return _difference(value, state).abs().flatten(1).mean(1)  # (n, ...) -> (n,)
+    def compare(self, value: Tensor, reference: Tensor) -> Tensor:
+        """Average the absolute differences."""
+        return _difference(value, reference).abs().flatten(1).mean(1)  # (n, ...) -> (n,)
 
 
 @MODULES.register_module()
@@ -79,7 +103,7 @@ class GradientL1Loss(PixelLoss):
     Small features with sharp outlines, such as eyes, count for more in it than in the pixels.
     """
 
-    def forward(self, value: Tensor, state: Tensor) -> Tensor:
-        """Compare the image ``value``, RGB (n, 3, H, W), with the target; returns (n,)."""
-        error = _difference(value, state)
+    def compare(self, value: Tensor, reference: Tensor) -> Tensor:
+        """Average the absolute differences of the differences, both axes added."""
+        error = _difference(value, reference)
         return sum(error.diff(dim=dim).abs().flatten(1).mean(1) for dim in (2, 3))

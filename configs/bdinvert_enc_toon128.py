@@ -1,0 +1,14 @@
+# Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
+# Half of the images are moved, which the paper does not have: out-of-range faces gain by it.
+_base_ = ['./_base_/encoder_training.py', './_base_/toon128.py']
+
+model = dict(
+    generator=_base_.generator,
+    encoder=_base_.encoder,
+    losses=dict(perceptual=_base_.perceptual),
+    truncation=1.0,
+    moves=dict(shift=0.25, rotate=45.0, scale=(0.6, 1.6)),
+)
+val_evaluator = dict(perceptual=_base_.perceptual)
+train_cfg = dict(max_iters=1000, val_interval=250)
+param_scheduler = [dict(type='MultiStepLR', milestones=[800], gamma=0.1, by_epoch=False)]
