@@ -41,6 +41,7 @@ def parse_args(argv=None):
     )
     parser.add_argument('--batch-size', type=int, default=8, help='images at a time: 8')
     parser.add_argument('--steps', type=int, help="optimisation steps instead of the config's")
+    parser.add_argument('--amp', action='store_true', help='compute in bfloat16: faster, rounded')
     parser.add_argument('--device', help='such as cpu or cuda:0: the GPU if there is one')
     parser.add_cfg_options()
     args = parser.parse_args(argv)
@@ -56,6 +57,8 @@ def main(argv=None):
     options = dict(args.cfg_options or {})
     if args.steps is not None:
         options['model.num_steps'] = args.steps
+    if args.amp:
+        options['model.amp'] = True
     # Everything that needs no network is checked before one is built.
     device = check_device(args.device)
     config = apis.load_config(args.config, options)

@@ -117,5 +117,5 @@ class BaseCodeEncoder(nn.Module):
             images = F.interpolate(
                 images, size, mode='bilinear', align_corners=False, antialias=True
             )
-        base = self.model(images)
+        base = self.model(images.contiguous(memory_format=torch.channels_last))
         return base.to(torch.promote_types(base.dtype, torch.float32))

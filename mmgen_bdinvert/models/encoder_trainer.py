@@ -100,7 +100,7 @@ class BaseCodeEncoderTrainer(HoldsFrozen, BaseModel):
         with torch.no_grad():
             w = self.generator.mapping(z)
             w_plus = self.generator.to_w_plus(w, self.truncation, self.truncation_layers)
-            return w_plus, self.generator.synthesis(w_plus)
+            return w_plus, self.generator.quick_synthesis(w_plus)
 
     def motions(self, seeds: Tensor) -> list[Transform | None]:
         """Return what moves the image of each seed; None where it stays."""

@@ -40,7 +40,7 @@ class RegularizedInverter(OptimizationInverter):
         optimizer (dict | None): Config of a torch optimiser. Defaults to Adam with lr 0.01.
         num_steps (int): Optimisation steps. Defaults to 1200.
         data_preprocessor (dict | None): See :class:`OptimizationInverter`. Defaults to None.
-        keep_best (bool): See :class:`OptimizationInverter`. Defaults to False.
+        keep_best, amp (bool): See :class:`OptimizationInverter`. Default to False.
         clip (float | None): The paper's own regulariser of the detail code, for use without the
             loss ``detail``: after each step every whitened coordinate is clamped to [-clip, clip].
             Defaults to None, which clamps nothing.
@@ -60,6 +60,7 @@ class RegularizedInverter(OptimizationInverter):
         num_steps: int = 1200,
         data_preprocessor: dict | None = None,
         keep_best: bool = False,
+        amp: bool = False,
         clip: float | None = None,
     ):
         super().__init__(
@@ -70,6 +71,7 @@ class RegularizedInverter(OptimizationInverter):
             num_steps,
             data_preprocessor,
             keep_best,
+            amp,
         )
         if clip is not None and not clip > 0:
             raise ValueError(f'clip is a number above 0, but got {clip}.')
@@ -134,7 +136,7 @@ class WPlusInverter(OptimizationInverter):
         optimizer (dict | None): Config of a torch optimiser. Defaults to Adam with lr 0.01.
         num_steps (int): Optimisation steps. Defaults to 1200.
         data_preprocessor (dict | None): See :class:`OptimizationInverter`. Defaults to None.
-        keep_best (bool): See :class:`OptimizationInverter`. Defaults to False.
+        keep_best, amp (bool): See :class:`OptimizationInverter`. Default to False.
         one_style (bool): Whether one style vector serves all layers, which is W. Defaults to False.
     """
 
@@ -149,6 +151,7 @@ class WPlusInverter(OptimizationInverter):
         num_steps: int = 1200,
         data_preprocessor: dict | None = None,
         keep_best: bool = False,
+        amp: bool = False,
         one_style: bool = False,
     ):
         if losses is None:
@@ -161,6 +164,7 @@ class WPlusInverter(OptimizationInverter):
             num_steps,
             data_preprocessor,
             keep_best,
+            amp,
         )
         self.one_style = one_style
 

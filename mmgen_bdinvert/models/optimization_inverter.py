@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
 
 import torch
 from mmengine.logging import print_log
@@ -13,7 +15,9 @@ from mmgen.structures import GenDataSample
 from torch import Tensor, nn
 
 from ..structures import InversionResult, LatentCode
+from ..utils.allocator import kept_memory
 from .frozen import HoldsFrozen
+from .image_progress import ImageProgress, per_image
 
 __all__ = ['OptimizationInverter']
 
@@ -24,10 +28,10 @@ StepCallback = Callable[[int, int, dict[str, Tensor], Tensor], None]
 class OptimizationInverter(HoldsFrozen, BaseModel):
     """Find the code of given images by gradient descent; base class.
 
-    Every image of a batch has its own losses and its own variables, so a batch gives what its
-    images give alone. A subclass says what is optimised (:meth:`start`, :meth:`render`,
-    :meth:`values`, :meth:`to_code`, :meth:`edit`) and may say how (:meth:`learning_rate`,
-    :meth:`explore`, :meth:`penalties`, :meth:`constrain`).
+    Every image of a batch has its own losses and variables: a batch gives what images give alone.
+    A subclass says what is optimised (:meth:`start`, :meth:`render`, :meth:`values`,
+    :meth:`to_code`, :meth:`edit`) and may say how (:meth:`learning_rate`, :meth:`explore`,
+    :meth:`penalties`, :meth:`constrain`).
 
     Args:
         generator (dict | BaseDetailGenerator): The generator, or its config.
@@ -40,6 +44,9 @@ class OptimizationInverter(HoldsFrozen, BaseModel):
             Defaults to one that fits the generator.
         keep_best (bool): Whether each image ends with its state of the lowest total loss, in the
             last row of the history too, instead of the last one. Defaults to False.
+        amp (bool): Whether losses, and images of base and detail codes, are computed in bfloat16,
+            about twice as fast where the processor has it. Variables, optimiser and the final
+            reconstruction stay in float32. Defaults to False.
 
     Raises:
         ValueError: If the parts do not fit each other, or a setting is out of range.
@@ -58,6 +65,7 @@ class OptimizationInverter(HoldsFrozen, BaseModel):
         num_steps: int,
         data_preprocessor: dict | None = None,
         keep_best: bool = False,
+        amp: bool = False,
     ):
         if not isinstance(num_steps, int) or num_steps < 0:
             raise ValueError(f'num_steps is a whole number of 0 or more, but got {num_steps!r}.')
@@ -97,6 +105,7 @@ class OptimizationInverter(HoldsFrozen, BaseModel):
         self.optimizer = dict(optimizer)
         self.num_steps = num_steps
         self.keep_best = keep_best
+        self.amp = amp
 
     @property
     def generator(self) -> nn.Module:
@@ -190,7 +199,7 @@ class OptimizationInverter(HoldsFrozen, BaseModel):
         if not self.losses:
             raise ValueError('An inversion needs at least one loss, but losses is empty.')
         self.eval()
-        with torch.enable_grad():
+        with torch.enable_grad(), kept_memory():
             return self._optimise(images.detach(), callback)
 
     def _optimise(self, images: Tensor, callback: StepCallback | None) -> InversionResult:
@@ -198,13 +207,11 @@ class OptimizationInverter(HoldsFrozen, BaseModel):
             first = self.start(images)
             references = {'image': self.generator.to_rgb(images), 'detail': self.statistics}
             references['base'] = self.values(first).get('base')
-            states = {k: loss.prepare(references[loss.compares]) for k, loss in self.losses.items()}
+            with self._precision(images):
+                states = {k: v.prepare(references[v.compares]) for k, v in self.losses.items()}
         variables = {k: v.detach().clone() for k, v in first.items()}
-        best = {k: v.clone() for k, v in variables.items()}
+        progress = ImageProgress(variables)
         optimised = [v.requires_grad_() for k, v in variables.items() if k not in self.fixed]
-        best_total = images.new_full((len(images),), float('inf'))
-        stopped_at = torch.full((len(images),), -1, device=images.device)
-        best_at = torch.zeros_like(stopped_at)
         history: dict[str, list[Tensor]] = {}
         optimizer = OPTIMIZERS.build({**self.optimizer, 'params': optimised})
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, self.learning_rate)
@@ -212,61 +219,59 @@ class OptimizationInverter(HoldsFrozen, BaseModel):
         for step in range(self.num_steps + 1):
             last = step == self.num_steps
             with torch.set_grad_enabled(not last):
-                output = self.render(self.explore(variables, step))
-                seen = {'image': self.generator.to_rgb(output), **self.values(variables)}
-                terms = {
-                    name: loss.loss_weight * loss(seen[loss.compares], states[name])
-                    for name, loss in self.losses.items()
-                }
-                terms.update(self.penalties(variables, step))
+                with self._precision(images):
+                    output = self.render(self.explore(variables, step))
+                    seen = {'image': self.generator.to_rgb(output), **self.values(variables)}
+                    terms = {
+                        name: loss.loss_weight * loss(seen[loss.compares], states[name])
+                        for name, loss in self.losses.items()
+                    }
+                    terms.update(self.penalties(variables, step))
                 terms['total'] = total = sum(terms.values())
             if not last:
                 optimizer.zero_grad()
                 total.sum().backward()
             with torch.no_grad():
-                sound = torch.isfinite(total)
-                if not last:
-                    for v in optimised:
-                        sound &= torch.isfinite(v.grad).flatten(1).all(1)
-                stopped_at = torch.where((stopped_at < 0) & ~sound, step, stopped_at)
-                alive = stopped_at < 0
-                better = alive & (total < best_total)
-                best_total = torch.where(better, total, best_total)
-                best_at = torch.where(better, step, best_at)
+                gradients = [] if last else [v.grad for v in optimised]
+                better = progress.observe(step, total.detach(), variables, gradients)
                 for name, value in terms.items():
                     history.setdefault(name, []).append(value.detach())
-                for k, v in variables.items():
-                    best[k] = torch.where(_like(better, v), v, best[k])
                 if callback is not None:
                     losses = {name: values[-1] for name, values in history.items()}
                     callback(step, self.num_steps, losses, output.detach())
                 if not last:
                     for v in optimised:
-                        v.grad = torch.where(_like(alive, v), v.grad, torch.zeros_like(v))
+                        v.grad = torch.where(per_image(progress.alive, v), v.grad, 0)
                     optimizer.step()
                     schedule.step()
                     self.constrain(variables)
-                kept = ~better if last and self.keep_best else ~alive
-                for k, v in variables.items():
-                    v.copy_(torch.where(_like(kept, v), best[k], v))
+                progress.restore(
+                    variables, ~(better if last and self.keep_best else progress.alive)
+                )
 
         with torch.no_grad():
-            for index in torch.nonzero(~alive).flatten().tolist():
-                text = f'Image {index} of the batch was stopped at step {int(stopped_at[index])}'
+            for index in torch.nonzero(~progress.alive).flatten().tolist():
+                stopped_at = int(progress.stopped_at[index])
+                text = f'Image {index} of the batch was stopped at step {stopped_at}'
                 text += ': its loss became non-finite; its best state is kept.'
                 print_log(text, 'current', level=30)
             variables = {k: v.detach() for k, v in variables.items()}
             losses = {name: torch.stack(values) for name, values in history.items()}
             if self.keep_best:
                 for values in losses.values():
-                    values[-1] = values.gather(0, best_at[None])[0]
+                    values[-1] = values.gather(0, progress.best_at[None])[0]
             return InversionResult(
                 code=self.to_code(variables),
                 reconstruction=self.render(variables),
                 history={name: values.cpu() for name, values in losses.items()},
-                stopped_at=stopped_at.cpu(),
+                stopped_at=progress.stopped_at.cpu(),
                 variables=variables,
             )
+
+    def _precision(self, images: Tensor) -> AbstractContextManager:
+        if self.amp:
+            return torch.autocast(images.device.type, torch.bfloat16)
+        return contextlib.nullcontext()
 
     def forward(self, inputs: Tensor, data_samples=None, mode: str = 'predict'):
         """Invert images in mmengine's ``test_step``.
@@ -294,7 +299,3 @@ class OptimizationInverter(HoldsFrozen, BaseModel):
             sample.set_field({k: v[:, i].tolist() for k, v in result.history.items()}, 'history')
             sample.set_field(int(result.stopped_at[i]), 'stopped_at')
         return samples
-
-
-def _like(mask: Tensor, value: Tensor) -> Tensor:
-    return mask.view(-1, *[1] * (value.ndim - 1))

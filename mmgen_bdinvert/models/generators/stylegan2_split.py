@@ -8,15 +8,25 @@ layer. ``convs[j]`` uses style j + 1 and noise j + 1; ``to_rgbs[i]`` uses style 
 
 from __future__ import annotations
 
-from torch import Tensor
+import torch
+from torch import Tensor, nn
 
-from .split import GeneratorSplit, outside_autocast
+from .frozen_stylegan2 import FrozenStyleGAN2
+from .split import GeneratorSplit, outside_autocast, synthesis_dtype
 
 __all__ = ['StyleGAN2Split']
 
 
 class StyleGAN2Split(GeneratorSplit):
-    """The two halves of mmgen's ``StyleGANv2Generator``."""
+    """The two halves of mmgen's ``StyleGANv2Generator``.
+
+    While the weights are frozen, images are rendered by :class:`FrozenStyleGAN2`, equal to mmgen's
+    modules but for rounding; under autocast to bfloat16, in bfloat16.
+    """
+
+    def __init__(self, generator: nn.Module, base_size: int):
+        super().__init__(generator, base_size)
+        self._frozen = FrozenStyleGAN2(generator)
 
     @property
     def _block(self) -> int:
@@ -32,9 +42,24 @@ class StyleGAN2Split(GeneratorSplit):
             out = g.convs[j](out, w_plus[:, j + 1], noise=self._noise(j + 1))
         return out
 
-    @outside_autocast
     def render(self, base: Tensor, detail: Tensor) -> Tensor:
         """Render base (n, C, s, s) and detail code (n, N - M, D): image (n, 3, H, W)."""
+        image = self._render_frozen(base, detail, self.first_detail)
+        return self._render_by_modules(base, detail) if image is None else image
+
+    def quick_synthesis(self, w_plus: Tensor) -> Tensor:
+        """Render w+ (n, N, D) in full, with frozen weights if they are."""
+        image = self._render_frozen(self.generator.constant_input(w_plus), w_plus, 0)
+        return self.synthesis(w_plus) if image is None else image
+
+    def _render_frozen(self, x: Tensor, styles: Tensor, first: int) -> Tensor | None:
+        dtype = synthesis_dtype(styles)
+        styles = styles.to(torch.promote_types(styles.dtype, torch.float32))
+        with torch.autocast(x.device.type, enabled=False):
+            return self._frozen(x, styles, first, dtype)
+
+    @outside_autocast
+    def _render_by_modules(self, base: Tensor, detail: Tensor) -> Tensor:
         g, out, skip = self.generator, base, None
         for j in range(2 * self._block + 1, len(g.convs)):
             out = g.convs[j](out, detail[:, j + 1 - self.first_detail], noise=self._noise(j + 1))

@@ -21,6 +21,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from ..frozen import HoldsFrozen
+from .normalized_distance import normalized_distance
 
 _TORCHVISION_NAMES = dict(vgg='vgg16', alex='alexnet', squeeze='squeezenet1_1')
 
@@ -67,7 +68,7 @@ class PerceptualLoss(HoldsFrozen, nn.Module):
     ) -> None:
         super().__init__()
         self.smallest, self.resize, self.loss_weight = smallest, resize, float(loss_weight)
-        self.hold_frozen(network)
+        self.hold_frozen(network.to(memory_format=torch.channels_last))  # convolutions like it
 
     @property
     def network(self) -> nn.Module:
@@ -75,9 +76,9 @@ class PerceptualLoss(HoldsFrozen, nn.Module):
         return self.frozen
 
     def prepare(self, reference: Tensor) -> tuple[Tensor, ...]:
-        """Compute the features of the target image, RGB (n, 3, H, W) in [-1, 1], once."""
+        """Compute the normalised features of the target, RGB (n, 3, H, W) in [-1, 1], once."""
         with torch.no_grad():
-            return self.features(reference)
+            return tuple(map(normalize_channels, self.features(reference)))
 
     def forward(self, value: Tensor, state: tuple[Tensor, ...]) -> Tensor:
         """Compare the image ``value``, RGB (n, 3, H, W) in [-1, 1], with the target; returns (n,).
@@ -92,12 +93,11 @@ class PerceptualLoss(HoldsFrozen, nn.Module):
                     'an image must have the shape of its target, but their features have '
                     f'{tuple(ours.shape)} and {tuple(theirs.shape)}.'
                 )
-            squares = (ours - theirs).square() * lin.model[-1].weight  # * (1, c, 1, 1)
-            distance = distance + squares.sum(1).mean((1, 2))  # (n, c, h, w) -> (n,)
+            distance = distance + normalized_distance(ours, theirs, lin.model[-1].weight.flatten())
         return distance
 
     def features(self, images: Tensor) -> tuple[Tensor, ...]:
-        """Compute the normalised feature maps of RGB images (n, 3, H, W) in [-1, 1].
+        """Compute the feature maps of RGB images (n, 3, H, W) in [-1, 1].
 
         Raises:
             ValueError: The images have another shape, or are too small for the network.
@@ -110,8 +110,8 @@ class PerceptualLoss(HoldsFrozen, nn.Module):
                 f'{type(self).__name__} takes RGB images (n, 3, H, W) of at least {self.smallest} '
                 f'pixels a side, but got {tuple(images.shape)} with resize={self.resize}.'
             )
-        maps = self.network.net(self.network.scaling_layer(reduced))
-        return tuple(normalize_channels(features) for features in maps)
+        reduced = reduced.contiguous(memory_format=torch.channels_last)
+        return tuple(self.network.net(self.network.scaling_layer(reduced)))
 
 
 @MODULES.register_module()

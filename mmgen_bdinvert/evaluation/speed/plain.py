@@ -1,0 +1,119 @@
+# Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
+"""The baseline: mmgen's and lpips's own modules, driven in the straightforward way.
+
+Weights are modulated, maps are contiguous, numbers are float32, and the perceptual network sees the
+target in every step.
+"""
+
+from __future__ import annotations
+
+import copy
+
+import torch
+from mmgen.models.architectures.stylegan.modules.styleganv2_modules import ModulatedConv2d
+from torch import Tensor, nn
+
+from ...models.generators.scaled_modulation import ScaledModulatedConv2d
+from ...models.losses.perceptual import reduce_images
+from .setting import Setting
+
+__all__ = ['PlainInversion', 'PlainTraining']
+
+
+class _Plain:
+    """What inversion and training share: the modules as their authors wrote them."""
+
+    def __init__(self, setting: Setting):
+        self.setting = setting
+        self.host = copy.deepcopy(setting.generator.generator)
+        for module in self.host.modules():
+            if type(module) is ScaledModulatedConv2d:
+                module.__class__ = ModulatedConv2d
+        self.first = setting.generator.first_detail
+        network = copy.deepcopy(setting.perceptual.network)
+        self.lpips = network.to(memory_format=torch.contiguous_format)
+
+    def render(self, base: Tensor, detail: Tensor) -> Tensor:
+        """Render base and detail code with mmgen's modules: RGB (n, 3, H, W)."""
+        host, out, skip = self.host, base, None
+        for layer in range(self.first, host.num_latents - 1):
+            noise = getattr(host, f'injected_noise_{layer}')
+            out = host.convs[layer - 1](out, detail[:, layer - self.first], noise=noise)
+            if layer % 2 == 0:
+                style = detail[:, layer + 1 - self.first]
+                skip = host.to_rgbs[layer // 2 - 1](out, style, skip)
+        return self.setting.generator.to_rgb(skip)
+
+    def image_losses(self, rgb: Tensor, target: Tensor) -> Tensor:
+        """Return pixel and perceptual loss of each image: (n,)."""
+        size = self.setting.perceptual.resize
+        distance = self.lpips(reduce_images(rgb, size), reduce_images(target, size)).flatten()
+        return (rgb - target).square().mean((1, 2, 3)) + 10 * distance
+
+
+class PlainInversion(_Plain):
+    """The paper's regularised inversion, step by step.
+
+    Args:
+        setting (Setting): What is inverted.
+    """
+
+    def __init__(self, setting: Setting):
+        super().__init__(setting)
+        self.target = setting.generator.to_rgb(setting.images())
+        with torch.no_grad():
+            self.start = copy.deepcopy(setting.encoder).eval()(self.target)
+        mean = setting.generator.mean_latent
+        count = setting.generator.num_detail
+        self.base = self.start.clone(memory_format=torch.contiguous_format).requires_grad_()
+        self.detail = mean.repeat(setting.batch, count, 1).requires_grad_()  # [NLD]
+        self.optimizer = torch.optim.Adam([self.base, self.detail], lr=0.01)
+
+    def step(self) -> Tensor:
+        """Do one step; returns the losses before it, (n,)."""
+        self.optimizer.zero_grad()
+        total = self.image_losses(self.render(self.base, self.detail), self.target)
+        total = total + 10 * (self.base - self.start).square().mean((1, 2, 3))
+        whitened = self.setting.statistics.whiten(self.detail)
+        total = total + 0.01 * whitened.square().mean((1, 2))
+        total.sum().backward()
+        self.optimizer.step()
+        return total.detach()
+
+
+class PlainTraining(_Plain):
+    """The paper's training of the encoder, iteration by iteration.
+
+    Args:
+        setting (Setting): What is trained, on ``batch`` images an iteration.
+    """
+
+    def __init__(self, setting: Setting):
+        super().__init__(setting)
+        self.encoder = copy.deepcopy(setting.encoder).train()
+        for module in self.encoder.modules():
+            if isinstance(module, nn.Conv2d):
+                module.weight.data = module.weight.data.contiguous()
+        self.optimizer = torch.optim.Adam(self.encoder.parameters(), lr=1e-3)
+        self.seed = 0
+
+    def step(self) -> Tensor:
+        """Do one iteration; returns its loss, ()."""
+        generator, batch = self.setting.generator, self.setting.batch
+        with torch.no_grad():
+            rng = torch.Generator().manual_seed(self.seed)
+            z = torch.randn(batch, generator.style_dim, generator=rng).to(self.setting.device)
+            w_plus = generator.to_w_plus(self.host.style_mapping(z), 0.7)
+            images = self.host([w_plus], input_is_latent=True, randomize_noise=False)
+        self.seed += 1
+        target = generator.to_rgb(images)
+        size = self.encoder.input_size
+        small = nn.functional.interpolate(
+            target, (size, size), mode='bilinear', align_corners=False, antialias=True
+        )
+        self.optimizer.zero_grad()
+        output = self.render(self.encoder.model(small), w_plus[:, self.first :])
+        loss = self.image_losses(output, target).mean()
+        loss.backward()
+        self.optimizer.step()
+        return loss.detach()

@@ -1,0 +1,116 @@
+# Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
+"""A layer of StyleGAN2 with frozen weights: its value, and gradients of nothing but its inputs.
+
+The input is scaled by the style and the output by the demodulation, which is what modulated
+weights amount to; so no weight has a gradient, and one convolution serves the whole batch. What
+follows the convolution is done in place, and the backward pass needs nothing but input and output:
+the sign of the output tells the slope of the activation, and its value the convolution's.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+__all__ = ['FrozenConvolution', 'styled_convolution']
+
+
+@dataclass(frozen=True)
+class FrozenConvolution:
+    """The constants of a layer.
+
+    Args:
+        weight (Tensor): Channels last: (O, I, 3, 3), or (I, O, 3, 3) of an up-sampling layer.
+        noise (Tensor): What is added to every channel: (1, 1, H, W).
+        bias (Tensor): Shape (O,), float32 or better.
+        slope (float): Slope of the activation below zero, above 0.
+        blur (Tensor | None): FIR kernel (O, 1, k, k) of an up-sampling layer, as a correlation.
+            None for other layers.
+        blur_padding (int): Zeros around what is blurred.
+    """
+
+    weight: Tensor
+    noise: Tensor
+    bias: Tensor
+    slope: float
+    blur: Tensor | None = None
+    blur_padding: int = 0
+
+
+def styled_convolution(x: Tensor, style: Tensor, gain: Tensor, layer: FrozenConvolution) -> Tensor:
+    """Compute ``LeakyReLU(gain · conv(style · x) + noise + bias)``.
+
+    Args:
+        x (Tensor): Feature map (n, I, h, w), in the dtype of the weight.
+        style (Tensor): Factors of its channels (n, I), float32 or better.
+        gain (Tensor): Factors of the output's channels (n, O), not zero, float32 or better.
+        layer (FrozenConvolution): Weights, which get no gradient.
+
+    Returns:
+        Tensor: Feature map (n, O, h, w), twice as large from an up-sampling layer.
+    """
+    return _StyledConvolution.apply(x, style, gain, layer)
+
+
+class _StyledConvolution(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x, style, gain, layer):
+        y = x * _per_channel(style, x)
+        if layer.blur is None:
+            y = F.conv2d(y, layer.weight, padding=1)
+        else:
+            y = F.conv_transpose2d(y, layer.weight, stride=2)
+            y = F.conv2d(y, layer.blur, padding=layer.blur_padding, groups=len(layer.blur))
+        y = y.mul_(_per_channel(gain, y)).add_(layer.noise).add_(_per_channel(layer.bias[None], y))
+        y = F.leaky_relu_(y, layer.slope)
+        ctx.layer = layer
+        ctx.save_for_backward(x, style, gain, y)
+        return y
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, grad):
+        (x, style, gain, y), layer = ctx.saved_tensors, ctx.layer
+        grad_x = grad_style = grad_gain = None
+        with torch.autocast(x.device.type, enabled=False):
+            g = torch.ops.aten.leaky_relu_backward(grad, y, layer.slope, True)
+            if ctx.needs_input_grad[2]:
+                # Before the activation z = gain · c + noise + bias, and g · z = grad · y.
+                rest = _total(grad * y) - _total(g * layer.noise) - _total(g) * layer.bias
+                grad_gain = rest / gain  # [NO]
+            g = g.mul_(_per_channel(gain, g))
+            if layer.blur is None:
+                g = _input_gradient(x, layer.weight, g)
+            else:
+                k = layer.blur.shape[-1]
+                g = F.conv2d(
+                    g,
+                    layer.blur.flip(2, 3),
+                    padding=k - 1 - layer.blur_padding,
+                    groups=len(layer.blur),
+                )
+                g = F.conv2d(g, layer.weight, stride=2)
+            if ctx.needs_input_grad[1]:
+                grad_style = _total(g * x).to(style.dtype)  # [NI]
+            if ctx.needs_input_grad[0]:
+                grad_x = g.mul_(_per_channel(style, g))
+        return grad_x, grad_style, grad_gain, None
+
+
+def _per_channel(values: Tensor, like: Tensor) -> Tensor:
+    return values.to(like.dtype)[:, :, None, None]  # [NC11]
+
+
+def _total(x: Tensor) -> Tensor:
+    """Sum each channel; float32 or better."""
+    return x.sum((2, 3), dtype=torch.promote_types(x.dtype, torch.float32))  # [NC]
+
+
+def _input_gradient(x: Tensor, weight: Tensor, grad: Tensor) -> Tensor:
+    return torch.ops.aten.convolution_backward(
+        grad, x, weight, None, [1, 1], [1, 1], [1, 1], False, [0, 0], 1, [True, False, False]
+    )[0]

@@ -1,0 +1,72 @@
+# Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
+"""What became of each image of a batch so far."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor
+
+__all__ = ['ImageProgress', 'per_image']
+
+
+class ImageProgress:
+    """Which images of a batch are still optimised, and the best state of each.
+
+    Nothing here waits for a GPU.
+
+    Args:
+        variables (Mapping[str, Tensor]): What is optimised, by name, with the batch first.
+    """
+
+    def __init__(self, variables: Mapping[str, Tensor]):
+        self._best = {name: value.detach().clone() for name, value in variables.items()}
+        some = next(iter(self._best.values()))
+        self._best_total = some.new_full((len(some),), float('inf'))
+        self.stopped_at = torch.full((len(some),), -1, device=some.device)  # -1: goes on
+        self.best_at = torch.zeros_like(self.stopped_at)
+
+    @property
+    def alive(self) -> Tensor:
+        """Tensor: Whether an image is still optimised: bool (n,)."""
+        return self.stopped_at < 0
+
+    def observe(
+        self,
+        step: int,
+        total: Tensor,
+        variables: Mapping[str, Tensor],
+        gradients: Sequence[Tensor],
+    ) -> Tensor:
+        """Note a step, before its variables change.
+
+        Args:
+            step (int): Its number.
+            total (Tensor): Loss of each image (n,); one that is not finite stops its image.
+            variables (Mapping[str, Tensor]): Their state.
+            gradients (Sequence[Tensor]): Gradients, which stop their image as well.
+
+        Returns:
+            Tensor: Whether this is the best state of an image so far: bool (n,).
+        """
+        sound = torch.isfinite(total)
+        for gradient in gradients:
+            sound &= torch.isfinite(gradient).flatten(1).all(1)
+        self.stopped_at = torch.where(self.alive & ~sound, step, self.stopped_at)
+        better = self.alive & (total < self._best_total)
+        self._best_total = torch.where(better, total, self._best_total)
+        self.best_at = torch.where(better, step, self.best_at)
+        for name, value in variables.items():
+            self._best[name] = torch.where(per_image(better, value), value, self._best[name])
+        return better
+
+    def restore(self, variables: Mapping[str, Tensor], which: Tensor) -> None:
+        """Give some images (bool, (n,)) their best state back, in place."""
+        for name, value in variables.items():
+            value.copy_(torch.where(per_image(which, value), self._best[name], value))
+
+
+def per_image(mask: Tensor, value: Tensor) -> Tensor:
+    """Shape a mask (n,) so that it picks images of ``value`` (n, …)."""
+    return mask.view(-1, *[1] * (value.ndim - 1))

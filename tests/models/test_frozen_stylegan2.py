@@ -1,0 +1,221 @@
+# Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
+"""The quick synthesis against mmgen's own modules: images, gradients, and weights that change."""
+
+import copy
+
+import pytest
+import torch
+from mmgen.models.architectures.stylegan.modules.styleganv2_modules import ModulatedConv2d
+from mmgen.registry import MODULES
+from torch import nn
+from torch.func import functional_call
+
+from mmgen_bdinvert.models import BaseDetailGenerator
+from mmgen_bdinvert.models.generators.derived import Derived
+from mmgen_bdinvert.models.generators.scaled_modulation import ScaledModulatedConv2d
+
+
+def by_mmgen(generator):
+    """Return a function that renders with mmgen's own modules, which modulate the weights."""
+
+    def render(base, detail):
+        scaled = [m for m in generator.modules() if type(m) is ScaledModulatedConv2d]
+        for module in scaled:
+            module.__class__ = ModulatedConv2d
+        image = generator._split._render_by_modules(base, detail)
+        for module in scaled:
+            module.__class__ = ScaledModulatedConv2d
+        return image
+
+    return render
+
+
+def codes(generator, count=2, seed=3):
+    rng = torch.Generator().manual_seed(seed)
+    base = torch.randn(count, *generator.base_shape, generator=rng)
+    detail = torch.randn(count, generator.num_detail, generator.style_dim, generator=rng)
+    like = next(generator.parameters())
+    return base.to(like).requires_grad_(), detail.to(like).requires_grad_()
+
+
+def image_and_gradients(generator, base, detail):
+    image = generator(base, detail)
+    return image, *torch.autograd.grad(image.pow(3).sum(), (base, detail))
+
+
+def relative(value, expected):
+    return ((value - expected).norm() / expected.norm()).item()
+
+
+@pytest.mark.parametrize(('base_size', 'size'), [(8, 16), (8, 32), (16, 64), (32, 64)])
+@pytest.mark.parametrize('count', [1, 3])
+def test_images_and_gradients_are_those_of_mmgens_modules(make_generator, base_size, size, count):
+    for dtype, tolerance in ((torch.float64, 1e-11), (torch.float32, 1e-4)):
+        generator = make_generator(base_size, size).to(dtype)
+        for layer in generator.generator.to_rgbs:
+            layer.out_fp32 = False  # mmgen would round the colours of each size
+        inputs = codes(generator, count)
+        results = image_and_gradients(generator, *inputs)
+        assert '_StyledConvolutionBackward' in functions_of(results[0])
+        assert '_StyledConvolutionBackward' not in functions_of(by_mmgen(generator)(*inputs))
+        for ours, expected in zip(results, image_and_gradients(by_mmgen(generator), *inputs)):
+            assert ours.dtype == dtype and ours.shape == expected.shape
+            assert relative(ours, expected) <= tolerance
+
+
+def functions_of(image):
+    """Return the names of the functions that an image was computed with."""
+    names, waiting = set(), [image.grad_fn]
+    while waiting:
+        node = waiting.pop()
+        names.add(node.name())
+        waiting += [n for n, _ in node.next_functions if n is not None]
+    return names
+
+
+def test_of_mmgens_own_generator_in_full_width():
+    config = dict(type='StyleGANv2Generator', out_size=64, style_channels=32, num_mlps=1)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        stylegan2 = MODULES.build(config)
+        for parameter in stylegan2.parameters():
+            if not parameter.any():
+                nn.init.normal_(parameter, std=0.3)
+    generator = BaseDetailGenerator(stylegan2, 16)
+    inputs = codes(generator, 1)
+    results = image_and_gradients(generator, *inputs)
+    for ours, expected in zip(results, image_and_gradients(by_mmgen(generator), *inputs)):
+        # A value next to an activation's kink falls on either side: one in ten million is enough.
+        assert relative(ours, expected) <= 5e-4
+    assert relative(results[0], by_mmgen(generator)(*inputs)) <= 1e-5
+
+
+@pytest.mark.parametrize('wanted', [0, 1])
+def test_gradients_of_one_code_alone(make_generator, wanted):
+    generator = make_generator()
+    inputs = codes(generator)
+    both = image_and_gradients(generator, *inputs)[1 + wanted]
+    alone = [v if i == wanted else v.detach() for i, v in enumerate(inputs)]
+    (gradient,) = torch.autograd.grad(generator(*alone).pow(3).sum(), alone[wanted])
+    torch.testing.assert_close(gradient, both, rtol=1e-6, atol=1e-7)
+
+
+def test_a_whole_w_plus(make_generator, sample_w_plus):
+    generator = make_generator(16, 64)
+    w_plus = sample_w_plus(generator, count=3)
+    with torch.no_grad():
+        image = generator.quick_synthesis(w_plus)
+        assert relative(image, generator.synthesis(w_plus)) <= 1e-5
+    assert image.is_floating_point() and image.shape == (3, 3, 64, 64)
+
+
+def changes():
+    """Ways in which weights change, by name."""
+
+    def load(generator, other):
+        generator.load_state_dict(other.state_dict())
+
+    def write(generator, other):
+        with torch.no_grad():
+            for own, new in zip(generator.parameters(), other.parameters()):
+                own.copy_(new)
+
+    def replace(generator, other):
+        host = generator.generator
+        host.convs[-1].conv.weight_orig = copy.deepcopy(other.generator.convs[-1].conv.weight_orig)
+
+    def move(generator, other):
+        generator.half().float()  # the values are rounded
+
+    def noise(generator, other):
+        generator.generator.injected_noise_5.mul_(2)
+
+    def colours(generator, other):
+        generator.generator.to_rgbs[-1].conv.weight_orig.mul_(2)
+
+    return [load, write, replace, move, noise, colours]
+
+
+@pytest.mark.parametrize('change', changes(), ids=lambda change: change.__name__)
+def test_changed_weights_are_seen(make_generator, change):
+    generator, other = make_generator(), make_generator(seed=1)
+    inputs = codes(generator)
+    with torch.no_grad():
+        before = generator(*inputs)
+        change(generator, other)
+        after = generator(*inputs)
+        expected = by_mmgen(generator)(*inputs)
+    assert relative(after, expected) <= 1e-5
+    assert relative(after, before) > 1e-4
+
+
+def test_weights_that_ask_for_gradients_get_them(make_generator):
+    generator = make_generator()
+    base, detail = (code.detach() for code in codes(generator))
+    weight = generator.generator.convs[-1].conv.weight_orig.requires_grad_()
+    image = generator(base, detail)
+    (gradient,) = torch.autograd.grad(image.pow(3).sum(), weight)
+    (expected,) = torch.autograd.grad(by_mmgen(generator)(base, detail).pow(3).sum(), weight)
+    assert relative(gradient, expected) <= 1e-4 and expected.norm() > 0
+
+
+def test_weights_of_another_call_do_not_stay(make_generator):
+    generator, other = make_generator(), make_generator(seed=1)
+    inputs = codes(generator)
+    with torch.no_grad():
+        own, theirs = generator(*inputs), other(*inputs)
+        weights = dict(other.named_parameters()) | dict(other.named_buffers())
+        assert torch.equal(functional_call(generator, weights, inputs), theirs)
+        assert torch.equal(generator(*inputs), own)
+
+
+@pytest.mark.parametrize('layer', ['convs.5', 'convs.5.conv.style_modulation', 'to_rgbs.1'])
+def test_forward_hooks_still_see_their_layer(make_generator, layer):
+    generator, seen = make_generator(), []
+    inputs = codes(generator)
+    image = generator(*inputs)
+    host = generator.generator
+    hook = host.get_submodule(layer).register_forward_hook(lambda *_: seen.append(1))
+    torch.testing.assert_close(generator(*inputs), image, rtol=0, atol=1e-5)
+    assert seen == [1]
+    hook.remove()
+    assert torch.equal(generator(*inputs), image) and seen == [1]
+
+
+def test_bfloat16_autocast_is_followed_and_float16_is_not(make_generator):
+    generator = make_generator(16, 64)
+    inputs = codes(generator)
+    expected = image_and_gradients(generator, *inputs)
+    with torch.autocast('cpu', torch.bfloat16):
+        half = image_and_gradients(generator, *inputs)
+    for ours, reference in zip(half, expected):
+        assert ours.dtype == torch.float32
+        assert 1e-4 < relative(ours, reference) < 0.1  # 8 bits in each of six layers
+    assert relative(half[0], expected[0]) < 0.02
+    with torch.autocast('cpu', torch.float16):
+        assert torch.equal(generator(*inputs), expected[0])
+
+
+def test_a_derived_value_is_computed_once_for_one_state():
+    calls = []
+    derived = Derived(lambda factor: calls.append(factor))
+    tensor = torch.ones(3)
+    for _ in range(2):
+        derived([tensor], 2)
+    assert calls == [2]
+    derived([tensor], 3)
+    derived([tensor.clone()], 3)
+    tensor.add_(1)
+    derived([tensor], 3)
+    assert calls == [2, 3, 3, 3]
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason='needs a GPU')
+def test_on_a_gpu(make_generator):
+    generator = make_generator(16, 64)
+    inputs = codes(generator)
+    expected = image_and_gradients(generator, *inputs)
+    moved = [code.detach().cuda().requires_grad_() for code in inputs]
+    torch.backends.cudnn.allow_tf32 = False
+    for ours, reference in zip(image_and_gradients(generator.cuda(), *moved), expected):
+        assert relative(ours.cpu(), reference) <= 1e-4

@@ -1,0 +1,44 @@
+# Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
+import platform
+
+import pytest
+import torch
+
+from mmgen_bdinvert.utils import allocator
+from mmgen_bdinvert.utils.allocator import kept_memory
+
+MIB = 1 << 20
+
+
+def resident():
+    """Return the memory of this process that is in use, in MiB."""
+    with open('/proc/self/statm') as file:
+        return int(file.read().split()[1]) * 4096 / MIB
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != 'glibc', reason='glibc alone has this')
+def test_memory_stays_inside_and_goes_afterwards():
+    block = 256 * MIB // 4
+    torch.ones(block)
+    before = resident()
+    with kept_memory():
+        with kept_memory():
+            torch.ones(block)
+            assert resident() > before + 200
+        torch.ones(block)
+        assert resident() > before + 200  # the inner block ends, the outer one goes on
+    assert resident() < before + 50
+    torch.ones(block)
+    assert resident() < before + 50
+
+
+def test_other_systems_do_without(monkeypatch):
+    monkeypatch.setattr(allocator, '_glibc', lambda: None)
+    with kept_memory():
+        assert torch.ones(3).sum() == 3
+
+
+def test_an_error_inside_ends_it():
+    with pytest.raises(KeyError), kept_memory():
+        raise KeyError('inside')
+    assert allocator._users == 0
