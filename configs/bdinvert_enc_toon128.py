@@ -10,5 +10,5 @@ model = dict(
     moves=dict(shift=0.25, rotate=45.0, scale=(0.6, 1.6)),
 )
 val_evaluator = dict(perceptual=_base_.perceptual)
-train_cfg = dict(max_iters=1000, val_interval=250)
-param_scheduler = [dict(type='MultiStepLR', milestones=[800], gamma=0.1, by_epoch=False)]
+train_cfg = dict(max_iters=800, val_interval=200)
+param_scheduler = [dict(type='MultiStepLR', milestones=[640], gamma=0.1, by_epoch=False)]

@@ -24,14 +24,19 @@ from mmgen_bdinvert.io import (
 from mmgen_bdinvert.utils.cli import ToolParser, run_tool
 from mmgen_bdinvert.visualization import contact_sheet
 
-SKIN = 'asset://toon64/skin_lightness.safetensors'
 SHIFT = GeometricTransform(shift=(0.125, -0.0625))  # whole cells of the base code
 ROTATION = GeometricTransform(rotate=15)
+EDITS = {
+    'lighter skin': ('skin_lightness', 1.5),
+    'darker skin': ('skin_lightness', -1.5),
+    'no beard': ('beard', -2.0),
+    'laughing': ('smile', 1.5),
+}
 
 
 def parse_args(argv=None):
     parser = ToolParser(description=__doc__)
-    parser.add_argument('--config', default='bdinvert_inv_toon64')
+    parser.add_argument('--config', default='bdinvert_inv_toon128')
     parser.add_argument('--images', default='demo/images', help='image, or folder of images')
     parser.add_argument('--out-dir', default='work_dirs/demo')
     parser.add_argument('--steps', type=int, help="optimisation steps instead of the config's")
@@ -66,9 +71,10 @@ def main(argv=None):
         'BDInvert': render(inverter, result.code),
         'shifted on': render(inverter, transform(inverter, result.code, SHIFT)),
         'rotated on': render(inverter, transform(inverter, result.code, ROTATION)),
-        'lighter skin': render(inverter, edit(inverter, result.code, SKIN, 1.5)),
-        'darker skin': render(inverter, edit(inverter, result.code, SKIN, -1.5)),
     }
+    for column, (name, strength) in EDITS.items():
+        direction = f'asset://toon128/{name}.safetensors'
+        columns[column] = render(inverter, edit(inverter, result.code, direction, strength))
     rows = [{name: images[i] for name, images in columns.items()} for i in range(len(photos))]
     names = [f'{path.stem}\n{value:.1f} dB' for path, value in zip(paths, quality)]
     for i, name in enumerate(output_names(paths)):

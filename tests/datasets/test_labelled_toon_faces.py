@@ -35,14 +35,20 @@ def test_labels_become_numbers_in_the_order_of_the_table():
         beard=4,
         has_beard=1,
         mouth=0,
-        eyes=4,
+        eyes=3,
         eyebrows=0,
         clothes=4,
-        skinColor=2,
+        skinColor=0,
         hairColor=0,
-        clothesColor=9,
+        clothesColor=7,
         backgroundColor=0,
     )
+
+
+@pytest.mark.parametrize('name', ['skinColor', 'hairColor', 'clothesColor'])
+def test_colours_go_from_dark_to_light(name):
+    rgb = np.array([[int(c[i : i + 2], 16) for i in (0, 2, 4)] for c in TOON_LABELS[name]])
+    assert (np.diff(rgb @ (0.299, 0.587, 0.114)) > 0).all()  # luma
 
 
 def test_an_item_is_an_rgb_image_and_its_labels(tmp_path):
