@@ -30,7 +30,7 @@ EDITS = {
     'lighter skin': ('skin_lightness', 1.5),
     'darker skin': ('skin_lightness', -1.5),
     'no beard': ('beard', -2.0),
-    'laughing': ('smile', 1.5),
+    'laughing': ('laugh', 1.5),
 }
 
 

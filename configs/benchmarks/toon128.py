@@ -35,7 +35,7 @@ edits = [
     ),
     dict(
         name='laugh',
-        direction='asset://toon128/smile.safetensors',
+        direction='asset://toon128/laugh.safetensors',
         strengths=[0.5, 1, 1.5, 2, 3],
         attribute='mouth',
         values='laugh',
