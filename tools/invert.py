@@ -9,8 +9,8 @@ and metrics.json as soon as its batch is done; the run gets summary.csv, report.
 first), contact_sheet.png, config.py, and its log, manifest/<process>.jsonl. The same command again
 goes on where the last run ended. Several processes share the images under torchrun, srun and
 mpirun: see tools/dist_invert.sh and tools/slurm_invert.sh. Exit code: 0 if all images were
-inverted, 1 if some were not (with a launcher 0 too), 2 after a wrong command or where nothing can be written, 130 after
-Ctrl-C, 143 after SIGTERM.
+inverted, 1 if some were not (with a launcher 0 too, lest it starts all again), 2 after a wrong
+command or where nothing can be written, 130 after Ctrl-C, 143 after SIGTERM.
 """
 
 from __future__ import annotations
