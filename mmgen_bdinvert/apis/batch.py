@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import socket
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -181,9 +182,8 @@ def invert_files(
         if workers.rank > 0:
             stack.enter_context(locked_folder(out_dir, workers.rank))
         manifest = stack.enter_context(Manifest(out_dir, workers.rank))
-        manifest.add(
-            'start', rank=workers.rank, world_size=workers.size, images=len(jobs), left=count
-        )
+        here = {'host': socket.gethostname(), 'pid': os.getpid()}
+        manifest.add('start', rank=workers.rank, world_size=workers.size, left=count, **here)
 
         def tell(number: int = 0) -> None:
             finished = queue.count_finished(number)
