@@ -1,17 +1,9 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
 import os
-import socket
 
 import pytest
 
 VARIABLES = ('RANK', 'WORLD_SIZE', 'LOCAL_RANK', 'MASTER_ADDR', 'MASTER_PORT')
-
-
-@pytest.fixture()
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(('127.0.0.1', 0))
-        return probe.getsockname()[1]
 
 
 @pytest.fixture()
