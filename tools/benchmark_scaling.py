@@ -1,9 +1,9 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
 """Measure how much faster several processes invert than one: images a second, and the ratio.
 
-Every process has one thread, so that processes are compared and not threads. The time is that between
-the first process's start of the inversion and the last image, read from the manifest, so loading is
-left out. The runs alternate, --rounds times; nothing else should run on the machine.
+Every process has one thread, so that processes are compared and not threads. The time is that
+between the first process's start of the inversion and the last image, read from the manifest, so
+loading is left out. The runs alternate, --rounds times; nothing else should run on the machine.
 """
 
 from __future__ import annotations

@@ -217,7 +217,14 @@ def invert_files(
                     outcomes = _outcomes(jobs, out_dir)
                     _save_summary(out_dir, inverter, outcomes)
                     run.sheet.save(Path(out_dir, 'contact_sheet.png'))
-    return outcomes if workers.rank == 0 else []
+    if workers.rank > 0:
+        return []
+    if len(outcomes) < len(jobs):  # a process died without its launcher's noticing
+        raise OutputError(
+            f'{len(jobs) - len(outcomes)} of {len(jobs)} images have no result in '
+            f'{os.fspath(out_dir)!r}; run the same command again'
+        )
+    return outcomes
 
 
 def _taken(queue: WorkQueue) -> Iterator[Job]:

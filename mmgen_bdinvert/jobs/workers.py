@@ -12,6 +12,7 @@ import json
 import os
 import subprocess
 import time
+import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -20,7 +21,14 @@ from typing import Any
 import torch
 import torch.distributed as dist
 
-__all__ = ['LAUNCHERS', 'WorkQueue', 'Workers', 'join_workers', 'launched_environment']
+__all__ = [
+    'LAUNCHERS',
+    'WorkQueue',
+    'Workers',
+    'agree_on_session',
+    'join_workers',
+    'launched_environment',
+]
 
 LAUNCHERS = ('none', 'pytorch', 'slurm', 'mpi')
 _CHUNK = 1000  # items under one key: a key holds some megabytes at the most
@@ -169,4 +177,30 @@ def join_workers(launcher: str = 'none') -> Workers:
     launched_environment(launcher)
     store, rank, size = next(dist.rendezvous('env://'))
     store.set_timeout(_PATIENCE)
+    store = dist.PrefixStore(agree_on_session(store, rank, size), store)
     return Workers(rank, size, int(os.environ.get('LOCAL_RANK', '0')), store)
+
+
+def agree_on_session(store: dist.Store, rank: int, size: int) -> str:
+    """Give all processes of one attempt a word that no other attempt has.
+
+    torchrun's store outlives the processes that it starts again, with the queue of those that died
+    in it. So each process asks under a name that nobody had before, and the first one answers until
+    all have acknowledged.
+    """
+    me = uuid.uuid4().hex
+    if rank > 0:
+        store.set(f'asks/{rank}', me)
+        store.wait([f'answer/{me}'])
+        session = store.get(f'answer/{me}').decode()
+        store.set(f'{session}/knows/{rank}', '1')
+        return session
+    unaware = set(range(1, size))
+    while unaware:
+        for other in sorted(unaware):
+            if store.check([f'{me}/knows/{other}']):
+                unaware.discard(other)
+            elif store.check([f'asks/{other}']):  # maybe one that is dead: then it asks again
+                store.set(f'answer/{store.get(f"asks/{other}").decode()}', me)
+        time.sleep(_POLL)
+    return me

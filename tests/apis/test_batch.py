@@ -3,6 +3,7 @@ import csv
 import json
 import math
 import shutil
+import subprocess
 import tarfile
 
 import numpy as np
@@ -22,6 +23,7 @@ from mmgen_bdinvert.apis import (
 )
 from mmgen_bdinvert.io import OutputError, StorageError, outputs, read_image
 from mmgen_bdinvert.io.results import RESULT_FILES
+from mmgen_bdinvert.jobs import read_outcomes
 from mmgen_bdinvert.jobs.packed import read_packed
 from mmgen_bdinvert.structures import LatentCode
 
@@ -397,3 +399,40 @@ def test_the_report_has_the_worst_first_and_says_why(inverter, photos, tmp_path)
     assert places == sorted(places)
     assert '| all | 4 |\n| done | 3 |\n| failed | 1 |' in report
     assert '| p_1 | failed | ' in report and 'not an image' in report
+
+
+@pytest.fixture()
+def small_disk(tmp_path):
+    """Return a file system of 300 KB, and what changes its options."""
+    folder = tmp_path / 'disk'
+    folder.mkdir()
+
+    def mount(options):
+        command = ['mount', '-t', 'tmpfs', '-o', options, 'tmpfs', str(folder)]
+        return subprocess.run(command, capture_output=True).returncode
+
+    if shutil.which('mount') is None or mount('size=300k'):
+        pytest.skip('needs the right to mount')
+    yield folder, mount
+    subprocess.run(['umount', str(folder)], check=True)
+
+
+def test_a_disk_that_is_full_and_one_that_is_read_only(inverter, photos, small_disk, picture):
+    disk, mount = small_disk
+    for i in range(3, 9):
+        Image.fromarray(picture(i)).save(photos / f'p{i}.png')
+    with pytest.raises(StorageError, match='No space left on device'):
+        invert_files(inverter, photos, disk / 'out', batch_size=1)
+    done = {name for name, o in read_outcomes(disk / 'out').items() if o.status == 'done'}
+    assert len(done) < 9
+    assert mount('remount,ro') == 0
+    with pytest.raises(StorageError, match='Read-only file system.*; choose another folder'):
+        invert_files(inverter, photos, disk / 'out', batch_size=1)
+    assert mount('remount,rw,size=30m') == 0
+    outcomes = invert_files(inverter, photos, disk / 'out', batch_size=1)
+    assert [o.status for o in outcomes] == 9 * ['done']
+    for name in done:  # what was done before the disk was full is as it was
+        LatentCode.load(disk / 'out' / name / 'code.safetensors', inverter.generator)
+    lines = (disk / 'out' / 'manifest' / '0.jsonl').read_text().splitlines()
+    images = [r['name'] for r in map(json.loads, lines) if r['event'] == 'image']
+    assert sorted(images) == sorted(o.name for o in outcomes)

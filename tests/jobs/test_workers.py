@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch.distributed as dist
@@ -86,6 +87,21 @@ def test_processes_share_and_the_slow_one_takes_less(free_port, monkeypatch):
     assert sorted(taken[0] + taken[1]) == list(range(2500))
     assert 0 < len(taken[0]) < len(taken[1])
     assert results[0][1] == 2500
+
+
+def test_processes_that_are_started_again_do_not_meet_the_queue_of_the_dead():
+    """torchrun's store stays: one process once went on with the queue of the attempt before."""
+    store, sessions = dist.HashStore(), []
+    store.set('asks/1', 'one that is dead')
+    for _ in range(2):
+        with ThreadPoolExecutor() as pool:
+            first = pool.submit(agree_on_session, store, 0, 3)
+            time.sleep(0.3)  # so that it answers the dead one before the living asks
+            others = [pool.submit(agree_on_session, store, rank, 3) for rank in (1, 2)]
+            words = {one.result(timeout=60) for one in (first, *others)}
+        assert len(words) == 1
+        sessions += words
+    assert sessions[0] != sessions[1]
 
 
 @pytest.mark.parametrize(

@@ -224,6 +224,7 @@ class TestProcesses:
         stdout, stderr = running.communicate(timeout=500)
         assert running.returncode == 0, stderr
         assert len(events('start')) == 4  # both were started again
+        assert {entry['left'] for _, entry in events('start')[1::2]} != {15}
         done = [entry['name'] for _, entry in events('image')]
         assert sorted(done) == sorted(row['name'] for row in rows(out))
         assert {row['status'] for row in rows(out)} == {'done'} and len(done) == 15
