@@ -9,7 +9,13 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import torch.distributed as dist
 
-from mmgen_bdinvert.jobs.workers import Workers, WorkQueue, join_workers, launched_environment
+from mmgen_bdinvert.jobs.workers import (
+    Workers,
+    WorkQueue,
+    agree_on_session,
+    join_workers,
+    launched_environment,
+)
 
 SHARE = """
 import json, sys, time
