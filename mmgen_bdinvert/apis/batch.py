@@ -12,7 +12,6 @@ from pathlib import Path
 
 from ..io import (
     FIT_MODES,
-    ImageSource,
     OutputError,
     ensure_writable_folder,
     find_sources,
@@ -20,7 +19,7 @@ from ..io import (
 )
 from ..io.outputs import remove_leftovers
 from ..io.results import RESULT_FILES, save_config, save_table
-from ..io.sources import source_from_json, source_to_json
+from ..io.sources import ImageSource, source_from_json, source_to_json
 from ..jobs import (
     ImageOutcome,
     Manifest,

@@ -18,7 +18,6 @@ from torch import Tensor
 from ..evaluation import psnr
 from ..io import (
     ImageReadError,
-    ImageSource,
     OutputError,
     StorageError,
     ensure_writable_folder,
@@ -27,6 +26,7 @@ from ..io import (
     tensor_to_image,
 )
 from ..io.results import RESULT_FILES, Sheet, difference, save_inversion
+from ..io.sources import ImageSource
 from ..jobs import ImageOutcome, Manifest
 from ..jobs.packed import ShardWriter
 from ..models.optimization_inverter import OptimizationInverter, StepCallback

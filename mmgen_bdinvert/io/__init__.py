@@ -20,13 +20,12 @@ from .outputs import (
 )
 from .paths import local_path
 from .projections import Projection, load_projections, save_projections
-from .sources import ImageSource, TarMember, find_sources
+from .sources import TarMember, find_sources
 
 __all__ = [
     'FIT_MODES',
     'IMAGE_SUFFIXES',
     'ImageReadError',
-    'ImageSource',
     'OutputError',
     'Projection',
     'StorageError',

@@ -121,7 +121,7 @@ def _first_difference(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
 
 
 def _flat(value: Any, prefix: str = '') -> Iterator[tuple[str, Any]]:
-    if isinstance(value, Mapping):
+    if isinstance(value, Mapping) and value:
         for key, inner in value.items():
             yield from _flat(inner, f'{prefix}.{key}' if prefix else str(key))
     else:

@@ -60,6 +60,7 @@ class TestSettings:
             ({'fit': 'pad'}, "fit was 'crop' and is 'pad'"),
             ({'weights': 'b'}, 'the weights of a network are no longer the same'),
             ({'weights': 'b', 'model': {'a': {'b': 2}}}, 'model.a.b was 1 and is 2'),
+            ({'model': {'a': {'b': 1}, 'd': {}}}, 'model.d was None and is {}'),
             ({'model': {'a': {'b': 1, 'c': 3}}}, 'model.a.c was None and is 3'),
         ],
     )
