@@ -3,6 +3,7 @@
 
 import itertools
 import json
+import socket
 from pathlib import Path
 
 import numpy as np
@@ -229,3 +230,11 @@ def assert_same_state():
         return 0
 
     return compare
+
+
+@pytest.fixture()
+def free_port():
+    """Return a port of this machine that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(('127.0.0.1', 0))
+        return probe.getsockname()[1]

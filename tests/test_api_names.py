@@ -31,9 +31,12 @@ API = {
     'geometry': """Composition GeometricTransform MatrixTransform PerspectiveTransform
         RandomTransform ThinPlateSpline Transform add_motion_options compose estimate_similarity
         inverse normalise_points read_motion transform_base transform_image validity_mask warp""",
-    'io': """FIT_MODES IMAGE_SUFFIXES ImageReadError OutputError Projection atomic_write
-        ensure_writable_folder find_images image_to_tensor load_projections local_path output_names
-        read_image save_png save_projections tensor_to_image tensor_to_images""",
+    'io': """FIT_MODES IMAGE_SUFFIXES ImageReadError OutputError Projection StorageError
+        TarMember atomic_write ensure_writable_folder find_images find_sources image_to_tensor
+        load_projections local_path output_names read_image save_png save_projections
+        tensor_to_image tensor_to_images""",
+    'jobs': """ImageOutcome Interrupted Manifest Workers deferred_signals join_workers locked_folder
+        read_outcomes remember_settings settings_of""",
     'models': """BaseCodeDistance BaseCodeEncoder BaseCodeEncoderTrainer BaseDetailGenerator
         GradientL1Loss LPIPSLoss LabelledGeneratorTrainer LatentStatistics
         NarrowStyleGAN2Discriminator NarrowStyleGANv1Generator NarrowStyleGANv2Generator

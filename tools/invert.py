@@ -1,9 +1,16 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
 """Invert images into base and detail codes.
 
+IMAGES are files, folders, patterns ('photos/**/*.jpg'), lists of paths (.txt, .csv with a column
+path, .jsonl with objects that have a path) and uncompressed .tar archives.
+
 For each image OUT_DIR/<name>/ gets code.safetensors, reconstruction.png, comparison.png, losses.png
-and metrics.json as soon as its batch is done; the run gets summary.csv, contact_sheet.png and
-config.py. Exit code: 0 if all images were inverted, 1 if some were not, 2 after a wrong command.
+and metrics.json as soon as its batch is done; the run gets summary.csv, report.md (worst images
+first), contact_sheet.png, config.py, and its log, manifest/<process>.jsonl. The same command again
+goes on where the last run ended. Several processes share the images under torchrun, srun and
+mpirun: see tools/dist_invert.sh and tools/slurm_invert.sh. Exit code: 0 if all images were
+inverted, 1 if some were not (with a launcher 0 too, lest it starts all again), 2 after a wrong
+command or where nothing can be written, 130 after Ctrl-C, 143 after SIGTERM.
 """
 
 from __future__ import annotations
@@ -19,8 +26,9 @@ try:
     from mmgen_bdinvert import apis
     from mmgen_bdinvert.apis.progress import InversionProgress, summary_table
     from mmgen_bdinvert.io import FIT_MODES
+    from mmgen_bdinvert.jobs import Interrupted, deferred_signals, join_workers, read_outcomes
+    from mmgen_bdinvert.jobs.workers import LAUNCHERS
     from mmgen_bdinvert.utils.cli import (
-        INTERRUPTED,
         ToolParser,
         check_device,
         run_tool,
@@ -33,7 +41,7 @@ except ImportError as error:  # a package is missing: the message says which
 def parse_args(argv=None):
     parser = ToolParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('config', help='config file, or the name of a shipped one')
-    parser.add_argument('images', nargs='+', help='image files, or folders of images')
+    parser.add_argument('images', nargs='+', help='files, folders, patterns, lists, .tar')
     parser.add_argument('--out-dir', required=True, help='folder for the results')
     parser.add_argument('--checkpoint', help="encoder weights instead of the config's")
     parser.add_argument(
@@ -43,6 +51,14 @@ def parse_args(argv=None):
     parser.add_argument('--steps', type=int, help="optimisation steps instead of the config's")
     parser.add_argument('--amp', action='store_true', help='compute in bfloat16: faster, rounded')
     parser.add_argument('--device', help='such as cpu or cuda:0: the GPU if there is one')
+    parser.add_argument('--packed', action='store_true', help='tar shards instead of folders')
+    parser.add_argument(
+        '--retry-failed', action='store_true', help='try again what an earlier run did not invert'
+    )
+    parser.add_argument(
+        '--restart', action='store_true', help='invert all anew, maybe with other settings'
+    )
+    parser.add_argument('--launcher', choices=LAUNCHERS, default='none')
     parser.add_cfg_options()
     args = parser.parse_args(argv)
     for name in ('batch_size', 'steps'):
@@ -60,42 +76,49 @@ def main(argv=None):
     if args.amp:
         options['model.amp'] = True
     # Everything that needs no network is checked before one is built.
-    device = check_device(args.device)
+    workers = join_workers(args.launcher)
+    device = check_device(args.device or workers.device)
     config = apis.load_config(args.config, options)
-    planned = apis.plan_files(args.images, args.out_dir)
-    given = {'encoder': args.checkpoint}
-    for part in ('generator', 'encoder'):
-        cfg = config.model.get(part) or {}
-        if cfg and not given.get(part) and not cfg.get('checkpoint'):
-            print(f'note: the {part} has random weights: the config sets none', file=sys.stderr)
+    if workers.rank == 0:
+        apis.plan_files(args.images, args.out_dir)
+        given = {'encoder': args.checkpoint}
+        for part in ('generator', 'encoder'):
+            cfg = config.model.get(part) or {}
+            if cfg and not given.get(part) and not cfg.get('checkpoint'):
+                print(f'note: the {part} has random weights: the config sets none', file=sys.stderr)
     with silence_host():
         inverter = apis.init_inverter(config, args.checkpoint, device)
 
-    finished, interrupted = [], False
-    with InversionProgress(len(planned), inverter.num_steps) as progress:
-
-        def on_image(outcome):
-            finished.append(outcome)  # in case of an interruption
-            progress.on_image(outcome)
-
+    code = 0
+    with deferred_signals() as check, InversionProgress(inverter.num_steps) as progress:
         try:
-            finished = apis.invert_files(
+            outcomes = apis.invert_files(
                 inverter,
                 args.images,
                 args.out_dir,
                 fit=args.fit,
                 batch_size=args.batch_size,
+                packed=args.packed,
+                retry_failed=args.retry_failed,
+                restart=args.restart,
+                workers=workers,
                 on_step=progress.on_step,
-                on_image=on_image,
+                on_image=progress.on_image,
+                on_progress=progress.on_progress if workers.rank == 0 else None,
+                check=check,
             )
-        except KeyboardInterrupt:
-            interrupted = True
-    Console().print(summary_table(finished))
-    print(f'Results: {args.out_dir}')
-    if interrupted:
-        print(f'error: interrupted after {len(finished)} of {len(planned)} images', file=sys.stderr)
-        return INTERRUPTED
-    return 0 if all(outcome.status == 'done' for outcome in finished) else 1
+        except Interrupted as interruption:
+            code = interruption.exit_code
+            outcomes = list(read_outcomes(args.out_dir).values())
+    if workers.rank == 0:
+        Console().print(summary_table(outcomes))
+        print(f'Results: {args.out_dir}')
+        if code:
+            print(f'error: interrupted; {len(outcomes)} images are finished', file=sys.stderr)
+    # A launcher would take a 1 for a broken process, and start all of them again.
+    if code == 0 and args.launcher == 'none':
+        code = int(any(outcome.status != 'done' for outcome in outcomes))
+    return code
 
 
 if __name__ == '__main__':

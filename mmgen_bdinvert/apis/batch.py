@@ -3,79 +3,69 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import socket
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-import torch
-from torch import Tensor
-
-from ..evaluation import psnr
 from ..io import (
     FIT_MODES,
-    ImageReadError,
     OutputError,
     ensure_writable_folder,
-    find_images,
-    image_to_tensor,
+    find_sources,
     output_names,
-    read_image,
-    tensor_to_image,
 )
-from ..io.results import Sheet, difference, save_config, save_inversion, save_table
+from ..io.outputs import remove_leftovers
+from ..io.results import RESULT_FILES, save_config, save_table
+from ..io.sources import ImageSource, source_from_json, source_to_json
+from ..jobs import (
+    ImageOutcome,
+    Manifest,
+    Workers,
+    locked_folder,
+    read_outcomes,
+    remember_settings,
+    settings_of,
+)
+from ..jobs.folder import SETTINGS_FILE
+from ..jobs.manifest import MANIFEST
+from ..jobs.packed import SHARDS, cut_shards, remove_shards
+from ..jobs.report import save_report
+from ..jobs.workers import WorkQueue
 from ..models.optimization_inverter import OptimizationInverter, StepCallback
-from ..structures import InversionResult
+from .batch_inversion import BatchInversion
 
 __all__ = ['ImageOutcome', 'RUN_FILES', 'invert_files', 'plan_files']
 
-RUN_FILES = ('config.py', 'summary.csv', 'contact_sheet.png')
+RUN_FILES = (
+    'config.py',
+    'contact_sheet.png',
+    MANIFEST,
+    'report.md',
+    SETTINGS_FILE,
+    SHARDS,
+    'summary.csv',
+)
 _COLUMNS = ('name', 'status', 'psnr', 'mse', 'perceptual')
 _LAST_COLUMNS = ('steps', 'stopped_at', 'seconds', 'fit', 'reason', 'source')
-
-
-@dataclass(frozen=True)
-class ImageOutcome:
-    """What became of one image.
-
-    Args:
-        name (str): Name of its folder in the output folder.
-        source (Path): The image file.
-        status (str): 'done'; 'stopped' if its loss became non-finite and its best state was
-            saved; 'failed' if nothing was.
-        reason (str): Why it was not done, in one sentence. Defaults to ''.
-        metrics (dict): What ``metrics.json`` holds. Defaults to nothing.
-    """
-
-    name: str
-    source: Path
-    status: str
-    reason: str = ''
-    metrics: dict[str, Any] = field(default_factory=dict)
-
-    def row(self) -> dict[str, Any]:
-        """Return everything in one flat dict, as ``summary.csv`` shows it."""
-        row = {'name': self.name, 'status': self.status, 'reason': self.reason, **self.metrics}
-        losses = row.pop('losses', {})  # weighted; `perceptual` alone is not
-        row.update({f'loss_{name}': value for name, value in losses.items()})
-        return {**row, 'source': os.path.abspath(self.source)}
+Job = tuple[ImageSource, str]
 
 
 def plan_files(
     inputs: str | os.PathLike | Iterable[str | os.PathLike], out_dir: str | os.PathLike
-) -> list[tuple[Path, str]]:
+) -> list[Job]:
     """List the images to invert and make sure that results can be written, before heavy work.
 
     Args:
-        inputs (str | os.PathLike | Iterable): Image files and folders, which are searched
-            recursively; results of an earlier run in ``out_dir`` are left out.
+        inputs (str | os.PathLike | Iterable): Images, folders, patterns, lists and tar archives, as
+            for :func:`mmgen_bdinvert.io.find_sources`; results of an earlier run in ``out_dir``
+            are left out.
         out_dir (str | os.PathLike): Folder for the results; it is made.
 
     Returns:
-        list[tuple[Path, str]]: Image files and the unique names of their folders in ``out_dir``.
+        list[tuple[Path | TarMember, str]]: Images and the unique names of their results.
 
     Raises:
         FileNotFoundError: An input does not exist.
@@ -85,17 +75,21 @@ def plan_files(
     inputs = [inputs] if isinstance(inputs, (str, os.PathLike)) else list(inputs)
     named = {os.path.realpath(item) for item in inputs}
     results = os.path.realpath(out_dir)
-    paths = [
-        path
-        for path in find_images(inputs)
-        if os.path.realpath(path) in named or Path(results) not in path.resolve().parents
-    ]
-    if not paths:
+    inside: dict[str, bool] = {}  # by folder
+    sources = []
+    for source in find_sources(inputs):
+        folder = os.path.dirname(source)
+        if folder not in inside:
+            parents = Path(os.path.realpath(folder), 'x').parents
+            inside[folder] = Path(results) in parents
+        if not inside[folder] or os.path.realpath(source) in named:
+            sources.append(source)
+    if not sources:
         raise ValueError(
             f'There is no image but the results in {os.fspath(out_dir)!r}: check the inputs.'
         )
     ensure_writable_folder(out_dir)
-    return list(zip(paths, output_names(paths, reserved=RUN_FILES)))
+    return list(zip(sources, output_names(sources, reserved=RUN_FILES)))
 
 
 def invert_files(
@@ -105,15 +99,23 @@ def invert_files(
     *,
     fit: str = 'crop',
     batch_size: int = 8,
+    packed: bool = False,
+    retry_failed: bool = False,
+    restart: bool = False,
+    workers: Workers | None = None,
     on_step: StepCallback | None = None,
     on_image: Callable[[ImageOutcome], object] | None = None,
+    on_progress: Callable[[int, int], object] | None = None,
+    check: Callable[[], object] | None = None,
 ) -> list[ImageOutcome]:
     """Invert image files; what is finished is on disk, whatever happens next.
 
     For each image ``<out_dir>/<name>/`` gets the files :data:`RESULT_FILES` as soon as its batch
-    is done, ``metrics.json`` last. The run gets ``config.py`` (the inverter's config, resolved),
-    ``summary.csv`` and ``contact_sheet.png``, after an interruption too. An image that cannot be
-    read, inverted or saved is noted, and the others go on.
+    is done, ``metrics.json`` last, and the manifest a line. The run gets ``config.py`` (the
+    inverter's config, resolved), ``summary.csv``, ``report.md`` (the worst images first) and
+    ``contact_sheet.png`` (of the images that the first process inverted), after an interruption
+    too. An image that cannot be read, inverted or saved is noted, and the others go on; only a disk
+    that takes nothing more ends the run. Another call goes on where this one ended.
 
     Args:
         inverter (OptimizationInverter): From :func:`mmgen_bdinvert.apis.init_inverter`.
@@ -121,16 +123,29 @@ def invert_files(
         out_dir (str | os.PathLike): As for :func:`plan_files`.
         fit (str): As for :func:`mmgen_bdinvert.apis.invert`. Defaults to 'crop'.
         batch_size (int): Images at a time. Defaults to 8.
+        packed (bool): Whether the results go into tar shards, see
+            :func:`mmgen_bdinvert.jobs.packed.read_packed`, instead of folders. Defaults to False.
+        retry_failed (bool): Whether images that an earlier run did not invert, or stopped, are
+            tried again. Defaults to False.
+        restart (bool): Whether to invert all images anew, whatever earlier runs did and with which
+            settings. Defaults to False.
+        workers (Workers | None): The processes that share the images. Defaults to this one alone.
         on_step (Callable | None): As ``callback`` of :func:`mmgen_bdinvert.apis.invert`.
-        on_image (Callable | None): Called with every :class:`ImageOutcome`.
+        on_image (Callable | None): Called with every :class:`ImageOutcome` of this process.
+        on_progress (Callable | None): Called with how many of the images that no earlier run had
+            finished are finished, by all processes, and how many those are.
+        check (Callable | None): Called between steps and images: what it raises ends the run, with
+            its files written.
 
     Returns:
-        list[ImageOutcome]: One for each image.
+        list[ImageOutcome]: One for each image, those of earlier runs too; in a process that is
+        not the first, nothing.
 
     Raises:
         FileNotFoundError: As :func:`plan_files`.
-        ValueError: As :func:`plan_files`, or an argument is wrong.
-        OutputError: The files of the run cannot be written.
+        ValueError: As :func:`plan_files`, or an argument is wrong, or ``out_dir`` has results of
+            other settings.
+        OutputError: Another run writes to ``out_dir``, or it cannot be written to.
 
     Example:
         >>> outcomes = invert_files(inverter, ['photo.png'], 'results')
@@ -141,158 +156,110 @@ def invert_files(
         raise ValueError(f'batch_size is a whole number of 1 or more, but got {batch_size!r}.')
     if fit not in FIT_MODES:
         raise ValueError(f'fit must be one of {", ".join(FIT_MODES)}, but got {fit!r}.')
-    jobs = plan_files(inputs, out_dir)
-    run = _Run(inverter, Path(out_dir), fit, on_step, on_image or (lambda outcome: None))
-    save_config(out_dir, inverter)
-    try:
-        for batch in run.batches(jobs, batch_size):
-            run.invert(batch)
-    finally:
-        order = {name: i for i, (_, name) in enumerate(jobs)}
-        run.outcomes.sort(key=lambda outcome: order[outcome.name])
-        run.save_summary()
-    return run.outcomes
-
-
-class _Run:
-    """The state of one run: outcomes so far, and small pictures for the contact sheet."""
-
-    def __init__(
-        self,
-        inverter: OptimizationInverter,
-        out_dir: Path,
-        fit: str,
-        on_step: StepCallback | None,
-        on_image: Callable[[ImageOutcome], object],
-    ) -> None:
-        self.inverter, self.out_dir, self.fit = inverter, out_dir, fit
-        self.on_step, self.on_image = on_step, on_image
-        self.outcomes: list[ImageOutcome] = []
-        self.sheet = Sheet()
-
-    def batches(
-        self, jobs: Sequence[tuple[Path, str]], size: int
-    ) -> Iterator[list[tuple[Path, str, np.ndarray]]]:
-        """Read images into full batches; those that cannot be read or saved fail at once."""
-        batch = []
-        for source, name in jobs:
+    workers, check = workers or Workers(), check or (lambda: None)
+    queue = WorkQueue(workers)
+    with contextlib.ExitStack() as stack:
+        jobs: Sequence[Job] = []
+        if workers.rank == 0:
             try:
-                rgb = read_image(source, self.inverter.generator.resolution, fit=self.fit)
-                ensure_writable_folder(self.out_dir / name)
-            except (ImageReadError, OutputError) as error:
-                self._note(ImageOutcome(name, source, 'failed', str(error)))
-                continue
-            batch.append((source, name, rgb))
-            if len(batch) == size:
-                yield batch
-                batch = []
-        if batch:
-            yield batch
+                jobs = plan_files(inputs, out_dir)
+                stack.enter_context(locked_folder(out_dir))
+                remove_leftovers(out_dir)
+                settings = settings_of(inverter, fit=fit, packed=packed)
+                remember_settings(out_dir, settings, restart)
+                if restart:
+                    remove_shards(out_dir)
+                cut_shards(out_dir)
+                save_config(out_dir, inverter)
+                earlier = _finished(jobs, out_dir, packed, retry_failed)
+                left = [job for job in jobs if job[1] not in earlier]
+            except BaseException as error:
+                queue.refuse(str(error))
+                raise
+            queue.publish([[source_to_json(source), name] for source, name in left])
+        count = queue.open(check)
+        if workers.rank > 0:
+            stack.enter_context(locked_folder(out_dir, workers.rank))
+        manifest = stack.enter_context(Manifest(out_dir, workers.rank))
+        here = {'host': socket.gethostname(), 'pid': os.getpid()}
+        manifest.add('start', rank=workers.rank, world_size=workers.size, left=count, **here)
 
-    def invert(self, batch: Sequence[tuple[Path, str, np.ndarray]]) -> None:
-        """Invert one batch and save its images."""
-        generator, starts = self.inverter.generator, []
+        def tell(number: int = 0) -> None:
+            finished = queue.count_finished(number)
+            if on_progress is not None:
+                on_progress(finished, count)
 
-        def on_step(step: int, num_steps: int, losses: dict[str, Tensor], images: Tensor) -> None:
-            if step == 0:
-                starts.append(generator.to_rgb(images).cpu())
-            if self.on_step is not None:
-                self.on_step(step, num_steps, losses, images)
+        def note(outcome: ImageOutcome) -> None:
+            if on_image is not None:
+                on_image(outcome)
+            tell(1)
 
-        rgb = torch.cat([image_to_tensor(picture) for _, _, picture in batch]).to(generator.device)
-        began = time.perf_counter()
-        result = self.inverter.invert(generator.to_rgb(rgb), on_step)
-        output = generator.to_rgb(result.reconstruction)
-        rows = self._measure(rgb, output, result)
-        seconds = (time.perf_counter() - began) / len(batch)
-        for i, (source, name, target) in enumerate(batch):
-            metrics = {**rows[i], 'seconds': round(seconds, 3), 'fit': self.fit}
-            pictures = {'target': target, 'start': starts[0][i], 'reconstruction': output[i]}
-            self._note(self._save(source, name, result, i, pictures, metrics))
+        def wait() -> None:
+            check()
+            tell()
 
-    def _measure(self, target: Tensor, output: Tensor, result: InversionResult) -> list[dict]:
-        columns = {'psnr': psnr(output, target)}
-        columns['mse'] = (output - target).square().flatten(1).mean(1)
-        if 'perceptual' in self.inverter.losses:
-            distance = self.inverter.losses['perceptual']
-            with torch.no_grad():
-                columns['perceptual'] = distance(output, distance.prepare(target))
-        rows = [{name: float(v[i]) for name, v in columns.items()} for i in range(len(target))]
-        for i, row in enumerate(rows):
-            stopped = int(result.stopped_at[i])
-            row['steps'] = self.inverter.num_steps if stopped < 0 else stopped
-            row['stopped_at'] = None if stopped < 0 else stopped
-            row['losses'] = _final_losses(result, i)
-        return rows
-
-    def _save(
-        self,
-        source: Path,
-        name: str,
-        result: InversionResult,
-        index: int,
-        pictures: dict[str, Any],
-        metrics: dict[str, Any],
-    ) -> ImageOutcome:
-        stopped = metrics['stopped_at']
-        status, reason = 'done', ''
-        if stopped is not None:
-            status = 'stopped'
-            reason = (
-                f'the loss of {os.fspath(source)!r} became non-finite at step {stopped}; its best '
-                f'state is saved: try a smaller learning rate'
-            )
-        code = result.code[index]
-        if not all(
-            torch.isfinite(t).all() for t in (code.base, code.detail, result.reconstruction[index])
-        ):
-            reason = f'the code of {os.fspath(source)!r} is not finite: check encoder and generator'
-            return ImageOutcome(name, source, 'failed', reason)
-        outcome = ImageOutcome(name, source, status, reason, metrics)
+        run = BatchInversion(inverter, out_dir, fit, manifest, packed, on_step, note, check)
+        tell()
+        began, interrupted = time.monotonic(), True
         try:
-            pictures = {
-                key: value if isinstance(value, np.ndarray) else tensor_to_image(value)
-                for key, value in pictures.items()
-            }
-            gap = difference(pictures['reconstruction'], pictures['target'])
-            shown = {**pictures, 'difference (4x)\ngrey: equal': gap}
-            save_inversion(
-                self.out_dir / name,
-                code=code,
-                pictures=shown,
-                reconstruction=pictures['reconstruction'],
-                history={k: v[:, index].tolist() for k, v in result.history.items()},
-                metrics=outcome.row(),
-                title=', '.join((name, *_figures(metrics))),
-            )
-        except OutputError as error:
-            return ImageOutcome(name, source, 'failed', str(error))
-        self.sheet.add('\n'.join((name, *_figures(metrics))), shown)
-        return outcome
-
-    def _note(self, outcome: ImageOutcome) -> None:
-        self.outcomes.append(outcome)
-        self.on_image(outcome)
-
-    def save_summary(self) -> None:
-        """Write the table and the contact sheet of what there is so far."""
-        losses = [f'loss_{name}' for name in (*self.inverter.losses, 'total')]
-        columns = (*_COLUMNS, *losses, *_LAST_COLUMNS)
-        rows = [outcome.row() for outcome in self.outcomes]
-        save_table(self.out_dir / 'summary.csv', rows, columns)
-        self.sheet.save(self.out_dir / 'contact_sheet.png')
+            for batch in run.batches(_taken(queue), batch_size):
+                run.invert(batch)
+            workers.leave(wait)
+            interrupted = False
+        finally:
+            # A full disk is reported by what met it, not by what met it next.
+            with contextlib.suppress(*(OutputError,) if interrupted else ()):
+                run.close()
+                seconds = round(time.monotonic() - began, 3)
+                manifest.add('end', inverted=run.count, seconds=seconds, interrupted=interrupted)
+                if workers.rank == 0:
+                    outcomes = _outcomes(jobs, out_dir)
+                    _save_summary(out_dir, inverter, outcomes)
+                    run.sheet.save(Path(out_dir, 'contact_sheet.png'))
+    if workers.rank > 0:
+        return []
+    if len(outcomes) < len(jobs):  # a process died without its launcher's noticing
+        raise OutputError(
+            f'{len(jobs) - len(outcomes)} of {len(jobs)} images have no result in '
+            f'{os.fspath(out_dir)!r}; run the same command again'
+        )
+    return outcomes
 
 
-def _final_losses(result: InversionResult, index: int) -> dict[str, float]:
-    """Return the weighted losses of the state that an image ended with."""
-    total = result.history['total'][:, index]
-    stopped = int(result.stopped_at[index])
-    # A stopped image has its best state back; another one the last.
-    last = len(total) - 1 if stopped < 0 else int(total[:stopped].argmin()) if stopped else 0
-    return {name: float(values[last, index]) for name, values in result.history.items()}
+def _taken(queue: WorkQueue) -> Iterator[Job]:
+    while (job := queue.take()) is not None:
+        yield source_from_json(job[0]), job[1]
 
 
-def _figures(metrics: dict[str, Any]) -> tuple[str, ...]:
-    psnr, distance = metrics['psnr'], metrics.get('perceptual')
-    rest = () if distance is None else (f'perceptual {distance:.4f}',)
-    return (f'{psnr:.1f} dB', *rest)
+def _finished(
+    jobs: Sequence[Job], out_dir: str | os.PathLike, packed: bool, retry_failed: bool
+) -> set[str]:
+    """Name the images that need no work: their record speaks of them, and their files are there."""
+    outcomes = read_outcomes(out_dir)
+    finished = set()
+    for source, name in jobs:
+        outcome = outcomes.get(name)
+        if outcome is None or os.fspath(outcome.source) != os.path.abspath(source):
+            continue
+        if outcome.status != 'done' and retry_failed:
+            continue
+        if not packed and outcome.status != 'failed':
+            if not os.path.exists(Path(out_dir, name, RESULT_FILES[-1])):
+                continue
+        finished.add(name)
+    return finished
+
+
+def _outcomes(jobs: Sequence[Job], out_dir: str | os.PathLike) -> list[ImageOutcome]:
+    known: Mapping[str, ImageOutcome] = read_outcomes(out_dir)
+    return [known[name] for _, name in jobs if name in known]
+
+
+def _save_summary(
+    out_dir: str | os.PathLike, inverter: OptimizationInverter, outcomes: Sequence[ImageOutcome]
+) -> None:
+    """Write the table in the order of the images, and the report with the worst first."""
+    losses = [f'loss_{name}' for name in (*inverter.losses, 'total')]
+    columns = (*_COLUMNS, *losses, *_LAST_COLUMNS)
+    save_table(Path(out_dir, 'summary.csv'), (o.row() for o in outcomes), columns)
+    save_report(Path(out_dir, 'report.md'), outcomes)

@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 import statistics
+import time
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 
 from rich.console import Console
@@ -12,26 +14,27 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from torch import Tensor
 
-from .batch import ImageOutcome
+from ..jobs import ImageOutcome
 
 __all__ = ['InversionProgress', 'summary_table']
 
 _EVERY = 5  # steps between two looks at the losses, each of which waits for the GPU
+_EVERY_SECONDS = 60  # between two lines where there is no terminal
 _TABLE_ROWS = 40
 
 
 class InversionProgress:
     """Two bars, for images and for the steps of the batch, with the losses of the batch.
 
-    Use it as a context manager, and give :meth:`on_step` and :meth:`on_image` to
-    :func:`mmgen_bdinvert.apis.invert_files`. Where there is no terminal, every image is a line.
+    Use it as a context manager, and give :meth:`on_step`, :meth:`on_image` and :meth:`on_progress`
+    to :func:`mmgen_bdinvert.apis.invert_files`. The bar of the images counts those of all
+    processes. Without a terminal every image is a line, and every minute the progress is another.
 
     Args:
-        num_images (int): Images to come.
         num_steps (int): Steps of each batch.
     """
 
-    def __init__(self, num_images: int, num_steps: int) -> None:
+    def __init__(self, num_steps: int) -> None:
         self.console = Console(stderr=True, highlight=False)
         self.progress = Progress(
             TextColumn('{task.description}'),
@@ -42,9 +45,10 @@ class InversionProgress:
             console=self.console,
             disable=not self.console.is_terminal,
         )
-        self._images = self.progress.add_task('images', total=num_images, figures='')
+        self._images = self.progress.add_task('images', total=None, figures='')
         self._steps = self.progress.add_task('steps', total=num_steps, figures='')
-        self._psnr: list[float] = []
+        self._psnr_sum, self._psnr_count = 0.0, 0
+        self._began = self._told = time.monotonic()
 
     def __enter__(self) -> InversionProgress:
         self.progress.start()
@@ -64,16 +68,30 @@ class InversionProgress:
         self.progress.update(self._steps, completed=step, figures=figures)
 
     def on_image(self, outcome: ImageOutcome) -> None:
-        """Count an image; say why it was not done."""
+        """Count in the PSNR of an image; say why it was not done."""
         psnr = outcome.metrics.get('psnr')
         if psnr is not None:
-            self._psnr.append(psnr)
-        figures = f'mean {statistics.fmean(self._psnr):.1f} dB' if self._psnr else ''
-        self.progress.update(self._images, advance=1, figures=figures)
+            self._psnr_sum += psnr
+            self._psnr_count += 1
         if outcome.reason:
             self._print(f'error: {outcome.reason}')
         elif self.progress.disable:
             self._print(f'{outcome.name}: {psnr:.1f} dB, {outcome.metrics["seconds"]:.1f} s')
+
+    def on_progress(self, finished: int, left: int) -> None:
+        """Show how many of the images that were left are finished, by all processes."""
+        now = time.monotonic()
+        rate = finished / max(now - self._began, 1e-9)
+        figures = [f'{rate:.3g}/s'] if finished else []
+        if self._psnr_count:
+            figures.append(f'mean {self._psnr_sum / self._psnr_count:.1f} dB')
+        self.progress.update(
+            self._images, total=left, completed=finished, figures='  '.join(figures)
+        )
+        if self.progress.disable and finished and now - self._told > _EVERY_SECONDS:
+            self._told = now
+            rest = timedelta(seconds=round((left - finished) / rate))
+            self._print(f'{finished} of {left} images, {rate:.3g}/s, {rest} left')
 
     def _print(self, line: str) -> None:
         self.console.print(line, markup=False, soft_wrap=True)

@@ -3,16 +3,16 @@
 
 from .images import (
     FIT_MODES,
-    IMAGE_SUFFIXES,
     ImageReadError,
-    find_images,
     image_to_tensor,
     read_image,
     tensor_to_image,
     tensor_to_images,
 )
+from .listing import IMAGE_SUFFIXES, find_images
 from .outputs import (
     OutputError,
+    StorageError,
     atomic_write,
     ensure_writable_folder,
     output_names,
@@ -20,6 +20,7 @@ from .outputs import (
 )
 from .paths import local_path
 from .projections import Projection, load_projections, save_projections
+from .sources import TarMember, find_sources
 
 __all__ = [
     'FIT_MODES',
@@ -27,9 +28,12 @@ __all__ = [
     'ImageReadError',
     'OutputError',
     'Projection',
+    'StorageError',
+    'TarMember',
     'atomic_write',
     'ensure_writable_folder',
     'find_images',
+    'find_sources',
     'image_to_tensor',
     'load_projections',
     'local_path',

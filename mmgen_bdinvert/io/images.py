@@ -1,13 +1,13 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
-"""Image files to RGB arrays and tensors: reading, listing, converting."""
+"""Image files to RGB arrays and tensors: reading and converting."""
 
 from __future__ import annotations
 
+import io
 import os
-import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from numbers import Integral
-from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 import torch
@@ -16,15 +16,13 @@ from torch import Tensor
 
 from .outputs import shown_path
 
+if TYPE_CHECKING:
+    from .sources import TarMember
+
 FIT_MODES = ('crop', 'pad', 'squash')
 
 # Only these decoders are tried: some of Pillow's others start outside programs (EPS).
 _DECODERS = ('PNG', 'JPEG', 'MPO', 'BMP', 'GIF', 'WEBP', 'TIFF', 'PPM', 'JPEG2000', 'AVIF', 'HEIF')
-# HEIF needs a Pillow plugin, but is listed so that phone photos are never skipped in silence.
-IMAGE_SUFFIXES = frozenset(
-    '.png .apng .jpg .jpeg .jpe .jfif .mpo .bmp .gif .webp .tif .tiff '
-    '.ppm .pgm .pbm .pnm .jp2 .j2k .avif .heic .heif'.split()
-)
 
 
 class ImageReadError(ValueError):
@@ -32,7 +30,7 @@ class ImageReadError(ValueError):
 
 
 def read_image(
-    path: str | os.PathLike,
+    path: str | os.PathLike | TarMember,
     size: int | None = None,
     *,
     fit: str = 'crop',
@@ -44,7 +42,7 @@ def read_image(
     (not clipped); an animation gives its first frame. Colour profiles are not applied.
 
     Args:
-        path (str | os.PathLike): Image file.
+        path (str | os.PathLike | TarMember): Image file, or one inside a tar archive.
         size (int, optional): Side of the result in pixels, reached by Lanczos resampling. None
             keeps the picture as it is, whatever ``fit`` says. Defaults to None.
         fit (str): What happens to a picture that is not square: ``'crop'`` keeps the centre
@@ -68,41 +66,6 @@ def read_image(
     colour = _check_colour(pad_colour)
     image = _decode(path)
     return np.array(image if size is None else _make_square(image, size, fit, colour))
-
-
-def find_images(inputs: str | os.PathLike | Iterable[str | os.PathLike]) -> list[Path]:
-    """List the image files that files and folders stand for.
-
-    A file is kept whatever its name. A folder is searched recursively for ``IMAGE_SUFFIXES``, in
-    natural order (``2.png`` before ``10.png``), hidden files and folders left out. The order of
-    the inputs is kept; what was reached before, by links too, is not repeated.
-
-    Args:
-        inputs (str | os.PathLike | Iterable): Files and folders.
-
-    Returns:
-        list[Path]: At least one path.
-
-    Raises:
-        FileNotFoundError: An input does not exist.
-        ValueError: Nothing was given, or a folder holds no image or cannot be listed.
-    """
-    if isinstance(inputs, (str, os.PathLike)):
-        inputs = [inputs]
-    found: dict[str, Path] = {}
-    for item in map(Path, inputs):
-        if os.path.isdir(item):
-            images = _images_below(item)
-        elif os.path.exists(item):
-            images = [item]
-        else:
-            raise FileNotFoundError(f'input {shown_path(item)} does not exist; check the path')
-        for path in images:
-            # Links to folders are followed, links to files keep a name of their own.
-            found.setdefault(os.path.join(os.path.realpath(path.parent), path.name), path)
-    if not found:
-        raise ValueError('at least one image file or folder must be given, but got none')
-    return list(found.values())
 
 
 def image_to_tensor(rgb: np.ndarray, channel_order: str = 'rgb') -> Tensor:
@@ -180,8 +143,10 @@ def _check_colour(colour: str | int | Sequence[int]) -> tuple[int, ...] | None:
     return tuple(int(v) for v in values)
 
 
-def _decode(path: str | os.PathLike) -> Image.Image:
+def _open(path: str | os.PathLike | TarMember) -> BinaryIO:
     shown = shown_path(path)
+    if hasattr(path, 'read'):  # a TarMember
+        return io.BytesIO(path.read())
     if not os.path.exists(path):
         raise ImageReadError(f'image file {shown} does not exist; check the path')
     if not os.path.isfile(path):
@@ -189,12 +154,19 @@ def _decode(path: str | os.PathLike) -> Image.Image:
         raise ImageReadError(f'an image file is needed, but {shown} is {kind}; name a file')
     if os.path.getsize(path) == 0:
         raise ImageReadError(f'image file {shown} is empty; copy it again or leave it out')
+    return open(path, 'rb')
+
+
+def _decode(path: str | os.PathLike | TarMember) -> Image.Image:
+    shown = shown_path(path)
     Image.init()
     try:
-        with open(path, 'rb') as stream:
+        with _open(path) as stream:
             image = Image.open(stream, formats=[name for name in _DECODERS if name in Image.OPEN])
             image.load()
             return _to_rgb(_upright(image))
+    except ImageReadError:
+        raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise ImageReadError(
             f'image file {shown} is too large to be decoded safely; make it smaller first'
@@ -263,37 +235,3 @@ def _pad(image: Image.Image, size: int, colour: tuple[int, ...] | None) -> Image
     resized = image.resize((width, height), Image.Resampling.LANCZOS)
     canvas.paste(resized, ((size - width) // 2, (size - height) // 2))
     return canvas
-
-
-def _images_below(folder: Path) -> list[Path]:
-    def refuse(error: OSError) -> None:
-        raise ImageReadError(
-            f'folder {shown_path(error.filename)} cannot be listed ({error.strerror}); '
-            'change its permissions or leave it out'
-        ) from error
-
-    images = []
-    visited = {os.path.realpath(folder)}
-    for root, folders, files in os.walk(folder, onerror=refuse, followlinks=True):
-        inner = {name: os.path.realpath(os.path.join(root, name)) for name in sorted(folders)}
-        folders.clear()
-        for name, real in inner.items():
-            if not name.startswith('.') and real not in visited:
-                visited.add(real)
-                folders.append(name)
-        images += [
-            Path(root, name)
-            for name in files
-            if not name.startswith('.')
-            and os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES
-            and os.path.isfile(os.path.join(root, name))
-        ]
-    if not images:
-        raise ValueError(f'folder {shown_path(folder)} holds no image file; check the path')
-    return sorted(images, key=_natural_key)
-
-
-def _natural_key(path: Path) -> tuple:
-    parts = [re.split(r'(\d+)', part.casefold()) for part in path.parts]
-    # re.split with a group alternates text and digits, so equal positions have equal types.
-    return [[int(p) if i % 2 else p for i, p in enumerate(part)] for part in parts], str(path)

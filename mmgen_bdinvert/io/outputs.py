@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
+import itertools
 import os
 import re
 import unicodedata
@@ -20,8 +22,15 @@ _MAX_NAME_BYTES = 120
 _DEVICE_NAMES = re.compile(r'(con|prn|aux|nul|com\d|lpt\d)(\..*)?', re.IGNORECASE)
 
 
+_STORAGE_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
+
+
 class OutputError(OSError):
     """A result cannot be written; the message is one sentence that names the path."""
+
+
+class StorageError(OutputError):
+    """The disk is full, read-only or broken: no other result can be written there either."""
 
 
 def atomic_write(path: str | os.PathLike, writer: Callable[[Path], object]) -> None:
@@ -50,15 +59,33 @@ def atomic_write(path: str | os.PathLike, writer: Callable[[Path], object]) -> N
         _sync(temporary)
         os.replace(temporary, target)
     except OSError as error:
-        raise OutputError(
-            f'cannot write {shown_path(path)} ({_reason(error)}); '
-            'check the folder, its permissions and the free space'
-        ) from error
+        raise write_error(path, error) from error
     finally:
         with contextlib.suppress(OSError):
             os.unlink(temporary)
+    sync_folder(target.parent)
+
+
+def remove_leftovers(folder: str | os.PathLike) -> None:
+    """Remove the temporary files of :func:`atomic_write` that a killed process left in a folder."""
+    for path in Path(folder).glob('.*.tmp*'):
+        with contextlib.suppress(OSError):
+            path.unlink()
+
+
+def write_error(path: str | os.PathLike, error: OSError) -> OutputError:
+    """Say in one sentence that a file cannot be written; a StorageError if the disk is to blame."""
+    kind = StorageError if error.errno in _STORAGE_ERRORS else OutputError
+    return kind(
+        f'cannot write {shown_path(path)} ({_reason(error)}); '
+        'check the folder, its permissions and the free space'
+    )
+
+
+def sync_folder(path: str | os.PathLike) -> None:
+    """Bring the names in a folder to the disk, where the system can."""
     with contextlib.suppress(OSError):  # not every system lets a folder be opened
-        _sync(target.parent)
+        _sync(Path(path))
 
 
 def save_png(path: str | os.PathLike, rgb: np.ndarray) -> None:
@@ -104,7 +131,8 @@ def ensure_writable_folder(path: str | os.PathLike) -> Path:
             f'output folder {shown_path(path)} is a file; choose another folder or remove the file'
         ) from error
     except OSError as error:
-        raise OutputError(
+        kind = StorageError if error.errno in _STORAGE_ERRORS else OutputError
+        raise kind(
             f'output folder {shown_path(path)} cannot be written to ({_reason(error)}); '
             'choose another folder or change its permissions'
         ) from error
@@ -133,22 +161,25 @@ def output_names(
         list[str]: One unique name for each path, in the same order.
     """
     absolute = [os.path.abspath(path) for path in paths]
-    choices = {path: [_safe_name(name) for name in _name_choices(path)] for path in absolute}
-    level = dict.fromkeys(choices, 0)
+    level = dict.fromkeys(absolute, 0)
+    chosen = {path: _name_choice(path, 0) for path in level}
+    keys = {path: _fold(name) for path, name in chosen.items()}
     taken = {_fold(name) for name in reserved}
     while True:
-        keys = {path: _fold(names[level[path]]) for path, names in choices.items()}
         # A name that was fought over goes to nobody, lest it pass from one image to another.
         taken.update(key for key, count in Counter(keys.values()).items() if count > 1)
-        clashing = [p for p in keys if keys[p] in taken and level[p] + 1 < len(choices[p])]
+        clashing = False
+        for path in [path for path, key in keys.items() if key in taken]:
+            name = _name_choice(path, level[path] + 1)
+            if name is not None:
+                clashing, chosen[path], keys[path] = True, name, _fold(name)
+                level[path] += 1
         if not clashing:
             break
-        for path in clashing:
-            level[path] += 1
     seen: Counter = Counter()
     names = []
     for path in absolute:
-        name = choices[path][level[path]]
+        name = chosen[path]
         seen[path] += 1
         names.append(name if seen[path] == 1 else f'{name}_{seen[path]}')
     return names
@@ -182,6 +213,11 @@ def _name_choices(absolute: str) -> Iterator[str]:
         if suffix:
             yield f'{qualified}_{suffix}'
     yield f'{stem}-{_digest(absolute)}'
+
+
+def _name_choice(absolute: str, level: int) -> str | None:
+    name = next(itertools.islice(_name_choices(absolute), level, None), None)
+    return None if name is None else _safe_name(name)
 
 
 def _safe_name(name: str) -> str:

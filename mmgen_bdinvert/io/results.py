@@ -17,12 +17,13 @@ from PIL import Image
 from ..structures import LatentCode
 from ..visualization import comparison, contact_sheet, plot_losses
 from ..visualization.grid import MIN_TILE
-from .outputs import atomic_write, save_png
+from .outputs import atomic_write, remove_leftovers, save_png, write_error
 
 __all__ = [
     'RESULT_FILES',
     'Sheet',
     'difference',
+    'finite',
     'save_config',
     'save_inversion',
     'save_json',
@@ -69,9 +70,12 @@ def save_inversion(
         OutputError: A file cannot be written.
     """
     folder = Path(folder)
+    remove_leftovers(folder)
     done = folder / RESULT_FILES[-1]
-    if done.is_file():
-        done.unlink()
+    try:
+        done.unlink(missing_ok=True)
+    except OSError as error:
+        raise write_error(done, error) from error
     code.save(folder / 'code.safetensors')
     save_png(folder / 'reconstruction.png', reconstruction)
     save_png(folder / 'comparison.png', comparison(pictures, title=title))
@@ -91,7 +95,7 @@ def save_json(path: str | os.PathLike, values: Mapping[str, Any]) -> None:
     Raises:
         OutputError: The file cannot be written.
     """
-    text = json.dumps(_finite(values), indent=2, allow_nan=False) + '\n'
+    text = json.dumps(finite(values), indent=2, allow_nan=False) + '\n'
     atomic_write(path, lambda temporary: temporary.write_text(text, encoding='utf-8'))
 
 
@@ -114,7 +118,7 @@ def save_table(
         with open(temporary, 'w', newline='', encoding='utf-8', errors='backslashreplace') as file:
             writer = csv.DictWriter(file, columns, restval='', extrasaction='ignore')
             writer.writeheader()
-            writer.writerows(_finite(row) for row in rows)
+            writer.writerows(finite(row) for row in rows)
 
     atomic_write(path, write)
 
@@ -164,9 +168,10 @@ def _thumbnail(rgb: np.ndarray) -> np.ndarray:
     return np.array(image)
 
 
-def _finite(values: Mapping[str, Any]) -> dict[str, Any]:
+def finite(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return values for JSON: None in place of numbers that are not finite, at any depth."""
     return {
-        key: _finite(value)
+        key: finite(value)
         if isinstance(value, Mapping)
         else None
         if isinstance(value, float) and not math.isfinite(value)

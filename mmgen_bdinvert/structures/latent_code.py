@@ -132,6 +132,9 @@ class LatentCode:
                 f'{path} has format version {metadata.get("version")}, but this release reads '
                 f'version {_VERSION}.'
             )
+        if not all(t.is_floating_point() for t in tensors.values()):
+            kinds = ', '.join(sorted({str(t.dtype) for t in tensors.values()}))
+            raise ValueError(f'A latent code holds real numbers, but {path} holds {kinds}.')
         if not all(torch.isfinite(t).all() for t in tensors.values()):
             raise ValueError(f'{path} holds values that are not finite: invert the image again.')
         code = cls(

@@ -3,6 +3,8 @@ import csv
 import json
 import math
 import shutil
+import subprocess
+import tarfile
 
 import numpy as np
 import pytest
@@ -19,8 +21,10 @@ from mmgen_bdinvert.apis import (
     plan_files,
     render,
 )
-from mmgen_bdinvert.io import OutputError, read_image
+from mmgen_bdinvert.io import OutputError, StorageError, outputs, read_image
 from mmgen_bdinvert.io.results import RESULT_FILES
+from mmgen_bdinvert.jobs import read_outcomes
+from mmgen_bdinvert.jobs.packed import read_packed
 from mmgen_bdinvert.structures import LatentCode
 
 FILES = sorted(RESULT_FILES)
@@ -48,8 +52,19 @@ class BreaksOnWhite(nn.Module):
         return loss + torch.zeros_like(loss).masked_fill(broken, float('nan'))
 
 
+RUN_FILES = [
+    'config.py',
+    'contact_sheet.png',
+    'manifest',
+    'report.md',
+    'settings.json',
+    'summary.csv',
+]
+
+
 def names(folder):
-    return sorted(path.name for path in folder.iterdir())
+    """List a folder, hidden files (the locks) left out."""
+    return sorted(path.name for path in folder.iterdir() if path.name[0] != '.')
 
 
 def summary(folder):
@@ -60,7 +75,7 @@ def summary(folder):
 def test_each_image_and_the_run_have_their_files(inverter, photos, tmp_path):
     out = tmp_path / 'out'
     outcomes = invert_files(inverter, photos, out, batch_size=2)
-    assert names(out) == ['config.py', 'contact_sheet.png', 'p0', 'p1', 'p2', 'summary.csv']
+    assert names(out) == sorted([*RUN_FILES, 'p0', 'p1', 'p2'])
     assert all(names(out / name) == FILES for name in ('p0', 'p1', 'p2'))
     assert [(o.name, o.status, o.reason) for o in outcomes] == [
         (name, 'done', '') for name in ('p0', 'p1', 'p2')
@@ -109,11 +124,11 @@ def test_a_bad_image_is_noted_and_the_others_go_on(inverter, photos, tmp_path):
     seen, out = [], tmp_path / 'out'
     outcomes = invert_files(inverter, photos, out, batch_size=2, on_image=seen.append)
     assert [o.status for o in outcomes] == ['done', 'failed', 'failed', 'done']
-    assert {id(o) for o in outcomes} == {id(o) for o in seen}
+    assert {o.name: o.status for o in outcomes} == {o.name: o.status for o in seen}
     assert [row['status'] for row in summary(out)] == ['done', 'failed', 'failed', 'done']
     assert 'not an image' in summary(out)[1]['reason']
     assert 'is empty' in outcomes[2].reason and 'p1b.png' in outcomes[2].reason
-    assert names(out) == ['config.py', 'contact_sheet.png', 'p0', 'p2', 'summary.csv']
+    assert names(out) == sorted([*RUN_FILES, 'p0', 'p2'])
 
 
 def test_bad_images_leave_no_gap_in_a_batch(inverter, photos, tmp_path):
@@ -132,7 +147,7 @@ def test_bad_images_leave_no_gap_in_a_batch(inverter, photos, tmp_path):
 def test_a_run_of_bad_images_has_a_summary_and_no_sheet(inverter, tmp_path):
     (tmp_path / 'x.png').write_bytes(b'no picture')
     invert_files(inverter, tmp_path / 'x.png', tmp_path / 'out')
-    assert names(tmp_path / 'out') == ['config.py', 'summary.csv']
+    assert names(tmp_path / 'out') == [n for n in RUN_FILES if n != 'contact_sheet.png']
 
 
 def test_the_best_state_of_a_stopped_image_is_saved(tiny_config, photos, tmp_path):
@@ -195,7 +210,7 @@ def test_metrics_never_lie_beside_files_of_another_run(inverter, photos, tmp_pat
     invert_files(inverter, photos / 'p0.png', out)
     (out / 'p0' / 'losses.png').unlink()
     (out / 'p0' / 'losses.png').mkdir()  # cannot be replaced by a file
-    outcomes = invert_files(inverter, photos / 'p0.png', out)
+    outcomes = invert_files(inverter, photos / 'p0.png', out, restart=True)
     assert outcomes[0].status == 'failed' and 'losses.png' in outcomes[0].reason
     assert not (out / 'p0' / 'metrics.json').exists()
 
@@ -251,3 +266,173 @@ def test_a_file_name_that_is_no_text_can_be_summarised(inverter, photos, tmp_pat
     outcomes = invert_files(inverter, source, tmp_path / 'out')
     assert outcomes[0].status == 'done'
     assert r'\udcff\udcfe.png' in summary(tmp_path / 'out')[0]['source']
+
+
+@pytest.fixture()
+def steps():
+    """Return a list of the batch sizes that were inverted, and the callback that fills it."""
+    sizes = []
+
+    def on_step(step, total, losses, images):
+        if step == 0:
+            sizes.append(len(images))
+
+    return sizes, on_step
+
+
+def test_another_run_does_only_what_is_missing(inverter, photos, tmp_path, picture, steps):
+    sizes, on_step = steps
+    out = tmp_path / 'out'
+    first = invert_files(inverter, photos, out, on_step=on_step)
+    Image.fromarray(picture(7)).save(photos / 'p3.png')
+    (out / 'p1' / 'metrics.json').unlink()  # the user took a result away
+    second = invert_files(inverter, photos, out, on_step=on_step)
+    assert sizes == [3, 2]
+    assert [o.name for o in second] == ['p0', 'p1', 'p2', 'p3']
+    assert second[0] == first[0] and second[2] == first[2]
+    assert [row['name'] for row in summary(out)] == ['p0', 'p1', 'p2', 'p3']
+    assert [o.status for o in invert_files(inverter, photos, out, on_step=on_step)] == 4 * ['done']
+    assert sizes == [3, 2]
+
+
+def test_an_image_of_another_folder_is_not_taken_for_one_that_is_done(
+    inverter, photos, tmp_path, steps
+):
+    sizes, on_step = steps
+    shutil.copytree(photos, tmp_path / 'more')
+    for folder in (photos, tmp_path / 'more'):
+        outcomes = invert_files(inverter, folder / 'p0.png', tmp_path / 'out', on_step=on_step)
+        assert outcomes[0].source == folder / 'p0.png'
+    assert sizes == [1, 1]
+
+
+def test_failed_images_are_tried_again_when_asked_for(inverter, photos, tmp_path, picture, steps):
+    sizes, on_step = steps
+    (photos / 'p1.png').write_bytes(b'no picture')
+    out = tmp_path / 'out'
+    invert_files(inverter, photos, out, on_step=on_step)
+    Image.fromarray(picture(1)).save(photos / 'p1.png')
+    again = invert_files(inverter, photos, out, on_step=on_step)
+    assert [o.status for o in again] == ['done', 'failed', 'done'] and sizes == [2]
+    again = invert_files(inverter, photos, out, on_step=on_step, retry_failed=True)
+    assert [o.status for o in again] == ['done', 'done', 'done'] and sizes == [2, 1]
+
+
+def test_other_settings_are_refused_unless_all_is_to_be_done_anew(
+    tiny_config, inverter, photos, tmp_path, steps
+):
+    sizes, on_step = steps
+    out = tmp_path / 'out'
+    invert_files(inverter, photos, out)
+    with pytest.raises(ValueError, match="fit was 'crop' and is 'pad'"):
+        invert_files(inverter, photos, out, fit='pad')
+    other = init_inverter(tiny_config, device='cpu', cfg_options={'model.num_steps': 2})
+    with pytest.raises(ValueError, match='model.num_steps was 3 and is 2'):
+        invert_files(other, photos, out)
+    outcomes = invert_files(other, photos, out, restart=True, on_step=on_step)
+    assert sizes == [3] and {o.metrics['steps'] for o in outcomes} == {2}
+
+
+def test_packed_results_hold_what_folders_hold(inverter, photos, tmp_path, steps):
+    sizes, on_step = steps
+    (photos / 'p1.png').write_bytes(b'no picture')
+    folders, packed = tmp_path / 'folders', tmp_path / 'packed'
+    invert_files(inverter, photos, folders)
+    for _ in range(2):
+        outcomes = invert_files(inverter, photos, packed, packed=True, on_step=on_step)
+        assert [o.status for o in outcomes] == ['done', 'failed', 'done']
+    assert sizes == [2]
+    assert names(packed) == sorted([*RUN_FILES, 'shards'])
+    for name in ('p0', 'p2'):
+        files = read_packed(packed, name)
+        assert sorted(files) == FILES
+        for file in ('reconstruction.png', 'comparison.png'):
+            assert files[file] == (folders / name / file).read_bytes()
+        (tmp_path / 'unpacked').write_bytes(files['code.safetensors'])
+        one, two = map(LatentCode.load, (tmp_path / 'unpacked', folders / name / FILES[0]))
+        assert torch.equal(one.base, two.base) and torch.equal(one.detail, two.detail)
+    assert [path.name for path in (packed / 'shards').iterdir()] == ['00000-00000.tar']
+    invert_files(inverter, photos, packed, packed=True, restart=True)
+    with tarfile.open(packed / 'shards' / '00000-00000.tar') as archive:
+        assert len(archive.getnames()) == 2 * len(FILES)
+
+
+@pytest.mark.parametrize('packed', [False, True])
+def test_a_full_disk_ends_the_run_and_loses_nothing(
+    inverter, photos, tmp_path, monkeypatch, packed
+):
+    """From some byte on nothing can be written; with space again, the rest is done."""
+    out = tmp_path / 'out'
+    real, full = outputs.os.fsync, []
+
+    def fsync(handle):
+        full.append(handle)
+        if len(full) > 15:
+            raise OSError(28, 'No space left on device')
+        real(handle)
+
+    with monkeypatch.context() as patch:
+        patch.setattr('mmgen_bdinvert.io.outputs.os.fsync', fsync)
+        with pytest.raises(StorageError, match='No space left on device.*; check') as info:
+            invert_files(inverter, photos, out, batch_size=1, packed=packed)
+    assert '\n' not in str(info.value)
+    outcomes = invert_files(inverter, photos, out, batch_size=1, packed=packed)
+    assert [o.status for o in outcomes] == 3 * ['done']
+    lines = (out / 'manifest' / '0.jsonl').read_text().splitlines()
+    images = [r['name'] for r in map(json.loads, lines) if r['event'] == 'image']
+    assert images == ['p0', 'p1', 'p2']  # each once
+
+
+def test_the_progress_counts_what_was_left(inverter, photos, tmp_path):
+    told = []
+    invert_files(inverter, photos / 'p0.png', tmp_path / 'out')
+    invert_files(inverter, photos, tmp_path / 'out', on_progress=lambda *n: told.append(n))
+    assert told == [(0, 2), (1, 2), (2, 2)]
+
+
+def test_the_report_has_the_worst_first_and_says_why(inverter, photos, tmp_path):
+    (photos / 'p|1.png').write_bytes(b'no picture')
+    outcomes = invert_files(inverter, photos, tmp_path / 'out')
+    report = (tmp_path / 'out' / 'report.md').read_text()
+    ordered = sorted((o for o in outcomes if o.metrics), key=lambda o: o.metrics['psnr'])
+    places = [report.index(f'| {o.name} | done | {o.metrics["psnr"]:.2f} |') for o in ordered]
+    assert places == sorted(places)
+    assert '| all | 4 |\n| done | 3 |\n| failed | 1 |' in report
+    assert '| p_1 | failed | ' in report and 'not an image' in report
+
+
+@pytest.fixture()
+def small_disk(tmp_path):
+    """Return a file system of 300 KB, and what changes its options."""
+    folder = tmp_path / 'disk'
+    folder.mkdir()
+
+    def mount(options):
+        command = ['mount', '-t', 'tmpfs', '-o', options, 'tmpfs', str(folder)]
+        return subprocess.run(command, capture_output=True).returncode
+
+    if shutil.which('mount') is None or mount('size=300k'):
+        pytest.skip('needs the right to mount')
+    yield folder, mount
+    subprocess.run(['umount', str(folder)], check=True)
+
+
+def test_a_disk_that_is_full_and_one_that_is_read_only(inverter, photos, small_disk, picture):
+    disk, mount = small_disk
+    for i in range(3, 9):
+        Image.fromarray(picture(i)).save(photos / f'p{i}.png')
+    with pytest.raises(StorageError, match='No space left on device'):
+        invert_files(inverter, photos, disk / 'out', batch_size=1)
+    done = {name for name, o in read_outcomes(disk / 'out').items() if o.status == 'done'}
+    assert len(done) < 9
+    assert mount('remount,ro') == 0
+    with pytest.raises(StorageError, match='Read-only file system.*; choose another folder'):
+        invert_files(inverter, photos, disk / 'out', batch_size=1)
+    assert mount('remount,rw,size=30m') == 0
+    outcomes = invert_files(inverter, photos, disk / 'out', batch_size=1)
+    assert [o.status for o in outcomes] == 9 * ['done']
+    for name in done:  # what was done before the disk was full is as it was
+        LatentCode.load(disk / 'out' / name / 'code.safetensors', inverter.generator)
+    lines = (disk / 'out' / 'manifest' / '0.jsonl').read_text().splitlines()
+    images = [r['name'] for r in map(json.loads, lines) if r['event'] == 'image']
+    assert sorted(images) == sorted(o.name for o in outcomes)

@@ -54,7 +54,7 @@ def test_a_long_table_is_cut():
 
 
 def test_without_a_terminal_each_image_is_a_line(capsys):
-    with InversionProgress(2, 3) as progress:
+    with InversionProgress(3) as progress:
         progress.on_step(0, 3, {'total': torch.ones(2)}, torch.zeros(2, 3, 8, 8))
         progress.on_image(done('a'))
         progress.on_image(ImageOutcome('b', Path('b.png'), 'failed', 'b is bad [x]' + 60 * ' long'))
@@ -64,12 +64,24 @@ def test_without_a_terminal_each_image_is_a_line(capsys):
 
 
 def test_on_a_terminal_both_bars_carry_figures(terminal):
-    with InversionProgress(2, 3) as progress:
+    with InversionProgress(3) as progress:
         for step in range(4):
             losses = {'pixel': torch.tensor([1.0, 2.0]), 'total': torch.tensor([3.0, 4.0])}
             progress.on_step(step, 3, losses, torch.zeros(2, 3, 8, 8))
         progress.on_image(done('a', 20.0))
         progress.on_image(done('b', 30.0))
+        progress.on_progress(5, 7)  # three of them by other processes
     shown = terminal.getvalue()
     assert '3/3' in shown and 'total 3.5  pixel 1.5' in shown
-    assert '2/2' in shown and 'mean 25.0 dB' in shown
+    assert '5/7' in shown and '/s  mean 25.0 dB' in shown
+
+
+def test_without_a_terminal_the_progress_is_a_line_every_minute(capsys, monkeypatch):
+    now = [1000.0]
+    monkeypatch.setattr('mmgen_bdinvert.apis.progress.time.monotonic', lambda: now[0])
+    with InversionProgress(3) as progress:
+        for finished in range(5):
+            progress.on_progress(finished, 10)
+            now[0] += 30
+    # At 90 s there were 3 images: 7 are left, at 30 s each.
+    assert capsys.readouterr().err == '3 of 10 images, 0.0333/s, 0:03:30 left\n'

@@ -59,8 +59,13 @@ class TestFindImages:
     def test_links_to_files_keep_a_name_of_their_own(self, make):
         root = make('a/x.png')
         (root / 'y.png').symlink_to(root / 'a' / 'x.png')
-        (root / 'gone.png').symlink_to(root / 'nothing.png')
         assert self.listed(root) == ['a/x.png', 'y.png']
+
+    def test_what_cannot_be_read_is_listed_and_not_lost_in_silence(self, make):
+        root = make('x.png')
+        (root / 'gone.png').symlink_to(root / 'nothing.png')
+        os.mkfifo(root / 'pipe.png')
+        assert self.listed(root) == ['gone.png', 'pipe.png', 'x.png']
 
     def test_missing(self, make):
         root = make('x.png')

@@ -3,6 +3,7 @@
 
 import csv
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -80,8 +81,37 @@ def process(*args):
     return subprocess.run(command, capture_output=True, text=True)
 
 
+RUN_FILES = [
+    'config.py',
+    'contact_sheet.png',
+    'manifest',
+    'report.md',
+    'settings.json',
+    'summary.csv',
+]
+
+
 def names(folder):
-    return sorted(path.name for path in folder.iterdir())
+    """List a folder, hidden files (the locks) left out."""
+    return sorted(path.name for path in folder.iterdir() if path.name[0] != '.')
+
+
+def start(*args):
+    return subprocess.Popen(
+        [sys.executable, str(TOOL), *map(str, args)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # A test run in the background of a shell ignores Ctrl-C, and so would its children.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
+
+
+def wait_for(running, reached):
+    deadline = time.monotonic() + 300
+    while not reached():
+        assert running.poll() is None and time.monotonic() < deadline
+        time.sleep(0.02)
 
 
 def rows(folder):
@@ -100,7 +130,7 @@ class TestProcess:
         out = tmp_path / 'out'
         done = process(config, photos, '--out-dir', out, '--steps', 2, '--fit', 'pad')
         assert done.returncode == 1
-        assert names(out) == ['config.py', 'contact_sheet.png', 'p0', 'p2', 'summary.csv']
+        assert names(out) == sorted([*RUN_FILES, 'p0', 'p2'])
         assert names(out / 'p0') == names(out / 'p2') == FILES
         assert [row['status'] for row in rows(out)] == ['done', 'failed', 'done']
         first, second, third = done.stderr.splitlines()
@@ -121,33 +151,83 @@ class TestProcess:
         assert done.returncode == 2 and done.stdout == ''
         assert is_one_error(done.stderr, 'unrecognized arguments: --stepz 2')
 
-    def test_an_interruption_keeps_what_is_finished(self, config, photos, tmp_path):
+    @pytest.mark.parametrize(('signum', 'code'), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+    def test_an_interruption_keeps_what_is_finished(self, config, photos, tmp_path, signum, code):
         for i in range(30):
             (photos / f'q{i}.png').write_bytes((photos / 'p0.png').read_bytes())
         out = tmp_path / 'out'
-        command = [sys.executable, str(TOOL), config, photos, '--out-dir', out]
-        command += ['--batch-size', '1', '--steps', '20']
-        running = subprocess.Popen(
-            [str(part) for part in command],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            # A test run in the background of a shell ignores Ctrl-C, and so would its children.
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
-        )
-        deadline = time.monotonic() + 300
-        while not (out / 'p1' / 'metrics.json').exists():
-            assert running.poll() is None and time.monotonic() < deadline
-            time.sleep(0.02)
-        running.send_signal(signal.SIGINT)
+        running = start(config, photos, '--out-dir', out, '--batch-size', 1, '--steps', 20)
+        wait_for(running, (out / 'p1' / 'metrics.json').exists)
+        # A second run does not touch the folder.
+        second = process(config, photos, '--out-dir', out, '--steps', 20)
+        assert second.returncode == 2
+        assert is_one_error(second.stderr, 'another run is writing to')
+        running.send_signal(signum)
         stdout, stderr = running.communicate(timeout=120)
-        assert running.returncode == 130, stderr
+        assert running.returncode == code, stderr
         assert 'Traceback' not in stderr
         finished = [row['name'] for row in rows(out)]
         assert finished[:2] == ['p0', 'p1'] and len(finished) < 33
         assert all(names(out / name) == FILES for name in finished)
-        assert f'interrupted after {len(finished)} of 33 images' in stderr
-        assert (out / 'contact_sheet.png').is_file()
+        assert f'interrupted; {len(finished)} images are finished' in stderr
+        assert (out / 'contact_sheet.png').is_file() and (out / 'report.md').is_file()
+
+
+class TestProcesses:
+    """Several processes, as ``tools/dist_invert.sh`` starts them."""
+
+    @pytest.fixture()
+    def dist(self, config, photos, tmp_path):
+        """Return a run of two processes, its output folder, and who inverted what."""
+        for i in range(12):
+            (photos / f'q{i}.png').write_bytes((photos / 'p0.png').read_bytes())
+        out = tmp_path / 'out'
+
+        def run(*args):
+            env = dict(os.environ, PYTHON=sys.executable, OMP_NUM_THREADS='1')
+            env['PORT'] = str(29900 + os.getpid() % 90)
+            command = ['bash', str(TOOL.with_name('dist_invert.sh')), config, 2, photos]
+            command = [str(part) for part in (*command, '--out-dir', out, '--batch-size', 1, *args)]
+            pipe = subprocess.PIPE
+            return subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, env=env)
+
+        def events(event):
+            lines = [
+                (int(path.stem), json.loads(line))
+                for path in sorted((out / 'manifest').glob('*.jsonl'))
+                for line in path.read_text().splitlines()
+            ]
+            return [(rank, entry) for rank, entry in lines if entry['event'] == event]
+
+        return run, out, events
+
+    def test_they_share_the_images_and_one_summary(self, dist, photos):
+        run, out, events = dist
+        (photos / 'q1.png').write_bytes(b'no picture')
+        running = run('--steps', 20)
+        stdout, stderr = running.communicate(timeout=500)
+        assert running.returncode == 0, stderr  # else torchrun would start it again
+        assert stdout.count('15 images') == 1 and stdout.count('Results: ') == 1
+        images = events('image')
+        assert sorted(entry['name'] for _, entry in images) == sorted(
+            row['name'] for row in rows(out)
+        )
+        assert {rank for rank, _ in images} == {0, 1}
+        assert [r['name'] for r in rows(out) if r['status'] != 'done'] == ['q1']
+
+    def test_one_that_is_killed_loses_only_what_it_was_doing(self, dist):
+        run, out, events = dist
+        running = run('--steps', 40)
+        wait_for(running, lambda: len(events('image')) >= 3 and len(events('start')) == 2)
+        victim = next(entry['pid'] for rank, entry in events('start') if rank == 1)
+        os.kill(victim, signal.SIGKILL)
+        stdout, stderr = running.communicate(timeout=500)
+        assert running.returncode == 0, stderr
+        assert len(events('start')) == 4  # both were started again
+        assert {entry['left'] for _, entry in events('start')[1::2]} != {15}
+        done = [entry['name'] for _, entry in events('image')]
+        assert sorted(done) == sorted(row['name'] for row in rows(out))
+        assert {row['status'] for row in rows(out)} == {'done'} and len(done) == 15
 
 
 class TestBadInput:

@@ -1,0 +1,128 @@
+# Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
+"""An output folder belongs to one run at a time, and to one set of settings."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+from torch import nn
+
+from ..io.outputs import OutputError, shown_path, write_error
+from ..io.results import save_json
+from .manifest import manifest_files
+
+__all__ = ['SETTINGS_FILE', 'locked_folder', 'remember_settings', 'settings_of']
+
+SETTINGS_FILE = 'settings.json'
+_ORPHANS = 60  # seconds that processes of a run whose first process was killed may take to end
+
+
+@contextlib.contextmanager
+def locked_folder(folder: str | os.PathLike, rank: int = 0) -> Iterator[None]:
+    """Hold an output folder; the system lets go of it when the process ends, however it ends.
+
+    Args:
+        folder (str | os.PathLike): An existing folder.
+        rank (int): Number of the process in its run. Defaults to 0.
+
+    Raises:
+        OutputError: Another run holds it, or it cannot be written to.
+    """
+    lock = FileLock(Path(folder, f'.lock-{rank}'))
+    try:
+        lock.acquire(timeout=_ORPHANS if rank else 0)
+    except Timeout as error:
+        raise OutputError(
+            f'another run is writing to {shown_path(folder)}; wait for its end, or choose another '
+            'folder'
+        ) from error
+    except OSError as error:
+        raise write_error(lock.lock_file, error) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def settings_of(inverter: nn.Module, **settings: Any) -> dict[str, Any]:
+    """Describe what decides about the results of a run: its model, its weights, and ``settings``.
+
+    Args:
+        inverter (OptimizationInverter): With its config as ``cfg`` if it was built from one.
+        **settings: Further ones, such as ``fit``.
+
+    Returns:
+        dict[str, Any]: As JSON would give it back.
+    """
+    digest = hashlib.sha256(inverter.generator.fingerprint.encode())
+    for module in (inverter, inverter.statistics):
+        for name, tensor in () if module is None else sorted(module.state_dict().items()):
+            digest.update(name.encode())
+            digest.update(tensor.detach().float().cpu().contiguous().numpy().tobytes())
+    config = getattr(inverter, 'cfg', None)
+    described = {
+        **settings,
+        'weights': digest.hexdigest(),
+        'model': None if config is None else config.model.to_dict(),
+    }
+    return json.loads(json.dumps(described, default=str))
+
+
+def remember_settings(
+    folder: str | os.PathLike, settings: Mapping[str, Any], restart: bool = False
+) -> None:
+    """Write down the settings of an output folder, or check that they are still the same.
+
+    Args:
+        folder (str | os.PathLike): A folder that this process holds.
+        settings (Mapping[str, Any]): From :func:`settings_of`.
+        restart (bool): Forget the results that the folder has. Defaults to False.
+
+    Raises:
+        OutputError: The folder cannot be written to.
+        ValueError: They differ; the message names the first one that does.
+    """
+    path = Path(folder, SETTINGS_FILE)
+    if restart:
+        try:
+            for file in manifest_files(folder):
+                file.unlink()
+        except OSError as error:
+            raise write_error(file, error) from error
+    elif path.is_file() and manifest_files(folder):
+        try:
+            old = json.loads(path.read_text(encoding='utf-8'))
+        except ValueError:
+            old = {}
+        if old != settings:
+            raise ValueError(
+                f'The results in {shown_path(folder)} were made with other settings '
+                f'({_first_difference(old, settings)}): choose another output folder, or ask for '
+                'a restart, which inverts all images anew.'
+            )
+        return
+    save_json(path, settings)
+
+
+def _first_difference(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
+    one, two = dict(_flat(old)), dict(_flat(new))
+    keys = [key for key in {**one, **two} if one.get(key) != two.get(key)]
+    if keys == ['weights']:
+        return 'the weights of a network are no longer the same'
+    key = next(key for key in keys if key != 'weights')
+    return f'{key} was {one.get(key)!r} and is {two.get(key)!r}'
+
+
+def _flat(value: Any, prefix: str = '') -> Iterator[tuple[str, Any]]:
+    if isinstance(value, Mapping) and value:
+        for key, inner in value.items():
+            yield from _flat(inner, f'{prefix}.{key}' if prefix else str(key))
+    else:
+        yield prefix, value

@@ -1,0 +1,83 @@
+# Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
+"""The report of a run in Markdown: how many, how well, and the worst images first."""
+
+from __future__ import annotations
+
+import os
+import statistics
+from collections import Counter
+from collections.abc import Sequence
+
+from ..io.outputs import atomic_write
+from .outcome import ImageOutcome
+
+__all__ = ['save_report']
+
+_ROWS = 50
+
+
+def save_report(path: str | os.PathLike, outcomes: Sequence[ImageOutcome]) -> None:
+    """Write the report of a run.
+
+    Args:
+        path (str | os.PathLike): The file.
+        outcomes (Sequence[ImageOutcome]): What became of the images.
+
+    Raises:
+        OutputError: The file cannot be written.
+    """
+    text = '\n'.join(_lines(outcomes)) + '\n'
+    data = text.encode('utf-8', 'backslashreplace')  # a file name may hold bytes that are no text
+    atomic_write(path, lambda temporary: temporary.write_bytes(data))
+
+
+def _lines(outcomes: Sequence[ImageOutcome]) -> list[str]:
+    counts = Counter(outcome.status for outcome in outcomes)
+    inverted = [o for o in outcomes if o.metrics.get('psnr') is not None]
+    lines = [
+        '# Inversion',
+        '',
+        '| images | number |',
+        '| --- | --- |',
+        f'| all | {len(outcomes)} |',
+    ]
+    lines += [f'| {status} | {counts[status]} |' for status in sorted(counts)]
+    if inverted:
+        values = [o.metrics['psnr'] for o in inverted]
+        seconds = sum(o.metrics['seconds'] for o in inverted)
+        lines += [
+            '',
+            f'PSNR: mean {statistics.fmean(values):.2f} dB, median '
+            f'{statistics.median(values):.2f} dB, lowest {min(values):.2f} dB. Time in the '
+            f'inversions: {seconds:.1f} s.',
+            '',
+            '## The worst inversions',
+            '',
+            '| name | status | PSNR (dB) | perceptual | source |',
+            '| --- | --- | --- | --- | --- |',
+        ]
+        for o in sorted(inverted, key=lambda o: o.metrics['psnr'])[:_ROWS]:
+            distance = o.metrics.get('perceptual')
+            shown = '' if distance is None else f'{distance:.4f}'
+            lines.append(
+                f'| {_cell(o.name)} | {o.status} | {o.metrics["psnr"]:.2f} | {shown} | '
+                f'{_cell(o.source)} |'
+            )
+    refused = [o for o in outcomes if o.reason]
+    if refused:
+        lines += [
+            '',
+            '## Not inverted, or stopped',
+            '',
+            '| name | status | why |',
+            '| --- | --- | --- |',
+        ]
+        lines += [f'| {_cell(o.name)} | {o.status} | {_cell(o.reason)} |' for o in refused[:_ROWS]]
+        if len(refused) > _ROWS:
+            lines += ['', f'And {len(refused) - _ROWS} more: see summary.csv.']
+    return lines
+
+
+def _cell(value: object) -> str:
+    shown = ''.join(c if c.isprintable() else '\N{REPLACEMENT CHARACTER}' for c in str(value))
+    return shown.replace('\\', '\\\\').replace('|', '\\|')
