@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from mmengine.logging import print_log
 from torch import Tensor
 
 from ..evaluation import psnr
@@ -29,6 +30,7 @@ from ..io import (
 from ..io.results import Sheet, difference, save_config, save_inversion, save_table
 from ..models.optimization_inverter import OptimizationInverter, StepCallback
 from ..structures import InversionResult
+from .memory import fitting_batch, is_out_of_memory
 
 __all__ = ['ImageOutcome', 'RUN_FILES', 'invert_files', 'plan_files']
 
@@ -120,7 +122,8 @@ def invert_files(
         inputs (str | os.PathLike | Iterable): As for :func:`plan_files`.
         out_dir (str | os.PathLike): As for :func:`plan_files`.
         fit (str): As for :func:`mmgen_bdinvert.apis.invert`. Defaults to 'crop'.
-        batch_size (int): Images at a time. Defaults to 8.
+        batch_size (int): Images at a time, at most: fewer where memory does not suffice. Defaults
+            to 8.
         on_step (Callable | None): As ``callback`` of :func:`mmgen_bdinvert.apis.invert`.
         on_image (Callable | None): Called with every :class:`ImageOutcome`.
 
@@ -145,8 +148,8 @@ def invert_files(
     run = _Run(inverter, Path(out_dir), fit, on_step, on_image or (lambda outcome: None))
     save_config(out_dir, inverter)
     try:
-        for batch in run.batches(jobs, batch_size):
-            run.invert(batch)
+        for batch in run.batches(jobs, fitting_batch(inverter, batch_size)):
+            run.invert_fitting(batch)
     finally:
         order = {name: i for i, (_, name) in enumerate(jobs)}
         run.outcomes.sort(key=lambda outcome: order[outcome.name])
@@ -188,6 +191,18 @@ class _Run:
                 batch = []
         if batch:
             yield batch
+
+    def invert_fitting(self, batch: Sequence[tuple[Path, str, np.ndarray]]) -> None:
+        """Invert one batch; in halves if the memory does not suffice."""
+        try:
+            return self.invert(batch)
+        except (RuntimeError, MemoryError) as error:
+            if len(batch) == 1 or not is_out_of_memory(error):
+                raise
+        half = len(batch) // 2  # outside the handler, which holds on to the memory
+        print_log(f'The memory does not suffice for {len(batch)} images at a time.', 'current')
+        for part in (batch[:half], batch[half:]):
+            self.invert_fitting(part)
 
     def invert(self, batch: Sequence[tuple[Path, str, np.ndarray]]) -> None:
         """Invert one batch and save its images."""
