@@ -62,7 +62,7 @@ class OurTraining:
         self.setting, self.amp, self.seed = setting, amp, 0
         self.trainer = BaseCodeEncoderTrainer(
             setting.generator,
-            copy.deepcopy(setting.encoder),
+            copy.deepcopy(setting.encoder).requires_grad_(),  # an inverter froze it
             losses=dict(pixel=dict(type='PixelMSELoss'), perceptual=setting.perceptual),
         ).train()
         self.optimizer = torch.optim.Adam(self.trainer.encoder.parameters(), lr=1e-3)

@@ -90,7 +90,7 @@ class PlainTraining(_Plain):
 
     def __init__(self, setting: Setting):
         super().__init__(setting)
-        self.encoder = copy.deepcopy(setting.encoder).train()
+        self.encoder = copy.deepcopy(setting.encoder).train().requires_grad_()
         for module in self.encoder.modules():
             if isinstance(module, nn.Conv2d):
                 module.weight.data = module.weight.data.contiguous()
