@@ -1,7 +1,7 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
 """What a Python user calls."""
 
-from .batch import ImageOutcome, invert_files, plan_files
+from .batch import invert_files, plan_files
 from .codes import find_codes, recorded_config
 from .config import find_config, load_config, shipped_configs
 from .directions import draw_samples, find_directions
@@ -9,6 +9,7 @@ from .edit_batch import EditOutcome, edit_files
 from .images import to_batch
 from .inference import edit, init_generator, init_inverter, invert, render
 from .motion import align, transform
+from .outcome import ImageOutcome
 
 __all__ = [
     'EditOutcome',

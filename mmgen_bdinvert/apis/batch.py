@@ -6,7 +6,6 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -31,39 +30,13 @@ from ..io.results import Sheet, difference, save_config, save_inversion, save_ta
 from ..models.optimization_inverter import OptimizationInverter, StepCallback
 from ..structures import InversionResult
 from .memory import fitting_batch, is_out_of_memory
+from .outcome import ImageOutcome
 
-__all__ = ['ImageOutcome', 'RUN_FILES', 'invert_files', 'plan_files']
+__all__ = ['RUN_FILES', 'invert_files', 'plan_files']
 
 RUN_FILES = ('config.py', 'summary.csv', 'contact_sheet.png')
 _COLUMNS = ('name', 'status', 'psnr', 'mse', 'perceptual')
 _LAST_COLUMNS = ('steps', 'stopped_at', 'seconds', 'fit', 'reason', 'source')
-
-
-@dataclass(frozen=True)
-class ImageOutcome:
-    """What became of one image.
-
-    Args:
-        name (str): Name of its folder in the output folder.
-        source (Path): The image file.
-        status (str): 'done'; 'stopped' if its loss became non-finite and its best state was
-            saved; 'failed' if nothing was.
-        reason (str): Why it was not done, in one sentence. Defaults to ''.
-        metrics (dict): What ``metrics.json`` holds. Defaults to nothing.
-    """
-
-    name: str
-    source: Path
-    status: str
-    reason: str = ''
-    metrics: dict[str, Any] = field(default_factory=dict)
-
-    def row(self) -> dict[str, Any]:
-        """Return everything in one flat dict, as ``summary.csv`` shows it."""
-        row = {'name': self.name, 'status': self.status, 'reason': self.reason, **self.metrics}
-        losses = row.pop('losses', {})  # weighted; `perceptual` alone is not
-        row.update({f'loss_{name}': value for name, value in losses.items()})
-        return {**row, 'source': os.path.abspath(self.source)}
 
 
 def plan_files(

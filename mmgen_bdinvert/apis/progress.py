@@ -12,7 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from torch import Tensor
 
-from .batch import ImageOutcome
+from .outcome import ImageOutcome
 
 __all__ = ['InversionProgress', 'summary_table']
 
