@@ -28,6 +28,8 @@ API = {
     'evaluation.benchmark': """Benchmark Cell DrawnFaces Edit Face Interval Measures Metric Photos
         Plan best_strengths build_method edit_region mean_interval paired_interval read_plan
         resolution summarise unmove verdicts write_report""",
+    'evaluation.speed': """Row Setting convolution_rate count_operations describe_machine
+        measure_encoder measure_memory measure_step short_form speed_table write_speed""",
     'geometry': """Composition GeometricTransform MatrixTransform PerspectiveTransform
         RandomTransform ThinPlateSpline Transform add_motion_options compose estimate_similarity
         inverse normalise_points read_motion transform_base transform_image validity_mask warp""",

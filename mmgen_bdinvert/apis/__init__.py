@@ -1,7 +1,8 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
 """What a Python user calls."""
 
-from .batch import ImageOutcome, invert_files, plan_files
+from ..jobs import ImageOutcome
+from .batch import invert_files, plan_files
 from .codes import find_codes, recorded_config
 from .config import find_config, load_config, shipped_configs
 from .directions import draw_samples, find_directions

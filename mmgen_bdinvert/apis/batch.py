@@ -36,6 +36,7 @@ from ..jobs.report import save_report
 from ..jobs.workers import WorkQueue
 from ..models.optimization_inverter import OptimizationInverter, StepCallback
 from .batch_inversion import BatchInversion
+from .memory import fitting_batch
 
 __all__ = ['ImageOutcome', 'RUN_FILES', 'invert_files', 'plan_files']
 
@@ -122,7 +123,8 @@ def invert_files(
         inputs (str | os.PathLike | Iterable): As for :func:`plan_files`.
         out_dir (str | os.PathLike): As for :func:`plan_files`.
         fit (str): As for :func:`mmgen_bdinvert.apis.invert`. Defaults to 'crop'.
-        batch_size (int): Images at a time. Defaults to 8.
+        batch_size (int): Images at a time, at most: fewer where memory does not suffice. Defaults
+            to 8.
         packed (bool): Whether the results go into tar shards, see
             :func:`mmgen_bdinvert.jobs.packed.read_packed`, instead of folders. Defaults to False.
         retry_failed (bool): Whether images that an earlier run did not invert, or stopped, are
@@ -202,8 +204,8 @@ def invert_files(
         tell()
         began, interrupted = time.monotonic(), True
         try:
-            for batch in run.batches(_taken(queue), batch_size):
-                run.invert(batch)
+            for batch in run.batches(_taken(queue), fitting_batch(inverter, batch_size)):
+                run.invert_fitting(batch)
             workers.leave(wait)
             interrupted = False
         finally:

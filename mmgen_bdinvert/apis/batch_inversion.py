@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from mmengine.logging import print_log
 from torch import Tensor
 
 from ..evaluation import psnr
@@ -31,6 +32,7 @@ from ..jobs import ImageOutcome, Manifest
 from ..jobs.packed import ShardWriter
 from ..models.optimization_inverter import OptimizationInverter, StepCallback
 from ..structures import InversionResult
+from .memory import is_out_of_memory
 
 __all__ = ['BatchInversion']
 
@@ -88,6 +90,18 @@ class BatchInversion:
                 batch = []
         if batch:
             yield batch
+
+    def invert_fitting(self, batch: Sequence[tuple[ImageSource, str, np.ndarray]]) -> None:
+        """Invert one batch; in halves if the memory does not suffice."""
+        try:
+            return self.invert(batch)
+        except (RuntimeError, MemoryError) as error:
+            if len(batch) == 1 or not is_out_of_memory(error):
+                raise
+        half = len(batch) // 2  # outside the handler, which holds on to the memory
+        print_log(f'The memory does not suffice for {len(batch)} images at a time.', 'current')
+        for part in (batch[:half], batch[half:]):
+            self.invert_fitting(part)
 
     def invert(self, batch: Sequence[tuple[ImageSource, str, np.ndarray]]) -> None:
         """Invert one batch and save its images."""

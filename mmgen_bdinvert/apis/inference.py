@@ -10,6 +10,7 @@ from typing import Any, Union
 
 import numpy as np
 import torch
+from mmengine.logging import print_log
 from mmengine.registry import init_default_scope
 from mmgen.registry import MODELS, MODULES
 from torch import Tensor
@@ -23,6 +24,7 @@ from ..structures import InversionResult, LatentCode
 from ..utils.cli import check_device, one_sentence
 from .config import ConfigLike, load_config
 from .images import ImageLike, to_batch
+from .memory import fitting_batch, is_out_of_memory
 
 __all__ = [
     'edit',
@@ -134,7 +136,8 @@ def invert(
             brought to the generator's resolution.
         fit (str): What is done to an image that is not square: ``'crop'`` keeps the centre,
             ``'pad'`` adds bars, ``'squash'`` changes the aspect ratio. Defaults to 'crop'.
-        batch_size (int): Images at a time. Defaults to 8.
+        batch_size (int): Images at a time, at most: fewer where memory does not suffice. Defaults
+            to 8.
         callback (Callable | None): Called before each step, and after the last one, of every batch
             as ``callback(step, num_steps, losses, images)``; see
             :meth:`OptimizationInverter.invert`. Defaults to None.
@@ -156,9 +159,17 @@ def invert(
         raise ValueError(f'batch_size is a whole number of 1 or more, but got {batch_size!r}.')
     generator = inverter.generator
     batch = to_batch(images, generator.resolution, generator.channel_order, fit)
-    parts = [
-        inverter.invert(part.to(generator.device), callback) for part in batch.split(batch_size)
-    ]
+    parts, size = [], min(len(batch), fitting_batch(inverter, batch_size))
+    while len(batch):
+        try:
+            parts.append(inverter.invert(batch[:size].to(generator.device), callback))
+        except (RuntimeError, MemoryError) as error:
+            if size == 1 or not is_out_of_memory(error):
+                raise
+            size = size // 2
+            print_log(f'The memory does not suffice: {size} images at a time.', 'current')
+        else:
+            batch = batch[size:]
     return InversionResult(
         code=replace(
             parts[0].code,

@@ -19,8 +19,8 @@ from .toon_faces import BACKGROUNDS
 __all__ = ['TOON_LABELS', 'LabelledToonFaces']
 
 # What is drawn, and its choices. Half of the faces have no beard and half no rear hair, so there
-# whether and which are two labels; -1 is the "which" of a face without. Colours go from dark to light,
-# mouths from angry to laughing, eyes from closed to open, so that a label is also a scale.
+# whether and which are two labels; -1 is the "which" of a face without. Colours go from dark to
+# light, mouths from angry to laughing, eyes from closed to open: such a label is also a scale.
 TOON_LABELS: dict[str, tuple[str, ...]] = {
     'hair': ('spiky', 'bun', 'undercut', 'sideComed'),
     'rearHair': ('longStraight', 'shoulderHigh', 'neckHigh', 'longWavy'),

@@ -12,6 +12,7 @@ from mmgen.structures import GenDataSample
 from torch import Tensor, nn
 
 from ..geometry import RandomTransform, Transform, transform_base, transform_image
+from ..utils.allocator import keep_memory
 from .frozen import HoldsFrozen
 from .losses.latent import base_code_distance
 
@@ -34,8 +35,8 @@ class BaseCodeEncoderTrainer(HoldsFrozen, BaseModel):
     Args:
         generator (dict | BaseDetailGenerator): The frozen generator, or its config.
         encoder (dict | BaseCodeEncoder): The encoder to train, or its config.
-        losses (dict[str, dict] | None): Image losses by name, of the ``MODULES`` registry. Defaults
-            to the paper's: pixel MSE, and LPIPS with weight 10.
+        losses (dict[str, dict | nn.Module] | None): Image losses by name, or their configs.
+            Defaults to the paper's: pixel MSE, and LPIPS with weight 10.
         truncation (float): ψ of the training images. Defaults to 0.7.
         truncation_layers (int): Layers that ψ is applied to. Defaults to 8.
         moves (dict | RandomTransform | None): Random motions, or their config, whose type is
@@ -65,7 +66,8 @@ class BaseCodeEncoderTrainer(HoldsFrozen, BaseModel):
         self.encoder.check_generator(self.generator)
         self.encoder.bind(self.generator.fingerprint)
         losses = _LOSSES if losses is None else losses
-        self.losses = nn.ModuleDict({name: MODULES.build(cfg) for name, cfg in losses.items()})
+        built = {k: MODULES.build(v) if isinstance(v, dict) else v for k, v in losses.items()}
+        self.losses = nn.ModuleDict(built)
         for name, loss in self.losses.items():
             if loss.compares != 'image':
                 raise ValueError(
@@ -113,6 +115,12 @@ class BaseCodeEncoderTrainer(HoldsFrozen, BaseModel):
             moved = torch.rand((), generator=rng).item() < self.moved_share
             found.append(self.moves.sample(rng) if moved else None)
         return found
+
+    def train_step(self, data, optim_wrapper) -> dict[str, Tensor]:
+        """Train for an iteration, as mmengine does; on a CPU the next one takes its memory over."""
+        if self.generator.device.type == 'cpu':
+            keep_memory()
+        return super().train_step(data, optim_wrapper)
 
     def forward(self, inputs: Tensor, data_samples=None, mode: str = 'tensor'):
         """Reconstruct the images of some seeds.

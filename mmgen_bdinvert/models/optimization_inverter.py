@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager
 
 import torch
 from mmengine.logging import print_log
@@ -268,10 +267,10 @@ class OptimizationInverter(HoldsFrozen, BaseModel):
                 variables=variables,
             )
 
-    def _precision(self, images: Tensor) -> AbstractContextManager:
+    def _precision(self, images: Tensor) -> contextlib.AbstractContextManager:
         if self.amp:
             return torch.autocast(images.device.type, torch.bfloat16)
-        return contextlib.nullcontext()
+        return contextlib.nullcontext()  # the caller's autocast, if there is one, stays
 
     def forward(self, inputs: Tensor, data_samples=None, mode: str = 'predict'):
         """Invert images in mmengine's ``test_step``.

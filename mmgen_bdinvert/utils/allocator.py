@@ -10,15 +10,23 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import functools
 import threading
 from collections.abc import Iterator
 
-__all__ = ['kept_memory']
+__all__ = ['keep_memory', 'kept_memory']
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD, _MMAP_MAX = -1, -3, -4  # numbers of <malloc.h>
 _LARGE = 32 << 20  # where glibc's own threshold ends up after one large block
 _ALL, _NONE, _NEVER = 65536, 0, -1  # blocks that may be mapped; when the heap is given back
 _lock, _users = threading.Lock(), 0
+_forever = contextlib.ExitStack()  # never closed
+
+
+@functools.cache
+def keep_memory() -> None:
+    """Keep freed memory from now on, for a process whose job is one long loop."""
+    _forever.enter_context(kept_memory())
 
 
 @contextlib.contextmanager

@@ -210,6 +210,24 @@ def test_a_derived_value_is_computed_once_for_one_state():
     assert calls == [2, 3, 3, 3]
 
 
+@pytest.mark.parametrize('family', ['stylegan1', 'stylegan2'])
+def test_checkpointing_keeps_less_and_changes_nothing(make_stylegan1, make_stylegan2, family):
+    stylegan = (make_stylegan1 if family == 'stylegan1' else make_stylegan2)(64)
+    results, kept = [], []
+    for checkpointing in (False, True):
+        generator = BaseDetailGenerator(stylegan, 8, checkpointing=checkpointing)
+        inputs, sizes = codes(generator), []
+        with torch.autograd.graph.saved_tensors_hooks(
+            lambda x, sizes=sizes: sizes.append(x.numel()) or x, lambda x: x
+        ):
+            image = generator(*inputs)
+        results.append((image, *torch.autograd.grad(image.pow(3).sum(), inputs)))
+        kept.append(sum(sizes))
+    assert kept[1] < 0.5 * kept[0]
+    for ours, expected in zip(*results):
+        assert torch.equal(ours, expected)
+
+
 @pytest.mark.skipif(not torch.cuda.is_available(), reason='needs a GPU')
 def test_on_a_gpu(make_generator):
     generator = make_generator(16, 64)

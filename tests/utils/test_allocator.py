@@ -1,11 +1,13 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
+import contextlib
+import gc
 import platform
 
 import pytest
 import torch
 
 from mmgen_bdinvert.utils import allocator
-from mmgen_bdinvert.utils.allocator import kept_memory
+from mmgen_bdinvert.utils.allocator import keep_memory, kept_memory
 
 MIB = 1 << 20
 
@@ -32,6 +34,18 @@ def test_memory_stays_inside_and_goes_afterwards():
     assert resident() < before + 50
 
 
+@pytest.mark.skipif(platform.libc_ver()[0] != 'glibc', reason='glibc alone has this')
+def test_it_can_be_kept_for_good(monkeypatch):
+    with contextlib.ExitStack() as stack:
+        monkeypatch.setattr(allocator, '_forever', stack)
+        before = allocator._users
+        for _ in range(2):
+            keep_memory.__wrapped__()
+        gc.collect()
+        assert allocator._users == before + 2
+    assert allocator._users == before
+
+
 def test_other_systems_do_without(monkeypatch):
     monkeypatch.setattr(allocator, '_glibc', lambda: None)
     with kept_memory():
@@ -39,6 +53,7 @@ def test_other_systems_do_without(monkeypatch):
 
 
 def test_an_error_inside_ends_it():
+    before = allocator._users
     with pytest.raises(KeyError), kept_memory():
         raise KeyError('inside')
-    assert allocator._users == 0
+    assert allocator._users == before

@@ -9,7 +9,6 @@ import time
 import torch
 
 from ...models import BaseCodeEncoderTrainer, RegularizedInverter
-from ...utils.allocator import kept_memory
 from .setting import Setting
 
 __all__ = ['OurTraining', 'time_inversion']
@@ -36,7 +35,7 @@ def time_inversion(setting: Setting, steps: int, amp: bool = False) -> list[floa
             base=dict(type='BaseCodeDistance'),
             detail=dict(type='PNormLoss'),
         ),
-        num_steps=steps + 2,
+        num_steps=steps + 1,
         amp=amp,
     )
     times = []
@@ -46,9 +45,9 @@ def time_inversion(setting: Setting, steps: int, amp: bool = False) -> list[floa
             torch.cuda.synchronize()
         times.append(time.perf_counter())
 
-    inverter.invert(setting.images(), on_step)
-    # Called within steps 0, 1, … and after the last: the first interval belongs to step 1.
-    return [after - before for before, after in zip(times[:-2], times[1:-1])][:steps]
+    inverter.invert(setting.images, on_step)
+    # Called once in each step, 0 included, and once after the last one.
+    return [after - before for before, after in zip(times[:steps], times[1:])]
 
 
 class OurTraining:
@@ -63,7 +62,7 @@ class OurTraining:
         self.setting, self.amp, self.seed = setting, amp, 0
         self.trainer = BaseCodeEncoderTrainer(
             setting.generator,
-            copy.deepcopy(setting.encoder),
+            copy.deepcopy(setting.encoder).requires_grad_(),  # an inverter froze it
             losses=dict(pixel=dict(type='PixelMSELoss'), perceptual=setting.perceptual),
         ).train()
         self.optimizer = torch.optim.Adam(self.trainer.encoder.parameters(), lr=1e-3)
@@ -74,9 +73,7 @@ class OurTraining:
         seeds = torch.arange(self.seed * batch, (self.seed + 1) * batch)
         self.seed += 1
         self.optimizer.zero_grad()
-        with kept_memory(), torch.autocast(
-            self.setting.device.type, torch.bfloat16, enabled=self.amp
-        ):
+        with torch.autocast(self.setting.device.type, torch.bfloat16, enabled=self.amp):
             losses = self.trainer(seeds, mode='loss')
         loss = sum(losses.values())
         loss.backward()

@@ -60,7 +60,7 @@ class PlainInversion(_Plain):
 
     def __init__(self, setting: Setting):
         super().__init__(setting)
-        self.target = setting.generator.to_rgb(setting.images())
+        self.target = setting.generator.to_rgb(setting.images)
         with torch.no_grad():
             self.start = copy.deepcopy(setting.encoder).eval()(self.target)
         mean = setting.generator.mean_latent
@@ -90,7 +90,7 @@ class PlainTraining(_Plain):
 
     def __init__(self, setting: Setting):
         super().__init__(setting)
-        self.encoder = copy.deepcopy(setting.encoder).train()
+        self.encoder = copy.deepcopy(setting.encoder).train().requires_grad_()
         for module in self.encoder.modules():
             if isinstance(module, nn.Conv2d):
                 module.weight.data = module.weight.data.contiguous()
@@ -100,12 +100,13 @@ class PlainTraining(_Plain):
     def step(self) -> Tensor:
         """Do one iteration; returns its loss, ()."""
         generator, batch = self.setting.generator, self.setting.batch
+        rngs = [torch.Generator().manual_seed(self.seed + i) for i in range(batch)]
+        z = torch.stack([torch.randn(generator.style_dim, generator=rng) for rng in rngs])
+        z = z.to(self.setting.device)
         with torch.no_grad():
-            rng = torch.Generator().manual_seed(self.seed)
-            z = torch.randn(batch, generator.style_dim, generator=rng).to(self.setting.device)
             w_plus = generator.to_w_plus(self.host.style_mapping(z), 0.7)
             images = self.host([w_plus], input_is_latent=True, randomize_noise=False)
-        self.seed += 1
+        self.seed += batch
         target = generator.to_rgb(images)
         size = self.encoder.input_size
         small = nn.functional.interpolate(

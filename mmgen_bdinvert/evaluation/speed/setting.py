@@ -1,11 +1,11 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
-"""What is timed: a generator of StyleGAN2's full width with random weights, and what goes with it."""
+"""What is timed: a generator of StyleGAN2's full width with random weights, and its company."""
 
 from __future__ import annotations
 
 import torch
 from mmgen.models.architectures.stylegan.generator_discriminator_v2 import StyleGANv2Generator
-from torch import Tensor, nn
+from torch import nn
 
 from ...models import (
     BaseCodeEncoder,
@@ -33,6 +33,7 @@ class Setting:
         device (str | torch.device): Where everything is. Defaults to 'cpu'.
         width (int | None): Width of all layers and of the style vectors, for tests. Defaults to
             None: StyleGAN2's (configuration f), and 512.
+        checkpointing (bool): See :class:`BaseDetailGenerator`. Defaults to False.
 
     Raises:
         ValueError: If the size is too small or no power of two.
@@ -44,6 +45,7 @@ class Setting:
         batch: int = 1,
         device: str | torch.device = 'cpu',
         width: int | None = None,
+        checkpointing: bool = False,
     ):
         if size < 32 or size & (size - 1):
             raise ValueError(f'A size is a power of two from 32 up, but got {size}.')
@@ -57,7 +59,7 @@ class Setting:
             for parameter in stylegan2.parameters():
                 if not parameter.any():
                     nn.init.normal_(parameter, std=0.1)
-            self.generator = BaseDetailGenerator(stylegan2).to(device)
+            self.generator = BaseDetailGenerator(stylegan2, checkpointing=checkpointing).to(device)
             channels = self.generator.base_shape[0]
             blocks = dict() if width is None else dict(widths=(width,) * 3)
             self.encoder = BaseCodeEncoder(channels, **blocks).to(device)
@@ -71,12 +73,9 @@ class Setting:
             fingerprint=self.generator.fingerprint,
             device=device,
         ).to(device)
-
-    def images(self) -> Tensor:
-        """Draw images (n, 3, H, W) in the generator's channel order and about its range."""
         rng = torch.Generator().manual_seed(1)
-        z = torch.randn(self.batch, self.generator.style_dim, generator=rng).to(self.device)
+        z = torch.randn(batch, self.generator.style_dim, generator=rng).to(device)
         with torch.no_grad():
-            return self.generator.synthesis(
-                self.generator.to_w_plus(self.generator.mapping(z))
-            ).clamp(-1, 1)
+            w_plus = self.generator.to_w_plus(self.generator.mapping(z))
+            # (n, 3, H, W) in the generator's channel order
+            self.images = self.generator.quick_synthesis(w_plus).clamp(-1, 1)

@@ -26,7 +26,6 @@ _SPLITS = {StyleGANv1Generator: StyleGAN1Split, StyleGANv2Generator: StyleGAN2Sp
 
 
 def _split(generator: nn.Module, base_size: int) -> GeneratorSplit:
-    """Choose the split of the generator's family."""
     for family, split in _SPLITS.items():
         if isinstance(generator, family):
             return split(generator, base_size)
@@ -40,10 +39,9 @@ def _split(generator: nn.Module, base_size: int) -> GeneratorSplit:
 class BaseDetailGenerator(nn.Module):
     """A generator that renders from a base code and a detail code (paper, section 3.1).
 
-    It splits mmgen's StyleGAN1 and StyleGAN2 generators and their subclasses.
-
-    The generator is frozen, in evaluation mode and with fixed noise, whatever mode its parent is
-    put in. Images are in the generator's own channel order, in [-1, 1].
+    It splits mmgen's StyleGAN1 and StyleGAN2 generators and their subclasses. The generator is
+    frozen, in evaluation mode and with fixed noise, whatever mode its parent has; so gradients are
+    those of codes, once. Images are in the generator's own channel order, in [-1, 1].
 
     Args:
         generator (dict | nn.Module): Config of an mmgen generator, or the module.
@@ -54,6 +52,8 @@ class BaseDetailGenerator(nn.Module):
             Defaults to None.
         channel_order (str): Order of the generator's colour channels, 'bgr' for every mmgen
             generator. Defaults to 'bgr'.
+        checkpointing (bool): Whether the backward pass computes feature maps again instead of
+            keeping them: less memory, more time. Defaults to False.
 
     Raises:
         TypeError: If the generator is of a family that cannot be split.
@@ -67,6 +67,7 @@ class BaseDetailGenerator(nn.Module):
         base_size: int = 16,
         checkpoint: str | None = None,
         channel_order: str = 'bgr',
+        checkpointing: bool = False,
     ):
         super().__init__()
         if channel_order not in ('bgr', 'rgb'):
@@ -76,6 +77,7 @@ class BaseDetailGenerator(nn.Module):
             with torch.random.fork_rng(devices=[]):
                 generator = MODULES.build(generator)
         self._split = _split(generator, base_size)
+        self.checkpointing = self._split.checkpointing = checkpointing
         self.generator = generator
         self.channel_order = channel_order
         if checkpoint is not None:
@@ -223,7 +225,7 @@ class BaseDetailGenerator(nn.Module):
         return self._split.synthesis(w_plus)
 
     def quick_synthesis(self, w_plus: Tensor) -> Tensor:
-        """Render as :meth:`synthesis` does but for rounding, in the fastest way there is."""
+        """Render as :meth:`synthesis` but for rounding, in the fastest way there is."""
         return self._split.quick_synthesis(w_plus)
 
     def split(self, w_plus: Tensor) -> LatentCode:

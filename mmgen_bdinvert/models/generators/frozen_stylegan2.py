@@ -13,6 +13,7 @@ from mmgen.models.architectures.stylegan.modules.styleganv2_modules import (
     ModulatedToRGB,
 )
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from .derived import Derived, effective_weight, sources
 from .scaled_modulation import ScaledModulatedConv2d
@@ -178,7 +179,15 @@ class FrozenStyleGAN2:
         self._layers = [FrozenStyleConv(layer) for layer in layers]
         self._colours = [FrozenToRGB(layer) for layer in colours]
 
-    def __call__(self, x: Tensor, styles: Tensor, first: int, dtype: torch.dtype) -> Tensor | None:
+    def __call__(
+        self,
+        x: Tensor,
+        styles: Tensor,
+        first: int,
+        dtype: torch.dtype,
+        *,
+        checkpointing: bool = False,
+    ) -> Tensor | None:
         """Render.
 
         Args:
@@ -186,6 +195,8 @@ class FrozenStyleGAN2:
             styles (Tensor): Style vectors from ``first`` on: (n, N - first, D).
             first (int): An even layer.
             dtype (torch.dtype): What feature maps are computed in.
+            checkpointing (bool): Whether the backward pass computes feature maps again, of one
+                size at a time, instead of keeping all of them. Defaults to False.
 
         Returns:
             Tensor | None: Images (n, 3, H, W) in the dtype of ``styles``; None if a weight asks for
@@ -195,14 +206,37 @@ class FrozenStyleGAN2:
         if not self._known:
             return None
         x, image = x.to(dtype).contiguous(memory_format=torch.channels_last), None
-        for i in range(first, len(self._layers)):
-            noise = getattr(self._generator, f'injected_noise_{i}')
-            x = self._layers[i](x, styles[:, i - first], noise)
-            if x is not None and i % 2 == 0:
-                image = self._colours[i // 2](x, styles[:, i + 1 - first], image)
-            if x is None or image is None:
+        for last in range(first, len(self._layers), 2):  # layers of one size end with an even one
+            part = range(max(first, last - 1), last + 1)
+            if checkpointing:
+                # None of them draws random numbers.
+                x, image = checkpoint(
+                    self._part,
+                    x,
+                    styles,
+                    first,
+                    part,
+                    image,
+                    use_reentrant=False,
+                    preserve_rng_state=False,
+                )
+            else:
+                x, image = self._part(x, styles, first, part, image)
+            if image is None:
                 return None
         return image
+
+    def _part(
+        self, x: Tensor, styles: Tensor, first: int, layers: range, image: Tensor | None
+    ) -> tuple[Tensor | None, Tensor | None]:
+        """Compute the layers of one size, and the image so far; None if one of them cannot."""
+        for i in layers:
+            noise = getattr(self._generator, f'injected_noise_{i}')
+            x = self._layers[i](x, styles[:, i - first], noise)
+            if x is None:
+                return None, None
+        i = layers[-1]
+        return x, self._colours[i // 2](x, styles[:, i + 1 - first], image)
 
 
 def _matmul(a: Tensor, b: Tensor) -> Tensor:

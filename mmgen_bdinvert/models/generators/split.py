@@ -55,6 +55,7 @@ class GeneratorSplit:
         ValueError: If ``base_size`` is none of these.
     """
 
+    checkpointing = False  # whether feature maps are computed again instead of kept
     normalizes_base = False  # whether an instance normalisation follows the base code
 
     def __init__(self, generator: nn.Module, base_size: int):

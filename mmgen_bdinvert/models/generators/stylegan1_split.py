@@ -10,6 +10,7 @@ the split.
 from __future__ import annotations
 
 from torch import Tensor
+from torch.utils.checkpoint import checkpoint
 
 from .split import GeneratorSplit, outside_autocast
 
@@ -30,8 +31,12 @@ class StyleGAN1Split(GeneratorSplit):
         return self.first_detail // 2  # number of the s×s block in convs
 
     def _whole_block(self, i: int, out: Tensor, style1: Tensor, style2: Tensor) -> Tensor:
-        noises = dict(noise1=self._noise(2 * i), noise2=self._noise(2 * i + 1))
-        return self.generator.convs[i](out, style1, style2, **noises)
+        noises = self._noise(2 * i), self._noise(2 * i + 1)
+        if self.checkpointing:
+            # It draws no random numbers: the noise is given.
+            options = dict(use_reentrant=False, preserve_rng_state=False)
+            return checkpoint(self.generator.convs[i], out, style1, style2, *noises, **options)
+        return self.generator.convs[i](out, style1, style2, *noises)
 
     @outside_autocast
     def base_code(self, w_plus: Tensor) -> Tensor:

@@ -56,7 +56,7 @@ class StyleGAN2Split(GeneratorSplit):
         dtype = synthesis_dtype(styles)
         styles = styles.to(torch.promote_types(styles.dtype, torch.float32))
         with torch.autocast(x.device.type, enabled=False):
-            return self._frozen(x, styles, first, dtype)
+            return self._frozen(x, styles, first, dtype, checkpointing=self.checkpointing)
 
     @outside_autocast
     def _render_by_modules(self, base: Tensor, detail: Tensor) -> Tensor:

@@ -1,0 +1,25 @@
+# Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
+"""How fast this package is, against mmgen's modules driven plainly.
+
+Imported by its own name, not by :mod:`mmgen_bdinvert.evaluation`: it needs the whole package.
+"""
+
+from .machine import convolution_rate, count_operations, describe_machine
+from .measure import Row, measure_encoder, measure_step
+from .memory import measure_memory
+from .report import short_form, speed_table, write_speed
+from .setting import Setting
+
+__all__ = [
+    'Row',
+    'Setting',
+    'convolution_rate',
+    'count_operations',
+    'describe_machine',
+    'measure_encoder',
+    'measure_memory',
+    'measure_step',
+    'short_form',
+    'speed_table',
+    'write_speed',
+]

@@ -1,0 +1,127 @@
+# Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
+"""Interleaved measurements of the baseline and of this package."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from statistics import median
+
+import torch
+
+from ...utils.allocator import kept_memory
+from .machine import convolution_rate, count_operations
+from .ours import OurTraining, time_inversion
+from .plain import PlainInversion, PlainTraining
+from .setting import Setting
+
+__all__ = ['SIDES', 'Row', 'measure_encoder', 'measure_step']
+
+SIDES = ('plain', 'fp32', 'bf16')  # the baseline, and ours in both precisions
+
+
+@dataclass(frozen=True)
+class Row:
+    """What was measured of one thing at one size.
+
+    Args:
+        what (str): 'step', 'encoder' or 'memory'.
+        size (int): Side of the images.
+        batch (int): Images at a time.
+        values (dict[str, float]): By side: seconds, or MiB.
+        gflop (float | None): What a step or an iteration computes. Defaults to None.
+        rate (float | None): Rate of the large convolution in GFLOP a second. Defaults to None.
+    """
+
+    what: str
+    size: int
+    batch: int
+    values: dict[str, float]
+    gflop: float | None = None
+    rate: float | None = None
+
+    def ratio(self, side: str) -> float:
+        """Return by which factor a side is better than the baseline."""
+        return self.values['plain'] / self.values[side]
+
+    def share(self, side: str) -> float | None:
+        """Return which share of the convolution's rate a side reaches."""
+        if self.gflop is None or self.rate is None:
+            return None
+        return self.gflop / self.values[side] / self.rate
+
+    def to_dict(self) -> dict:
+        """Return everything, for JSON."""
+        ratios = {side: self.ratio(side) for side in self.values}
+        shares = {side: self.share(side) for side in self.values}
+        return {**asdict(self), 'ratios': ratios, 'shares': shares}
+
+
+def measure_step(setting: Setting, repeats: int = 5) -> Row:
+    """Time steps of regularised inversion: in turns, the median of each side.
+
+    Args:
+        setting (Setting): What is inverted.
+        repeats (int): Rounds. Defaults to 5.
+    """
+    plain = PlainInversion(setting)
+    gflop = _operations_of_a_step(setting)
+    times: dict[str, list[float]] = {side: [] for side in SIDES}
+    rates = []
+    for _ in range(repeats):
+        rates.append(convolution_rate(setting.device, 1))
+        times['plain'].append(_second(plain.step, setting))
+        times['fp32'].append(_last(time_inversion(setting, 1)))
+        times['bf16'].append(_last(time_inversion(setting, 1, amp=True)))
+    values = {side: median(seconds) for side, seconds in times.items()}
+    return Row('step', setting.size, setting.batch, values, gflop, median(rates))
+
+
+def measure_encoder(setting: Setting, repeats: int = 5) -> Row:
+    """Time iterations of encoder training: in turns, the median of each side.
+
+    Args:
+        setting (Setting): What is trained.
+        repeats (int): Rounds. Defaults to 5.
+    """
+    sides = {
+        'plain': PlainTraining(setting),
+        'fp32': OurTraining(setting),
+        'bf16': OurTraining(setting, amp=True),
+    }
+    gflop = count_operations(sides['fp32'].step)
+    times: dict[str, list[float]] = {side: [] for side in SIDES}
+    rates = []
+    for _ in range(repeats):
+        rates.append(convolution_rate(setting.device, 1))
+        times['plain'].append(_second(sides['plain'].step, setting))
+        with kept_memory():  # as the trainer does
+            times['fp32'].append(_second(sides['fp32'].step, setting))
+            times['bf16'].append(_second(sides['bf16'].step, setting))
+    values = {side: median(seconds) for side, seconds in times.items()}
+    return Row('encoder', setting.size, setting.batch, values, gflop, median(rates))
+
+
+def _operations_of_a_step(setting: Setting) -> float:
+    one = count_operations(lambda: time_inversion(setting, 1))
+    return count_operations(lambda: time_inversion(setting, 2)) - one
+
+
+def _second(step: Callable[[], object], setting: Setting) -> float:
+    """Time the second of two steps: the first finds caches and memory as others left them."""
+    step()
+    _wait(setting)
+    began = time.perf_counter()
+    step()
+    _wait(setting)
+    return time.perf_counter() - began
+
+
+def _wait(setting: Setting) -> None:
+    if setting.device.type == 'cuda':
+        torch.cuda.synchronize()
+
+
+def _last(times: list[float]) -> float:
+    return times[-1]

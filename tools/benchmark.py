@@ -1,0 +1,76 @@
+# Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
+"""Time this package against mmgen's modules driven plainly, side by side.
+
+A generator of StyleGAN2's full width with random weights is inverted and trained on. Sides take
+turns, and medians count: what else the machine does falls on all of them. Memory is that of a
+process for each side. The last line has the figures in short.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from pathlib import Path
+
+from rich.console import Console
+from rich.markdown import Markdown
+from tqdm import tqdm
+
+logging.getLogger('torch.utils.cpp_extension').setLevel(logging.ERROR)  # "No CUDA runtime"
+try:
+    from mmgen_bdinvert.evaluation import speed
+    from mmgen_bdinvert.io import ensure_writable_folder
+    from mmgen_bdinvert.utils.cli import ToolParser, check_device, run_tool, silence_host
+except ImportError as error:  # a package is missing: the message says which
+    sys.exit(f'error: {error}')
+
+_PARTS = ('step', 'encoder', 'memory')
+
+
+def parse_args(argv=None):
+    parser = ToolParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('--only', choices=_PARTS, help='one part: all')
+    parser.add_argument('--size', type=int, nargs='+', default=[256], help='of images: 256')
+    parser.add_argument('--batch-size', type=int, nargs='+', default=[1], help='images: 1')
+    parser.add_argument('--repeats', type=int, default=5, help='rounds, of which the median: 5')
+    parser.add_argument('--width', type=int, help='channels of all layers, to try it out: full')
+    parser.add_argument('--json', help='file for the figures; a plot is drawn beside it')
+    parser.add_argument('--device', help='such as cpu or cuda:0: the GPU if there is one')
+    args = parser.parse_args(argv)
+    for name in ('size', 'batch_size', 'repeats', 'width'):
+        values = getattr(args, name)
+        if values is not None and min([values] if isinstance(values, int) else values) < 1:
+            parser.error(f'--{name.replace("_", "-")} is 1 or more, but got {values}')
+    if args.json is not None and Path(args.json).suffix != '.json':
+        parser.error(f'--json takes a file that ends in .json, but got {args.json!r}')
+    return args
+
+
+def main(argv=None):
+    args = parse_args(argv)
+    device = check_device(args.device)
+    if args.json:
+        ensure_writable_folder(Path(args.json).resolve().parent)
+    parts = [args.only] if args.only else _PARTS
+    jobs = [(s, b, part) for s in args.size for b in args.batch_size for part in parts]
+    rows, setting = [], None
+    for size, batch, part in tqdm(jobs, disable=None):
+        if part == 'memory':
+            rows.append(speed.measure_memory(size, batch, device, args.width))
+            continue
+        if setting is None or (setting.size, setting.batch) != (size, batch):
+            with silence_host():
+                setting = speed.Setting(size, batch, device, args.width)
+        measure = speed.measure_step if part == 'step' else speed.measure_encoder
+        rows.append(measure(setting, args.repeats))
+    machine = speed.describe_machine(device)
+    Console().print(Markdown(speed.speed_table(rows)))
+    print(machine)
+    if args.json:
+        print(f'Results: {", ".join(map(str, speed.write_speed(rows, args.json, machine)))}')
+    print('; '.join(map(speed.short_form, rows)))
+
+
+if __name__ == '__main__':
+    run_tool(main)
