@@ -1,5 +1,5 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
-# Half of the images are moved, which the paper does not have: out-of-range faces gain by it.
+# Beyond the paper, half of the images are moved, and half have their detail codes swapped.
 _base_ = ['./_base_/encoder_training.py', './_base_/toon128.py']
 
 model = dict(
@@ -7,6 +7,7 @@ model = dict(
     encoder=_base_.encoder,
     losses=dict(perceptual=_base_.perceptual),
     truncation=1.0,
+    swapped_share=0.5,
     moves=dict(shift=0.25, rotate=45.0, scale=(0.6, 1.6)),
 )
 val_evaluator = dict(perceptual=_base_.perceptual)

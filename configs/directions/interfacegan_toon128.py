@@ -1,7 +1,7 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
 _base_ = ['../bdinvert_inv_toon128.py', '../_base_/toon_attributes.py']
 
-# From one end of a scale of TOON_LABELS to the other.
+# From one end of a scale of TOON_LABELS towards the other.
 finder = dict(
     type='InterFaceGAN',
     labeller=dict(
@@ -13,7 +13,7 @@ finder = dict(
             clothes_lightness=dict(of='clothesColor', yes=['e8e9e6'], no=['151613']),
             beard=dict(of='has_beard', yes=['yes']),
             laugh=dict(of='mouth', yes=['laugh'], no=['angry']),
-            eyes_open=dict(of='eyes', yes=['wide'], no=['happy']),
+            eyes_open=dict(of='eyes', yes=['wide'], no=['happy', 'humble', 'bow']),
         ),
     ),
     mixed=True,

@@ -32,6 +32,10 @@ class BaseCodeEncoderTrainer(HoldsFrozen, BaseModel):
     follows from the seed too: ``G(E(T(I)), w_M+)`` is to give ``T(I)`` back, so the encoder learns
     the base codes of out-of-range images from pairs of which the detail code is known.
 
+    With ``swapped_share``, which the paper does not have either, ``G(E(I), w'_M+)`` is to give what
+    the generator makes of the first styles of ``I`` and the detail code ``w'_M+`` of another image.
+    What the detail code decides then has no place in the base code, where no edit would reach it.
+
     Args:
         generator (dict | BaseDetailGenerator): The frozen generator, or its config.
         encoder (dict | BaseCodeEncoder): The encoder to train, or its config.
@@ -42,11 +46,13 @@ class BaseCodeEncoderTrainer(HoldsFrozen, BaseModel):
         moves (dict | RandomTransform | None): Random motions, or their config, whose type is
             ``RandomTransform`` unless it says otherwise. Defaults to None, which moves nothing.
         moved_share (float): Share of the images that are moved. Defaults to 0.5.
+        swapped_share (float): Share of each batch that is rendered with the detail code of another
+            of its images, and compared with the image of both. Defaults to 0.0.
         data_preprocessor (dict | None): mmengine's argument. Defaults to None.
 
     Raises:
         ValueError: If encoder and generator do not fit, a loss compares no images, or
-            ``moved_share`` is not between 0 and 1.
+            a share is not between 0 and 1.
     """
 
     def __init__(
@@ -58,6 +64,7 @@ class BaseCodeEncoderTrainer(HoldsFrozen, BaseModel):
         truncation_layers: int = 8,
         moves: dict | RandomTransform | None = None,
         moved_share: float = 0.5,
+        swapped_share: float = 0.0,
         data_preprocessor: dict | None = None,
     ):
         super().__init__(data_preprocessor=data_preprocessor)
@@ -77,9 +84,11 @@ class BaseCodeEncoderTrainer(HoldsFrozen, BaseModel):
         self.truncation, self.truncation_layers = truncation, truncation_layers
         if isinstance(moves, dict):
             moves = MODULES.build({'type': 'RandomTransform', **moves})
-        if not 0 <= moved_share <= 1:
-            raise ValueError(f'moved_share lies between 0 and 1, but got {moved_share}.')
+        for name, share in (('moved_share', moved_share), ('swapped_share', swapped_share)):
+            if not 0 <= share <= 1:
+                raise ValueError(f'{name} lies between 0 and 1, but got {share}.')
         self.moves, self.moved_share = moves, moved_share
+        self.swapped_share = swapped_share
 
     @property
     def generator(self) -> nn.Module:
@@ -116,6 +125,23 @@ class BaseCodeEncoderTrainer(HoldsFrozen, BaseModel):
             found.append(self.moves.sample(rng) if moved else None)
         return found
 
+    @torch.no_grad()
+    def swapped(self, w_plus: Tensor, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Give the first images of a batch the detail codes of those that follow them.
+
+        Args:
+            w_plus (Tensor): Shape (n, N, D).
+            images (Tensor): Their images (n, 3, H, W).
+
+        Returns:
+            tuple[Tensor, Tensor]: The same with ``swapped_share`` of the rows replaced.
+        """
+        count, first = round(self.swapped_share * len(w_plus)), self.generator.first_detail
+        mixed = w_plus.clone()
+        mixed[:count, first:] = w_plus.roll(-1, 0)[:count, first:]
+        images = torch.cat([self.generator.quick_synthesis(mixed[:count]), images[count:]])
+        return mixed, images
+
     def train_step(self, data, optim_wrapper) -> dict[str, Tensor]:
         """Train for an iteration, as mmengine does; on a CPU the next one takes its memory over."""
         if self.generator.device.type == 'cpu':
@@ -137,6 +163,9 @@ class BaseCodeEncoderTrainer(HoldsFrozen, BaseModel):
         motions = self.motions(seeds)
         target = self.generator.to_rgb(_moved(images, motions, transform_image))
         base = self.encoder(target)
+        if mode == 'loss' and self.swapped_share:
+            w_plus, images = self.swapped(w_plus, images)
+            target = self.generator.to_rgb(_moved(images, motions, transform_image))
         output = self.generator(base, w_plus[:, self.generator.first_detail :])
         if mode == 'tensor':
             return output

@@ -166,3 +166,23 @@ def test_a_share_of_the_images_is_moved(make_trainer):
     assert losses[0] == losses[1]
     with pytest.raises(ValueError, match='moved_share lies between 0 and 1, but got 2'):
         make_trainer(moves=MOVES, moved_share=2)
+
+
+def test_swapped_images_have_the_detail_codes_of_their_neighbours(make_trainer):
+    trainer = make_trainer(swapped_share=0.7).eval()  # two of three
+    first = trainer.generator.first_detail
+    w_plus, images = trainer.sample(SEEDS)
+    mixed, targets = trainer.swapped(w_plus, images)
+    assert torch.equal(mixed[:, :first], w_plus[:, :first])
+    assert torch.equal(mixed[:2, first:], w_plus[1:, first:])
+    assert torch.equal(mixed[2], w_plus[2]) and torch.equal(targets[2], images[2])
+    with torch.no_grad():
+        expected = trainer.generator.synthesis(mixed)
+        base = trainer.encoder(trainer.generator.to_rgb(images))  # of the images as they were
+        rendered = trainer.generator(base, mixed[:, first:])
+        loss = trainer(SEEDS, mode='loss')['loss_pixel']
+    torch.testing.assert_close(targets, expected, rtol=0, atol=1e-5)
+    assert (targets[:2] - images[:2]).abs().max() > 1e-3
+    torch.testing.assert_close(loss, (rendered - expected).square().mean(), rtol=1e-4, atol=1e-6)
+    with pytest.raises(ValueError, match='swapped_share lies between 0 and 1, but got 1.5'):
+        make_trainer(swapped_share=1.5)
