@@ -1,4 +1,5 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
+# Larger steps than the paper's, and fewer: a style vector has about 1 to go.
 _base_ = ['./_base_/inversion.py', './_base_/toon128.py']
 
 model = dict(
@@ -8,9 +9,10 @@ model = dict(
     losses=dict(
         pixel=dict(loss_weight=10.0),
         perceptual=_base_.perceptual,
-        base=dict(loss_weight=1.0),
+        base=dict(loss_weight=30.0),
     ),
-    num_steps=300,
+    optimizer=dict(lr=0.05),
+    num_steps=100,
 )
 test_dataloader = dict(
     batch_size=16, dataset=dict(data_root='data/toon128/heldout_combined', size=128)
