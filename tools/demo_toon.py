@@ -28,9 +28,9 @@ SHIFT = GeometricTransform(shift=(0.125, -0.0625))  # whole cells of the base co
 ROTATION = GeometricTransform(rotate=15)
 EDITS = {
     'lighter skin': ('skin_lightness', 1.5),
-    'darker skin': ('skin_lightness', -1.5),
-    'no beard': ('beard', -2.0),
-    'laughing': ('laugh', 1.5),
+    'darker skin': ('skin_lightness', -1.0),
+    'lighter hair': ('hair_lightness', 1.5),
+    'darker hair': ('hair_lightness', -2.0),
 }
 
 

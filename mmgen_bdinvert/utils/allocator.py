@@ -8,6 +8,7 @@ such a block, and writing it then takes several times as long as computing it.
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import ctypes
 import functools
@@ -20,7 +21,8 @@ _TRIM_THRESHOLD, _MMAP_THRESHOLD, _MMAP_MAX = -1, -3, -4  # numbers of <malloc.h
 _LARGE = 32 << 20  # where glibc's own threshold ends up after one large block
 _ALL, _NONE, _NEVER = 65536, 0, -1  # blocks that may be mapped; when the heap is given back
 _lock, _users = threading.Lock(), 0
-_forever = contextlib.ExitStack()  # never closed
+_forever = contextlib.ExitStack()
+atexit.register(_forever.close)  # before the interpreter takes the lock's module apart
 
 
 @functools.cache

@@ -52,7 +52,8 @@ def check_split(generator, base_size, w_plus):
         result = generator(code.base, code.detail)
         whole = full(stylegan2, w_plus)
     torch.testing.assert_close(code.base, base[0], rtol=0, atol=0)
-    torch.testing.assert_close(result, expected, rtol=0, atol=1e-5)
+    # Frozen layers sum in another order than mmgen's: equal but for float32's rounding.
+    torch.testing.assert_close(result, expected, rtol=1e-4, atol=1e-5)
     torch.testing.assert_close(generator.synthesis(w_plus), whole, rtol=0, atol=0)
     assert (result - whole).abs().max() > 0.1  # the coarse RGB is there to be dropped
     assert code.base.std() > 0.1 and result.std() > 0.1

@@ -12,6 +12,13 @@ from mmgen_bdinvert.utils.allocator import keep_memory, kept_memory
 MIB = 1 << 20
 
 
+@pytest.fixture(autouse=True)
+def nothing_is_kept():
+    """Let go of what a training earlier in this process keeps."""
+    allocator._forever.close()
+    keep_memory.cache_clear()
+
+
 def resident():
     """Return the memory of this process that is in use, in MiB."""
     with open('/proc/self/statm') as file:
