@@ -2,14 +2,14 @@
 import contextlib
 import gc
 import platform
+import subprocess
+import sys
 
 import pytest
 import torch
 
 from mmgen_bdinvert.utils import allocator
 from mmgen_bdinvert.utils.allocator import keep_memory, kept_memory
-
-MIB = 1 << 20
 
 
 @pytest.fixture(autouse=True)
@@ -19,26 +19,39 @@ def nothing_is_kept():
     keep_memory.cache_clear()
 
 
+# In a process of its own: one that has run before has free memory to hand.
+SCRIPT = '''
+import torch
+
+from mmgen_bdinvert.utils.allocator import kept_memory
+
+MIB = 1 << 20
+
+
 def resident():
     """Return the memory of this process that is in use, in MiB."""
     with open('/proc/self/statm') as file:
         return int(file.read().split()[1]) * 4096 / MIB
 
 
+block = 256 * MIB // 4
+torch.ones(block)
+before = resident()
+with kept_memory():
+    with kept_memory():
+        torch.ones(block)
+        assert resident() > before + 200
+    torch.ones(block)
+    assert resident() > before + 200  # the inner block ends, the outer one goes on
+assert resident() < before + 50
+torch.ones(block)
+assert resident() < before + 50
+'''
+
+
 @pytest.mark.skipif(platform.libc_ver()[0] != 'glibc', reason='glibc alone has this')
 def test_memory_stays_inside_and_goes_afterwards():
-    block = 256 * MIB // 4
-    torch.ones(block)
-    before = resident()
-    with kept_memory():
-        with kept_memory():
-            torch.ones(block)
-            assert resident() > before + 200
-        torch.ones(block)
-        assert resident() > before + 200  # the inner block ends, the outer one goes on
-    assert resident() < before + 50
-    torch.ones(block)
-    assert resident() < before + 50
+    subprocess.run([sys.executable, '-c', SCRIPT], check=True)
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != 'glibc', reason='glibc alone has this')
