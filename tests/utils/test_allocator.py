@@ -36,6 +36,8 @@ def resident():
 
 block = 256 * MIB // 4
 torch.ones(block)
+with kept_memory():
+    torch.ones(block)
 before = resident()
 with kept_memory():
     with kept_memory():
