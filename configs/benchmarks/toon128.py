@@ -2,7 +2,7 @@
 _base_ = ['./_methods.py']
 
 domain = 'bdinvert_inv_toon128'
-num_steps = 100
+num_steps = 60
 judges = {
     'ST-LPIPS VGG': dict(type='STLPIPSLoss', net='vgg', resize=64),
     'ST-LPIPS Alex (optimised)': dict(type='STLPIPSLoss', net='alex', resize=64),
@@ -12,7 +12,7 @@ edits = [
     dict(
         name='pale skin',
         direction='asset://toon128/skin_lightness.safetensors',
-        strengths=[0.5, 1, 1.5, 2, 3],
+        strengths=[0.5, 1, 1.5, 2, 3, 4, 6],
         attribute='skinColor',
         values='f1c3a5',
         options=dict(skinColor=['f1c3a5']),
@@ -20,7 +20,7 @@ edits = [
     dict(
         name='dark hair',
         direction='asset://toon128/hair_lightness.safetensors',
-        strengths=[-0.5, -1, -1.5, -2, -3],
+        strengths=[-0.5, -1, -1.5, -2, -3, -4, -6],
         attribute='hairColor',
         values='2c1b18',
         options=dict(hairColor=['2c1b18']),
@@ -28,7 +28,7 @@ edits = [
     dict(
         name='no beard',
         direction='asset://toon128/beard.safetensors',
-        strengths=[-0.5, -1, -1.5, -2, -3],
+        strengths=[-0.5, -1, -1.5, -2, -3, -4, -6],
         attribute='has_beard',
         values='no',
         options=dict(beardProbability=0),
@@ -36,7 +36,7 @@ edits = [
     dict(
         name='laugh',
         direction='asset://toon128/laugh.safetensors',
-        strengths=[0.5, 1, 1.5, 2, 3],
+        strengths=[0.5, 1, 1.5, 2, 3, 4, 6],
         attribute='mouth',
         values='laugh',
         options=dict(mouthVariant='laugh'),
@@ -44,7 +44,7 @@ edits = [
     dict(
         name='wide eyes',
         direction='asset://toon128/eyes_open.safetensors',
-        strengths=[0.5, 1, 1.5, 2, 3],
+        strengths=[0.5, 1, 1.5, 2, 3, 4, 6],
         attribute='eyes',
         values='wide',
         options=dict(eyesVariant='wide'),

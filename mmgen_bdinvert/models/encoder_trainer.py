@@ -36,11 +36,15 @@ class BaseCodeEncoderTrainer(HoldsFrozen, BaseModel):
     the generator makes of the first styles of ``I`` and the detail code ``w'_M+`` of another image.
     What the detail code decides then has no place in the base code, where no edit would reach it.
 
+    A loss on base codes, which the paper does not have either, compares ``E(T(I))`` with the
+    equally moved base code ``T(f)`` of the image. Without one the encoder is free to draw with base
+    codes that no style vector makes, and no edit of the detail code reaches what they draw.
+
     Args:
         generator (dict | BaseDetailGenerator): The frozen generator, or its config.
         encoder (dict | BaseCodeEncoder): The encoder to train, or its config.
-        losses (dict[str, dict | nn.Module] | None): Image losses by name, or their configs.
-            Defaults to the paper's: pixel MSE, and LPIPS with weight 10.
+        losses (dict[str, dict | nn.Module] | None): Losses on images, or on base codes, by name, or
+            their configs. Defaults to the paper's: pixel MSE, and LPIPS with weight 10.
         truncation (float): ψ of the training images. Defaults to 0.7.
         truncation_layers (int): Layers that ψ is applied to. Defaults to 8.
         moves (dict | RandomTransform | None): Random motions, or their config, whose type is
@@ -51,8 +55,8 @@ class BaseCodeEncoderTrainer(HoldsFrozen, BaseModel):
         data_preprocessor (dict | None): mmengine's argument. Defaults to None.
 
     Raises:
-        ValueError: If encoder and generator do not fit, a loss compares no images, or
-            a share is not between 0 and 1.
+        ValueError: If encoder and generator do not fit, a loss compares detail codes, or a
+            share is not between 0 and 1.
     """
 
     def __init__(
@@ -76,9 +80,9 @@ class BaseCodeEncoderTrainer(HoldsFrozen, BaseModel):
         built = {k: MODULES.build(v) if isinstance(v, dict) else v for k, v in losses.items()}
         self.losses = nn.ModuleDict(built)
         for name, loss in self.losses.items():
-            if loss.compares != 'image':
+            if loss.compares not in ('image', 'base'):
                 raise ValueError(
-                    f'Encoder training compares images, but the loss {name!r} '
+                    f'Encoder training compares images and base codes, but the loss {name!r} '
                     f'({type(loss).__name__}) compares {loss.compares} codes.'
                 )
         self.truncation, self.truncation_layers = truncation, truncation_layers
@@ -170,13 +174,11 @@ class BaseCodeEncoderTrainer(HoldsFrozen, BaseModel):
         if mode == 'tensor':
             return output
         rgb = self.generator.to_rgb(output)
+        true_base = _moved(self.generator.split(w_plus).base, motions, transform_base)
         if mode == 'loss':
-            return {
-                f'loss_{name}': loss.loss_weight * loss(rgb, loss.prepare(target)).mean()
-                for name, loss in self.losses.items()
-            }
+            seen = {'image': (rgb, target), 'base': (base, true_base)}
+            return {f'loss_{k}': _term(v, *seen[v.compares]) for k, v in self.losses.items()}
         if mode == 'predict':
-            true_base = _moved(self.generator.split(w_plus).base, motions, transform_base)
             distance = base_code_distance(
                 base, true_base, normalized=self.generator.normalizes_base
             )
@@ -185,6 +187,10 @@ class BaseCodeEncoderTrainer(HoldsFrozen, BaseModel):
                 for t, r, d in zip(target, rgb, distance)
             ]
         raise ValueError(f"mode is 'loss', 'predict' or 'tensor', but got {mode!r}.")
+
+
+def _term(loss: nn.Module, value: Tensor, reference: Tensor) -> Tensor:
+    return loss.loss_weight * loss(value, loss.prepare(reference)).mean()
 
 
 def _moved(maps: Tensor, motions: list[Transform | None], move: Callable) -> Tensor:

@@ -125,8 +125,8 @@ def test_is_built_from_a_config(generator_config):
 
 
 def test_other_losses_and_modes_are_refused(make_trainer):
-    losses = dict(base=dict(type='BaseCodeDistance'))
-    with pytest.raises(ValueError, match="the loss 'base' .BaseCodeDistance. compares base codes"):
+    losses = dict(detail=dict(type='PNormLoss'))
+    with pytest.raises(ValueError, match="the loss 'detail' .PNormLoss. compares detail codes"):
         make_trainer(losses=losses)
     with pytest.raises(ValueError, match="'loss', 'predict' or 'tensor', but got 'train'"):
         make_trainer()(SEEDS, mode='train')
@@ -153,6 +153,18 @@ def test_moved_images_are_targets_and_inputs(make_trainer):
             torch.testing.assert_close(sample.reconstruction, output[0], rtol=0, atol=1e-4)
             distance = (base - transform_base(true_base[i : i + 1], motion)).square().mean()
             torch.testing.assert_close(sample.base_distance, distance, rtol=1e-4, atol=0)
+
+
+def test_base_codes_are_compared_with_moved_true_ones(make_trainer):
+    losses = dict(base=dict(type='BaseCodeDistance', loss_weight=2.0))
+    settings = dict(moves=MOVES, moved_share=1.0, losses=losses)
+    trainer = make_trainer(swapped_share=1.0, **settings).eval()  # swaps keep the base code
+    with torch.no_grad():
+        distances = [s.base_distance for s in trainer.val_step({'inputs': SEEDS.tolist()})]
+    loss = trainer(SEEDS, mode='loss')['loss_base']
+    torch.testing.assert_close(loss, 2 * torch.stack(distances).mean(), rtol=1e-4, atol=0)
+    loss.backward()
+    assert any(p.grad.any() for p in trainer.encoder.parameters())
 
 
 def test_a_share_of_the_images_is_moved(make_trainer):

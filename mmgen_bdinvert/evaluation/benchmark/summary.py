@@ -164,7 +164,8 @@ def _verdict(plan: Plan, ours: Cell, theirs: Cell) -> str:
     where = f'{ours.edit}, {ours.kind}' if ours.edit else ours.kind
     return (
         f'{plan.methods[ours.method]} against {plan.methods[theirs.method]}, {where}, '
-        f'{ours.metric.label}: **{word}** ({ours.value} and {theirs.value})'
+        f'{ours.metric.label}: **{word}** ({ours.value} and {theirs.value}; the latter less the '
+        f'former on the same faces {theirs.difference})'
     )
 
 
