@@ -9,7 +9,7 @@ model = dict(
     losses=dict(
         pixel=dict(loss_weight=10.0),
         perceptual=_base_.perceptual,
-        base=dict(loss_weight=30.0),
+        base=dict(loss_weight=100.0),
     ),
     optimizer=dict(lr=0.05),
     num_steps=100,

@@ -69,6 +69,8 @@ class Plan:
         without_geometry (tuple[str, ...]): Methods that have no base code.
         free (tuple[str, ...]): Methods without any regulariser.
         num_steps (int | None): Steps of every optimisation. Defaults to those of the configs.
+        settings (dict[str, dict]): Settings of single methods, as in their config's ``model``:
+            such as another learning rate where it serves a method better. Defaults to none.
         classifier (dict | None): Classifier that judges edits. Defaults to None.
         edits (tuple[Edit, ...]): Defaults to none.
     """
@@ -80,6 +82,7 @@ class Plan:
     without_geometry: tuple[str, ...] = ()
     free: tuple[str, ...] = ()
     num_steps: int | None = None
+    settings: dict[str, dict] = field(default_factory=dict)
     classifier: dict | None = None
     edits: tuple[Edit, ...] = field(default=())
 
@@ -116,7 +119,8 @@ def read_plan(path: str | os.PathLike) -> Plan:
             f'A benchmark has {", ".join(_REQUIRED)} and no unknown setting, but {file} lacks '
             f'{", ".join(missing) or "none"} and has {", ".join(unknown) or "nothing unknown"}.'
         )
-    for name in (cfg['reference'], *cfg.get('without_geometry', ()), *cfg.get('free', ())):
+    named = (*cfg.get('without_geometry', ()), *cfg.get('free', ()), *cfg.get('settings', ()))
+    for name in (cfg['reference'], *named):
         if name not in cfg['methods']:
             raise ValueError(f'{file} names the method {name!r}, which is not among its methods.')
     for name in cfg['methods']:
@@ -166,6 +170,7 @@ def build_method(
             del os.environ[DOMAIN_VARIABLE]
         else:
             os.environ[DOMAIN_VARIABLE] = before
+    cfg.merge_from_dict({'model': plan.settings.get(method, {})})
     model = cfg.model.get('pivot', cfg.model)
     if plan.num_steps is not None and model.get('num_steps'):
         model.num_steps = plan.num_steps

@@ -62,6 +62,12 @@ def test_the_number_of_steps_is_that_of_every_optimisation(make_plan):
     assert (tuned.pivot.num_steps, tuned.num_steps) == (4, 40)
 
 
+def test_a_method_may_have_settings_of_its_own(make_plan):
+    plan = make_plan(settings=dict(w_plus=dict(optimizer=dict(lr=0.5))))
+    assert build_method(plan, 'w_plus', 'cpu').optimizer == dict(type='Adam', lr=0.5)
+    assert build_method(plan, 'w_plus_pnorm', 'cpu').optimizer == dict(type='Adam', lr=0.02)
+
+
 def test_the_digest_is_that_of_settings_and_weights(make_plan, domain, tmp_path):
     plan = make_plan()
     first = weights_digest(build_method(plan, 'bdinvert_16', 'cpu'))
