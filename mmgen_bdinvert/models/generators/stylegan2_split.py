@@ -9,14 +9,16 @@ layer. ``convs[j]`` uses style j + 1 and noise j + 1; ``to_rgbs[i]`` uses style 
 from __future__ import annotations
 
 import torch
+from mmgen.models.architectures.stylegan.generator_discriminator_v2 import StyleGANv2Generator
 from torch import Tensor, nn
 
 from .frozen_stylegan2 import FrozenStyleGAN2
-from .split import GeneratorSplit, outside_autocast, synthesis_dtype
+from .split import GeneratorSplit, outside_autocast, register_split, synthesis_dtype
 
 __all__ = ['StyleGAN2Split']
 
 
+@register_split(StyleGANv2Generator)
 class StyleGAN2Split(GeneratorSplit):
     """The two halves of mmgen's ``StyleGANv2Generator``.
 
