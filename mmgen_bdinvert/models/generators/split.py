@@ -27,9 +27,9 @@ def outside_autocast(method):
 
     @functools.wraps(method)
     def wrapped(self, *codes: Tensor) -> Tensor:
-        codes = [code.to(torch.promote_types(code.dtype, torch.float32)) for code in codes]
-        with torch.autocast(codes[0].device.type, enabled=False):
-            return method(self, *codes)
+        full = [code.to(torch.promote_types(code.dtype, torch.float32)) for code in codes]
+        with torch.autocast(full[0].device.type, enabled=False):
+            return method(self, *full)
 
     return wrapped
 
@@ -109,7 +109,9 @@ class GeneratorSplit:
 _FAMILIES: dict[type[nn.Module], type[GeneratorSplit]] = {}
 
 
-def register_split(family: type[nn.Module]) -> Callable[[type[GeneratorSplit]], type[GeneratorSplit]]:
+def register_split(
+    family: type[nn.Module],
+) -> Callable[[type[GeneratorSplit]], type[GeneratorSplit]]:
     """Let ``BaseDetailGenerator`` split a family of generators; decorates a split's class.
 
     Args:
