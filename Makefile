@@ -42,9 +42,10 @@ demo: $(STAMP)  ## invert, move and edit toon faces; pictures go to work_dirs/de
 test: $(STAMP)  ## run the tests (ARGS='-k name' picks some)
 	$(PY) -m pytest -q $(ARGS)
 
-lint: $(STAMP)  ## check style and formatting
+lint: $(STAMP)  ## check style, formatting and types
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
+	$(PY) -m mypy
 
 format: $(STAMP)  ## mend style and formatting
 	$(PY) -m ruff check --fix .
@@ -58,7 +59,7 @@ wheel: $(STAMP)  ## build a wheel into dist/
 	@rm -rf build
 
 clean:  ## remove build products and caches
-	rm -rf build dist *.egg-info docs/_build .pytest_cache .ruff_cache
+	rm -rf build dist *.egg-info docs/_build .pytest_cache .ruff_cache .mypy_cache
 	find . -path ./$(VENV) -prune -o -name __pycache__ -type d -exec rm -rf {} +
 
 distclean: clean  ## clean, and remove .venv

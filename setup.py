@@ -13,7 +13,7 @@ from setuptools.command.build_py import build_py
 PACKAGE = 'mmgen_bdinvert'
 ROOT = Path(__file__).resolve().parent
 README = ROOT / 'README.md'
-MIM = ('configs', 'tools', 'model-index.yml')  # what an OpenMMLab package carries in `.mim`
+MIM = ('configs', 'tools', 'demo', 'model-index.yml')  # what an OpenMMLab package carries in `.mim`
 
 
 def read_version() -> str:
@@ -86,6 +86,8 @@ setup(
         'Topic :: Scientific/Engineering :: Artificial Intelligence',
         'Topic :: Scientific/Engineering :: Image Processing',
     ],
+    py_modules=['bdinvert_cli'],
+    entry_points={'console_scripts': ['bdinvert = bdinvert_cli:main']},
     packages=find_packages(include=[PACKAGE, f'{PACKAGE}.*']),
     package_data={
         PACKAGE: ['py.typed', *(f'assets/**/*.{end}' for end in ('safetensors', 'json', 'png'))],

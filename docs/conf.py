@@ -1,16 +1,33 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
-"""Sphinx settings: Markdown pages (MyST) and API pages from Google docstrings."""
+"""Sphinx settings: Markdown pages and notebooks (MyST), API pages from Google docstrings."""
+
+import sys
+from pathlib import Path
 
 import mmgen_bdinvert
+
+sys.path.insert(0, str(Path(__file__).parent / '_ext'))
 
 project = 'mmgen_bdinvert'
 author = 'mmgen_bdinvert contributors'
 copyright = author
 version = release = mmgen_bdinvert.__version__
 
-extensions = ['myst_parser', 'sphinx.ext.autodoc', 'sphinx.ext.napoleon', 'sphinx.ext.viewcode']
-exclude_patterns = ['_build']
+extensions = [
+    'myst_nb',
+    'reference',
+    'sphinx.ext.autodoc',
+    'sphinx.ext.mathjax',
+    'sphinx.ext.napoleon',
+    'sphinx.ext.viewcode',
+]
+exclude_patterns = ['_build', 'examples']
+suppress_warnings = ['toc.not_readable']  # until the pages of studio and reports are there
+myst_enable_extensions = ['dollarmath']
 myst_heading_anchors = 3
+nb_execution_mode = 'force'
+nb_execution_raise_on_error = True
+nb_execution_timeout = 300
 autodoc_member_order = 'bysource'
 autodoc_typehints = 'description'
 napoleon_numpy_docstring = False
@@ -18,3 +35,4 @@ napoleon_numpy_docstring = False
 html_theme = 'pydata_sphinx_theme'
 html_title = f'{project} {release}'
 html_show_sourcelink = False
+html_theme_options = {'show_toc_level': 2, 'navigation_with_keys': False}

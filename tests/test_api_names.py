@@ -44,8 +44,8 @@ API = {
         NarrowStyleGAN2Discriminator NarrowStyleGANv1Generator NarrowStyleGANv2Generator
         NoiseProjector PNormLoss PivotalTuningInverter PixelL1Loss PixelMSELoss RegularizedInverter
         STLPIPSLoss WPlusInverter load_tuning save_tuning""",
-    'models.generators': """BaseDetailGenerator NarrowStyleGAN2Discriminator
-        NarrowStyleGANv1Generator NarrowStyleGANv2Generator""",
+    'models.generators': """BaseDetailGenerator GeneratorSplit NarrowStyleGAN2Discriminator
+        NarrowStyleGANv1Generator NarrowStyleGANv2Generator register_split""",
     'models.losses': """BaseCodeDistance GradientL1Loss LPIPSLoss PNormLoss PixelL1Loss PixelMSELoss
         STLPIPSLoss""",
     'structures': 'InversionResult LatentCode',

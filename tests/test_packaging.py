@@ -84,8 +84,8 @@ def metadata(wheel) -> Message:
     return message_from_string(wheel.read(name).decode())
 
 
-@pytest.mark.parametrize('folder', ['configs', 'tools'])
-def test_configs_and_tools_travel_under_mim(wheel, folder):
+@pytest.mark.parametrize('folder', ['configs', 'tools', 'demo'])
+def test_configs_tools_and_demo_travel_under_mim(wheel, folder):
     ours = {path for path in files_under(ROOT / folder) if '__pycache__' not in path}
     prefix = f'mmgen_bdinvert/.mim/{folder}/'
     packed = {name[len(prefix) :] for name in wheel.namelist() if name.startswith(prefix)}

@@ -8,7 +8,6 @@ process for each side. The last line has the figures in short.
 
 from __future__ import annotations
 
-import argparse
 import logging
 import sys
 from pathlib import Path
@@ -28,8 +27,14 @@ except ImportError as error:  # a package is missing: the message says which
 _PARTS = ('step', 'encoder', 'memory')
 
 
+EXAMPLES = """
+bdinvert benchmark --only step --size 256 --repeats 3
+bdinvert benchmark --size 256 1024 --batch-size 1 4 --device cuda:0 --json speed.json
+"""
+
+
 def parse_args(argv=None):
-    parser = ToolParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = ToolParser(description=__doc__, examples=EXAMPLES)
     parser.add_argument('--only', choices=_PARTS, help='one part: all')
     parser.add_argument('--size', type=int, nargs='+', default=[256], help='of images: 256')
     parser.add_argument('--batch-size', type=int, nargs='+', default=[1], help='images: 1')

@@ -8,7 +8,6 @@ only writes the report. Photos (--images) have no truth: of them only reconstruc
 
 from __future__ import annotations
 
-import argparse
 import logging
 import sys
 from dataclasses import replace
@@ -28,8 +27,14 @@ except ImportError as error:  # a package is missing: the message says which
     sys.exit(f'error: {error}')
 
 
+EXAMPLES = """
+bdinvert benchmark-quality toon128 --count 4 --kinds aligned shifted --methods w_plus bdinvert_8
+bdinvert benchmark-quality ffhq --images photos/ --out-dir work_dirs/photos
+"""
+
+
 def parse_args(argv=None):
-    parser = ToolParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = ToolParser(description=__doc__, examples=EXAMPLES)
     parser.add_argument('plan', nargs='?', default='toon64', help='config of the benchmark')
     parser.add_argument('--images', help='folder of photos, instead of drawn faces')
     parser.add_argument('--methods', nargs='+', help='only these')

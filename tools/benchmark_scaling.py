@@ -8,7 +8,6 @@ loading is left out. The runs alternate, --rounds times; nothing else should run
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import statistics
@@ -23,8 +22,13 @@ from mmgen_bdinvert.utils.cli import ToolParser, run_tool
 TOOLS = Path(__file__).parent
 
 
+EXAMPLES = """
+python tools/benchmark_scaling.py bdinvert_inv_toon64 demo/images --out-dir scaling --processes 1 2
+"""
+
+
 def parse_args(argv=None):
-    parser = ToolParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = ToolParser(description=__doc__, examples=EXAMPLES)
     parser.add_argument('config', help='config of an inverter')
     parser.add_argument('images', nargs='+', help='as for tools/invert.py')
     parser.add_argument('--out-dir', required=True, help='folder for the results')

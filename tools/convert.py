@@ -7,7 +7,6 @@ run. The last line of the output is what a config says to use OUT.
 
 from __future__ import annotations
 
-import argparse
 from collections import Counter
 from pathlib import Path
 
@@ -15,12 +14,18 @@ from mmgen_bdinvert.converters import FORMATS, convert_file
 from mmgen_bdinvert.io import OutputError, ensure_writable_folder
 from mmgen_bdinvert.utils.cli import ToolParser, run_tool, silence_host
 
+EXAMPLES = """
+bdinvert convert stylegan2-ffhq.pkl checkpoints/ffhq.safetensors --from nvidia
+bdinvert convert encoder.pth checkpoints/encoder.safetensors --from bdinvert-encoder --base-size 16
+bdinvert convert stylegan2_ffhq1024/ checkpoints/statistics.safetensors --from bdinvert-pnorm
+"""
+
 
 def parse_args(argv=None):
     formats = '\n'.join(f'  {name:17} {format.title}' for name, format in FORMATS.items())
     parser = ToolParser(
         description=f'{__doc__}\nformats:\n{formats}',
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        examples=EXAMPLES,
     )
     parser.add_argument('source', help='file to convert; a folder for bdinvert-pnorm')
     parser.add_argument('out', type=Path, help='.safetensors file to write')

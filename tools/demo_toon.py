@@ -24,6 +24,7 @@ from mmgen_bdinvert.io import (
 from mmgen_bdinvert.utils.cli import ToolParser, run_tool
 from mmgen_bdinvert.visualization import contact_sheet
 
+IMAGES = Path(__file__).resolve().parents[1] / 'demo/images'  # in a wheel too
 SHIFT = GeometricTransform(shift=(0.125, -0.0625))  # whole cells of the base code
 ROTATION = GeometricTransform(rotate=15)
 EDITS = {
@@ -34,10 +35,16 @@ EDITS = {
 }
 
 
+EXAMPLES = """
+bdinvert demo-toon --out-dir demo_results
+bdinvert demo-toon --steps 20 --images photo.png --out-dir demo_results
+"""
+
+
 def parse_args(argv=None):
-    parser = ToolParser(description=__doc__)
+    parser = ToolParser(description=__doc__, examples=EXAMPLES)
     parser.add_argument('--config', default='bdinvert_inv_toon128')
-    parser.add_argument('--images', default='demo/images', help='image, or folder of images')
+    parser.add_argument('--images', default=IMAGES, help='image, or folder of images')
     parser.add_argument('--out-dir', default='work_dirs/demo')
     parser.add_argument('--steps', type=int, help="optimisation steps instead of the config's")
     return parser.parse_args(argv)

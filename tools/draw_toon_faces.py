@@ -8,9 +8,14 @@ from tqdm import tqdm
 from mmgen_bdinvert.datasets import MOVES, draw_set
 from mmgen_bdinvert.utils.cli import ToolParser, run_tool
 
+EXAMPLES = """
+bdinvert draw-toon-faces --out-dir data/toon128 --size 128
+bdinvert draw-toon-faces --out-dir data/few --train 100 --heldout 4
+"""
+
 
 def parse_args(argv=None):
-    parser = ToolParser(description=__doc__)
+    parser = ToolParser(description=__doc__, examples=EXAMPLES)
     parser.add_argument('--out-dir', default='data/toon64', help='folder for the sets')
     parser.add_argument('--size', type=int, default=64, help='side of the images in pixels')
     parser.add_argument('--train', type=int, default=20000, help='number of training faces')

@@ -19,7 +19,6 @@ age.pt@4-7 -0.5. Strength multiplies them all: --strength -2 0 2, or seven steps
 
 from __future__ import annotations
 
-import argparse
 import logging
 import re
 import sys
@@ -37,8 +36,16 @@ except ImportError as error:  # a package is missing: the message says which
     sys.exit(f'error: {error}')
 
 
+EXAMPLES = """
+bdinvert edit results/*/code.safetensors --shift 0.1 0 --rotate 15 --out-dir edited/
+bdinvert edit results/0 --direction smile.safetensors 2 age.pt@4-7 -0.5 --out-dir edited/
+bdinvert edit results/0 --direction smile.safetensors --strength -3:3:7 --out-dir edited/
+bdinvert edit results/0 --align --and-back --rotate 20 --direction age.pt --out-dir edited/
+"""
+
+
 def parse_args(argv=None):
-    parser = ToolParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = ToolParser(description=__doc__, examples=EXAMPLES)
     parser.add_argument('codes', nargs='+', help='code files, or result folders of tools/invert.py')
     parser.add_argument('--out-dir', required=True, help='folder for the results')
     parser.add_argument('--config', help='their config: the one that tools/invert.py left there')

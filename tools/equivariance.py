@@ -32,8 +32,14 @@ except ImportError as error:  # a package is missing: the message says which
     sys.exit(f'error: {error}')
 
 
+EXAMPLES = """
+bdinvert equivariance bdinvert_inv_toon64
+bdinvert equivariance bdinvert_inv_toon128 --base-sizes 8 --motions shift --num-samples 4
+"""
+
+
 def parse_args(argv=None):
-    parser = ToolParser(description=__doc__)
+    parser = ToolParser(description=__doc__, examples=EXAMPLES)
     parser.add_argument('config', help='config of an inverter, or the name of a shipped one')
     parser.add_argument('--out-dir', default='work_dirs/equivariance', help='folder for the report')
     parser.add_argument(

@@ -26,9 +26,13 @@ from mmgen_bdinvert.models import STLPIPSLoss
 from mmgen_bdinvert.utils.cli import ToolParser, run_tool
 from mmgen_bdinvert.visualization import image_grid
 
+EXAMPLES = """
+bdinvert evaluate-generator bdinvert_inv_toon64 data/toon64/train --num-images 1000
+"""
+
 
 def parse_args(argv=None):
-    parser = ToolParser(description=__doc__)
+    parser = ToolParser(description=__doc__, examples=EXAMPLES)
     parser.add_argument('config', help='config whose model.generator is a BaseDetailGenerator')
     parser.add_argument('real', nargs='+', help='real images, or folders of them')
     parser.add_argument('--num-images', type=int, default=2000, help='images of each kind')

@@ -11,7 +11,6 @@ attribute, and name it in the config as finder.labels; samples follow from --see
 
 from __future__ import annotations
 
-import argparse
 import logging
 import sys
 
@@ -29,8 +28,15 @@ except ImportError as error:  # a package is missing: the message says which
     sys.exit(f'error: {error}')
 
 
+EXAMPLES = """
+bdinvert find-directions directions/interfacegan_toon128 --out-dir directions/
+bdinvert find-directions directions/sefa_ffhq --out-dir directions/ --device cuda:0
+bdinvert find-directions bdinvert_inv_toon64 --draw-samples 200 --out-dir to_label/
+"""
+
+
 def parse_args(argv=None):
-    parser = ToolParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = ToolParser(description=__doc__, examples=EXAMPLES)
     parser.add_argument('config', metavar='CONFIG', help='config with a model and a finder')
     parser.add_argument('--out-dir', required=True, help='folder for the directions')
     parser.add_argument('--preview-dir', help='folder for the pictures: OUT_DIR')

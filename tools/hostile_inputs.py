@@ -8,7 +8,6 @@ expected.json: for each input 'done' or 'failed' (of images and of what a list o
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import io
 import json
@@ -427,10 +426,19 @@ def _npy_header(shape: tuple[int, ...]) -> bytes:
     return buffer.getvalue()
 
 
-def main(argv=None):
-    parser = ToolParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+EXAMPLES = """
+python tools/hostile_inputs.py work_dirs/hostile
+"""
+
+
+def parse_args(argv=None):
+    parser = ToolParser(description=__doc__, examples=EXAMPLES)
     parser.add_argument('out_dir', help='an empty folder')
-    folder = ensure_writable_folder(parser.parse_args(argv).out_dir).resolve()
+    return parser.parse_args(argv)
+
+
+def main(argv=None):
+    folder = ensure_writable_folder(parse_args(argv).out_dir).resolve()
     if any(folder.iterdir()):
         raise ValueError(f'The folder must be empty, but {str(folder)!r} is not.')
     corpus = Corpus(folder)

@@ -15,7 +15,6 @@ command or where nothing can be written, 130 after Ctrl-C, 143 after SIGTERM.
 
 from __future__ import annotations
 
-import argparse
 import logging
 import sys
 
@@ -38,8 +37,16 @@ except ImportError as error:  # a package is missing: the message says which
     sys.exit(f'error: {error}')
 
 
+EXAMPLES = """
+bdinvert invert bdinvert_inv_toon128 photos/ --out-dir results/
+bdinvert invert bdinvert_inv_ffhq a.jpg b.jpg --out-dir results/ --fit pad --batch-size 2 --amp
+bdinvert invert my_config.py 'photos/**/*.png' list.txt shard.tar --out-dir results/ --packed
+bdinvert invert bdinvert_inv_toon128 photos/ --out-dir results/ --cfg-options model.amp=True
+"""
+
+
 def parse_args(argv=None):
-    parser = ToolParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = ToolParser(description=__doc__, examples=EXAMPLES)
     parser.add_argument('config', help='config file, or the name of a shipped one')
     parser.add_argument('images', nargs='+', help='files, folders, patterns, lists, .tar')
     parser.add_argument('--out-dir', required=True, help='folder for the results')

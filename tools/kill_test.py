@@ -13,7 +13,6 @@ OUT_DIR/kill_test.json gets the figures. Exit code: 0 if nothing was lost, else 
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import random
@@ -40,8 +39,13 @@ EARLY = 0.1  # share of the kills that may come before the inversion begins
 SETTLED = 60  # seconds after which a process has loaded what it needs
 
 
+EXAMPLES = """
+python tools/kill_test.py bdinvert_inv_toon64 demo/images --out-dir killed --kills 10 --steps 3
+"""
+
+
 def parse_args(argv=None):
-    parser = ToolParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = ToolParser(description=__doc__, examples=EXAMPLES)
     parser.add_argument('config', help='config of an inverter')
     parser.add_argument('images', nargs='+', help='as for tools/invert.py')
     parser.add_argument('--out-dir', required=True, help='an empty folder for the results')

@@ -19,9 +19,14 @@ from mmgen_bdinvert.engine import read_config
 from mmgen_bdinvert.io import OutputError, ensure_writable_folder
 from mmgen_bdinvert.utils.cli import ToolParser, check_device, run_tool
 
+EXAMPLES = """
+bdinvert latent-stats bdinvert_inv_ffhq work_dirs/ffhq/statistics.safetensors
+bdinvert latent-stats my_gan.py statistics.safetensors --checkpoint my_gan.pth --num-samples 200000
+"""
+
 
 def parse_args(argv=None):
-    parser = ToolParser(description=__doc__)
+    parser = ToolParser(description=__doc__, examples=EXAMPLES)
     parser.add_argument('config', help='config of an encoder, an inversion or an mmgen GAN')
     parser.add_argument('out', type=Path, help='file to write, such as statistics.safetensors')
     parser.add_argument('--checkpoint', help="weights of the generator instead of the config's")

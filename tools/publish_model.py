@@ -18,8 +18,13 @@ from mmgen_bdinvert.utils.cli import ToolParser, run_tool
 PARTS = {'generator': GENERATOR_PREFIXES[:-1], 'encoder': ENCODER_PREFIXES[:-1]}
 
 
+EXAMPLES = """
+bdinvert publish-model work_dirs/my_gan/iter_1000.pth encoder.safetensors --part encoder --half
+"""
+
+
 def parse_args(argv=None):
-    parser = ToolParser(description=__doc__)
+    parser = ToolParser(description=__doc__, examples=EXAMPLES)
     parser.add_argument('checkpoint', help='checkpoint of tools/train.py')
     parser.add_argument('out', help='.safetensors file to write')
     parser.add_argument('--part', choices=list(PARTS), required=True)

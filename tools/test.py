@@ -10,9 +10,14 @@ from mmgen_bdinvert.apis import find_config
 from mmgen_bdinvert.engine import running
 from mmgen_bdinvert.utils.cli import ToolParser, run_tool
 
+EXAMPLES = """
+bdinvert test bdinvert_inv_toon128 --data-root photos/ --work-dir work_dirs/tested
+bdinvert test bdinvert_enc_toon64 work_dirs/bdinvert_enc_toon64/iter_1000.pth
+"""
+
 
 def parse_args(argv=None):
-    parser = ToolParser(description=__doc__)
+    parser = ToolParser(description=__doc__, examples=EXAMPLES)
     parser.add_argument(
         'config', type=find_config, help='config file, or the name of a shipped one'
     )

@@ -10,9 +10,15 @@ from mmgen_bdinvert.apis import find_config
 from mmgen_bdinvert.engine import running
 from mmgen_bdinvert.utils.cli import ToolParser, run_tool
 
+EXAMPLES = """
+bdinvert train bdinvert_enc_toon64
+bdinvert train bdinvert_enc_ffhq --amp --cfg-options train_dataloader.batch_size=8
+bdinvert train bdinvert_enc_toon64 --resume
+"""
+
 
 def parse_args(argv=None):
-    parser = ToolParser(description=__doc__)
+    parser = ToolParser(description=__doc__, examples=EXAMPLES)
     parser.add_argument(
         'config', type=find_config, help='config file, or the name of a shipped one'
     )

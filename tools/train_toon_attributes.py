@@ -19,9 +19,13 @@ from mmgen_bdinvert.evaluation.toon_attributes import SIZE, away_and_back, resiz
 from mmgen_bdinvert.io import atomic_write
 from mmgen_bdinvert.utils.cli import ToolParser, run_tool
 
+EXAMPLES = """
+bdinvert train-toon-attributes data/toon64/train labeller.safetensors --epochs 4
+"""
+
 
 def parse_args(argv=None):
-    parser = ToolParser(description=__doc__)
+    parser = ToolParser(description=__doc__, examples=EXAMPLES)
     parser.add_argument('faces', metavar='FACES', help='folder with labels.jsonl')
     parser.add_argument('out', metavar='OUT', help='weights to write, .safetensors')
     parser.add_argument('--first', type=int, default=0, help='first face to train on')

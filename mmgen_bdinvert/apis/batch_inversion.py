@@ -132,7 +132,9 @@ class BatchInversion:
             distance = self.inverter.losses['perceptual']
             with torch.no_grad():
                 columns['perceptual'] = distance(output, distance.prepare(target))
-        rows = [{name: float(v[i]) for name, v in columns.items()} for i in range(len(target))]
+        rows: list[dict[str, Any]] = [
+            {name: float(v[i]) for name, v in columns.items()} for i in range(len(target))
+        ]
         for i, row in enumerate(rows):
             stopped = int(result.stopped_at[i])
             row['steps'] = self.inverter.num_steps if stopped < 0 else stopped

@@ -15,29 +15,37 @@ from mmengine.config import Config
 from ..engine.config import read_config
 from ..utils.cli import one_sentence
 
-__all__ = ['ConfigLike', 'find_config', 'load_config', 'shipped_configs']
+__all__ = ['ConfigLike', 'config_folder', 'find_config', 'load_config', 'shipped_configs']
 
 ConfigLike = Union[str, os.PathLike, Config]
 
 _PACKAGE = Path(__file__).resolve().parent.parent
 
 
-def shipped_configs() -> dict[str, Path]:
-    """List the configs that travel with the package, by name.
-
-    A wheel carries them in ``.mim``; in an editable install they lie beside the package.
-    """
+def config_folder() -> Path:
+    """Find the configs: a wheel carries them in ``.mim``, a checkout beside the package."""
     folders = (_PACKAGE / '.mim/configs', _PACKAGE.parent / 'configs')
-    folder = next((f for f in folders if f.is_dir()), folders[0])
-    return {path.stem: path for path in sorted(folder.glob('*.py'))}
+    return next((f for f in folders if f.is_dir()), folders[0])
+
+
+def shipped_configs() -> dict[str, Path]:
+    """List the configs that travel with the package, by name, such as ``'baselines/w_plus'``.
+
+    Files and folders whose name starts with ``_`` are only bases of others, and are left out.
+    """
+    folder = config_folder()
+    names = {
+        path.relative_to(folder).with_suffix('').as_posix(): path for path in folder.rglob('*.py')
+    }
+    return {name: names[name] for name in sorted(names) if '/_' not in f'/{name}'}
 
 
 def find_config(config: str | os.PathLike) -> Path:
     """Find a config file.
 
     Args:
-        config (str | os.PathLike): A path, or the bare name of a shipped config, such as
-            ``'bdinvert_inv_toon64'``. A file of that name goes first.
+        config (str | os.PathLike): A path, or the name of a shipped config, such as
+            ``'bdinvert_inv_toon64'`` or ``'baselines/w_plus'``. A file of that name goes first.
 
     Returns:
         Path: The file.
@@ -49,8 +57,8 @@ def find_config(config: str | os.PathLike) -> Path:
     if path.is_file():
         return path
     shipped = shipped_configs()
-    name = path.stem if path.suffix == '.py' else path.name
-    if path.parent == Path() and name in shipped:
+    name = (path.with_suffix('') if path.suffix == '.py' else path).as_posix()
+    if name in shipped:
         return shipped[name]
     close = difflib.get_close_matches(name, shipped, n=1) or sorted(shipped)[:3]
     meant = f', such as {" or ".join(close)}' if close else ''

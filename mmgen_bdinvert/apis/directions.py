@@ -27,7 +27,7 @@ _FINE_PRINT = ('samples', 'seed', 'mixed', 'orthogonal_to')
 
 def find_directions(
     generator: BaseDetailGenerator,
-    finder: Mapping[str, Any] | object,
+    finder: Mapping[str, Any] | Any,
     out_dir: str | os.PathLike,
     *,
     seed: int = 0,

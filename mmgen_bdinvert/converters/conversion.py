@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -141,7 +141,7 @@ def named_tensors(content: object, prefix: str = '') -> Iterator[tuple[str, Tens
         yield prefix, content
         return
     if isinstance(content, Mapping):
-        items = content.items()
+        items: Iterable[tuple[object, object]] = content.items()
     elif isinstance(content, (list, tuple)):
         items = enumerate(content)
     else:

@@ -52,7 +52,7 @@ class Format:
     def find(self, content: Mapping) -> tuple[str, Mapping] | None:
         """Find the wanted part of a file and its name; None if the file is of another format."""
         for name in self.parts:
-            part = content
+            part: object = content
             for key in filter(None, name.split('.')):
                 part = part.get(key) if isinstance(part, Mapping) else None
             if isinstance(part, Mapping) and self.recognises(part):

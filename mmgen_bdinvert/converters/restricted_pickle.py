@@ -12,7 +12,7 @@ from __future__ import annotations
 import io
 import pickle
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -67,6 +67,7 @@ class _Function:
     """A stand-in for a function of torch: callable, and without attributes to tamper with."""
 
     __slots__ = ('__call',)
+    __call: Callable[..., object]
 
     def __init__(self, call) -> None:
         object.__setattr__(self, '_Function__call', call)

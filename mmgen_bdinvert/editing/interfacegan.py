@@ -131,7 +131,7 @@ class InterFaceGAN(SupervisedFinder):
     def __init__(
         self,
         fraction: float = 0.2,
-        conditions: Mapping[str, Sequence[str]] | str = (),
+        conditions: Mapping[str, Sequence[str]] | str | None = None,
         cost: float | None = None,
         **kwargs,
     ):
@@ -171,7 +171,7 @@ class InterFaceGAN(SupervisedFinder):
     def _conditions_of(self, name: str, known: Mapping[str, Tensor]) -> list[str]:
         if self.conditions == 'all':
             return [other for other in known if other != name]
-        wanted = dict(self.conditions)
+        wanted = dict(self.conditions or {})
         for others in ([*wanted], *wanted.values()):
             for other in others:
                 if other not in known:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -115,7 +116,8 @@ class SupervisedFinder:
             )
             if self.labeller is not None:
                 spread = {name: max(values.std().item(), 1e-6) for name, values in scores.items()}
-                direction.notes.update(self._effects(generator, direction, seed, spread))
+                effects = self._effects(generator, direction, seed, spread)
+                direction = replace(direction, notes={**direction.notes, **effects})
             found.append(direction)
         return found
 

@@ -4,8 +4,9 @@
 from __future__ import annotations
 
 import os
-from argparse import ArgumentParser, Namespace
+from argparse import Namespace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 from mmengine.config import Config
@@ -16,6 +17,9 @@ from mmgen.registry import RUNNERS
 from ..io import ensure_writable_folder, find_images
 from .config import read_config
 from .strict_runner import StrictRunner
+
+if TYPE_CHECKING:  # it imports this package
+    from ..utils.cli import ToolParser
 
 __all__ = [
     'add_runner_options',
@@ -29,7 +33,7 @@ __all__ = [
 ]
 
 
-def add_runner_options(parser: ArgumentParser) -> None:
+def add_runner_options(parser: ToolParser) -> None:
     """Add the options that mmengine's tools share to a ``ToolParser``."""
     parser.add_argument('--work-dir', help='folder for the results (work_dirs/<config name>)')
     parser.add_argument('--amp', action='store_true', help='mixed precision, bfloat16')

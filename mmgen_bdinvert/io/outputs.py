@@ -162,7 +162,7 @@ def output_names(
     """
     absolute = [os.path.abspath(path) for path in paths]
     level = dict.fromkeys(absolute, 0)
-    chosen = {path: _name_choice(path, 0) for path in level}
+    chosen = {path: _name_choice(path, 0) or '' for path in level}  # the first is never None
     keys = {path: _fold(name) for path, name in chosen.items()}
     taken = {_fold(name) for name in reserved}
     while True:

@@ -8,7 +8,7 @@ import glob
 import json
 import os
 import tarfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Union
@@ -116,7 +116,7 @@ def source_from_json(value: Any) -> ImageSource:
     return TarMember(*value) if isinstance(value, list) else Path(value)
 
 
-def _sources_of(item: str) -> list[ImageSource]:
+def _sources_of(item: str) -> Sequence[ImageSource]:
     if not os.path.lexists(item) and glob.has_magic(item):
         matches = [Path(path) for path in glob.glob(item, recursive=True)]
         matches = [p for p in matches if p.suffix.lower() in IMAGE_SUFFIXES and not p.is_dir()]
@@ -133,7 +133,7 @@ def _sources_of(item: str) -> list[ImageSource]:
     return [Path(item)]
 
 
-def _in_list(item: str, suffix: str) -> list[ImageSource]:
+def _in_list(item: str, suffix: str) -> Sequence[ImageSource]:
     reader: Callable = {'.txt': _plain_lines, '.csv': _csv_column, '.jsonl': _json_lines}[suffix]
     folder = os.path.dirname(item)
     try:
@@ -188,13 +188,13 @@ def _json_lines(item: str, file) -> Iterator[str]:
         yield path
 
 
-def _in_tar(item: str) -> list[ImageSource]:
+def _in_tar(item: str) -> Sequence[ImageSource]:
     members = []
     try:
         size = os.stat(item).st_size
         with tarfile.open(item, 'r:') as archive:
             while (info := archive.next()) is not None:
-                archive.members.clear()  # else it keeps every header
+                vars(archive)['members'].clear()  # else it keeps every header
                 if info.isreg() and os.path.splitext(info.name)[1].lower() in IMAGE_SUFFIXES:
                     members.append(TarMember(item, info.name, info.offset_data, info.size))
             whole = _ends_at(archive.fileobj, archive.offset)

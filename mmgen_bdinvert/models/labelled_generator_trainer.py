@@ -68,6 +68,8 @@ class LabelledGeneratorTrainer(BaseModel):
         path_interval (int): Its interval in steps. Defaults to 16.
     """
 
+    mean_path_length: Tensor
+
     def __init__(
         self,
         generator: dict | nn.Module,

@@ -61,7 +61,7 @@ def latent_moments(
             'latent statistics need num_samples >= 2 and batch_size >= 1, '
             f'but got {num_samples} and {batch_size}.'
         )
-    count, mean, scatter = 0, 0.0, 0.0
+    count, mean, scatter = 0, torch.tensor(0.0), torch.tensor(0.0)
     for block_start in range(0, num_samples, _BLOCK):
         block = torch.randn(_BLOCK, dim, generator=generator, device=generator.device)
         block = block[: num_samples - block_start].to(device or generator.device)

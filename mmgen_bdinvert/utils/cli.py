@@ -9,8 +9,9 @@ import logging
 import os
 import re
 import sys
+import textwrap
 from collections.abc import Callable, Iterator, Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import torch
 from mmengine.config.utils import ConfigParsingError
@@ -38,7 +39,18 @@ _UNREGISTERED = re.compile(r'(\S+) is not in the (\S+) registry\.')
 
 
 class ToolParser(argparse.ArgumentParser):
-    """An argument parser that reports a wrong command line in one sentence, with exit code 2."""
+    """An argument parser that reports a wrong command line in one sentence, with exit code 2.
+
+    Args:
+        examples (str): Commands, one a line, that end the help. Defaults to ''.
+        **kwargs: As argparse takes them; the description is printed line by line.
+    """
+
+    def __init__(self, *, examples: str = '', **kwargs: Any):
+        kwargs.setdefault('formatter_class', argparse.RawDescriptionHelpFormatter)
+        if examples:
+            kwargs['epilog'] = 'examples:\n' + textwrap.indent(examples.strip(), '  ')
+        super().__init__(**kwargs)
 
     def error(self, message: str) -> NoReturn:
         """Print the sentence and leave, as argparse does after printing the usage."""

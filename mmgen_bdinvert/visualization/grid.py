@@ -231,7 +231,7 @@ def _resize(picture: np.ndarray, tile: int) -> Image.Image:
 
 
 @lru_cache(maxsize=32)
-def _load_font(size: int, ascii_only: bool) -> ImageFont.FreeTypeFont:
+def _load_font(size: int, ascii_only: bool) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
     if ascii_only:
         return ImageFont.load_default(size)
     return ImageFont.truetype(
@@ -239,7 +239,7 @@ def _load_font(size: int, ascii_only: bool) -> ImageFont.FreeTypeFont:
     )
 
 
-def _font(text: str, size: int) -> ImageFont.FreeTypeFont:
+def _font(text: str, size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
     """Pillow's own font, or one with more letters: it has no é, ж or ×, and draws a box."""
     return _load_font(size, text.isascii())
 

@@ -140,20 +140,20 @@ def _equivariance_curves(
     whole = np.array([r.cells is not None and float(r.cells).is_integer() for r in fixed], bool)
     gap = np.searchsorted(at, 1.0) if rows and rows[0].motion == 'scale' else 0
     for label, (values, look) in curves.items():
-        values = np.minimum(values, _EXACT)
-        if np.isnan(values).all():
+        shown = np.minimum(values, _EXACT)
+        if np.isnan(shown).all():
             continue
         # A scale of 1 is no motion: the curves of shrinking and enlarging do not meet there.
         axes.plot(
             np.insert(at, gap, np.nan),
-            np.insert(values, gap, np.nan),
+            np.insert(shown, gap, np.nan),
             label=label,
             color=colour,
             marker='o',
             markersize=2.5,
             **look,
         )
-        axes.plot(at[whole], values[whole], 'o', markersize=8, fillstyle='none', color=colour)
+        axes.plot(at[whole], shown[whole], 'o', markersize=8, fillstyle='none', color=colour)
 
 
 def _term_look(number: int) -> dict:

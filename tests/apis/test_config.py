@@ -43,7 +43,13 @@ class TestFindConfig:
 
     def test_base_files_are_no_configs(self):
         assert {'bdinvert_inv_toon64', 'bdinvert_inv_toon64_8x8'} <= set(shipped_configs())
-        assert 'inversion' not in shipped_configs()
+        assert not [name for name in shipped_configs() if '_base_' in name or 'inversion' in name]
+        assert not [name for name in shipped_configs() if name.rpartition('/')[2].startswith('_')]
+
+    def test_configs_in_folders_have_the_folder_in_their_name(self, tmp_path, monkeypatch):
+        monkeypatch.chdir(tmp_path)
+        assert load_config('baselines/w_plus').model.type == 'WPlusInverter'
+        assert find_config('directions/sefa_toon64').name == 'sefa_toon64.py'
 
 
 class TestLoadConfig:

@@ -19,7 +19,7 @@ def config(make_config):
     return make_config(base_size=16, out_size=64, num_steps=1)
 
 
-@pytest.mark.parametrize('module', ['inference', 'motion', 'batch', 'edit_batch'])
+@pytest.mark.parametrize('module', ['inference', 'motion', 'batch', 'edit_batch', 'directions'])
 def test_examples(module, config, tmp_path, monkeypatch, picture):
     monkeypatch.chdir(tmp_path)
     Image.fromarray(picture()).save('photo.png')
@@ -40,6 +40,7 @@ def test_examples(module, config, tmp_path, monkeypatch, picture):
         GeometricTransform=GeometricTransform,
         LatentCode=LatentCode,
         code=code,
+        generator=inverter.generator,
         inverter=inverter,
         torch=torch,
         init_inverter=stand_in(apis.init_inverter),
@@ -52,7 +53,8 @@ def test_examples(module, config, tmp_path, monkeypatch, picture):
 
 
 def test_every_function_of_the_api_has_an_example():
-    functions = 'init_inverter invert render transform edit invert_files edit_files'.split()
+    functions = '''init_inverter invert render transform align edit invert_files edit_files
+        find_directions'''.split()
     for name in functions:
         assert '>>> ' in getattr(apis, name).__doc__, name
 

@@ -130,7 +130,7 @@ def test_bad_base_sizes_are_refused(make_stylegan2, base_size):
 
 
 def test_other_generators_and_settings_are_refused(make_stylegan2, make_generator, sample_w_plus):
-    with pytest.raises(TypeError, match='StyleGANv1Generator and StyleGANv2Generator .*Linear'):
+    with pytest.raises(TypeError, match='StyleGANv1Generator, StyleGANv2Generator.*Linear'):
         BaseDetailGenerator(nn.Linear(2, 2))
     with pytest.raises(ValueError, match="'bgr' or 'rgb', but got 'hsv'"):
         BaseDetailGenerator(make_stylegan2(), 8, channel_order='hsv')

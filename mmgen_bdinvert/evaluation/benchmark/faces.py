@@ -66,7 +66,7 @@ class DrawnFaces:
             raise ValueError(f'A benchmark needs one face or more, but got {count}.')
         self.size = size
         self.names = [f'h{i}' for i in range(count)]
-        self._draw = lru_cache(_CACHE)(self._draw)
+        self._drawn = lru_cache(_CACHE)(self._draw)
 
     def face(self, kind: str, index: int, options: dict | None = None) -> Face:
         """Draw a face.
@@ -78,7 +78,7 @@ class DrawnFaces:
                 to None.
         """
         frozen = tuple(sorted((k, _frozen(v)) for k, v in (options or {}).items()))
-        pixels, labels, move = self._draw(kind, index, frozen)
+        pixels, labels, move = self._drawn(kind, index, frozen)
         return Face(self.names[index], image_to_tensor(pixels)[0], move, labels)
 
     def _draw(self, kind: str, index: int, options: tuple):

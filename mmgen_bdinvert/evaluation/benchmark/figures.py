@@ -123,9 +123,9 @@ def save_sheets(
     plain = [{'target': tensor_to_image(benchmark.faces.face(*key).image)} for key in keys]
     drawn: dict[tuple[str, str], tuple[int, dict]] = {}  # the first face of each kind and edit
     for number, key in enumerate(keys):
-        for edit, truth in benchmark.truths(*key).items():
+        for name, truth in benchmark.truths(*key).items():
             row = {**plain[number], 'drawn truth': tensor_to_image(truth.image)}
-            drawn.setdefault((edit, key[0]), (number, row))
+            drawn.setdefault((name, key[0]), (number, row))
     for method in methods:
         label = benchmark.plan.methods[method]
         inverter, store = benchmark.inversions(method)

@@ -161,6 +161,7 @@ class Measures:
         return rows
 
     def _classify(self, images: Tensor, faces: Sequence[Face]) -> dict[str, Tensor]:
+        assert self.classifier is not None
         logits = self.classifier(unmove(images, [face.move for face in faces]))
         return {name: values.argmax(1).cpu() for name, values in logits.items()}
 

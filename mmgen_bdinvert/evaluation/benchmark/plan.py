@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from mmengine.config import Config
 
-from ...apis.config import find_config, load_config, shipped_configs
+from ...apis.config import config_folder, find_config, load_config
 from ...apis.inference import init_inverter
 from ...datasets import TOON_LABELS
 from ...models.optimization_inverter import OptimizationInverter
@@ -102,7 +102,7 @@ def read_plan(path: str | os.PathLike) -> Plan:
     """
     file = Path(path)
     if not file.is_file():
-        file = _configs() / 'benchmarks' / f'{file.stem}.py'
+        file = config_folder() / 'benchmarks' / f'{file.stem}.py'
     if not file.is_file():
         known = sorted(p.stem for p in file.parent.glob('[!_]*.py'))
         raise FileNotFoundError(
@@ -141,7 +141,7 @@ def method_config(method: str) -> Path:
     Raises:
         FileNotFoundError: There is none of that name.
     """
-    file = _configs() / 'baselines' / f'{method}.py'
+    file = config_folder() / 'baselines' / f'{method}.py'
     if not file.is_file():
         known = sorted(p.stem for p in file.parent.glob('[!_]*.py'))
         raise FileNotFoundError(f'There is no method {method!r}, only {", ".join(known)}.')
@@ -229,7 +229,3 @@ def _edit(**settings) -> Edit:
     if not edit.strengths:
         raise ValueError(f'The edit {edit.name!r} needs one strength or more, but got none.')
     return edit
-
-
-def _configs() -> Path:
-    return next(iter(shipped_configs().values())).parent

@@ -87,7 +87,7 @@ def summarise(plan: Plan, rows: Rows) -> list[Cell]:
     moved = [kind for kind in kinds if kind != 'aligned']
     if len(moved) > 1:
         kinds[MOVED] = moved
-    cells = []
+    cells: list[Cell] = []
     edits = [edit.name for edit in plan.edits]
     for name, members in kinds.items():
         for metric in metrics_of(plan):

@@ -85,7 +85,7 @@ def measure_encoder(setting: Setting, repeats: int = 5) -> Row:
         setting (Setting): What is trained.
         repeats (int): Rounds. Defaults to 5.
     """
-    sides = {
+    sides: dict[str, PlainTraining | OurTraining] = {
         'plain': PlainTraining(setting),
         'fp32': OurTraining(setting),
         'bf16': OurTraining(setting, amp=True),

@@ -8,44 +8,30 @@ from collections.abc import Callable, Sequence
 
 import torch
 from mmengine.logging import print_log
-from mmgen.models.architectures.stylegan.generator_discriminator_v1 import StyleGANv1Generator
-from mmgen.models.architectures.stylegan.generator_discriminator_v2 import StyleGANv2Generator
 from mmgen.registry import MODULES
 from torch import Tensor, nn
 
 from ...structures import LatentCode
 from ..checkpoint import load_weights
-from .split import GeneratorSplit
-from .stylegan1_split import StyleGAN1Split
-from .stylegan2_split import StyleGAN2Split
+from .split import split_generator
 
 __all__ = ['BaseDetailGenerator']
 
 _MEAN_SAMPLES, _MEAN_SEED, _CHUNK = 32768, 0, 4096
 _BASE_SAMPLES, _BASE_CHUNK = 1024, 32
-_SPLITS = {StyleGANv1Generator: StyleGAN1Split, StyleGANv2Generator: StyleGAN2Split}
-
-
-def _split(generator: nn.Module, base_size: int) -> GeneratorSplit:
-    for family, split in _SPLITS.items():
-        if isinstance(generator, family):
-            return split(generator, base_size)
-    raise TypeError(
-        f'BaseDetailGenerator splits {" and ".join(f.__name__ for f in _SPLITS)} and their '
-        f'subclasses, but got {type(generator).__name__}.'
-    )
 
 
 @MODULES.register_module()
 class BaseDetailGenerator(nn.Module):
     """A generator that renders from a base code and a detail code (paper, section 3.1).
 
-    It splits mmgen's StyleGAN1 and StyleGAN2 generators and their subclasses. The generator is
+    It splits mmgen's StyleGAN1 and StyleGAN2 generators and their subclasses, and what
+    :func:`register_split` adds. The generator is
     frozen, in evaluation mode and with fixed noise, whatever mode its parent has; so gradients are
     those of codes, once. Images are in the generator's own channel order, in [-1, 1].
 
     Args:
-        generator (dict | nn.Module): Config of an mmgen generator, or the module.
+        generator (dict | nn.Module): Config of a generator, or the module.
         base_size (int): Side s of the base code: a power of two from 8 up to half the resolution.
             Defaults to 16.
         checkpoint (str | None): Path or URL of the weights: an mmgen 0.x or 1.x checkpoint or a
@@ -77,7 +63,7 @@ class BaseDetailGenerator(nn.Module):
         if from_config:
             with torch.random.fork_rng(devices=[]):
                 generator = MODULES.build(generator)
-        self._split = _split(generator, base_size)
+        self._split = split_generator(generator, base_size)
         self.checkpointing = self._split.checkpointing = checkpointing
         self.generator = generator
         self.channel_order = channel_order
@@ -86,7 +72,8 @@ class BaseDetailGenerator(nn.Module):
         elif from_config:
             print_log('The generator has random weights: no checkpoint is set.', 'current')
         self.requires_grad_(False)
-        generator.default_style_mode = generator.eval_style_mode  # else mmgen prints the switch
+        if hasattr(generator, 'eval_style_mode'):
+            generator.default_style_mode = generator.eval_style_mode  # else mmgen prints the switch
         self.eval()
         self._mean_latent: Tensor | None = None
         self._mean_base: Tensor | None = None

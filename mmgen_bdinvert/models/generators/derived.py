@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from mmgen.models.architectures.pggan.modules import EqualizedLR
 from torch import Tensor, nn
@@ -28,7 +28,7 @@ class Derived(Generic[T]):
         self._compute = compute
         self._key: list | None = None
         self._kept: list[Tensor] = []
-        self._value: T | None = None
+        self._value: Any = None  # a T, once it was asked for
 
     def __call__(self, tensors: Sequence[Tensor], *settings) -> T:
         """Return the value for tensors in their present state.

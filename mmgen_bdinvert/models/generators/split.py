@@ -5,12 +5,18 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
 
-__all__ = ['GeneratorSplit', 'outside_autocast', 'synthesis_dtype']
+__all__ = [
+    'GeneratorSplit',
+    'outside_autocast',
+    'register_split',
+    'split_generator',
+    'synthesis_dtype',
+]
 
 
 def outside_autocast(method):
@@ -21,9 +27,9 @@ def outside_autocast(method):
 
     @functools.wraps(method)
     def wrapped(self, *codes: Tensor) -> Tensor:
-        codes = [code.to(torch.promote_types(code.dtype, torch.float32)) for code in codes]
-        with torch.autocast(codes[0].device.type, enabled=False):
-            return method(self, *codes)
+        full = [code.to(torch.promote_types(code.dtype, torch.float32)) for code in codes]
+        with torch.autocast(full[0].device.type, enabled=False):
+            return method(self, *full)
 
     return wrapped
 
@@ -46,10 +52,11 @@ def synthesis_dtype(code: Tensor) -> torch.dtype:
 
 
 class GeneratorSplit:
-    """The two halves of a StyleGAN generator of mmgen; base class.
+    """The two halves of a StyleGAN generator; base class.
 
     Args:
-        generator (nn.Module): mmgen's generator; its fixed noise buffers are used.
+        generator (nn.Module): The generator, with the attributes of mmgen's that are read here;
+            fixed noise buffers are used.
         base_size (int): Side s of the base code: a power of two from 8 to half the resolution.
 
     Raises:
@@ -99,3 +106,49 @@ class GeneratorSplit:
     def render(self, base: Tensor, detail: Tensor) -> Tensor:
         """Render base (n, C, s, s) and detail code (n, N - M, D): image (n, 3, H, W)."""
         raise NotImplementedError
+
+
+_FAMILIES: dict[type[nn.Module], type[GeneratorSplit]] = {}
+
+
+def register_split(
+    family: type[nn.Module],
+) -> Callable[[type[GeneratorSplit]], type[GeneratorSplit]]:
+    """Let ``BaseDetailGenerator`` split a family of generators; decorates a split's class.
+
+    Args:
+        family (type): Class of the generators. Subclasses without a split of their own are split
+            alike.
+
+    Returns:
+        Callable: The decorator; it returns the class as it is.
+    """
+
+    def register(split: type[GeneratorSplit]) -> type[GeneratorSplit]:
+        _FAMILIES[family] = split
+        return split
+
+    return register
+
+
+def split_generator(generator: nn.Module, base_size: int) -> GeneratorSplit:
+    """Split a generator in the way of its family.
+
+    Args:
+        generator (nn.Module): The generator.
+        base_size (int): Side s of the base code.
+
+    Returns:
+        GeneratorSplit: Its two halves.
+
+    Raises:
+        TypeError: If no split is registered for its class or a base of it.
+        ValueError: If the base size does not fit.
+    """
+    for family in type(generator).__mro__:
+        if family in _FAMILIES:
+            return _FAMILIES[family](generator, base_size)
+    raise TypeError(
+        f'BaseDetailGenerator splits {", ".join(f.__name__ for f in _FAMILIES)} and their '
+        f'subclasses, but got {type(generator).__name__}: register_split adds a family.'
+    )

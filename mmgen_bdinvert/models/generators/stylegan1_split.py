@@ -9,14 +9,16 @@ the split.
 
 from __future__ import annotations
 
+from mmgen.models.architectures.stylegan.generator_discriminator_v1 import StyleGANv1Generator
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
-from .split import GeneratorSplit, outside_autocast
+from .split import GeneratorSplit, outside_autocast, register_split
 
 __all__ = ['StyleGAN1Split']
 
 
+@register_split(StyleGANv1Generator)
 class StyleGAN1Split(GeneratorSplit):
     """The two halves of mmgen's ``StyleGANv1Generator``, fully grown (transition weight 1).
 

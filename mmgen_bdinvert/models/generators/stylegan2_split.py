@@ -11,14 +11,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
+from mmgen.models.architectures.stylegan.generator_discriminator_v2 import StyleGANv2Generator
 from torch import Tensor, nn
 
 from .frozen_stylegan2 import FrozenStyleGAN2
-from .split import GeneratorSplit, outside_autocast, synthesis_dtype
+from .split import GeneratorSplit, outside_autocast, register_split, synthesis_dtype
 
 __all__ = ['StyleGAN2Split']
 
 
+@register_split(StyleGANv2Generator)
 class StyleGAN2Split(GeneratorSplit):
     """The two halves of mmgen's ``StyleGANv2Generator``.
 

@@ -1,0 +1,83 @@
+# Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
+"""The command ``bdinvert NAME …``: runs ``tools/NAME.py``, in a checkout and from a wheel alike.
+
+It stands outside the package because that imports torch, which takes seconds: here nothing is
+imported until a tool is chosen.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import difflib
+import importlib.util
+import sys
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+__all__ = ['find_tools', 'main']
+
+PACKAGE = 'mmgen_bdinvert'
+# Tools that test the package itself; they are run from a checkout.
+DEVELOPERS = {'benchmark_scaling', 'hostile_inputs', 'kill_test'}
+
+
+def find_tools() -> dict[str, Path]:
+    """List the tools by the name of their command.
+
+    A wheel carries them in the package's ``.mim``; in a checkout they lie beside the package.
+    """
+    package = Path(importlib.util.find_spec(PACKAGE).origin).parent
+    folder = next(f for f in (package / '.mim/tools', package.parent / 'tools') if f.is_dir())
+    paths = sorted(folder.glob('*.py'))
+    return {path.stem.replace('_', '-'): path for path in paths if path.stem not in DEVELOPERS}
+
+
+def first_sentence(tool: Path) -> str:
+    """Return the first line of a tool's docstring, without importing what it imports."""
+    return ast.get_docstring(ast.parse(tool.read_text(encoding='utf-8'))).splitlines()[0]
+
+
+def run(tool: Path, argv: list[str]) -> None:
+    """Make a file the main program; unlike runpy, leave the name that it sees itself called by."""
+    spec = importlib.util.spec_from_file_location('__main__', tool)
+    module = importlib.util.module_from_spec(spec)
+    module.__spec__ = None  # as in a script: worker processes then find it by its file
+    sys.argv, sys.modules['__main__'] = argv, module
+    spec.loader.exec_module(module)
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run a tool, as ``python tools/NAME.py`` does.
+
+    Args:
+        argv (Sequence[str] | None): The name of a command and its arguments. Defaults to those of
+            the command line.
+
+    Raises:
+        SystemExit: With the tool's exit code; 2 where there is no such command.
+    """
+    tools = find_tools()
+    width = max(map(len, tools))
+    lines = [f'  {name:{width}}  {first_sentence(path)}' for name, path in tools.items()]
+    lines = ['commands:', *lines, '', 'bdinvert COMMAND --help says more, with examples.']
+    parser = argparse.ArgumentParser(
+        prog='bdinvert',
+        description='BDInvert for mmgen: invert, move and edit photos with a StyleGAN.',
+        epilog='\n'.join(lines),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument('--version', action='version', version=f'{PACKAGE} {version(PACKAGE)}')
+    parser.add_argument('command', metavar='COMMAND', help='one of the commands below')
+    parser.add_argument('arguments', nargs=argparse.REMAINDER, help='its arguments')
+    args = parser.parse_args(argv)
+    if args.command not in tools:
+        close = difflib.get_close_matches(args.command, tools, n=1)
+        meant = f', did you mean {close[0]}?' if close else ';'
+        parser.exit(2, f'error: there is no command {args.command!r}{meant} see bdinvert --help\n')
+    run(tools[args.command], [f'bdinvert {args.command}', *args.arguments])
+
+
+if __name__ == '__main__':
+    main()

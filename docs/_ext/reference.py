@@ -1,0 +1,142 @@
+# Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
+"""Sphinx directives that write the reference from the code: settings of configs, help of tools."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import inspect
+import io
+import re
+import sys
+from pathlib import Path
+from unittest import mock
+
+from mmgen import registry
+from sphinx.util.docutils import SphinxDirective
+
+ROOT = Path(__file__).resolve().parents[2]
+_DEFAULT = re.compile(r'\s*Defaults to (.+?)(?:\.(?=\s|$)|$)')
+_ROLE = re.compile(r':\w+:`~?(?:[\w.]+\.)?(\w+)`')
+_ARGUMENT = re.compile(r'^    (\w+) \((.+?)\): (.*)$')
+
+
+def registered(name: str) -> dict[str, type]:
+    """Return the classes of this package in a registry of mmgen, by name."""
+    items = getattr(registry, name).module_dict.items()
+    ours = {k: v for k, v in items if v.__module__.startswith('mmgen_bdinvert.')}
+    return {k: ours[k] for k in sorted(ours) if '.compat.' not in ours[k].__module__}
+
+
+def documented(cls: type) -> dict[str, tuple[str, str]]:
+    """Read type and description of each argument from the docstrings of a class and its bases."""
+    found: dict[str, tuple[str, str]] = {}
+    for base in cls.__mro__:
+        text = inspect.cleandoc(base.__doc__ or '').partition('Args:\n')[2]
+        name = None
+        for line in text.splitlines():
+            match = _ARGUMENT.match(line)
+            if match and match[1] not in found:
+                name = match[1]
+                found[name] = (match[2], match[3])
+            elif match or not line.startswith(' ' * 8):
+                name = None  # of a class nearer to cls, or the end of the arguments
+            elif name:
+                found[name] = (found[name][0], f'{found[name][1]} {line.strip()}')
+            if line and not line.startswith(' '):
+                break
+    return found
+
+
+def parameters(cls: type) -> dict[str, inspect.Parameter]:
+    """Return the arguments of a class; where it passes ``**kwargs`` on, those of its bases too."""
+    found: dict[str, inspect.Parameter] = {}
+    for base in cls.__mro__:
+        if '__init__' not in vars(base) or not base.__module__.startswith('mmgen_bdinvert.'):
+            continue
+        own = list(inspect.signature(base.__init__).parameters.values())[1:]
+        passes_on = any(p.kind is p.VAR_KEYWORD for p in own)
+        for parameter in own:
+            if parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+                found.setdefault(parameter.name, parameter)
+        if not passes_on:
+            break
+    return found
+
+
+def settings(cls: type) -> list[tuple[str, str, str, str]]:
+    """List the settings of a class: key, type, default (or 'required'), meaning.
+
+    Raises:
+        KeyError: One of them is not in any docstring.
+    """
+    known, rows = documented(cls), []
+    for name, parameter in parameters(cls).items():
+        kind, text = known[name]
+        said = _DEFAULT.search(text)
+        default = said[1] if said else f'`{parameter.default!r}`'
+        default = 'required' if parameter.default is parameter.empty else default
+        rows.append((name, kind, default, _DEFAULT.sub('', text).strip()))
+    return rows
+
+
+def markdown(text: str) -> str:
+    """Write a docstring's roles and literals as Markdown does."""
+    return _ROLE.sub(r'`\1`', text).replace('``', '`')
+
+
+def settings_markdown(name: str, cls: type) -> str:
+    """Write the settings of a class as a section in Markdown."""
+    lines = [f'### {name}', '', markdown(cls.__doc__.splitlines()[0]), '']
+    rows = settings(cls)
+    if rows:
+        lines += ['| key | type | default | meaning |', '| --- | --- | --- | --- |']
+    for key, *cells in rows:
+        cells = [markdown(cell).replace('|', r'\|') for cell in cells]
+        lines.append(f'| `{key}` | {" | ".join(cells)} |')
+    return '\n'.join([*lines, ''])
+
+
+def tool_help(path: Path) -> str:
+    """Return what a tool prints with ``--help``."""
+    spec = importlib.util.spec_from_file_location(f'documented_{path.stem}', path)
+    tool = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(tool)
+    shown = io.StringIO()
+    with (
+        mock.patch.object(sys, 'argv', [f'bdinvert {path.stem.replace("_", "-")}']),
+        contextlib.redirect_stdout(shown),
+        contextlib.suppress(SystemExit),
+    ):
+        tool.parse_args(['--help'])
+    return shown.getvalue()
+
+
+class RegisteredSettings(SphinxDirective):
+    """``registered-settings:: REGISTRY``: a section with the settings of each of our classes."""
+
+    required_arguments = 1
+
+    def run(self):
+        """Parse the generated Markdown."""
+        parts = [settings_markdown(*item) for item in registered(self.arguments[0]).items()]
+        return self.parse_text_to_nodes('\n'.join(parts), allow_section_headings=True)
+
+
+class ToolHelp(SphinxDirective):
+    """``tool-help:: NAME``: what ``tools/NAME.py --help`` prints."""
+
+    required_arguments = 1
+
+    def run(self):
+        """Make a literal block."""
+        path = ROOT / 'tools' / f'{self.arguments[0]}.py'
+        self.env.note_dependency(str(path))
+        return self.parse_text_to_nodes(f'```text\n{tool_help(path).rstrip()}\n```')
+
+
+def setup(app):
+    """Register the directives."""
+    app.add_directive('registered-settings', RegisteredSettings)
+    app.add_directive('tool-help', ToolHelp)
+    return {'parallel_read_safe': True}

@@ -1,0 +1,80 @@
+# Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
+"""Documented commands fit the tools' command lines; documented Python runs, and configs parse."""
+
+import ast
+import importlib.util
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from mmgen_bdinvert import apis
+
+ROOT = Path(__file__).parents[2]
+PAGES = sorted({*ROOT.glob('*.md'), *(ROOT / 'docs').rglob('*.md')} - {ROOT / 'CHANGELOG.md'})
+PAGES = [page for page in PAGES if '_build' not in page.parts]
+
+
+def blocks(page, language):
+    """List the fenced blocks of a language."""
+    text = page.read_text(encoding='utf-8')
+    return re.findall(rf'^```{language}\n(.*?)^```$', text, re.MULTILINE | re.DOTALL)
+
+
+def commands():
+    """List tool and arguments of the commands in shell blocks; loops and variables left out."""
+    found = []
+    for page in PAGES:
+        for line in re.sub(r'\\\n', ' ', '\n'.join(blocks(page, 'bash'))).splitlines():
+            words = shlex.split(line, comments=True)
+            if words[:1] == ['bdinvert'] and '$' not in line:
+                name = words[1].replace('-', '_')
+            elif words[:1] == ['python'] and '$' not in line and words[1].startswith('tools/'):
+                name = Path(words[1]).stem
+            else:
+                continue
+            found.append(pytest.param(name, words[2:], id=f'{page.stem}: {" ".join(words[:3])}'))
+    return found
+
+
+@pytest.mark.parametrize(('name', 'words'), commands())
+def test_a_tool_takes_the_command(name, words):
+    path = ROOT / 'tools' / f'{name}.py'
+    assert path.is_file()
+    spec = importlib.util.spec_from_file_location(f'documented_{name}', path)
+    tool = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(tool)
+    if hasattr(tool, 'find_config'):
+        tool.find_config = str  # a config of the reader's own need not be here
+    assert tool.parse_args(words)
+
+
+PYTHON = [(page, block) for page in PAGES for block in blocks(page, 'python')]
+
+
+def runs(block):
+    """Tell a program, which imports the package, from the settings of a config."""
+    return bool(re.search(r'^(from|import) mmgen_bdinvert', block, re.MULTILINE))
+
+
+@pytest.mark.parametrize('block', [b for _, b in PYTHON if not runs(b)])
+def test_settings_parse(block):
+    assert all(isinstance(node, ast.Assign) for node in ast.parse(block).body)
+
+
+@pytest.mark.parametrize(('page', 'block'), [(p, b) for p, b in PYTHON if runs(b)])
+def test_python_runs(page, block, tmp_path, monkeypatch):
+    (tmp_path / 'demo').symlink_to(ROOT / 'demo')
+    monkeypatch.chdir(tmp_path)
+    build = apis.init_inverter
+    one_step = {'model.num_steps': 1}
+    monkeypatch.setattr(apis, 'init_inverter', lambda name: build(name, None, 'cpu', one_step))
+    names: dict = {}
+    exec(compile(block, str(page), 'exec'), names)
+    assert names['picture'].shape == (128, 128, 3)
+    assert (tmp_path / 'code.safetensors').is_file()
+
+
+def test_there_is_something_to_test():
+    assert len(commands()) > 40 and len(PYTHON) > 3 and any(runs(b) for _, b in PYTHON)
