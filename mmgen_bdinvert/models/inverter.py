@@ -175,7 +175,7 @@ class WPlusInverter(OptimizationInverter):
 
     def render(self, variables: dict[str, Tensor]) -> Tensor:
         """Render with the whole generator."""
-        return self.generator.synthesis(self.w_plus(variables))
+        return self.generator.quick_synthesis(self.w_plus(variables))
 
     def values(self, variables: dict[str, Tensor]) -> dict[str, Tensor]:
         """Show all style vectors to losses on detail codes."""

@@ -135,11 +135,7 @@ class NoiseProjector(WPlusInverter):
 
     def render(self, variables: dict[str, Tensor]) -> Tensor:
         """Render style vectors with noise maps."""
-        w_plus = self.w_plus(variables)
-        with torch.autocast(w_plus.device.type, enabled=False):
-            return self.generator.generator(
-                [w_plus], input_is_latent=True, injected_noise=_maps(variables)
-            )
+        return self.generator.quick_synthesis(self.w_plus(variables), _maps(variables))
 
     def learning_rate(self, step: int) -> float:
         """Rise and fall, see :func:`projector_rate`."""

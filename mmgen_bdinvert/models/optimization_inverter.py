@@ -43,9 +43,9 @@ class OptimizationInverter(HoldsFrozen, BaseModel):
             Defaults to one that fits the generator.
         keep_best (bool): Whether each image ends with its state of the lowest total loss, in the
             last row of the history too, instead of the last one. Defaults to False.
-        amp (bool): Whether losses, and images of base and detail codes, are computed in bfloat16,
-            about twice as fast where the processor has it. Variables, optimiser and the final
-            reconstruction stay in float32. Defaults to False.
+        amp (bool): Whether losses, and images of a StyleGAN2, are computed in bfloat16, about twice
+            as fast where the processor has it. Variables, optimiser and the final reconstruction
+            stay in float32. Defaults to False.
 
     Raises:
         ValueError: If the parts do not fit each other, or a setting is out of range.

@@ -1,6 +1,7 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
 """The quick synthesis against mmgen's own modules: images, gradients, and weights that change."""
 
+import contextlib
 import copy
 
 import pytest
@@ -15,17 +16,23 @@ from mmgen_bdinvert.models.generators.derived import Derived
 from mmgen_bdinvert.models.generators.scaled_modulation import ScaledModulatedConv2d
 
 
+@contextlib.contextmanager
+def modulated_weights(generator):
+    """Let mmgen's own modules modulate the weights, as they were written."""
+    scaled = [m for m in generator.modules() if type(m) is ScaledModulatedConv2d]
+    for module in scaled:
+        module.__class__ = ModulatedConv2d
+    yield
+    for module in scaled:
+        module.__class__ = ScaledModulatedConv2d
+
+
 def by_mmgen(generator):
     """Return a function that renders with mmgen's own modules, which modulate the weights."""
 
     def render(base, detail):
-        scaled = [m for m in generator.modules() if type(m) is ScaledModulatedConv2d]
-        for module in scaled:
-            module.__class__ = ModulatedConv2d
-        image = generator._split._render_by_modules(base, detail)
-        for module in scaled:
-            module.__class__ = ScaledModulatedConv2d
-        return image
+        with modulated_weights(generator):
+            return generator._split._render_by_modules(base, detail)
 
     return render
 
@@ -107,6 +114,35 @@ def test_a_whole_w_plus(make_generator, sample_w_plus):
         image = generator.quick_synthesis(w_plus)
         assert relative(image, generator.synthesis(w_plus)) <= 1e-5
     assert image.is_floating_point() and image.shape == (3, 3, 64, 64)
+
+
+@pytest.mark.parametrize('count', [1, 3])
+def test_styles_and_noise_maps_get_the_gradients_of_mmgens_modules(
+    make_generator, sample_w_plus, count
+):
+    generator = make_generator(8, 32)
+    host = generator.generator
+    for layer in [host.to_rgb1, *host.to_rgbs]:
+        layer.out_fp32 = False
+    w_plus = sample_w_plus(generator, count)
+    for dtype, tolerance in ((torch.float64, 1e-11), (torch.float32, 1e-4)):
+        generator.to(dtype)
+        rng = torch.Generator().manual_seed(2)
+        own = [getattr(host, f'injected_noise_{i}') for i in range(host.num_injected_noises)]
+        maps = [torch.randn(count, *m.shape[1:], generator=rng).to(dtype) for m in own]
+        maps[1] = maps[1][:1]  # one for all images
+        inputs = [w_plus.to(dtype), *maps]
+        inputs = [value.requires_grad_() for value in inputs]
+        image = generator.quick_synthesis(inputs[0], inputs[1:])
+        assert '_StyledConvolutionBackward' in functions_of(image)
+        with modulated_weights(generator):
+            expected = host([inputs[0]], input_is_latent=True, injected_noise=inputs[1:])
+        results = [(v, *torch.autograd.grad(v.pow(3).sum(), inputs)) for v in (image, expected)]
+        # mmgen rounds its images to float32.
+        assert relative(results[0][0], results[1][0]) <= max(tolerance, 1e-7)
+        for ours, theirs in zip(results[0][1:], results[1][1:]):
+            assert ours.shape == theirs.shape
+            assert relative(ours, theirs) <= max(tolerance, 2e-7)
 
 
 def changes():

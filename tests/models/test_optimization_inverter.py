@@ -91,7 +91,8 @@ def test_w_has_one_style_vector_for_all_layers(make_w_plus, images):
     assert styles.shape == (3, 1, 16)
     with torch.no_grad():
         w_plus = styles.expand(3, 8, 16)
-        assert torch.equal(inverter.generator.synthesis(w_plus), result.reconstruction)
+        expected = inverter.generator.synthesis(w_plus)
+    assert (result.reconstruction - expected).norm() <= 1e-5 * expected.norm()
     split = inverter.generator.split(w_plus)
     assert torch.equal(result.code.base, split.base)
     assert torch.equal(result.code.detail, split.detail)

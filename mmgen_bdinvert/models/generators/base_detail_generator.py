@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable, Sequence
 
 import torch
 from mmengine.logging import print_log
@@ -145,29 +146,28 @@ class BaseDetailGenerator(nn.Module):
     @property
     def mean_latent(self) -> Tensor:
         """Tensor: Mean w of shape (D,), over 32,768 samples from a fixed seed."""
-        weight = next(self.generator.parameters())
         if self._mean_latent is None:
-            rng, total = torch.Generator().manual_seed(_MEAN_SEED), 0
-            with torch.no_grad():
-                for _ in range(_MEAN_SAMPLES // _CHUNK):
-                    z = torch.randn(_CHUNK, self.style_dim, generator=rng).to(weight)
-                    total = total + self.mapping(z).double().sum(0)
-            self._mean_latent = total / _MEAN_SAMPLES
-        return self._mean_latent.to(weight)
+            self._mean_latent = self._mean(_MEAN_SAMPLES, _CHUNK, lambda w: w)
+        return self._mean_latent.to(next(self.generator.parameters()))
 
     @property
     def mean_base(self) -> Tensor:
         """Tensor: Mean base code of shape (1, C, s, s), over 1,024 samples from a fixed seed."""
-        weight = next(self.generator.parameters())
         if self._mean_base is None:
-            rng, total = torch.Generator().manual_seed(_MEAN_SEED), 0
-            with torch.no_grad():
-                for _ in range(_BASE_SAMPLES // _BASE_CHUNK):
-                    z = torch.randn(_BASE_CHUNK, self.style_dim, generator=rng).to(weight)
-                    w_plus = self.to_w_plus(self.mapping(z))
-                    total = total + self._split.base_code(w_plus).double().sum(0, keepdim=True)
-            self._mean_base = total / _BASE_SAMPLES
-        return self._mean_base.to(weight)
+            self._mean_base = self._mean(
+                _BASE_SAMPLES, _BASE_CHUNK, lambda w: self._split.base_code(self.to_w_plus(w))
+            )[None]
+        return self._mean_base.to(next(self.generator.parameters()))
+
+    @torch.no_grad()
+    def _mean(self, samples: int, chunk: int, value: Callable[[Tensor], Tensor]) -> Tensor:
+        """Average a function of mapped samples, from the fixed seed, in float64."""
+        rng, total = torch.Generator().manual_seed(_MEAN_SEED), 0
+        for _ in range(samples // chunk):
+            z = torch.randn(chunk, self.style_dim, generator=rng)
+            w = self.mapping(z.to(next(self.generator.parameters())))
+            total = total + value(w).double().sum(0)
+        return total / samples
 
     @property
     def device(self) -> torch.device:
@@ -224,9 +224,9 @@ class BaseDetailGenerator(nn.Module):
         """
         return self._split.synthesis(w_plus)
 
-    def quick_synthesis(self, w_plus: Tensor) -> Tensor:
-        """Render as :meth:`synthesis` but for rounding, in the fastest way there is."""
-        return self._split.quick_synthesis(w_plus)
+    def quick_synthesis(self, w_plus: Tensor, noise: Sequence[Tensor] | None = None) -> Tensor:
+        """Render as :meth:`synthesis`, quickly; ``noise`` replaces all maps, (n or 1, 1, h, h)."""
+        return self._split.quick_synthesis(w_plus, noise)
 
     def split(self, w_plus: Tensor) -> LatentCode:
         """Split an ordinary w+ into base and detail code.

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -76,23 +77,23 @@ class FrozenStyleConv:
         Args:
             x (Tensor): Feature map (n, I, h, w), channels last, in the dtype to compute in.
             w (Tensor): Style vectors (n, D), float32 or better.
-            noise (Tensor): Noise buffer (1, 1, H, W).
+            noise (Tensor): Noise map (n or 1, 1, H, W).
 
         Returns:
             Tensor | None: Feature map (n, O, H, W) in the dtype of ``x``; None if the weights are
             not frozen, or a forward hook waits for the layer.
         """
         tensors = sources(self.layer)
-        if tensors is None or noise.requires_grad:
+        if tensors is None:
             return None
-        affine, energy, constants = self._constants([*tensors, noise], noise, x.dtype)
+        affine, energy, strength, constants = self._constants(tensors, x.dtype)
         style = affine(w)  # [NI]
         scale = self.layer.activate.scale  # LeakyReLU(s · x) = s · LeakyReLU(x)
         gain = scale * torch.rsqrt(F.linear(style.square(), energy) + self.layer.conv.eps)  # [NO]
-        return styled_convolution(x, style, gain, constants)
+        return styled_convolution(x, style, gain, (strength * noise).to(x.dtype), constants)
 
     @torch.no_grad()
-    def _compute(self, noise: Tensor, dtype: torch.dtype) -> tuple:
+    def _compute(self, dtype: torch.dtype) -> tuple:
         layer, convolution = self.layer, self.layer.conv
         weight, scale = effective_weight(convolution)[0], layer.activate.scale  # [OIkk]
         energy = weight.square().sum((2, 3))  # [OI]
@@ -103,13 +104,12 @@ class FrozenStyleConv:
             weight = weight.transpose(0, 1)  # [IOkk]
         constants = FrozenConvolution(
             weight=weight.to(dtype).contiguous(memory_format=torch.channels_last),
-            noise=(scale * layer.noise_injector.weight * noise).to(dtype),
             bias=scale * layer.activate.bias,
             slope=layer.activate.negative_slope,
             blur=blur,
             blur_padding=padding,
         )
-        return _affine(convolution), energy, constants
+        return _affine(convolution), energy, scale * layer.noise_injector.weight, constants
 
 
 class FrozenToRGB:
@@ -168,7 +168,7 @@ class FrozenStyleGAN2:
     every second one its colours are added, with style vector l + 1.
 
     Args:
-        generator (StyleGANv2Generator): mmgen's generator; its fixed noise buffers are used.
+        generator (StyleGANv2Generator): mmgen's generator.
     """
 
     def __init__(self, generator: nn.Module):
@@ -186,6 +186,7 @@ class FrozenStyleGAN2:
         first: int,
         dtype: torch.dtype,
         *,
+        noise: Sequence[Tensor] | None = None,
         checkpointing: bool = False,
     ) -> Tensor | None:
         """Render.
@@ -195,6 +196,8 @@ class FrozenStyleGAN2:
             styles (Tensor): Style vectors from ``first`` on: (n, N - first, D).
             first (int): An even layer.
             dtype (torch.dtype): What feature maps are computed in.
+            noise (Sequence[Tensor] | None): Noise maps (n or 1, 1, h, h) of all layers from 0 on.
+                Defaults to the generator's fixed buffers.
             checkpointing (bool): Whether the backward pass computes feature maps again, of one
                 size at a time, instead of keeping all of them. Defaults to False.
 
@@ -206,33 +209,35 @@ class FrozenStyleGAN2:
         if not self._known:
             return None
         x, image = x.to(dtype).contiguous(memory_format=torch.channels_last), None
+        if noise is None:
+            noise = [
+                getattr(self._generator, f'injected_noise_{i}') for i in range(len(self._layers))
+            ]
         for last in range(first, len(self._layers), 2):  # layers of one size end with an even one
             part = range(max(first, last - 1), last + 1)
+            inputs = x, styles, first, part, noise, image
             if checkpointing:
                 # None of them draws random numbers.
-                x, image = checkpoint(
-                    self._part,
-                    x,
-                    styles,
-                    first,
-                    part,
-                    image,
-                    use_reentrant=False,
-                    preserve_rng_state=False,
-                )
+                options = dict(use_reentrant=False, preserve_rng_state=False)
+                x, image = checkpoint(self._part, *inputs, **options)
             else:
-                x, image = self._part(x, styles, first, part, image)
+                x, image = self._part(*inputs)
             if image is None:
                 return None
         return image
 
     def _part(
-        self, x: Tensor, styles: Tensor, first: int, layers: range, image: Tensor | None
+        self,
+        x: Tensor,
+        styles: Tensor,
+        first: int,
+        layers: range,
+        noise: Sequence[Tensor],
+        image: Tensor | None,
     ) -> tuple[Tensor | None, Tensor | None]:
         """Compute the layers of one size, and the image so far; None if one of them cannot."""
         for i in layers:
-            noise = getattr(self._generator, f'injected_noise_{i}')
-            x = self._layers[i](x, styles[:, i - first], noise)
+            x = self._layers[i](x, styles[:, i - first], noise[i])
             if x is None:
                 return None, None
         i = layers[-1]

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import functools
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -81,13 +82,15 @@ class GeneratorSplit:
         return self.generator.style_mapping(z)
 
     @outside_autocast
-    def synthesis(self, w_plus: Tensor) -> Tensor:
-        """Render w+ (n, N, D) in full: image (n, 3, H, W), fixed noise."""
-        return self.generator([w_plus], input_is_latent=True, randomize_noise=False)
+    def synthesis(self, w_plus: Tensor, *noise: Tensor) -> Tensor:
+        """Render w+ (n, N, D) in full: image (n, 3, H, W), fixed noise unless maps are given."""
+        return self.generator(
+            [w_plus], input_is_latent=True, injected_noise=noise or None, randomize_noise=False
+        )
 
-    def quick_synthesis(self, w_plus: Tensor) -> Tensor:
+    def quick_synthesis(self, w_plus: Tensor, noise: Sequence[Tensor] | None = None) -> Tensor:
         """Render as :meth:`synthesis` does but for rounding, in the fastest way there is."""
-        return self.synthesis(w_plus)
+        return self.synthesis(w_plus, *(noise or ()))
 
     def base_code(self, w_plus: Tensor) -> Tensor:
         """Return the feature map (n, C, s, s) of w+ that the base code stands in for."""

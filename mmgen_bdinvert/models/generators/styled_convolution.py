@@ -25,7 +25,6 @@ class FrozenConvolution:
 
     Args:
         weight (Tensor): Channels last: (O, I, 3, 3), or (I, O, 3, 3) of an up-sampling layer.
-        noise (Tensor): What is added to every channel: (1, 1, H, W).
         bias (Tensor): Shape (O,), float32 or better.
         slope (float): Slope of the activation below zero, above 0.
         blur (Tensor | None): FIR kernel (O, 1, k, k) of an up-sampling layer, as a correlation.
@@ -34,54 +33,58 @@ class FrozenConvolution:
     """
 
     weight: Tensor
-    noise: Tensor
     bias: Tensor
     slope: float
     blur: Tensor | None = None
     blur_padding: int = 0
 
 
-def styled_convolution(x: Tensor, style: Tensor, gain: Tensor, layer: FrozenConvolution) -> Tensor:
+def styled_convolution(
+    x: Tensor, style: Tensor, gain: Tensor, noise: Tensor, layer: FrozenConvolution
+) -> Tensor:
     """Compute ``LeakyReLU(gain · conv(style · x) + noise + bias)``.
 
     Args:
         x (Tensor): Feature map (n, I, h, w), in the dtype of the weight.
         style (Tensor): Factors of its channels (n, I), float32 or better.
         gain (Tensor): Factors of the output's channels (n, O), not zero, float32 or better.
+        noise (Tensor): What is added to every channel: (n or 1, 1, H, W), in the dtype of ``x``.
         layer (FrozenConvolution): Weights, which get no gradient.
 
     Returns:
         Tensor: Feature map (n, O, h, w), twice as large from an up-sampling layer.
     """
-    return _StyledConvolution.apply(x, style, gain, layer)
+    return _StyledConvolution.apply(x, style, gain, noise, layer)
 
 
 class _StyledConvolution(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, x, style, gain, layer):
+    def forward(ctx, x, style, gain, noise, layer):
         y = x * _per_channel(style, x)
         if layer.blur is None:
             y = F.conv2d(y, layer.weight, padding=1)
         else:
             y = F.conv_transpose2d(y, layer.weight, stride=2)
             y = F.conv2d(y, layer.blur, padding=layer.blur_padding, groups=len(layer.blur))
-        y = y.mul_(_per_channel(gain, y)).add_(layer.noise).add_(_per_channel(layer.bias[None], y))
+        y = y.mul_(_per_channel(gain, y)).add_(noise).add_(_per_channel(layer.bias[None], y))
         y = F.leaky_relu_(y, layer.slope)
         ctx.layer = layer
-        ctx.save_for_backward(x, style, gain, y)
+        ctx.save_for_backward(x, style, gain, noise, y)
         return y
 
     @staticmethod
     @once_differentiable
     def backward(ctx, grad):
-        (x, style, gain, y), layer = ctx.saved_tensors, ctx.layer
-        grad_x = grad_style = grad_gain = None
+        (x, style, gain, noise, y), layer = ctx.saved_tensors, ctx.layer
+        grad_x = grad_style = grad_gain = grad_noise = None
         with torch.autocast(x.device.type, enabled=False):
             g = torch.ops.aten.leaky_relu_backward(grad, y, layer.slope, True)
             if ctx.needs_input_grad[2]:
                 # Before the activation z = gain · c + noise + bias, and g · z = grad · y.
-                rest = _total(grad * y) - _total(g * layer.noise) - _total(g) * layer.bias
+                rest = _total(grad * y) - _total(g * noise) - _total(g) * layer.bias
                 grad_gain = rest / gain  # [NO]
+            if ctx.needs_input_grad[3]:
+                grad_noise = g.sum(1, keepdim=True).sum_to_size(noise.shape)  # [N1HW]
             g = g.mul_(_per_channel(gain, g))
             if layer.blur is None:
                 g = _input_gradient(x, layer.weight, g)
@@ -98,7 +101,7 @@ class _StyledConvolution(torch.autograd.Function):
                 grad_style = _total(g * x).to(style.dtype)  # [NI]
             if ctx.needs_input_grad[0]:
                 grad_x = g.mul_(_per_channel(style, g))
-        return grad_x, grad_style, grad_gain, None
+        return grad_x, grad_style, grad_gain, grad_noise, None
 
 
 def _per_channel(values: Tensor, like: Tensor) -> Tensor:

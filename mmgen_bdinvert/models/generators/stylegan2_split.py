@@ -8,6 +8,8 @@ layer. ``convs[j]`` uses style j + 1 and noise j + 1; ``to_rgbs[i]`` uses style 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
@@ -47,16 +49,20 @@ class StyleGAN2Split(GeneratorSplit):
         image = self._render_frozen(base, detail, self.first_detail)
         return self._render_by_modules(base, detail) if image is None else image
 
-    def quick_synthesis(self, w_plus: Tensor) -> Tensor:
+    def quick_synthesis(self, w_plus: Tensor, noise: Sequence[Tensor] | None = None) -> Tensor:
         """Render w+ (n, N, D) in full, with frozen weights if they are."""
-        image = self._render_frozen(self.generator.constant_input(w_plus), w_plus, 0)
-        return self.synthesis(w_plus) if image is None else image
+        image = self._render_frozen(self.generator.constant_input(w_plus), w_plus, 0, noise)
+        return super().quick_synthesis(w_plus, noise) if image is None else image
 
-    def _render_frozen(self, x: Tensor, styles: Tensor, first: int) -> Tensor | None:
+    def _render_frozen(
+        self, x: Tensor, styles: Tensor, first: int, noise: Sequence[Tensor] | None = None
+    ) -> Tensor | None:
         dtype = synthesis_dtype(styles)
         styles = styles.to(torch.promote_types(styles.dtype, torch.float32))
         with torch.autocast(x.device.type, enabled=False):
-            return self._frozen(x, styles, first, dtype, checkpointing=self.checkpointing)
+            return self._frozen(
+                x, styles, first, dtype, noise=noise, checkpointing=self.checkpointing
+            )
 
     @outside_autocast
     def _render_by_modules(self, base: Tensor, detail: Tensor) -> Tensor:
