@@ -50,7 +50,7 @@ RUN_FILES = (
     'summary.csv',
 )
 _COLUMNS = ('name', 'status', 'psnr', 'mse', 'perceptual')
-_LAST_COLUMNS = ('steps', 'stopped_at', 'seconds', 'fit', 'reason', 'source')
+_LAST_COLUMNS = ('steps', 'stopped_at', 'setbacks', 'seconds', 'fit', 'reason', 'source')
 Job = tuple[ImageSource, str]
 
 

@@ -139,7 +139,8 @@ class BatchInversion:
             stopped = int(result.stopped_at[i])
             row['steps'] = self.inverter.num_steps if stopped < 0 else stopped
             row['stopped_at'] = None if stopped < 0 else stopped
-            row['losses'] = _final_losses(result, i)
+            row['setbacks'] = int(result.setbacks[i])
+            row['losses'] = {k: float(v[-1, i]) for k, v in result.history.items()}
         return rows
 
     def _save(
@@ -156,8 +157,8 @@ class BatchInversion:
         if stopped is not None:
             status = 'stopped'
             reason = (
-                f'the loss of {os.fspath(source)!r} became non-finite at step {stopped}; its best '
-                f'state is saved: try a smaller learning rate'
+                f'the loss of {os.fspath(source)!r} became non-finite {metrics["setbacks"]} times, '
+                f'at last at step {stopped}; its best state is saved: try a smaller learning rate'
             )
         code = result.code[index]
         if not all(
@@ -208,15 +209,6 @@ class BatchInversion:
 
 def _failed(name: str, source: ImageSource, reason: str) -> ImageOutcome:
     return ImageOutcome(name, Path(os.fspath(source)), 'failed', reason)
-
-
-def _final_losses(result: InversionResult, index: int) -> dict[str, float]:
-    """Return the weighted losses of the state that an image ended with."""
-    total = result.history['total'][:, index]
-    stopped = int(result.stopped_at[index])
-    # A stopped image has its best state back; another one the last.
-    last = len(total) - 1 if stopped < 0 else int(total[:stopped].argmin()) if stopped else 0
-    return {name: float(values[last, index]) for name, values in result.history.items()}
 
 
 def _figures(metrics: dict[str, Any]) -> tuple[str, ...]:

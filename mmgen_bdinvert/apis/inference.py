@@ -179,6 +179,7 @@ def invert(
         reconstruction=torch.cat([p.reconstruction for p in parts]),
         history={k: torch.cat([p.history[k] for p in parts], 1) for k in parts[0].history},
         stopped_at=torch.cat([p.stopped_at for p in parts]),
+        setbacks=torch.cat([p.setbacks for p in parts]),
         variables={k: torch.cat([p.variables[k] for p in parts]) for k in parts[0].variables},
     )
 

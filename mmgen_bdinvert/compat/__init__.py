@@ -8,7 +8,7 @@ idempotent and does nothing where a complete mmcv and mmgen are installed.
 
 import logging
 
-from . import ada, mmcv_ops, optimizers, safe_load, versions
+from . import ada, cpu_amp, mmcv_ops, optimizers, safe_load, versions
 
 __all__ = ['apply']
 
@@ -26,3 +26,4 @@ def apply() -> None:
     ada.install()
     safe_load.install()
     optimizers.install()
+    cpu_amp.install()

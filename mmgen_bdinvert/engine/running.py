@@ -14,6 +14,7 @@ from mmengine.device import get_device
 from mmengine.runner import Runner
 from mmgen.registry import RUNNERS
 
+from ..compat.cpu_amp import CpuAmpOptimWrapper
 from ..io import ensure_writable_folder, find_images
 from .config import read_config
 from .strict_runner import StrictRunner
@@ -73,14 +74,19 @@ def use_amp(cfg: Config) -> None:
     bfloat16 unless the config has a ``dtype``: it needs no luck with the range of the activations.
 
     Raises:
-        ValueError: If there is no GPU, which mmengine's mixed-precision training needs.
+        ValueError: If there is no GPU, and the config has another ``dtype``.
     """
-    if get_device() == 'cpu':
-        raise ValueError('--amp trains on a GPU only, and none is available here: leave it out.')
     wrappers = [cfg.optim_wrapper]
     if 'optimizer' not in cfg.optim_wrapper:
         wrappers = [v for v in cfg.optim_wrapper.values() if isinstance(v, dict)]
     for wrapper in wrappers:
+        if get_device() == 'cpu':
+            dtype = wrapper.pop('dtype', 'bfloat16')
+            if dtype != 'bfloat16':
+                raise ValueError(f'--amp trains in bfloat16 on a CPU, but the config says {dtype}.')
+            wrapper.pop('loss_scale', None)  # bfloat16 needs none
+            wrapper['type'] = CpuAmpOptimWrapper.__name__
+            continue
         wrapper['type'] = 'AmpOptimWrapper'
         wrapper.setdefault('loss_scale', 'dynamic')
         wrapper.setdefault('dtype', 'bfloat16')

@@ -19,8 +19,8 @@ class ImageOutcome:
     Args:
         name (str): Name of its results in the output folder.
         source (Path): The image file.
-        status (str): 'done'; 'stopped' if its loss became non-finite and its best state was
-            saved; 'failed' if nothing was.
+        status (str): 'done'; 'stopped' if its loss became non-finite too often and its best state
+            was saved; 'failed' if nothing was.
         reason (str): Why it was not done, in one sentence. Defaults to ''.
         metrics (dict): What ``metrics.json`` holds. Defaults to nothing.
     """

@@ -14,23 +14,33 @@ __all__ = ['ImageProgress', 'per_image']
 class ImageProgress:
     """Which images of a batch are still optimised, and the best state of each.
 
-    Nothing here waits for a GPU.
+    A step whose loss or gradient is not finite sets its image back to its best state; one too many
+    stops it there. Nothing here waits for a GPU.
 
     Args:
         variables (Mapping[str, Tensor]): What is optimised, by name, with the batch first.
+        max_setbacks (int): How often an image is set back, and goes on.
     """
 
-    def __init__(self, variables: Mapping[str, Tensor]):
+    def __init__(self, variables: Mapping[str, Tensor], max_setbacks: int):
+        self._max_setbacks = max_setbacks
         self._best = {name: value.detach().clone() for name, value in variables.items()}
         some = next(iter(self._best.values()))
         self._best_total = some.new_full((len(some),), float('inf'))
         self.stopped_at = torch.full((len(some),), -1, device=some.device)  # -1: goes on
         self.best_at = torch.zeros_like(self.stopped_at)
+        self.setbacks = torch.zeros_like(self.stopped_at)
+        self.broken = self.stopped_at >= 0
 
     @property
     def alive(self) -> Tensor:
         """Tensor: Whether an image is still optimised: bool (n,)."""
         return self.stopped_at < 0
+
+    @property
+    def moving(self) -> Tensor:
+        """Tensor: Whether an image goes on from where the last noted step was: bool (n,)."""
+        return self.alive & ~self.broken
 
     def observe(
         self,
@@ -43,9 +53,9 @@ class ImageProgress:
 
         Args:
             step (int): Its number.
-            total (Tensor): Loss of each image (n,); one that is not finite stops its image.
+            total (Tensor): Loss of each image (n,); one that is not finite sets its image back.
             variables (Mapping[str, Tensor]): Their state.
-            gradients (Sequence[Tensor]): Gradients, which stop their image as well.
+            gradients (Sequence[Tensor]): Gradients, which set their image back as well.
 
         Returns:
             Tensor: Whether this is the best state of an image so far: bool (n,).
@@ -53,8 +63,11 @@ class ImageProgress:
         sound = torch.isfinite(total)
         for gradient in gradients:
             sound &= torch.isfinite(gradient).flatten(1).all(1)
-        self.stopped_at = torch.where(self.alive & ~sound, step, self.stopped_at)
-        better = self.alive & (total < self._best_total)
+        self.broken = self.alive & ~sound
+        self.setbacks = self.setbacks + self.broken
+        stops = self.broken & (self.setbacks > self._max_setbacks)
+        self.stopped_at = torch.where(stops, step, self.stopped_at)
+        better = self.moving & (total < self._best_total)
         self._best_total = torch.where(better, total, self._best_total)
         self.best_at = torch.where(better, step, self.best_at)
         for name, value in variables.items():

@@ -9,14 +9,16 @@ from collections.abc import Callable, Iterable
 import torch
 from mmengine.logging import print_log
 from mmengine.model import BaseModel, ImgDataPreprocessor
-from mmgen.registry import MODULES, OPTIMIZERS
+from mmgen.registry import MODULES
 from mmgen.structures import GenDataSample
 from torch import Tensor, nn
 
 from ..structures import InversionResult, LatentCode
 from ..utils.allocator import kept_memory
 from .frozen import HoldsFrozen
-from .image_progress import ImageProgress, per_image
+from .image_optimizer import ImageOptimizer
+from .image_progress import ImageProgress
+from .losses.building import build_losses
 
 __all__ = ['OptimizationInverter']
 
@@ -54,6 +56,7 @@ class OptimizationInverter(HoldsFrozen, BaseModel):
     comparable: tuple[str, ...] = ('image', 'base', 'detail')  # what losses may compare
     fixed: tuple[str, ...] = ()  # variables that are not optimised
     reserved: tuple[str, ...] = ('total',)  # names of a history that no loss may take
+    max_setbacks: int = 3  # how often an image goes on after a step that was not finite
 
     def __init__(
         self,
@@ -84,23 +87,13 @@ class OptimizationInverter(HoldsFrozen, BaseModel):
                 f'them for this one with tools/latent_stats.py.'
             )
         self._statistics = (statistics,)  # outside the tree: it has a file of its own
-        self.losses = nn.ModuleDict()
-        for name, loss in losses.items():
-            if name in self.reserved:
-                raise ValueError(f'The loss name {name!r} is taken: choose another.')
-            if loss is not None:  # so a config leaves out a loss of its base
-                self.losses[name] = MODULES.build(loss) if isinstance(loss, dict) else loss
-        for name, loss in self.losses.items():
-            if loss.compares not in self.comparable:
-                raise ValueError(
-                    f'{type(self).__name__} has no {loss.compares} code for the loss {name!r} '
-                    f'({type(loss).__name__}) to compare: leave it out.'
-                )
-            if loss.compares == 'detail' and statistics is None:
-                raise ValueError(
-                    f'The loss {name!r} ({type(loss).__name__}) needs the latent statistics of '
-                    f'the generator: make them with tools/latent_stats.py and set statistics=.'
-                )
+        self.losses = build_losses(
+            losses,
+            type(self).__name__,
+            comparable=self.comparable,
+            reserved=self.reserved,
+            statistics=statistics,
+        )
         self.optimizer = dict(optimizer)
         self.num_steps = num_steps
         self.keep_best = keep_best
@@ -172,8 +165,9 @@ class OptimizationInverter(HoldsFrozen, BaseModel):
     def invert(self, images: Tensor, callback: StepCallback | None = None) -> InversionResult:
         """Invert a batch of images.
 
-        An image whose loss or gradient becomes non-finite is stopped, gets its best state back,
-        and is named in the log; the others go on.
+        An image whose loss or gradient becomes non-finite gets its best state back, and goes on
+        from there with fresh moments and half its rate; after ``max_setbacks`` times it is stopped
+        and named in the log. The others are not touched.
 
         Args:
             images (Tensor): Shape (n, 3, H, W) at the generator's resolution, in its channel
@@ -209,11 +203,10 @@ class OptimizationInverter(HoldsFrozen, BaseModel):
             with self._precision(images):
                 states = {k: v.prepare(references[v.compares]) for k, v in self.losses.items()}
         variables = {k: v.detach().clone() for k, v in first.items()}
-        progress = ImageProgress(variables)
+        progress = ImageProgress(variables, self.max_setbacks)
         optimised = [v.requires_grad_() for k, v in variables.items() if k not in self.fixed]
         history: dict[str, list[Tensor]] = {}
-        optimizer = OPTIMIZERS.build({**self.optimizer, 'params': optimised})
-        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, self.learning_rate)
+        optimizer = ImageOptimizer(self.optimizer, optimised, self.learning_rate)
 
         for step in range(self.num_steps + 1):
             last = step == self.num_steps
@@ -239,31 +232,29 @@ class OptimizationInverter(HoldsFrozen, BaseModel):
                     losses = {name: values[-1] for name, values in history.items()}
                     callback(step, self.num_steps, losses, output.detach())
                 if not last:
-                    for v in optimised:
-                        v.grad = torch.where(per_image(progress.alive, v), v.grad, 0)
-                    optimizer.step()
-                    schedule.step()
+                    optimizer.step(progress.moving)
+                    optimizer.set_back(progress.broken)
                     self.constrain(variables)
-                progress.restore(
-                    variables, ~(better if last and self.keep_best else progress.alive)
-                )
+                restored = ~(better if last and self.keep_best else progress.moving)
+                progress.restore(variables, restored)
 
         with torch.no_grad():
             for index in torch.nonzero(~progress.alive).flatten().tolist():
                 stopped_at = int(progress.stopped_at[index])
-                text = f'Image {index} of the batch was stopped at step {stopped_at}'
-                text += ': its loss became non-finite; its best state is kept.'
+                text = f'Image {index} of the batch was stopped at step {stopped_at}: its loss '
+                text += f'became non-finite {self.max_setbacks + 1} times; its best state is kept.'
                 print_log(text, 'current', level=30)
             variables = {k: v.detach() for k, v in variables.items()}
             losses = {name: torch.stack(values) for name, values in history.items()}
-            if self.keep_best:
-                for values in losses.values():
-                    values[-1] = values.gather(0, progress.best_at[None])[0]
+            for values in losses.values():
+                best = values.gather(0, progress.best_at[None])[0]
+                values[-1] = torch.where(restored, best, values[-1])
             return InversionResult(
                 code=self.to_code(variables),
                 reconstruction=self.render(variables),
                 history={name: values.cpu() for name, values in losses.items()},
                 stopped_at=progress.stopped_at.cpu(),
+                setbacks=progress.setbacks.cpu(),
                 variables=variables,
             )
 
@@ -279,8 +270,8 @@ class OptimizationInverter(HoldsFrozen, BaseModel):
             inputs (Tensor): Images as in :meth:`invert`.
             data_samples (list[GenDataSample] | None): One for each image, filled in and returned.
             mode (str): 'predict' gives a list of GenDataSample with ``target`` and
-                ``reconstruction`` (RGB, (3, H, W)), ``code`` (LatentCode), ``history`` and
-                ``stopped_at``; 'tensor' gives the InversionResult.
+                ``reconstruction`` (RGB, (3, H, W)), ``code`` (LatentCode), ``history``,
+                ``stopped_at`` and ``setbacks``; 'tensor' gives the InversionResult.
         """
         if mode not in ('predict', 'tensor'):
             raise ValueError(
@@ -296,5 +287,6 @@ class OptimizationInverter(HoldsFrozen, BaseModel):
             sample.target, sample.reconstruction = targets[i], outputs[i]
             sample.set_field(result.code[i], 'code')
             sample.set_field({k: v[:, i].tolist() for k, v in result.history.items()}, 'history')
-            sample.set_field(int(result.stopped_at[i]), 'stopped_at')
+            for name in ('stopped_at', 'setbacks'):
+                sample.set_field(int(getattr(result, name)[i]), name)
         return samples

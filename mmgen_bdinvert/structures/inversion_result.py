@@ -22,9 +22,11 @@ class InversionResult:
         reconstruction (Tensor): Images of the codes, (n, 3, H, W), in the generator's channel
             order, about [-1, 1].
         history (dict[str, Tensor]): Weighted losses by name, and their sum ``total``, each of
-            shape (steps + 1, n): before every step, and at the end of the last one.
-        stopped_at (Tensor): Step at which an image's loss became non-finite, -1 if it never did;
-            shape (n,). Such an image keeps its best state.
+            shape (steps + 1, n): before every step, and of the result.
+        stopped_at (Tensor): Step at which an image was stopped, since its loss or gradient became
+            non-finite once too often, -1 if it was not; shape (n,). It ended at its best state.
+        setbacks (Tensor): How often that happened to an image, and set it back to its best state;
+            shape (n,).
         variables (Mapping[str, Tensor]): All that the inverter found, each with the batch first.
             Its ``render`` takes them, and its ``edit`` changes them; a code may hold less, such as
             no tuned weights. Defaults to nothing.
@@ -34,4 +36,5 @@ class InversionResult:
     reconstruction: Tensor
     history: dict[str, Tensor]
     stopped_at: Tensor
+    setbacks: Tensor
     variables: Mapping[str, Tensor] = field(default_factory=dict)

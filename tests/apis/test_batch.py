@@ -101,7 +101,7 @@ def test_the_files_tell_what_the_inversion_gave(inverter, photos, tmp_path):
         assert metrics['loss_total'] == pytest.approx(float(result.history['total'][-1, i]))
         assert metrics['loss_pixel'] == pytest.approx(metrics['mse'], rel=1e-5)  # its weight is 1
         assert metrics['loss_perceptual'] == pytest.approx(10 * metrics['perceptual'], rel=1e-4)
-        assert (metrics['steps'], metrics['stopped_at'], metrics['fit']) == (3, None, 'crop')
+        assert (metrics['steps'], metrics['stopped_at'], metrics['setbacks']) == (3, None, 0)
         assert metrics['source'] == str(photos / f'p{i}.png')
         assert metrics['seconds'] > 0
 
@@ -153,15 +153,16 @@ def test_a_run_of_bad_images_has_a_summary_and_no_sheet(inverter, tmp_path):
 def test_the_best_state_of_a_stopped_image_is_saved(tiny_config, photos, tmp_path):
     Image.new('RGB', (32, 32), 'white').save(photos / 'p1.png')
     options = {'model.losses': {'_delete_': True, 'breaks': {'type': 'BreaksOnWhite'}}}
+    options['model.num_steps'] = 5
     inverter = init_inverter(tiny_config, device='cpu', cfg_options=options)
     out = tmp_path / 'out'
     outcomes = invert_files(inverter, photos, out)
     assert [o.status for o in outcomes] == ['done', 'stopped', 'done']
-    assert 'became non-finite at step 1' in outcomes[1].reason
+    assert 'became non-finite 4 times, at last at step 4' in outcomes[1].reason
     assert '\n' not in outcomes[1].reason
     assert names(out / 'p1') == FILES
     metrics = json.loads((out / 'p1' / 'metrics.json').read_text())
-    assert (metrics['stopped_at'], metrics['steps'], metrics['status']) == (1, 1, 'stopped')
+    assert (metrics['stopped_at'], metrics['steps'], metrics['setbacks']) == (4, 4, 4)
     # The best state is the start: its loss is the only one that was finite.
     history = invert(inverter, photos / 'p1.png').history['total'][:, 0]
     assert metrics['loss_total'] == pytest.approx(float(history[0]))

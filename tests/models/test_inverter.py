@@ -15,11 +15,11 @@ BAD_IMAGE = 1
 
 
 class Recorder(nn.Module):
-    """Pixel error that keeps what it sees, and is NaN for one image in its n-th call alone."""
+    """Pixel error that keeps what it sees, and is NaN for one image in some of its calls."""
 
     compares = 'image'
 
-    def __init__(self, loss_weight=1.0, nan_at=None, gradient_only=False):
+    def __init__(self, loss_weight=1.0, nan_at=(), gradient_only=False):
         super().__init__()
         self.loss_weight, self.nan_at, self.gradient_only = loss_weight, nan_at, gradient_only
         self.prepared, self.seen = [], []
@@ -31,7 +31,7 @@ class Recorder(nn.Module):
     def forward(self, value, state):
         self.seen.append(value.detach().clone())
         error = (value - state).square().mean((1, 2, 3))
-        if len(self.seen) - 1 != self.nan_at:
+        if len(self.seen) - 1 not in self.nan_at:
             return error
         rows = list(error)
         # The root's slope at zero is infinite, its value is not.
@@ -68,7 +68,11 @@ def part(result, index):
     """Return one image of a result, for `assert_same`."""
     history = {name: values[:, index] for name, values in result.history.items()}
     return type(result)(
-        result.code[index], result.reconstruction[index : index + 1], history, result.stopped_at
+        result.code[index],
+        result.reconstruction[index : index + 1],
+        history,
+        result.stopped_at[index],
+        result.setbacks[index],
     )
 
 
@@ -145,8 +149,9 @@ def test_a_batch_gives_what_its_images_give_alone(make_inverter, images):
 def test_nan_stops_one_image_alone_at_its_best_state(make_inverter, images, nan_at, gradient_only):
     config = dict(type='TestRecorder')
     sound = make_inverter(dict(pixel=config), num_steps=12).invert(images)
-    config = dict(config, nan_at=nan_at, gradient_only=gradient_only)
+    config = dict(config, nan_at=[nan_at], gradient_only=gradient_only)
     inverter = make_inverter(dict(pixel=config), num_steps=12)
+    inverter.max_setbacks = 0
     seen = []
     result = inverter.invert(images, lambda step, total, losses, image: seen.append(image))
     stopped = nan_at < 12 or not gradient_only  # the last state has no gradient to be wrong
@@ -162,10 +167,48 @@ def test_nan_stops_one_image_alone_at_its_best_state(make_inverter, images, nan_
     assert torch.isfinite(code.base).all() and torch.isfinite(code.detail).all()
 
 
+@pytest.mark.parametrize('gradient_only', [False, True])
+@pytest.mark.parametrize('nan_at', [0, 5, 12])
+def test_nan_sets_one_image_alone_back(make_inverter, images, nan_at, gradient_only):
+    config = dict(type='TestRecorder')
+    sound = make_inverter(dict(pixel=config), num_steps=12).invert(images)
+    config = dict(config, nan_at=[nan_at], gradient_only=gradient_only)
+    inverter = make_inverter(dict(pixel=config), num_steps=12)
+    result = inverter.invert(images)
+    noticed = nan_at < 12 or not gradient_only  # the last state has no gradient to be wrong
+    assert result.stopped_at.tolist() == [-1, -1, -1]
+    assert result.setbacks.tolist() == [0, int(noticed), 0]
+    for i in (0, 2):
+        assert_same(part(result, i), part(sound, i))
+    totals = result.history['total'][:, BAD_IMAGE]
+    assert torch.isfinite(totals[-1])
+    best = totals[:nan_at].min() if nan_at else sound.history['total'][0, BAD_IMAGE]
+    if nan_at < 12:
+        torch.testing.assert_close(totals[nan_at + 1], best)  # its best state again
+        assert totals[-1] < best
+    elif noticed:
+        assert totals[-1] == best
+    error = (result.reconstruction - images).square().mean((1, 2, 3))[BAD_IMAGE]
+    torch.testing.assert_close(error, totals[-1])
+
+
+def test_an_image_that_stays_broken_is_stopped_in_the_end(make_inverter, images):
+    sound = make_inverter(dict(pixel=dict(type='TestRecorder')), num_steps=12).invert(images)
+    losses = dict(pixel=dict(type='TestRecorder', nan_at=list(range(4, 13))))
+    inverter = make_inverter(losses, num_steps=12)
+    result = inverter.invert(images)
+    assert result.setbacks.tolist() == [0, inverter.max_setbacks + 1, 0]
+    assert result.stopped_at.tolist() == [-1, 4 + inverter.max_setbacks, -1]
+    assert result.history['total'][-1, BAD_IMAGE] == sound.history['total'][:4, BAD_IMAGE].min()
+    for i in (0, 2):
+        assert_same(part(result, i), part(sound, i))
+
+
 def test_best_state_is_not_the_last_one(make_inverter, images):
     # A step this long overshoots: the loss rises before it turns NaN.
-    losses = dict(pixel=dict(type='TestRecorder', nan_at=6))
+    losses = dict(pixel=dict(type='TestRecorder', nan_at=[6]))
     inverter = make_inverter(losses, num_steps=8, optimizer=dict(type='Adam', lr=3.0))
+    inverter.max_setbacks = 0
     result = inverter.invert(images)
     totals = result.history['total'][:6, BAD_IMAGE]
     assert totals[-1] > totals.min()
@@ -210,7 +253,7 @@ def test_mmengines_form(make_inverter, images):
         assert torch.equal(sample.reconstruction, expected.reconstruction[i].flip(0))
         assert torch.equal(sample.code.detail, expected.code.detail[i : i + 1])
         assert sample.history['total'] == expected.history['total'][:, i].tolist()
-        assert sample.stopped_at == -1
+        assert (sample.stopped_at, sample.setbacks) == (-1, 0)
     assert_same(inverter(images, mode='tensor'), inverter.invert(images))
     with pytest.raises(ValueError, match="is not trained: mode is 'predict' or 'tensor', but got "):
         inverter(images, mode='loss')

@@ -17,6 +17,7 @@ from mmgen.registry import MODULES
 from safetensors.torch import save_file
 
 from mmgen_bdinvert.engine import running
+from mmgen_bdinvert.models import BaseCodeEncoder
 from mmgen_bdinvert.models.checkpoint import read_state_dict
 from mmgen_bdinvert.utils.cli import run_tool
 
@@ -56,6 +57,7 @@ def load_tool(name):
 
 
 TRAIN = load_tool('train')
+ENCODE = BaseCodeEncoder.forward
 
 
 @pytest.fixture(scope='module')
@@ -259,10 +261,27 @@ def test_amp_reaches_every_optimiser(monkeypatch):
     assert half.optim_wrapper.dtype == 'float16'
 
 
-def test_amp_without_a_gpu_is_one_sentence(project, train, monkeypatch, tmp_path):
+def test_amp_on_a_cpu_trains_in_bfloat16(project, train, monkeypatch, tmp_path):
+    seen = []
+
+    def forward(self, images):
+        seen.append((self.training, self.model[0](images).dtype))
+        return ENCODE(self, images)
+
     monkeypatch.setattr(running, 'get_device', lambda: 'cpu')
+    monkeypatch.setattr(BaseCodeEncoder, 'forward', forward)
     code, line = train(project / 'enc.py', '--amp', '--work-dir', tmp_path)
-    assert code == 2 and '--amp trains on a GPU only' in line
+    assert not code, line
+    assert (True, torch.bfloat16) in seen and (True, torch.float32) not in seen
+    weights = read_state_dict(tmp_path / 'iter_4.pth')
+    assert {v.dtype for v in weights.values() if v.is_floating_point()} == {torch.float32}
+
+
+def test_amp_on_a_cpu_is_bfloat16_alone(project, train, monkeypatch, tmp_path):
+    monkeypatch.setattr(running, 'get_device', lambda: 'cpu')
+    half = ['--cfg-options', 'optim_wrapper.dtype=float16', '--work-dir', tmp_path]
+    code, line = train(project / 'enc.py', '--amp', *half)
+    assert code == 2 and '--amp trains in bfloat16 on a CPU, but the config says float16.' in line
 
 
 def test_wrappers_without_arguments_show_their_usage():

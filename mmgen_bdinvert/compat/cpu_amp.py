@@ -1,0 +1,35 @@
+# Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
+"""Training in bfloat16 on a CPU.
+
+Cause: mmengine's ``AmpOptimWrapper`` asserts a GPU, though torch has autocast on a CPU, and
+bfloat16, with the range of float32, needs no scaling of the loss.
+May be deleted: when ``AmpOptimWrapper`` can be built on a CPU.
+"""
+
+from __future__ import annotations
+
+import contextlib
+
+import torch
+from mmengine.optim import OptimWrapper
+from torch import nn
+
+__all__ = ['CpuAmpOptimWrapper', 'install']
+
+
+class CpuAmpOptimWrapper(OptimWrapper):
+    """mmengine's optimiser wrapper, with forward passes in bfloat16 on a CPU."""
+
+    @contextlib.contextmanager
+    def optim_context(self, model: nn.Module):
+        """Compute in bfloat16 where autocast does."""
+        with super().optim_context(model), torch.autocast('cpu', torch.bfloat16):
+            yield
+
+
+def install() -> None:
+    """Register the wrapper in mmgen's registry."""
+    from mmgen.registry import OPTIM_WRAPPERS  # importable only once mmcv.ops is there
+
+    if CpuAmpOptimWrapper.__name__ not in OPTIM_WRAPPERS.module_dict:
+        OPTIM_WRAPPERS.register_module(module=CpuAmpOptimWrapper)
