@@ -48,6 +48,7 @@ API = {
         NarrowStyleGANv1Generator NarrowStyleGANv2Generator""",
     'models.losses': """BaseCodeDistance GradientL1Loss LPIPSLoss PNormLoss PixelL1Loss PixelMSELoss
         STLPIPSLoss""",
+    'report': 'write_page',
     'structures': 'InversionResult LatentCode',
     'utils': 'ToolParser check_device one_sentence run_tool silence_host',
     'visualization': 'comparison contact_sheet image_grid plot_equivariance plot_losses',
