@@ -13,6 +13,7 @@ from setuptools.command.build_py import build_py
 PACKAGE = 'mmgen_bdinvert'
 ROOT = Path(__file__).resolve().parent
 README = ROOT / 'README.md'
+ASSET_ENDS = ('safetensors', 'json', 'png', 'html', 'css', 'js')
 MIM = ('configs', 'tools', 'demo', 'model-index.yml')  # what an OpenMMLab package carries in `.mim`
 
 
@@ -90,7 +91,7 @@ setup(
     entry_points={'console_scripts': ['bdinvert = bdinvert_cli:main']},
     packages=find_packages(include=[PACKAGE, f'{PACKAGE}.*']),
     package_data={
-        PACKAGE: ['py.typed', *(f'assets/**/*.{end}' for end in ('safetensors', 'json', 'png'))],
+        PACKAGE: ['py.typed', *(f'assets/**/*.{end}' for end in ASSET_ENDS)],
     },
     include_package_data=False,
     zip_safe=False,

@@ -10,16 +10,16 @@ from mmgen import registry
 import mmgen_bdinvert
 
 API = {
-    'apis': """EditOutcome ImageOutcome align draw_samples edit edit_files find_codes find_config
-        find_directions init_generator init_inverter invert invert_files load_config plan_files
-        recorded_config render shipped_configs to_batch transform""",
+    'apis': """EditOutcome ImageOutcome align animate draw_samples edit edit_files find_codes
+        find_config find_directions init_generator init_inverter invert invert_files load_config
+        plan_files recorded_config render shipped_configs to_batch transform""",
     'compat': 'apply',
     'converters': 'Conversion FORMATS Format convert_file',
     'datasets': """InversionImageFolder LabelledToonFaces LatentSeeds MOVES TOON_LABELS draw_face
         draw_set random_move""",
     'editing': """ClassScores Direction GANSpace InterFaceGAN PatchLightness Regression SeFa
-        draw_latents edit_effect fit_direction load_direction parse_directions parse_layers
-        parse_strengths read_labels""",
+        add_direction_options draw_latents edit_effect fit_direction load_direction
+        parse_directions parse_layers parse_strengths read_directions read_labels shield_ranges""",
     'engine': 'ReconstructionGridHook StrictRunner read_config',
     'engine.hooks': 'ReconstructionGridHook',
     'evaluation': """EquivarianceRow MAGNITUDES ReconstructionMetric ToonAttributes
@@ -32,11 +32,12 @@ API = {
         measure_encoder measure_memory measure_step short_form speed_table write_speed""",
     'geometry': """Composition GeometricTransform MatrixTransform PerspectiveTransform
         RandomTransform ThinPlateSpline Transform add_motion_options compose estimate_similarity
-        inverse normalise_points read_motion transform_base transform_image validity_mask warp""",
+        inverse normalise_points part_of read_motion transform_base transform_image validity_mask
+        warp""",
     'io': """FIT_MODES IMAGE_SUFFIXES ImageReadError OutputError Projection StorageError
         TarMember atomic_write ensure_writable_folder find_images find_sources image_to_tensor
         load_projections local_path output_names read_image save_png save_projections
-        tensor_to_image tensor_to_images""",
+        save_video tensor_to_image tensor_to_images""",
     'jobs': """ImageOutcome Interrupted Manifest Workers deferred_signals join_workers locked_folder
         read_outcomes remember_settings settings_of""",
     'models': """BaseCodeDistance BaseCodeEncoder BaseCodeEncoderTrainer BaseDetailGenerator
@@ -48,6 +49,7 @@ API = {
         NarrowStyleGANv1Generator NarrowStyleGANv2Generator register_split""",
     'models.losses': """BaseCodeDistance GradientL1Loss LPIPSLoss PNormLoss PixelL1Loss PixelMSELoss
         STLPIPSLoss""",
+    'report': 'write_page',
     'structures': 'InversionResult LatentCode',
     'utils': 'ToolParser check_device one_sentence run_tool silence_host',
     'visualization': 'comparison contact_sheet image_grid plot_equivariance plot_losses',

@@ -20,7 +20,6 @@ age.pt@4-7 -0.5. Strength multiplies them all: --strength -2 0 2, or seven steps
 from __future__ import annotations
 
 import logging
-import re
 import sys
 
 from tqdm import tqdm
@@ -28,7 +27,7 @@ from tqdm import tqdm
 logging.getLogger('torch.utils.cpp_extension').setLevel(logging.ERROR)  # "No CUDA runtime"
 try:
     from mmgen_bdinvert import apis
-    from mmgen_bdinvert.editing import parse_directions, parse_layers, parse_strengths
+    from mmgen_bdinvert.editing import add_direction_options, read_directions, shield_ranges
     from mmgen_bdinvert.geometry import add_motion_options, read_motion
     from mmgen_bdinvert.io import ensure_writable_folder
     from mmgen_bdinvert.utils.cli import ToolParser, check_device, run_tool, silence_host
@@ -49,26 +48,12 @@ def parse_args(argv=None):
     parser.add_argument('codes', nargs='+', help='code files, or result folders of tools/invert.py')
     parser.add_argument('--out-dir', required=True, help='folder for the results')
     parser.add_argument('--config', help='their config: the one that tools/invert.py left there')
-    parser.add_argument(
-        '--direction',
-        nargs='+',
-        action='extend',
-        default=[],
-        metavar='FILE',
-        help='directions, which are added up: FILE[@LAYERS] [FACTOR] ...',
-    )
-    parser.add_argument('--strength', nargs='+', metavar='S', help='factors of their sum: 1')
-    parser.add_argument(
-        '--layers', nargs='+', metavar='A-B', help='w+ layers to edit: all there are'
-    )
+    add_direction_options(parser)
     add_motion_options(parser)
     parser.add_argument('--device', help='such as cpu or cuda:0: the GPU if there is one')
     parser.add_cfg_options()
-    argv = sys.argv[1:] if argv is None else argv
-    # argparse takes -3:3:7 for an option, but not ' -3:3:7'
-    args = parser.parse_args([f' {word}' if re.match(r'-[\d.]+:', word) else word for word in argv])
-    if not args.direction and (args.strength or args.layers):
-        parser.error('--strength and --layers belong to a --direction, but there is none')
+    args = parser.parse_args(shield_ranges(sys.argv[1:] if argv is None else argv))
+    args.directions, args.strengths = read_directions(args)
     args.move = read_motion(args)
     if not args.direction and args.move.is_identity:
         parser.error('there is nothing to do: give a --direction, or a motion')
@@ -78,9 +63,6 @@ def parse_args(argv=None):
 def main(argv=None):
     args = parse_args(argv)
     # Everything that needs no network is checked before one is built.
-    layers = parse_layers(','.join(args.layers)) if args.layers else None
-    directions = parse_directions(args.direction, layers)
-    strengths = [s for word in args.strength or ['1'] for s in parse_strengths(word)]
     device = check_device(args.device)
     codes = apis.find_codes(args.codes)
     config = apis.load_config(args.config or apis.recorded_config(codes), args.cfg_options)
@@ -99,8 +81,8 @@ def main(argv=None):
             generator,
             codes,
             args.out_dir,
-            directions=directions,
-            strengths=strengths,
+            directions=args.directions,
+            strengths=args.strengths,
             move=args.move,
             align=args.align,
             and_back=args.and_back,

@@ -2,6 +2,7 @@
 """What a Python user calls."""
 
 from ..jobs import ImageOutcome
+from .animation import animate
 from .batch import invert_files, plan_files
 from .codes import find_codes, recorded_config
 from .config import find_config, load_config, shipped_configs
@@ -15,6 +16,7 @@ __all__ = [
     'EditOutcome',
     'ImageOutcome',
     'align',
+    'animate',
     'draw_samples',
     'edit',
     'edit_files',

@@ -35,6 +35,7 @@ from ..jobs.packed import SHARDS, cut_shards, remove_shards
 from ..jobs.report import save_report
 from ..jobs.workers import WorkQueue
 from ..models.optimization_inverter import OptimizationInverter, StepCallback
+from ..utils.versions import versions_here
 from .batch_inversion import BatchInversion
 from .memory import fitting_batch
 
@@ -44,6 +45,7 @@ RUN_FILES = (
     'config.py',
     'contact_sheet.png',
     MANIFEST,
+    'report.html',
     'report.md',
     SETTINGS_FILE,
     SHARDS,
@@ -183,7 +185,7 @@ def invert_files(
         if workers.rank > 0:
             stack.enter_context(locked_folder(out_dir, workers.rank))
         manifest = stack.enter_context(Manifest(out_dir, workers.rank))
-        here = {'host': socket.gethostname(), 'pid': os.getpid()}
+        here = {'host': socket.gethostname(), 'pid': os.getpid(), 'versions': versions_here()}
         manifest.add('start', rank=workers.rank, world_size=workers.size, left=count, **here)
 
         def tell(number: int = 0) -> None:

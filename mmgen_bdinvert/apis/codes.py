@@ -15,7 +15,14 @@ from ..io import Projection, load_projections
 from ..models import BaseDetailGenerator
 from ..structures import LatentCode
 
-__all__ = ['CodeSource', 'code_sources', 'edit_projection', 'find_codes', 'recorded_config']
+__all__ = [
+    'CodeSource',
+    'code_sources',
+    'edit_projection',
+    'find_codes',
+    'load_codes',
+    'recorded_config',
+]
 
 _CODES = 'code*.safetensors'
 _PROJECTIONS = ('.pt', '.pth')
@@ -147,6 +154,22 @@ def code_sources(paths: Iterable[str | os.PathLike]) -> list[CodeSource]:
         if not projections:
             sources.append(CodeSource(path))
     return sources
+
+
+def load_codes(paths: Iterable[str | os.PathLike], generator: BaseDetailGenerator) -> LatentCode:
+    """Read the codes in files as one batch, in their order.
+
+    Args:
+        paths (Iterable[str | os.PathLike]): From :func:`find_codes`.
+        generator (BaseDetailGenerator): Their generator.
+
+    Returns:
+        LatentCode: The codes, on the CPU.
+
+    Raises:
+        ValueError: A file holds no code of this generator.
+    """
+    return LatentCode.cat([source.load(generator) for source in code_sources(paths)])
 
 
 @torch.no_grad()

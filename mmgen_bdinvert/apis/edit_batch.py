@@ -124,7 +124,7 @@ def edit_files(
     for direction in directions:  # before anything is written
         direction.offset(generator, layers)
     sources = code_sources(find_codes(inputs))
-    names = output_names([s.called for s in sources], reserved=(_SHEET, 'config.py'))
+    names = output_names([s.called for s in sources], reserved=(_SHEET, 'config.py', 'report.html'))
     out_dir = ensure_writable_folder(out_dir)
     for source, name in zip(sources, names):
         if (out_dir / name).resolve() == source.path.resolve().parent:

@@ -1,7 +1,14 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
 """Semantic edits: directions in the style vectors of a detail code, and ways to find them."""
 
-from .command_line import parse_directions, parse_layers, parse_strengths
+from .command_line import (
+    add_direction_options,
+    parse_directions,
+    parse_layers,
+    parse_strengths,
+    read_directions,
+    shield_ranges,
+)
 from .directions import Direction, load_direction
 from .ganspace import GANSpace
 from .interfacegan import InterFaceGAN
@@ -18,6 +25,7 @@ __all__ = [
     'PatchLightness',
     'Regression',
     'SeFa',
+    'add_direction_options',
     'draw_latents',
     'edit_effect',
     'fit_direction',
@@ -25,5 +33,7 @@ __all__ = [
     'parse_directions',
     'parse_layers',
     'parse_strengths',
+    'read_directions',
     'read_labels',
+    'shield_ranges',
 ]

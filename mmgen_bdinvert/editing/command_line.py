@@ -3,15 +3,65 @@
 
 from __future__ import annotations
 
+import argparse
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from .directions import Direction, load_direction
 
-__all__ = ['parse_directions', 'parse_layers', 'parse_strengths']
+__all__ = [
+    'add_direction_options',
+    'parse_directions',
+    'parse_layers',
+    'parse_strengths',
+    'read_directions',
+    'shield_ranges',
+]
+
+
+def add_direction_options(parser: argparse.ArgumentParser) -> None:
+    """Add ``--direction``, ``--strength`` and ``--layers``, which :func:`read_directions` reads."""
+    parser.add_argument(
+        '--direction',
+        nargs='+',
+        action='extend',
+        default=[],
+        metavar='FILE',
+        help='directions, which are added up: FILE[@LAYERS] [FACTOR] ...',
+    )
+    parser.add_argument('--strength', nargs='+', metavar='S', help='factors of their sum: 1')
+    parser.add_argument(
+        '--layers', nargs='+', metavar='A-B', help='w+ layers to edit: all there are'
+    )
+
+
+def shield_ranges(argv: Sequence[str]) -> list[str]:
+    """Return arguments such that argparse does not take a strength like -3:3:7 for an option."""
+    return [f' {word}' if re.match(r'-[\d.]+:', word) else word for word in argv]
+
+
+def read_directions(args: argparse.Namespace) -> tuple[list[Direction], list[float]]:
+    """Load the directions and read the strengths of a command line.
+
+    Args:
+        args (argparse.Namespace): With the options of :func:`add_direction_options`.
+
+    Returns:
+        tuple[list[Direction], list[float]]: Directions, each times its factor, and strengths, 1
+        where none is given.
+
+    Raises:
+        FileNotFoundError, ValueError: As :func:`parse_directions`, or strengths or layers are none,
+            or lack a direction.
+    """
+    if not args.direction and (args.strength or args.layers):
+        raise ValueError('--strength and --layers belong to a --direction, but there is none')
+    layers = parse_layers(','.join(args.layers)) if args.layers else None
+    directions = parse_directions(args.direction, layers)
+    return directions, [s for word in args.strength or ['1'] for s in parse_strengths(word)]
 
 
 def parse_directions(words: Iterable[str], layers: Iterable[int] | None = None) -> list[Direction]:

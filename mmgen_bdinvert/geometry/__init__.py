@@ -9,6 +9,7 @@ from .command_line import add_motion_options, read_motion
 from .composition import Composition, compose, inverse
 from .estimation import estimate_similarity, normalise_points
 from .matrices import MatrixTransform, PerspectiveTransform
+from .partial import part_of
 from .random_transform import RandomTransform
 from .thin_plate_spline import ThinPlateSpline
 from .transform import GeometricTransform
@@ -27,6 +28,7 @@ __all__ = [
     'estimate_similarity',
     'inverse',
     'normalise_points',
+    'part_of',
     'read_motion',
     'transform_base',
     'transform_image',

@@ -138,6 +138,11 @@ class PerspectiveTransform(MatrixTransform):
         super().__init__(matrix)
         self._pairs = source.detach(), destination.detach()
 
+    def part(self, share: float) -> PerspectiveTransform:
+        """Return the perspective that moves the points a share of their way, 1 for all of it."""
+        source, destination = self._pairs
+        return PerspectiveTransform(source, source + share * (destination - source))
+
     def describe(self) -> str:
         """Return where the points go."""
         source, destination = (

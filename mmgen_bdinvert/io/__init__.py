@@ -21,6 +21,7 @@ from .outputs import (
 from .paths import local_path
 from .projections import Projection, load_projections, save_projections
 from .sources import TarMember, find_sources
+from .video import save_video
 
 __all__ = [
     'FIT_MODES',
@@ -41,6 +42,7 @@ __all__ = [
     'read_image',
     'save_projections',
     'save_png',
+    'save_video',
     'tensor_to_image',
     'tensor_to_images',
 ]

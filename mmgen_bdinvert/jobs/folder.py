@@ -112,7 +112,7 @@ def remember_settings(
 
 
 def _first_difference(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
-    one, two = dict(_flat(old)), dict(_flat(new))
+    one, two = dict(flat_settings(old)), dict(flat_settings(new))
     keys = [key for key in {**one, **two} if one.get(key) != two.get(key)]
     if keys == ['weights']:
         return 'the weights of a network are no longer the same'
@@ -120,9 +120,10 @@ def _first_difference(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
     return f'{key} was {one.get(key)!r} and is {two.get(key)!r}'
 
 
-def _flat(value: Any, prefix: str = '') -> Iterator[tuple[str, Any]]:
+def flat_settings(value: Any, prefix: str = '') -> Iterator[tuple[str, Any]]:
+    """Yield nested settings as pairs of dotted key and value."""
     if isinstance(value, Mapping) and value:
         for key, inner in value.items():
-            yield from _flat(inner, f'{prefix}.{key}' if prefix else str(key))
+            yield from flat_settings(inner, f'{prefix}.{key}' if prefix else str(key))
     else:
         yield prefix, value

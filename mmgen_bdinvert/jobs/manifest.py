@@ -7,7 +7,8 @@ disk; a torn one at the end is cut off before the next is written.
 
 A line has ``event``, ``time`` (seconds since 1970) and what belongs to the event:
 
-* ``start``: ``rank``, ``world_size``, ``host``, ``pid`` and ``left``, the images to invert;
+* ``start``: ``rank``, ``world_size``, ``host``, ``pid``, ``left``, the images to invert, and
+  ``versions`` of what inverts them, by package;
 * ``image``: what :class:`ImageOutcome` holds and, of packed results, ``shard``, ``begin``, ``end``;
 * ``end``: ``inverted`` by this process, ``seconds``, and ``interrupted``, true or false.
 """
@@ -25,7 +26,14 @@ from ..io.outputs import sync_folder, write_error
 from ..io.results import finite
 from .outcome import ImageOutcome
 
-__all__ = ['MANIFEST', 'Manifest', 'image_records', 'manifest_files', 'read_outcomes']
+__all__ = [
+    'MANIFEST',
+    'Manifest',
+    'image_records',
+    'manifest_files',
+    'read_events',
+    'read_outcomes',
+]
 
 MANIFEST = 'manifest'
 
@@ -93,6 +101,16 @@ def image_records(folder: str | os.PathLike) -> Iterator[dict[str, Any]]:
     Lines that are no such records, because a machine died, are passed over: their images count as
     not yet inverted.
     """
+    for entry in read_events(folder, 'image'):
+        try:
+            ImageOutcome.of_record(entry)
+        except (ValueError, KeyError, TypeError):
+            continue
+        yield entry
+
+
+def read_events(folder: str | os.PathLike, event: str) -> Iterator[dict[str, Any]]:
+    """Read the whole lines of one event, of each process in the order of time."""
     for path in manifest_files(folder):
         with open(path, 'rb') as lines:
             for line in lines:
@@ -100,10 +118,9 @@ def image_records(folder: str | os.PathLike) -> Iterator[dict[str, Any]]:
                     continue
                 try:
                     entry = json.loads(line)
-                    if entry['event'] != 'image':
+                    if entry['event'] != event:
                         continue
                     float(entry['time'])
-                    ImageOutcome.of_record(entry)
                 except (ValueError, KeyError, TypeError):
                     continue
                 yield entry

@@ -12,13 +12,21 @@ from __future__ import annotations
 
 import os
 import tarfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from ..io.outputs import shown_path, sync_folder, write_error
 from .manifest import image_records
 
-__all__ = ['SHARDS', 'ShardWriter', 'cut_shards', 'read_packed', 'remove_shards']
+__all__ = [
+    'SHARDS',
+    'ShardWriter',
+    'cut_shards',
+    'packed_records',
+    'read_packed',
+    'remove_shards',
+]
 
 _BLOCK = 512
 _SHARD_BYTES = 2**30
@@ -115,12 +123,21 @@ def remove_shards(folder: str | os.PathLike) -> None:
             raise write_error(path, error) from error
 
 
-def read_packed(folder: str | os.PathLike, name: str) -> dict[str, bytes]:
+def packed_records(folder: str | os.PathLike) -> dict[str, dict[str, Any]]:
+    """Find where the packed results of an output folder are, by name of the image."""
+    return {record['name']: record for record in image_records(folder) if 'shard' in record}
+
+
+def read_packed(
+    folder: str | os.PathLike, name: str, records: Mapping[str, Any] | None = None
+) -> dict[str, bytes]:
     """Read the results of one image from the shards of an output folder.
 
     Args:
         folder (str | os.PathLike): The output folder.
         name (str): Name of the image, as ``summary.csv`` has it.
+        records (Mapping[str, Any] | None): From :func:`packed_records`, for who reads many images.
+            Defaults to None.
 
     Returns:
         dict[str, bytes]: Contents by file name, such as ``code.safetensors``.
@@ -128,10 +145,7 @@ def read_packed(folder: str | os.PathLike, name: str) -> dict[str, bytes]:
     Raises:
         FileNotFoundError: There are no results of this name.
     """
-    found = None
-    for record in image_records(folder):
-        if record['name'] == name and 'shard' in record:
-            found = record
+    found = (packed_records(folder) if records is None else records).get(name)
     if found is None:
         raise FileNotFoundError(f'There are no packed results of {name!r} in {shown_path(folder)}.')
     files = {}

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -66,6 +67,12 @@ class LatentCode:
             position = range(len(self))[index]  # raises IndexError, which also ends a for loop
             index = slice(position, position + 1)
         return replace(self, base=self.base[index], detail=self.detail[index])
+
+    @staticmethod
+    def cat(codes: Sequence[LatentCode]) -> LatentCode:
+        """Return codes of one generator as one batch."""
+        base = torch.cat([code.base for code in codes])
+        return replace(codes[0], base=base, detail=torch.cat([code.detail for code in codes]))
 
     def to(self, *args, **kwargs) -> LatentCode:
         """Return the code on another device or in another dtype, as ``Tensor.to``."""

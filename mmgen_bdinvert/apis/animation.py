@@ -1,0 +1,114 @@
+# Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
+"""Frames between codes, along directions, and on the way to a motion."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..editing import Direction
+from ..editing.directions import checked_strength
+from ..geometry import GeometricTransform, Transform, inverse, part_of
+from ..structures import LatentCode
+from ..visualization.grid import MIN_TILE
+from .inference import Renderer, edit, generator_of, render
+from .motion import transform
+
+__all__ = ['animate']
+
+_IDENTITY = GeometricTransform()
+
+
+def animate(
+    inverter: Renderer,
+    codes: LatentCode,
+    *,
+    directions: Sequence[Direction] = (),
+    strengths: Sequence[float] = (1.0,),
+    move: Transform = _IDENTITY,
+    align: bool = False,
+    padding_mode: str | Tensor = 'border',
+    sampling: str = 'bicubic',
+    frames: int = 60,
+    loop: bool = False,
+    batch_size: int = 8,
+) -> Iterator[np.ndarray]:
+    """Render the way between codes, along directions and to a motion, all at the same time.
+
+    Several codes or strengths are passed at even distances, with straight lines between them: base
+    and detail codes in between are weighted means.
+
+    Args:
+        inverter (OptimizationInverter | BaseDetailGenerator): Holds the generator.
+        codes (LatentCode): n codes: one that is moved or edited, or more to go through.
+        directions (Sequence[Direction]): They are added up. Defaults to none.
+        strengths (Sequence[float]): Factors of the directions to go through; a single one is
+            reached from 0. Defaults to (1.0,).
+        move (Transform): The motion at the end, as for :func:`mmgen_bdinvert.geometry.part_of`.
+            Defaults to no motion.
+        align (bool): Undo ``move`` instead. Defaults to False.
+        padding_mode (str | Tensor): As for :func:`mmgen_bdinvert.apis.transform`. Defaults to
+            'border'.
+        sampling (str): ``mode`` of :func:`mmgen_bdinvert.apis.transform`. Defaults to 'bicubic'.
+        frames (int): How many, 2 or more. Defaults to 60.
+        loop (bool): Go back to the start in the second half. Defaults to False.
+        batch_size (int): Frames rendered at a time. Defaults to 8.
+
+    Yields:
+        np.ndarray: RGB uint8 (H, W, 3); small pictures are enlarged by the first whole factor that
+        reaches 192 pixels, as in comparisons.
+
+    Raises:
+        ValueError: There is nothing to show, codes or directions do not fit the generator, or an
+            argument is wrong; before the first frame.
+    """
+    if not isinstance(frames, int) or frames < 2:
+        raise ValueError(f'frames is a whole number of 2 or more, but got {frames!r}.')
+    if len(codes) < 2 and not directions and move.is_identity:
+        raise ValueError('There is nothing to show: give two codes, a direction, or a motion.')
+    if not strengths:
+        raise ValueError('At least one strength must be given, but got none.')
+    strengths = [checked_strength(strength) for strength in strengths]
+    strengths = strengths if len(strengths) > 1 else [0.0, *strengths]
+    generator = generator_of(inverter)
+    generator.check_code(codes)
+    for direction in directions:
+        direction.offset(generator)
+    part_of(move, 0.0)
+
+    def frame(share: float) -> LatentCode:
+        code = replace(codes, base=between(codes.base, share), detail=between(codes.detail, share))
+        motion = part_of(move, share)
+        motion = inverse(motion) if align else motion
+        if not motion.is_identity:
+            code = transform(generator, code, motion, padding_mode=padding_mode, mode=sampling)
+        strength = float(between(torch.tensor(strengths, dtype=torch.float64), share))
+        for direction in directions:
+            code = edit(generator, code, direction, strength)
+        return code
+
+    factor = -(-MIN_TILE // generator.resolution)
+    shares = _shares(frames, loop)
+    for start in range(0, frames, batch_size):
+        batch = LatentCode.cat([frame(share) for share in shares[start : start + batch_size]])
+        for picture in render(generator, batch, batch_size=batch_size):
+            yield picture.repeat(factor, 0).repeat(factor, 1)
+
+
+def between(points: Tensor, share: float) -> Tensor:
+    """Go through points (n, …) by straight lines, from the first at 0 to the last at 1: (1, …)."""
+    place = share * (len(points) - 1)
+    left = min(int(place), max(len(points) - 2, 0))
+    right = min(left + 1, len(points) - 1)
+    return torch.lerp(points[left : left + 1], points[right : right + 1], place - left)
+
+
+def _shares(frames: int, loop: bool) -> list[float]:
+    if not loop:
+        return np.linspace(0, 1, frames).tolist()
+    # The frame after the last one is the first.
+    return (1 - np.abs(np.linspace(-1, 1, frames, endpoint=False))).tolist()

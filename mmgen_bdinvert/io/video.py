@@ -1,0 +1,136 @@
+# Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
+"""Moving pictures: MP4, GIF and WebP, by the ending of the file."""
+
+from __future__ import annotations
+
+import importlib.util
+import itertools
+import os
+from collections.abc import Callable, Iterable, Iterator
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from .outputs import atomic_write, shown_path
+
+__all__ = ['VIDEO_SUFFIXES', 'check_video_path', 'save_video']
+
+_CRF = '18'  # constant rate factor of x264, where the eye hardly sees the compression
+_BT709 = 1  # the number of this colour standard in a stream's header
+_WEBP_QUALITY = 88
+_FASTEST_GIF = 50  # browsers slow down what is faster
+
+
+def check_video_path(path: str | os.PathLike, fps: float) -> None:
+    """Make sure that :func:`save_video` can write such a file, before frames are made.
+
+    Raises:
+        ValueError: Another ending, or ``fps`` is not above 0, or above 50 for a GIF.
+        ImportError: PyAV, which writes MP4, is missing.
+    """
+    suffix = Path(path).suffix.lower()
+    if suffix not in VIDEO_SUFFIXES:
+        raise ValueError(
+            f'A video file ends in {", ".join(VIDEO_SUFFIXES)}, but got {shown_path(path)}.'
+        )
+    limit = _FASTEST_GIF if suffix == '.gif' else 1000
+    if not 0 < fps <= limit:
+        raise ValueError(
+            f'A {suffix} has above 0 and up to {limit} frames a second, but got {fps}.'
+        )
+    if suffix == '.mp4' and importlib.util.find_spec('av') is None:
+        raise ImportError(
+            "Writing MP4 needs PyAV: pip install 'mmgen_bdinvert[video]', or take .gif or .webp."
+        )
+
+
+def save_video(path: str | os.PathLike, frames: Iterable[np.ndarray], fps: float = 30) -> None:
+    """Save frames as a video, atomically; they are taken one after the other.
+
+    MP4 is H.264 in 4:2:0 with BT.709 colours, which browsers play, a row or column that is one too
+    many repeated. GIF and WebP repeat for ever; GIF has 256 colours a frame and times in hundredths
+    of a second.
+
+    Args:
+        path (str | os.PathLike): File name ending in ``.mp4``, ``.gif`` or ``.webp``.
+        frames (Iterable[np.ndarray]): RGB uint8 (H, W, 3), all of one size; one or more.
+        fps (float): Frames a second. Defaults to 30.
+
+    Raises:
+        ValueError, ImportError: As :func:`check_video_path`, or frames are none or differ.
+        OutputError: The file cannot be written.
+    """
+    check_video_path(path, fps)
+    checked = _checked(frames)
+    first = next(checked, None)
+    if first is None:
+        raise ValueError('A video needs at least one frame, but got none.')
+    write = _WRITERS[Path(path).suffix.lower()]
+    atomic_write(path, lambda file: write(file, itertools.chain([first], checked), fps))
+
+
+def _checked(frames: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+    shape = None
+    for frame in frames:
+        frame = np.asarray(frame)
+        if frame.dtype != np.uint8 or frame.ndim != 3 or frame.shape[2] != 3 or not frame.size:
+            raise ValueError(
+                f'A frame is RGB uint8 (H, W, 3), but got {frame.dtype} {frame.shape}.'
+            )
+        shape = shape or frame.shape
+        if frame.shape != shape:
+            raise ValueError(f'Frames have one size, but got {shape[:2]} and {frame.shape[:2]}.')
+        yield frame
+
+
+def _write_mp4(path: Path, frames: Iterable[np.ndarray], fps: float) -> None:
+    import av
+    from av.video.reformatter import ColorRange, Colorspace
+
+    evened = map(_evened, frames)
+    first = next(evened)
+    # faststart puts the index in front, so that a browser plays before it has all.
+    with av.open(os.fspath(path), 'w', options={'movflags': '+faststart'}) as container:
+        stream = container.add_stream('libx264', rate=Fraction(fps).limit_denominator(1001))
+        stream.options = {'crf': _CRF}
+        stream.pix_fmt = 'yuv420p'
+        stream.height, stream.width = first.shape[:2]
+        context = stream.codec_context
+        context.colorspace = context.color_primaries = context.color_trc = _BT709
+        context.color_range = ColorRange.MPEG
+        for frame in itertools.chain([first], evened):
+            picture = av.VideoFrame.from_ndarray(frame, format='rgb24')
+            picture = picture.reformat(
+                format='yuv420p', dst_colorspace=Colorspace.ITU709, dst_color_range=ColorRange.MPEG
+            )
+            container.mux(stream.encode(picture))
+        container.mux(stream.encode())
+
+
+def _evened(frame: np.ndarray) -> np.ndarray:
+    """Repeat the last row and column where there is an odd number: 4:2:0 halves both sides."""
+    height, width = frame.shape[:2]
+    return np.pad(frame, [(0, height % 2), (0, width % 2), (0, 0)], mode='edge')
+
+
+def _write_gif(path: Path, frames: Iterable[np.ndarray], fps: float) -> None:
+    _write_pillow(path, frames, 'GIF', duration=1000 / fps)
+
+
+def _write_webp(path: Path, frames: Iterable[np.ndarray], fps: float) -> None:
+    _write_pillow(path, frames, 'WEBP', duration=round(1000 / fps), quality=_WEBP_QUALITY)
+
+
+def _write_pillow(path: Path, frames: Iterable[np.ndarray], kind: str, **options: float) -> None:
+    pictures = map(Image.fromarray, frames)
+    next(pictures).save(path, format=kind, save_all=True, append_images=pictures, loop=0, **options)
+
+
+_WRITERS: dict[str, Callable[[Path, Iterable[np.ndarray], float], None]] = {
+    '.mp4': _write_mp4,
+    '.gif': _write_gif,
+    '.webp': _write_webp,
+}
+VIDEO_SUFFIXES = tuple(_WRITERS)

@@ -1,0 +1,6 @@
+# Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
+"""An output folder as one HTML page that needs nothing beside it."""
+
+from .page import write_page
+
+__all__ = ['write_page']

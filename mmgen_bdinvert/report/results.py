@@ -1,0 +1,162 @@
+# Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
+"""What an output folder holds, whoever wrote it and however it is packed."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from ..io import ImageReadError, find_sources, read_image
+from ..io.outputs import shown_path
+from ..io.sources import ImageSource
+from ..jobs import read_outcomes
+from ..jobs.manifest import manifest_files
+from ..jobs.packed import packed_records, read_packed
+
+__all__ = ['METRICS', 'Metric', 'Result', 'ResultFolder']
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A number that inversions are compared by.
+
+    Args:
+        key (str): Its name in the manifest; ``loss_total`` is the sum of the losses.
+        label (str): Its name on the page.
+        digits (str): Format of a value.
+        more_is_better (bool): Defaults to False.
+    """
+
+    key: str
+    label: str
+    digits: str
+    more_is_better: bool = False
+
+    def badness(self, value: float) -> float:
+        """Return a number that is larger for a worse value."""
+        return -value if self.more_is_better else value
+
+
+METRICS = (
+    Metric('perceptual', 'perceptual distance', '.4f'),
+    Metric('psnr', 'PSNR (dB)', '.2f', more_is_better=True),
+    Metric('mse', 'squared error', '.5f'),
+    Metric('loss_total', 'weighted loss', '.4f'),
+    Metric('seconds', 'seconds', '.1f'),
+)
+
+
+@dataclass(frozen=True)
+class Result:
+    """One image of an output folder.
+
+    Args:
+        name (str): Its name there.
+        status (str): 'done', 'stopped' or 'failed'.
+        reason (str): Why it was not done. Defaults to ''.
+        source (str): The image file. Defaults to ''.
+        fit (str): How it was made square. Defaults to 'crop'.
+        numbers (Mapping[str, float]): All figures, by the keys of the manifest. Defaults to none.
+    """
+
+    name: str
+    status: str
+    reason: str = ''
+    source: str = ''
+    fit: str = 'crop'
+    numbers: Mapping[str, float] = field(default_factory=dict)
+
+
+class ResultFolder:
+    """An output folder of ``tools/invert.py`` or ``tools/edit.py``.
+
+    Args:
+        folder (str | os.PathLike): The folder.
+
+    Raises:
+        FileNotFoundError: There is no such folder.
+        ValueError: It holds no results.
+    """
+
+    def __init__(self, folder: str | os.PathLike) -> None:
+        self.folder = Path(folder)
+        if not self.folder.is_dir():
+            raise FileNotFoundError(
+                f'There is no folder {shown_path(folder)}: give an output folder of '
+                f'tools/invert.py or tools/edit.py.'
+            )
+        self.inverted = bool(manifest_files(folder))
+        self.results = list(self._inversions() if self.inverted else self._edits())
+        if not self.results:
+            raise ValueError(
+                f'The folder {shown_path(folder)} holds no results of tools/invert.py or '
+                f'tools/edit.py.'
+            )
+        self._packed = packed_records(folder) if self.inverted else {}
+
+    def text(self, file: str) -> str:
+        """Return a text file of the run, '' if there is none."""
+        path = self.folder / file
+        return path.read_text('utf-8', 'replace') if path.is_file() else ''
+
+    def files(self, result: Result) -> dict[str, bytes]:
+        """Read the pictures of a result by file name; what was deleted is left out."""
+        if result.name in self._packed and not (self.folder / result.name).is_dir():
+            try:
+                return read_packed(self.folder, result.name, self._packed)
+            except FileNotFoundError:
+                return {}
+        paths = (self.folder / result.name).glob('*.png')
+        return {path.name: path.read_bytes() for path in paths}
+
+    def original(self, result: Result, size: int) -> np.ndarray | None:
+        """Read the image that was inverted, as it was inverted.
+
+        Args:
+            result (Result): The result.
+            size (int): Side in pixels.
+
+        Returns:
+            np.ndarray | None: RGB uint8 (size, size, 3); None if the file is not there any more.
+        """
+        try:
+            return read_image(_source(result.source), size, fit=result.fit)
+        except (ImageReadError, OSError, ValueError):
+            return None
+
+    def _inversions(self) -> Iterator[Result]:
+        for outcome in read_outcomes(self.folder).values():
+            row = outcome.row()
+            numbers = {
+                key: float(value)
+                for key, value in row.items()
+                if isinstance(value, (int, float)) and math.isfinite(value)
+            }
+            fit = str(row.get('fit', 'crop'))
+            yield Result(
+                outcome.name, outcome.status, outcome.reason, str(outcome.source), fit, numbers
+            )
+
+    def _edits(self) -> Iterator[Result]:
+        for path in sorted(self.folder.glob('*/comparison.png')):
+            if any(path.parent.glob('edited*.png')):
+                yield Result(path.parent.name, 'done')
+
+
+def _source(path: str) -> ImageSource:
+    """Find a file, or a member of a tar archive that is written as ``archive.tar/member``."""
+    archive = next((p for p in Path(path).parents if p.suffix == '.tar' and p.is_file()), None)
+    if archive is None:
+        return Path(path)
+    return _members(archive)[os.path.relpath(path, archive)]
+
+
+@lru_cache(maxsize=8)
+def _members(archive: Path) -> dict[str, ImageSource]:
+    return {os.path.normpath(member.member): member for member in find_sources(archive)}

@@ -1,0 +1,84 @@
+# Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
+"""Make a video of moving and editing inverted images.
+
+With one code, the video goes from it along the directions and to the motion; with several, from
+each to the next as well. The ending of the file gives the format: .mp4 (H.264), .gif or .webp.
+
+Motions start from none: shift, angles and corners grow evenly, a scale by even factors. A strength
+is reached from 0; several, such as --strength -3 3 or --strength -3:3:7, are passed one after the
+other. With --align the motion is that of the photo, and is undone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+
+from tqdm import tqdm
+
+logging.getLogger('torch.utils.cpp_extension').setLevel(logging.ERROR)  # "No CUDA runtime"
+try:
+    from mmgen_bdinvert import apis
+    from mmgen_bdinvert.apis.codes import load_codes
+    from mmgen_bdinvert.editing import add_direction_options, read_directions, shield_ranges
+    from mmgen_bdinvert.geometry import add_motion_options, read_motion
+    from mmgen_bdinvert.io import save_video
+    from mmgen_bdinvert.io.video import check_video_path
+    from mmgen_bdinvert.utils.cli import ToolParser, check_device, run_tool, silence_host
+except ImportError as error:  # a package is missing: the message says which
+    sys.exit(f'error: {error}')
+
+
+def parse_args(argv=None):
+    parser = ToolParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('codes', nargs='+', help='code files, or result folders of tools/invert.py')
+    parser.add_argument('--out-file', required=True, help='the video: .mp4, .gif or .webp')
+    parser.add_argument('--config', help='their config: the one that tools/invert.py left there')
+    parser.add_argument('--frames', type=int, default=60, help='how many in all: 60')
+    parser.add_argument('--fps', type=float, default=30, help='frames a second: 30')
+    parser.add_argument('--loop', action='store_true', help='go back to the start at the end')
+    add_direction_options(parser)
+    add_motion_options(parser)
+    parser.add_argument('--batch-size', type=int, default=8, help='frames at a time: 8')
+    parser.add_argument('--device', help='such as cpu or cuda:0: the GPU if there is one')
+    parser.add_cfg_options()
+    args = parser.parse_args(shield_ranges(sys.argv[1:] if argv is None else argv))
+    if args.and_back:
+        parser.error('--and-back belongs to tools/edit.py; a video shows one view')
+    if args.batch_size < 1:
+        parser.error(f'--batch-size must be 1 or more, but got {args.batch_size}')
+    args.directions, args.strengths = read_directions(args)
+    args.move = read_motion(args)
+    return args
+
+
+def main(argv=None):
+    args = parse_args(argv)
+    # Everything that needs no network is checked before one is built.
+    check_video_path(args.out_file, args.fps)
+    device = check_device(args.device)
+    files = apis.find_codes(args.codes)
+    config = apis.load_config(args.config or apis.recorded_config(files), args.cfg_options)
+    with silence_host():
+        generator = apis.init_generator(config, device)
+    frames = apis.animate(
+        generator,
+        load_codes(files, generator),
+        directions=args.directions,
+        strengths=args.strengths,
+        move=args.move,
+        align=args.align,
+        padding_mode=args.padding_mode,
+        sampling=args.sampling,
+        frames=args.frames,
+        loop=args.loop,
+        batch_size=args.batch_size,
+    )
+    bar = tqdm(frames, total=args.frames, desc='frames', disable=None)
+    save_video(args.out_file, bar, args.fps)
+    print(f'Video: {args.out_file}')
+
+
+if __name__ == '__main__':
+    run_tool(main)
