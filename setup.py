@@ -88,7 +88,11 @@ setup(
     ],
     packages=find_packages(include=[PACKAGE, f'{PACKAGE}.*']),
     package_data={
-        PACKAGE: ['py.typed', *(f'assets/**/*.{end}' for end in ('safetensors', 'json', 'png'))],
+        PACKAGE: [
+            'py.typed',
+            *(f'assets/**/*.{end}' for end in ('safetensors', 'json', 'png')),
+            *(f'studio/*.{end}' for end in ('css', 'js')),
+        ],
     },
     include_package_data=False,
     zip_safe=False,

@@ -26,7 +26,7 @@ if not (ROOT / 'setup.py').exists():
 NOT_SOURCE = shutil.ignore_patterns(
     '.*', '__pycache__', '*.egg-info', 'build', 'dist', '_build', 'data', 'work_dirs'
 )
-PACKED = {'.py', '.safetensors', '.json', '.png'}
+PACKED = {'.py', '.safetensors', '.json', '.png', '.css', '.js'}
 SDIST = 'from setuptools import build_meta; print(build_meta.build_sdist({!r}))'
 
 
@@ -128,7 +128,17 @@ def test_mmcv_is_required_by_the_extra_lite_alone(metadata):
 
 
 def test_metadata_names_the_extras_and_the_python(metadata):
-    extras = ['all', 'directions', 'docs', 'lite', 'stlpips', 'tests', 'toon']
+    extras = [
+        'all',
+        'directions',
+        'docs',
+        'lite',
+        'stlpips',
+        'studio',
+        'studio-tests',
+        'tests',
+        'toon',
+    ]
     assert sorted(metadata.get_all('Provides-Extra')) == extras
     assert metadata['Requires-Python'] == '>=3.9'
 

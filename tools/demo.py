@@ -35,7 +35,12 @@ def parse_args(argv=None):
     parser.add_argument('config', nargs='?', default=DEFAULT, help=f'config, or name: {DEFAULT}')
     parser.add_argument('--checkpoint', help="encoder weights instead of the config's")
     parser.add_argument(
-        '--direction', nargs='+', action='extend', default=[], metavar='FILE', help='more directions'
+        '--direction',
+        nargs='+',
+        action='extend',
+        default=[],
+        metavar='FILE',
+        help='more directions',
     )
     parser.add_argument('--examples', help='folder of photos to start with')
     parser.add_argument('--host', default='127.0.0.1', help='address to listen on: 127.0.0.1')

@@ -56,9 +56,9 @@ def build_page(handlers: Handlers, title: str) -> gr.Blocks:
         with gr.Row():
             with gr.Column(scale=2, min_width=260):
                 buttons = _opening(parts, handlers)
-            with gr.Column(scale=5, min_width=330):
+            with gr.Column(scale=6, min_width=330, elem_classes='studio-middle'):
                 tabs = _pictures(parts, handlers)
-            with gr.Column(scale=3, min_width=260):
+            with gr.Column(scale=3, min_width=260, elem_classes='studio-controls'):
                 guide = _controls(parts, studio.names)
         _wire(page, parts, handlers, buttons | tabs)
         guide.input(None, guide, None, js=_GUIDE)
@@ -68,15 +68,15 @@ def build_page(handlers: Handlers, title: str) -> gr.Blocks:
 def _opening(parts: dict, handlers: Handlers) -> dict:
     """Lay out what brings photos and codes in."""
     parts['upload'] = gr.File(
-        label='Drop a photo', file_types=['image'], height=120, elem_id='photo'
+        label='Drop a photo, or try one below', file_types=['image'], height=120, elem_id='photo'
     )
     buttons = {}
     if handlers.examples:
         buttons['examples'] = gr.Gallery(
             [str(path) for path in handlers.examples],
-            label='Or try one of these',
+            show_label=False,
             columns=5,
-            height=170,
+            height='auto',
             object_fit='cover',
             allow_preview=False,
             interactive=False,
@@ -86,11 +86,6 @@ def _opening(parts: dict, handlers: Handlers) -> dict:
     with gr.Row():
         buttons['invert'] = gr.Button('Invert', variant='primary', min_width=80, elem_id='invert')
         buttons['cancel'] = gr.Button('Cancel', min_width=80, elem_id='cancel')
-    parts['status'] = gr.HTML(
-        said('Drop a photo. It may be shifted, rotated or scaled.'),
-        elem_classes='studio-status',
-        elem_id='status',
-    )
     buttons['code'] = gr.UploadButton(
         'Load a code', file_types=['.safetensors'], size='sm', elem_id='code'
     )
@@ -126,6 +121,11 @@ def _pictures(parts: dict, handlers: Handlers) -> dict:
             parts['wipe'] = gr.ImageSlider(
                 label='wipe', interactive=False, format='png', buttons=['fullscreen']
             )
+    parts['status'] = gr.HTML(
+        said('Drop a photo. It may be shifted, rotated or scaled.'),
+        elem_classes='studio-status',
+        elem_id='status',
+    )
     with gr.Row():
         for name in ('picture', 'code', 'video'):
             buttons[f'save_{name}'] = gr.Button(
@@ -225,7 +225,9 @@ def _wire(page: gr.Blocks, parts: dict, handlers: Handlers, buttons: dict) -> No
     )
     parts['stage'].drag(drag, session, shown, trigger_mode='multiple', **quiet)
     switch = parts['straightened']
-    switch.input(call(handlers.straighten), [session, switch], shown, api_name='straighten', **quiet)
+    switch.input(
+        call(handlers.straighten), [session, switch], shown, api_name='straighten', **quiet
+    )
     parts['undo'].click(call(handlers.undo), session, shown, api_name='undo', **quiet)
     parts['reset'].click(call(handlers.reset), session, shown, api_name='reset', **quiet)
 

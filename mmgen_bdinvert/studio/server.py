@@ -49,7 +49,9 @@ class _Guard:
         await self.app(scope, receive, send_guarded)
 
 
-def launch(page: gr.Blocks, *, host: str = '127.0.0.1', port: int | None = None, block: bool = True):
+def launch(
+    page: gr.Blocks, *, host: str = '127.0.0.1', port: int | None = None, block: bool = True
+):
     """Serve the page.
 
     Nothing is shared, reported or fetched elsewhere; uploads are limited to 20 MB, and no file of

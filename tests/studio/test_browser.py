@@ -1,0 +1,242 @@
+# Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
+"""A person's way through the studio, in a real Chromium.
+
+With STUDIO_SCREENSHOTS=FOLDER the inversion takes the config's steps, and the pictures of
+docs/studio.md are made.
+"""
+
+import base64
+import io
+import os
+import re
+import shutil
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from mmgen_bdinvert.apis import init_inverter, render
+from mmgen_bdinvert.structures import LatentCode
+from mmgen_bdinvert.studio import Studio, shipped_directions
+
+pytest.importorskip('gradio', reason="needs the extra studio: pip install 'mmgen_bdinvert[studio]'")
+sync_api = pytest.importorskip(
+    'playwright.sync_api', reason="needs playwright: pip install 'mmgen_bdinvert[studio-tests]'"
+)
+CHROMIUM = shutil.which('chromium') or shutil.which('chromium-browser')
+if CHROMIUM is None:
+    pytest.skip('needs Chromium: apt-get install chromium', allow_module_level=True)
+
+from mmgen_bdinvert.studio.handlers import Handlers  # noqa: E402
+from mmgen_bdinvert.studio.page import build_page  # noqa: E402
+from mmgen_bdinvert.studio.server import launch  # noqa: E402
+
+expect = sync_api.expect
+PHOTOS = Path(__file__).parents[2] / 'demo/images'
+if not PHOTOS.is_dir():
+    pytest.skip('needs the source tree', allow_module_level=True)
+SHOTS = os.environ.get('STUDIO_SCREENSHOTS')
+PATIENCE = 300_000  # ms: a busy machine is no error
+DROP = """([area, name, content]) => {
+  const bytes = Uint8Array.from(atob(content), (c) => c.charCodeAt(0));
+  const data = new DataTransfer();
+  data.items.add(new File([bytes], name, {type: 'image/png'}));
+  document.querySelector(area).dispatchEvent(
+    new DragEvent('drop', {dataTransfer: data, bubbles: true, cancelable: true}));
+}"""
+
+
+@pytest.fixture(scope='module')
+def studio():
+    options = {} if SHOTS else {'model.num_steps': 30}
+    inverter = init_inverter('bdinvert_inv_toon128', device='cpu', cfg_options=options)
+    return Studio(inverter, shipped_directions(inverter.generator))
+
+
+@pytest.fixture(scope='module')
+def address(studio):
+    page = build_page(Handlers(studio, sorted(PHOTOS.glob('*.png'))), 'bdinvert_inv_toon128')
+    yield launch(page, block=False)
+    page.close()
+
+
+@pytest.fixture(scope='module')
+def browser():
+    expect.set_options(timeout=PATIENCE)
+    with sync_api.sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=['--no-sandbox'])
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture()
+def open_studio(browser, address):
+    """Return windows on the studio; afterwards, none may have failed or asked another server."""
+    contexts, errors, asked = [], [], set()
+
+    def make(width=1280, height=900):
+        context = browser.new_context(
+            viewport={'width': width, 'height': height}, color_scheme='light', accept_downloads=True
+        )
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(PATIENCE)
+        page.on('pageerror', lambda error: errors.append(str(error)))
+        page.on('request', lambda request: asked.add(urlsplit(request.url)))
+        page.goto(address)
+        page.locator('#stage .frame').wait_for()
+        return page
+
+    yield make
+    for context in contexts:
+        context.close()
+    assert errors == []
+    web = {url.hostname for url in asked if url.scheme.startswith('http')}
+    assert web == {'127.0.0.1'}
+
+
+def drop(page, path):
+    page.evaluate(DROP, ['#photo button', path.name, base64.b64encode(path.read_bytes()).decode()])
+
+
+def picture(page, part='stage'):
+    """The address, which is the content, of a picture."""
+    return page.locator(f'#{part} img.picture').get_attribute('src') or ''
+
+
+def after(page, action, part='stage'):
+    """Do something, wait until a picture has changed, and return it."""
+    before = picture(page, part)
+    action()
+    changed = f"(old) => (document.querySelector('#{part} img.picture').src || '') !== old"
+    page.wait_for_function(changed, arg=before)
+    return picture(page, part)
+
+
+def set_slider(page, name, value):
+    page.locator(f'#{name} input[type=range]').fill(str(value))
+
+
+def number(page, name):
+    return float(page.locator(f'#{name} input[type=number]').input_value())
+
+
+def drag(page, dx, dy):
+    """Drag the face by fractions of the picture."""
+    box = page.locator('#stage .frame').bounding_box()
+    x, y = box['x'] + box['width'] / 2, box['y'] + box['height'] / 2
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + dx * box['width'], y + dy * box['height'], steps=5)
+    page.mouse.up()
+
+
+def save(page, name, folder):
+    with page.expect_download() as download:
+        page.locator(f'#save_{name}').click()
+    path = folder / download.value.suggested_filename
+    download.value.save_as(path)
+    return path
+
+
+def shot(page, name):
+    if SHOTS:
+        page.wait_for_timeout(1500)
+        page.screenshot(path=Path(SHOTS, f'studio_{name}.png'), animations='disabled')
+
+
+def pixels(path):
+    return np.asarray(Image.open(path).convert('RGB'))
+
+
+def test_a_moved_face_is_straightened_edited_and_put_back(open_studio, studio, tmp_path):
+    page = open_studio()
+    status = page.locator('#status')
+    drop(page, PHOTOS / 'rotated_1.png')
+    expect(status).to_contain_text(re.compile(r'Step \d+ of \d+.*Loss .*perceptual'))
+    expect(status.locator('progress')).to_be_visible()
+    page.locator('#cancel').click()
+    expect(status).to_contain_text('was cancelled at step')
+    page.locator('#invert').click()
+    page.wait_for_function("document.querySelector('#status progress')?.value > 5")
+    shot(page, 'inverting')
+    expect(status).to_contain_text('Inverted in')
+    reconstruction = picture(page)
+    assert reconstruction == picture(page, 'reconstruction') != picture(page, 'original') != ''
+
+    page.locator('#straighten input').click()
+    expect(page.locator('#stage .frame')).to_have_class(re.compile('straightened'))
+    turned = after(page, lambda: set_slider(page, 'rotate', 28))
+    after(page, lambda: drag(page, 0.04, 0.03))
+    page.wait_for_timeout(600)
+    assert number(page, 'shift_x') == pytest.approx(0.04, abs=0.011)
+    assert number(page, 'shift_y') == pytest.approx(0.03, abs=0.011)
+    after(page, lambda: page.mouse.wheel(0, -60))
+    page.wait_for_timeout(600)
+    assert number(page, 'scale') == pytest.approx(1.06, abs=0.011)
+    straight = after(page, lambda: set_slider(page, 'strength_5', -1.5))  # skin lightness
+    shot(page, 'straightened')
+
+    back = after(page, lambda: page.locator('#straighten input').click())
+    expect(page.locator('#rotate input[type=number]')).to_have_value('0')
+    assert len({reconstruction, turned, straight, back}) == 4
+    assert number(page, 'strength_5') == -1.5 and number(page, 'shift_x') == 0
+    shot(page, 'edited')
+    page.get_by_role('tab', name='Wipe').click()
+    expect(page.locator('.studio-middle .slider-wrap img, .studio-middle img')).not_to_have_count(0)
+    shot(page, 'wipe')
+    page.get_by_role('tab', name='Side by side').click()
+
+    seen = save(page, 'picture', tmp_path)
+    code = LatentCode.load(save(page, 'code', tmp_path), studio.inverter.generator)
+    assert np.array_equal(pixels(seen), render(studio.inverter, code)[0])
+    assert Image.open(save(page, 'video', tmp_path)).n_frames == 46
+
+    again = open_studio()  # somebody else, with the code alone
+    assert picture(again) == ''
+    again.locator('input[type=file][accept*=safetensors]').set_input_files(
+        tmp_path / 'code.safetensors'
+    )
+    expect(again.locator('#status')).to_contain_text('The code is loaded.')
+    again.wait_for_function("document.querySelector('#stage img.picture').src !== ''")
+    assert picture(again) == back and picture(again, 'original') == ''
+    reloaded = save(again, 'picture', tmp_path / 'again')
+    assert np.array_equal(pixels(reloaded), pixels(seen))
+
+
+def test_bad_files_get_a_sentence(open_studio, tmp_path):
+    page = open_studio()
+    status = page.locator('#status')
+    notes, other, big = (tmp_path / n for n in ('notes.png', 'other.safetensors', 'big.png'))
+    notes.write_text('no image')
+    drop(page, notes)
+    expect(status).to_contain_text('notes.png is not an image in a known format')
+    other.write_text('no code')
+    codes = page.locator('input[type=file][accept*=safetensors]')
+    codes.set_input_files(other)
+    expect(status).to_contain_text('other.safetensors is not a latent code')
+    assert str(tmp_path) not in status.inner_text() and '/tmp' not in status.inner_text()
+    big.write_bytes(b'x' * (21 << 20))
+    page.locator('#photo input[type=file]').set_input_files(big)
+    expect(page.get_by_text(re.compile('exceeds', re.I)).first).to_be_visible()
+    page.locator('#undo').click()
+    expect(status).to_contain_text('Open a photo or a code file first.')
+
+
+def test_in_a_narrow_window(open_studio):
+    page = open_studio(390, 844)
+    page.locator('#examples button').nth(2).click()
+    expect(page.locator('#status')).to_contain_text('Inverted in')
+    before = picture(page)
+    page.locator('#strength_3').scroll_into_view_if_needed()
+    after(page, lambda: set_slider(page, 'strength_3', 2))  # hair lightness
+    box = page.locator('#stage .frame').bounding_box()
+    assert box['y'] >= 0 and box['y'] + box['height'] <= 844, 'the picture stays in view'
+    assert page.evaluate('document.documentElement.scrollWidth') <= 390
+    shot(page, 'narrow')
+    after(page, lambda: page.locator('#reset').click())
+    assert picture(page) == before
+    after(page, lambda: page.locator('#undo').click())
+    assert number(page, 'strength_3') == 2
