@@ -9,7 +9,6 @@ unless --host says otherwise. A generator that travels with the package comes wi
 from __future__ import annotations
 
 import argparse
-import ipaddress
 import logging
 import os
 import sys
@@ -52,6 +51,13 @@ def parse_args(argv=None):
 
 def main(argv=None):
     args = parse_args(argv)
+    # Everything that needs no network is checked before one is built.
+    directions = [load_direction(file) for file in args.direction]
+    device = check_device(args.device)
+    config = apis.load_config(args.config, args.cfg_options)
+    examples = []
+    if args.examples or (args.config == DEFAULT and EXAMPLES.is_dir()):
+        examples = find_images([args.examples or EXAMPLES])
     try:
         from mmgen_bdinvert.studio.handlers import Handlers
         from mmgen_bdinvert.studio.page import build_page
@@ -60,18 +66,12 @@ def main(argv=None):
         raise ImportError(
             f"the studio needs the extra studio: pip install 'mmgen_bdinvert[studio]' ({error})"
         ) from error
-    directions = [load_direction(file) for file in args.direction]
-    device = check_device(args.device)
-    config = apis.load_config(args.config, args.cfg_options)
-    examples = []
-    if args.examples or (args.config == DEFAULT and EXAMPLES.is_dir()):
-        examples = find_images([args.examples or EXAMPLES])
     with silence_host():
         inverter = apis.init_inverter(config, args.checkpoint, device)
         studio = Studio(inverter, [*shipped_directions(inverter.generator), *directions])
         page = build_page(Handlers(studio, examples), Path(args.config).stem)
-    address = launch(page, host=args.host, port=args.port, block=False)
-    if args.host != 'localhost' and not ipaddress.ip_address(args.host).is_loopback:
+    address = launch(page, host=args.host, port=args.port)
+    if args.host not in ('127.0.0.1', 'localhost', '::1'):
         print('note: everybody who reaches this machine can use the studio', file=sys.stderr)
     print(f'The studio is open at {address} (Ctrl-C closes it)', flush=True)
     page.block_thread()

@@ -90,9 +90,8 @@ class Edit:
     def differences(self, other: Edit) -> frozenset[str]:
         """Name the values, such as 'move shift' or 'strength 2', that another edit has not."""
         ours, theirs = self._values(), other._values()
-        return frozenset(
-            name for name in ours.keys() | theirs if ours.get(name) != theirs.get(name)
-        )
+        names = ours.keys() | theirs.keys()
+        return frozenset(name for name in names if ours.get(name) != theirs.get(name))
 
     def _values(self) -> dict[str, object]:
         values: dict[str, object] = {'straightened': self.straightened}

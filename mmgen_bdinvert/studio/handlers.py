@@ -70,11 +70,11 @@ class Handlers:
             key (str): The person's, for :meth:`cancel`.
             again (bool): Whether a photo that has a code is inverted anew. Defaults to True.
         """
-        if session.code is not None and not again:
+        if not again and (session.photo is None or session.code is not None):
+            yield {}
             return
         if session.photo is None:
-            if again:
-                yield {'status': warned('Open a photo first: there is nothing to invert.')}
+            yield {'status': warned('Open a photo first: there is nothing to invert.')}
             return
         self._running[key] = cancelled = threading.Event()
         totals: list[float] = []

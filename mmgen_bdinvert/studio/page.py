@@ -11,7 +11,7 @@ import gradio as gr
 
 from .handlers import LIMITS, Handlers, Shown
 from .session import WIPES, Session
-from .words import as_jpeg, data_url, said
+from .words import as_png, data_url, said
 
 __all__ = ['build_page']
 
@@ -50,9 +50,9 @@ def build_page(handlers: Handlers, title: str) -> gr.Blocks:
     studio = handlers.studio
     with gr.Blocks(title='BDInvert studio', analytics_enabled=False, fill_width=True) as page:
         parts: dict[str, gr.components.Component] = {}
-        parts['session'] = gr.State(studio.new_session)
+        parts['session'] = gr.State(studio.new_session())
         parts['file'] = gr.JSON(visible=False)
-        gr.Markdown(f'## BDInvert studio\n{title}')
+        gr.Markdown(f'## BDInvert studio: {title}')
         with gr.Row():
             with gr.Column(scale=2, min_width=260):
                 buttons = _opening(parts, handlers)
@@ -67,9 +67,7 @@ def build_page(handlers: Handlers, title: str) -> gr.Blocks:
 
 def _opening(parts: dict, handlers: Handlers) -> dict:
     """Lay out what brings photos and codes in."""
-    parts['upload'] = gr.File(
-        label='Drop a photo, or try one below', file_types=['image'], height=120, elem_id='photo'
-    )
+    parts['upload'] = gr.File(label='Photo', file_types=['image'], height=130, elem_id='photo')
     buttons = {}
     if handlers.examples:
         buttons['examples'] = gr.Gallery(
@@ -111,7 +109,7 @@ def _pictures(parts: dict, handlers: Handlers) -> dict:
                     {},
                     html_template=_STAGE,
                     js_on_load=(_FOLDER / 'stage.js').read_text('utf-8'),
-                    guide=data_url(as_jpeg(handlers.studio.mean_face()), 'image/jpeg'),
+                    guide=data_url(as_png(handlers.studio.guide()), 'image/png'),
                     limits=LIMITS,
                     elem_classes=['studio-picture', 'studio-stage'],
                     elem_id='stage',
@@ -143,9 +141,11 @@ def _controls(parts: dict, names: list[str]) -> gr.Checkbox:
     with gr.Group():
         with gr.Row():
             parts['straightened'] = gr.Checkbox(
-                label='Straighten', info='bring the face into alignment', elem_id='straighten'
+                label='Straighten', info='to edit it in alignment', elem_id='straighten'
             )
-            guide = gr.Checkbox(True, label='Guide', info='the mean face', elem_id='guide')
+            guide = gr.Checkbox(
+                True, label='Guide', info='outlines of the mean face', elem_id='guide'
+            )
         low, high = LIMITS['shift']
         parts['shift_x'] = slider(low, high, 0, step=0.005, label='shift x', elem_id='shift_x')
         parts['shift_y'] = slider(low, high, 0, step=0.005, label='shift y', elem_id='shift_y')
@@ -174,7 +174,7 @@ def _wire(page: gr.Blocks, parts: dict, handlers: Handlers, buttons: dict) -> No
     one_at_a_time = {'concurrency_limit': 1, 'concurrency_id': 'long'}
 
     def named(values: Shown) -> dict:
-        return {parts[name]: value for name, value in values.items()}
+        return {parts[name]: value for name, value in values.items()} or gr.skip()
 
     def open_photo(state: Session, path: str, request: gr.Request) -> dict:
         return named(handlers.open_photo(state, path, request.session_hash))
@@ -201,8 +201,15 @@ def _wire(page: gr.Blocks, parts: dict, handlers: Handlers, buttons: dict) -> No
         moved = event._data
         return named(handlers.drag(state, moved['shift_x'], moved['shift_y'], moved['scale']))
 
+    def side_by_side(state: Session) -> dict:
+        return named(handlers.wipe(state, ''))
+
     def call(handler: Callable[..., Shown]) -> Callable[..., dict]:
-        return lambda *values: named(handler(*values))
+        def called(*values) -> dict:
+            return named(handler(*values))
+
+        called.__name__ = handler.__name__  # Gradio names its endpoint so
+        return called
 
     opened = [parts['upload'].upload(open_photo, [session, parts['upload']], shown, **quiet)]
     if 'examples' in buttons:
@@ -220,19 +227,16 @@ def _wire(page: gr.Blocks, parts: dict, handlers: Handlers, buttons: dict) -> No
         [session, *controls],
         picture,
         trigger_mode='always_last',
-        api_name='change',
         **quiet,
     )
     parts['stage'].drag(drag, session, shown, trigger_mode='multiple', **quiet)
     switch = parts['straightened']
-    switch.input(
-        call(handlers.straighten), [session, switch], shown, api_name='straighten', **quiet
-    )
-    parts['undo'].click(call(handlers.undo), session, shown, api_name='undo', **quiet)
-    parts['reset'].click(call(handlers.reset), session, shown, api_name='reset', **quiet)
+    switch.input(call(handlers.straighten), [session, switch], shown, **quiet)
+    parts['undo'].click(call(handlers.undo), session, shown, **quiet)
+    parts['reset'].click(call(handlers.reset), session, shown, **quiet)
 
     wiped = [session, parts['wipe']]
-    buttons['side'].select(lambda state: named(handlers.wipe(state, '')), session, wiped, **quiet)
+    buttons['side'].select(side_by_side, session, wiped, **quiet)
     for event in (buttons['wiping'].select, buttons['pair'].input):
         event(call(handlers.wipe), [session, buttons['pair']], wiped, **quiet)
 
@@ -240,6 +244,5 @@ def _wire(page: gr.Blocks, parts: dict, handlers: Handlers, buttons: dict) -> No
     for name in ('picture', 'code', 'video'):
         save = call(getattr(handlers, f'save_{name}'))
         limit = one_at_a_time if name == 'video' else {}
-        buttons[f'save_{name}'].click(
-            save, session, file, api_name=f'save_{name}', **quiet, **limit
-        ).then(None, parts['file'], None, js=_SAVE)
+        saved = buttons[f'save_{name}'].click(save, session, file, **quiet, **limit)
+        saved.then(None, parts['file'], None, js=_SAVE)

@@ -49,10 +49,8 @@ class _Guard:
         await self.app(scope, receive, send_guarded)
 
 
-def launch(
-    page: gr.Blocks, *, host: str = '127.0.0.1', port: int | None = None, block: bool = True
-):
-    """Serve the page.
+def launch(page: gr.Blocks, *, host: str = '127.0.0.1', port: int | None = None):
+    """Serve the page in a thread of its own, until its ``close()``.
 
     Nothing is shared, reported or fetched elsewhere; uploads are limited to 20 MB, and no file of
     this machine can be asked for but those that the page itself has shown.
@@ -61,36 +59,37 @@ def launch(
         page (gr.Blocks): From :func:`mmgen_bdinvert.studio.page.build_page`.
         host (str): Address to listen on. Defaults to '127.0.0.1', this machine alone.
         port (int | None): Its port. Defaults to the first free one from 7860 on.
-        block (bool): Whether to serve until Ctrl-C. Defaults to True.
 
     Returns:
         str: The address of the page.
 
     Raises:
-        OSError: The port is taken.
+        OSError: The address is not one of this machine, or the port is taken.
     """
     os.environ.pop('GRADIO_ALLOWED_PATHS', None)  # it would go before an empty list
     page.delete_cache = (_CACHE_SECONDS, _CACHE_SECONDS)
     page.queue(max_size=32)
-    _, address, _ = page.launch(
-        server_name=host,
-        server_port=port,
-        share=False,
-        quiet=True,
-        inbrowser=False,
-        prevent_thread_lock=True,
-        max_file_size=MAX_FILE_SIZE,
-        allowed_paths=[],
-        ssr_mode=False,
-        pwa=False,
-        mcp_server=False,
-        enable_monitoring=False,
-        run_history=False,
-        footer_links=[],
-        theme=gr.themes.Soft(font=['system-ui', 'sans-serif'], font_mono=['monospace']),
-        css=Path(__file__).with_name('page.css').read_text('utf-8'),
-        app_kwargs={'middleware': [Middleware(_Guard)]},
-    )
-    if block:
-        page.block_thread()
+    try:
+        _, address, _ = page.launch(
+            server_name=host,
+            server_port=port,
+            share=False,
+            quiet=True,
+            inbrowser=False,
+            prevent_thread_lock=True,
+            max_file_size=MAX_FILE_SIZE,
+            allowed_paths=[],
+            ssr_mode=False,
+            pwa=False,
+            mcp_server=False,
+            enable_monitoring=False,
+            run_history=False,
+            footer_links=[],
+            theme=gr.themes.Soft(font=['system-ui', 'sans-serif'], font_mono=['monospace']),
+            css=Path(__file__).with_name('page.css').read_text('utf-8'),
+            app_kwargs={'middleware': [Middleware(_Guard)]},
+        )
+    except OSError as error:
+        place = f'{host}, port {port or "7860 and up"}'
+        raise OSError(f'The studio cannot listen at {place}: choose another one.') from error
     return address

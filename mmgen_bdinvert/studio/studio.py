@@ -24,6 +24,7 @@ from .video import animated_webp
 __all__ = ['Studio']
 
 _FRAMES = 24
+_GUIDE_COLOUR = (79, 70, 229)
 
 
 class Studio:
@@ -115,12 +116,21 @@ class Studio:
         """Render the session's code with its edit: RGB uint8 (H, W, 3)."""
         return render(self.inverter, self.edited_code(session))[0]
 
-    def mean_face(self) -> np.ndarray:
-        """Render the mean style vector, which shows where an aligned face lies."""
+    def guide(self) -> np.ndarray:
+        """Draw the outlines of the mean face, which show where an aligned face lies.
+
+        Returns:
+            np.ndarray: RGBA uint8 (H, W, 4), transparent but for the lines.
+        """
         generator = self.inverter.generator
         with torch.no_grad():
-            image = generator.synthesis(generator.to_w_plus(generator.mean_latent.view(1, -1)))
-        return tensor_to_image(image, generator.channel_order)
+            mean = generator.synthesis(generator.to_w_plus(generator.mean_latent.view(1, -1)))
+        grey = tensor_to_image(mean, generator.channel_order).mean(2)  # [HWC] -> [HW]
+        edges = np.hypot(*np.gradient(grey))
+        lines = np.empty((*grey.shape, 4), np.uint8)
+        lines[..., :3] = _GUIDE_COLOUR
+        lines[..., 3] = np.clip(255 * edges / np.percentile(edges, 97), 0, 255)
+        return lines
 
     def video(self, session: Session) -> bytes:
         """Show the way from the reconstruction to the edit: a WebP file.

@@ -43,13 +43,13 @@ def test_a_photo_is_shown_inverted_and_measured(handlers, photos):
 
 def test_a_photo_that_has_its_code_is_inverted_again_only_if_asked(handlers, photos):
     session = opened(handlers, photos[0])[-1]['session']
-    assert list(handlers.invert(session, 'me', again=False)) == []
+    assert list(handlers.invert(session, 'me', again=False)) == [{}]
     again = list(handlers.invert(session, 'me'))
     assert len(again) == 9 and again[-1]['session'].code is not session.code
 
 
 def test_nothing_to_invert(handlers, session):
-    assert list(handlers.invert(handlers.studio.new_session(), 'me', again=False)) == []
+    assert list(handlers.invert(handlers.studio.new_session(), 'me', again=False)) == [{}]
     (shown,) = handlers.invert(session, 'me')  # a code from a file has no photo
     assert 'Open a photo first' in shown['status'] and 'session' not in shown
 

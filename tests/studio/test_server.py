@@ -43,7 +43,7 @@ def address(studio, photos, outside):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv('GRADIO_ALLOWED_PATHS', '/etc')  # must not open the machine
         page = build_page(Handlers(studio, photos), 'test')
-        yield launch(page, block=False).rstrip('/')
+        yield launch(page).rstrip('/')
         page.close()
 
 

@@ -59,11 +59,20 @@ def test_codes_of_several_images_and_other_files_are_refused(
         studio.read_code(path)
 
 
-def test_the_mean_face_is_that_of_the_mean_style_vector(studio, inverter):
+def test_the_guide_draws_the_edges_of_the_mean_face(studio, inverter):
     generator = inverter.generator
     with torch.no_grad():
         image = generator.synthesis(generator.mean_latent.expand(1, generator.num_latents, -1))
-    assert np.array_equal(studio.mean_face(), tensor_to_image(image, generator.channel_order))
+    grey = tensor_to_image(image, generator.channel_order).mean(2)
+    right, down = grey[1:-1, 2:] - grey[1:-1, :-2], grey[2:, 1:-1] - grey[:-2, 1:-1]
+    edges = np.hypot(right, down)
+    guide = studio.guide()
+    assert guide.shape == (32, 32, 4) and len(np.unique(guide[..., :3].reshape(-1, 3), axis=0)) == 1
+    alpha = guide[1:-1, 1:-1, 3].astype(float)
+    assert (alpha[edges > np.percentile(edges, 99)] == 255).all()
+    partial = (alpha > 20) & (alpha < 255)
+    ratio = alpha[partial] / edges[partial]
+    assert ratio.std() / ratio.mean() < 0.05  # as opaque as the edge is strong
 
 
 def test_the_video_goes_from_the_reconstruction_to_the_edit_and_back(studio, session):
