@@ -9,6 +9,8 @@ import base64
 import os
 import re
 import shutil
+import statistics
+import time
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -44,6 +46,25 @@ DROP = """([area, name, content]) => {
   data.items.add(new File([bytes], name, {type: 'image/png'}));
   document.querySelector(area).dispatchEvent(
     new DragEvent('drop', {dataTransfer: data, bubbles: true, cancelable: true}));
+}"""
+MEASURE = """async (values) => {
+  const slider = document.querySelector('#strength_0 input[type=range]');
+  const image = document.querySelector('#stage img.picture');
+  const set = Object.getOwnPropertyDescriptor(HTMLInputElement.prototype, 'value').set;
+  const times = [];
+  for (const value of values) {
+    const shown = new Promise((done) => {
+      const observer = new MutationObserver(() => { observer.disconnect(); done(); });
+      observer.observe(image, {attributes: true, attributeFilter: ['src']});
+    });
+    const start = performance.now();
+    set.call(slider, value);
+    slider.dispatchEvent(new Event('input', {bubbles: true}));
+    await shown;
+    await image.decode();
+    times.push(performance.now() - start);
+  }
+  return times;
 }"""
 
 
@@ -240,3 +261,32 @@ def test_in_a_narrow_window(open_studio):
     assert picture(page) == before
     after(page, lambda: page.locator('#undo').click())
     assert number(page, 'strength_3') == 2
+
+
+def test_from_slider_to_picture(open_studio, studio, tmp_path, capsys):
+    """Every move of a slider shows its picture; how fast is printed, for docs/studio.md."""
+    generator, path = studio.inverter.generator, tmp_path / 'code.safetensors'
+    code = generator.split(generator.to_w_plus(generator.mean_latent.view(1, -1)))
+    code.save(path)
+    page = open_studio()
+    page.locator('input[type=file][accept*=safetensors]').set_input_files(path)
+    expect(page.locator('#status')).to_contain_text('The code is loaded.')
+    values = [round(-1.5 + 0.1 * i, 2) for i in range(30)]
+    page.evaluate(MEASURE, [2, 1])  # warm up
+    began = time.process_time()
+    times = page.evaluate(MEASURE, values)
+    busy = (time.process_time() - began) / len(values)
+    handlers, alone, session = Handlers(studio), [], studio.new_session()
+    session = studio.opened(session, None, code)
+    for value in values:
+        start = time.perf_counter(), time.thread_time()
+        shown = handlers.change(session, 0, 0, 0, 1, False, value, 0, 0, 0, 0, 0)
+        alone.append((time.perf_counter() - start[0], time.thread_time() - start[1]))
+    assert picture(page) == shown['stage']['picture']
+    wall, processor = (1000 * statistics.median(column) for column in zip(*alone))
+    with capsys.disabled():
+        print(
+            f'\nfrom slider to picture: {statistics.median(times):.0f} ms, fastest '
+            f'{min(times):.0f} ms, of which the server computed {1000 * busy:.0f} ms; the handler '
+            f'alone: {wall:.0f} ms, computing {processor:.0f} ms'
+        )
