@@ -16,10 +16,10 @@ from ..evaluation import psnr
 from ..geometry import GeometricTransform
 from ..io import image_to_tensor
 from ..utils.cli import one_sentence
+from .display import as_jpeg, as_png, data_url, progress, said, warned
 from .live_inversion import InversionCancelled, watch_inversion
 from .session import Session
 from .studio import Studio
-from .words import as_jpeg, as_png, data_url, progress, said, warned
 
 __all__ = ['LIMITS', 'Handlers', 'Shown']
 

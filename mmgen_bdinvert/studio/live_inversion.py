@@ -81,7 +81,8 @@ def watch_inversion(
                 step,
                 num_steps,
                 {name: float(values.mean()) for name, values in losses.items()},
-                tensor_to_image(images[0], generator.channel_order),
+                # An image that diverges is stopped by the inverter, which goes on to its result.
+                tensor_to_image(images[0].nan_to_num(), generator.channel_order),
                 seconds / step * (num_steps - step) if step else None,
             )
         )

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import gradio as gr
 
+from .display import as_png, data_url, said
 from .handlers import LIMITS, Handlers, Shown
 from .session import WIPES, Session
-from .words import as_png, data_url, said
 
 __all__ = ['build_page']
 

@@ -15,6 +15,7 @@ __all__ = ['MAX_FILE_SIZE', 'launch']
 
 MAX_FILE_SIZE = '20mb'
 _CACHE_SECONDS = 3600  # how long uploads and wipes stay on the disk
+_SESSIONS = 200  # that are remembered, of the people who came last
 _PLACES = {  # where a browser may get anything from: this server alone
     'default-src': "'self'",
     'script-src': "'self' 'unsafe-inline' 'unsafe-eval'",
@@ -77,6 +78,7 @@ def launch(page: gr.Blocks, *, host: str = '127.0.0.1', port: int | None = None)
             quiet=True,
             inbrowser=False,
             prevent_thread_lock=True,
+            state_session_capacity=_SESSIONS,
             max_file_size=MAX_FILE_SIZE,
             allowed_paths=[],
             ssr_mode=False,

@@ -8,9 +8,9 @@ import pytest
 from PIL import Image
 
 from mmgen_bdinvert.geometry import GeometricTransform
+from mmgen_bdinvert.studio.display import as_jpeg, data_url
 from mmgen_bdinvert.studio.handlers import Handlers
 from mmgen_bdinvert.studio.session import WIPES
-from mmgen_bdinvert.studio.words import as_jpeg, data_url
 
 NEUTRAL = (0.0, 0.0, 0.0, 1.0, False, 0.0, 0.0)
 

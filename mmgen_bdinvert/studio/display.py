@@ -57,11 +57,11 @@ def progress(step: InversionStep, totals: list[float]) -> str:
 
 
 def _curve(values: list[float]) -> str:
-    """Draw positive values on a logarithmic scale."""
-    heights = np.log(np.maximum(values, 1e-9))
+    """Draw positive values on a logarithmic scale; those that are not finite are left out."""
+    heights = np.log([max(value, 1e-9) for value in values if np.isfinite(value)] or [1.0])
     span = max(np.ptp(heights), 1e-9)
     points = ' '.join(
-        f'{100 * i / max(len(values) - 1, 1):.1f},{29 - 28 * (height - heights.min()) / span:.1f}'
+        f'{100 * i / max(len(heights) - 1, 1):.1f},{29 - 28 * (height - heights.min()) / span:.1f}'
         for i, height in enumerate(heights)
     )
     return (

@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image
 
 from mmgen_bdinvert.studio import InversionStep
-from mmgen_bdinvert.studio.words import as_jpeg, as_png, data_url, progress, said, warned
+from mmgen_bdinvert.studio.display import as_jpeg, as_png, data_url, progress, said, warned
 
 
 def test_pictures_travel_in_their_address():
@@ -33,3 +33,6 @@ def test_progress_shows_step_time_and_losses():
     assert '<progress max="100" value="25">' in text
     points = [tuple(map(float, p.split(','))) for p in re.search('points="(.*?)"', text)[1].split()]
     assert points == [(0, 1), (50, 15), (100, 29)]  # halved twice: evenly down
+    nan, inf = float('nan'), float('inf')
+    assert progress(step, [3.0, nan, 1.5, 0.75, inf]).endswith(text[text.index('<svg') :])
+    assert 'nan' not in progress(step, [nan]).partition('<svg')[2]
