@@ -25,7 +25,6 @@ __all__ = ['LIMITS', 'Handlers', 'Shown']
 
 Shown = dict[str, Any]  # new values of parts of the page, by name; the others stay as they are
 LIMITS = {'shift': (-0.5, 0.5), 'rotate': (-180, 180), 'scale': (0.4, 2.5), 'strength': (-3, 3)}
-_NOTHING = 'Open a photo or a code file first.'
 _REFUSED = (ValueError, TypeError, OSError, MemoryError, torch.cuda.OutOfMemoryError)
 
 
@@ -59,7 +58,9 @@ class Handlers:
         except _REFUSED as error:
             return {'upload': None, 'status': warned(one_sentence(error))}
         self._stop(key)
-        text = 'The photo is open.' if session.code is None else 'The code is loaded.'
+        text = 'The code is loaded.'
+        if session.code is None:
+            text = 'The photo is open: its inversion begins when those of others are done.'
         return {'upload': None, **self._all(session), 'status': said(text)}
 
     def invert(self, session: Session, key: str, *, again: bool = True) -> Iterator[Shown]:
@@ -149,7 +150,7 @@ class Handlers:
         self, session: Session, change: Callable[[], Session], controls: bool = False
     ) -> Shown:
         if session.code is None:
-            return {'status': warned(_NOTHING)}
+            return {'status': _nothing(session)}
         session = change()
         picture = self.studio.picture(session)
         shown = {'session': session, 'stage': _stage(session, picture)}
@@ -160,7 +161,7 @@ class Handlers:
         """Lay two pictures on each other, one of ``WIPES``; '' lays them side by side again."""
         session = replace(session, wipe=names)
         picture = None if session.code is None else self.studio.picture(session)
-        return {'session': session, **self._wiped(session, picture)}
+        return {'session': session, 'names': names, **self._wiped(session, picture)}
 
     def _wiped(self, session: Session, picture) -> Shown:
         if not session.wipe:
@@ -200,12 +201,19 @@ class Handlers:
 
     def _save(self, session: Session, name: str, kind: str, write: Callable[[], bytes]) -> Shown:
         if session.code is None:
-            return {'file': None, 'status': warned(_NOTHING)}
+            return {'file': None, 'status': _nothing(session)}
         try:
             content = write()
         except _REFUSED as error:
             return {'file': None, 'status': warned(one_sentence(error))}
         return {'file': {'name': name, 'href': data_url(content, kind)}}
+
+
+def _nothing(session: Session) -> str:
+    """Say why there is nothing to edit."""
+    if session.photo is None:
+        return warned('Open a photo or a code file first.')
+    return warned('The photo is not inverted yet: wait, or press Invert.')
 
 
 def _look(picture) -> str:

@@ -51,6 +51,7 @@ def build_page(handlers: Handlers, title: str) -> gr.Blocks:
     with gr.Blocks(title='BDInvert studio', analytics_enabled=False, fill_width=True) as page:
         parts: dict[str, gr.components.Component] = {}
         parts['session'] = gr.State(studio.new_session())
+        parts['names'] = gr.State('')  # of the pictures that are laid on each other
         parts['file'] = gr.JSON(visible=False)
         gr.Markdown(f'## BDInvert studio: {title}')
         with gr.Row():
@@ -117,7 +118,11 @@ def _pictures(parts: dict, handlers: Handlers) -> dict:
         with gr.Tab('Wipe') as buttons['wiping']:
             buttons['pair'] = gr.Radio(WIPES, value=WIPES[0], show_label=False, elem_id='pair')
             parts['wipe'] = gr.ImageSlider(
-                label='wipe', interactive=False, format='png', buttons=['fullscreen']
+                show_label=False,
+                interactive=False,
+                format='png',
+                buttons=['fullscreen'],
+                elem_id='wipe',
             )
     parts['status'] = gr.HTML(
         said('Drop a photo. It may be shifted, rotated or scaled.'),
@@ -170,6 +175,7 @@ def _wire(page: gr.Blocks, parts: dict, handlers: Handlers, buttons: dict) -> No
     controls = [*(parts[name] for name in _CONTROLS), *strengths]
     shown = [part for part in parts.values() if not isinstance(part, gr.Button)]
     picture = [session, parts['stage'], parts['wipe'], parts['status']]
+    wiped = [session, parts['names'], parts['wipe']]
     quiet = {'show_progress': 'hidden'}
     one_at_a_time = {'concurrency_limit': 1, 'concurrency_id': 'long'}
 
@@ -214,9 +220,12 @@ def _wire(page: gr.Blocks, parts: dict, handlers: Handlers, buttons: dict) -> No
     opened = [parts['upload'].upload(open_photo, [session, parts['upload']], shown, **quiet)]
     if 'examples' in buttons:
         opened.append(buttons['examples'].select(open_example, session, shown, **quiet))
-    for event in opened:
-        event.then(invert_new, session, shown, **quiet, **one_at_a_time)
-    buttons['invert'].click(invert, session, shown, **quiet, **one_at_a_time)
+    inverted = [
+        *(event.then(invert_new, session, shown, **quiet, **one_at_a_time) for event in opened),
+        buttons['invert'].click(invert, session, shown, **quiet, **one_at_a_time),
+    ]
+    for event in inverted:  # the tab may have changed while it went on
+        event.then(call(handlers.wipe), [session, parts['names']], wiped, **quiet)
     buttons['cancel'].click(cancel, None, parts['status'], queue=False, **quiet)
     page.unload(leave)
     buttons['code'].upload(open_code, [session, buttons['code']], shown, **quiet)
@@ -235,7 +244,6 @@ def _wire(page: gr.Blocks, parts: dict, handlers: Handlers, buttons: dict) -> No
     parts['undo'].click(call(handlers.undo), session, shown, **quiet)
     parts['reset'].click(call(handlers.reset), session, shown, **quiet)
 
-    wiped = [session, parts['wipe']]
     buttons['side'].select(side_by_side, session, wiped, **quiet)
     for event in (buttons['wiping'].select, buttons['pair'].input):
         event(call(handlers.wipe), [session, buttons['pair']], wiped, **quiet)

@@ -137,7 +137,9 @@ def test_wipes_show_the_pair_that_was_chosen(handlers, photos):
     assert all(map(np.array_equal, changed['wipe'], (session.photo, picture)))
     shown = handlers.wipe(changed['session'], WIPES[2])
     assert all(map(np.array_equal, shown['wipe'], (session.reconstruction, picture)))
-    session = handlers.wipe(shown['session'], '')['session']
+    shown = handlers.wipe(shown['session'], '')
+    session = shown['session']
+    assert shown['names'] == ''
     assert 'wipe' not in handlers.change(session, *NEUTRAL)
 
 
@@ -178,6 +180,11 @@ def test_without_a_code_every_control_says_so(handlers):
     ]
     for shown in answers:
         assert 'Open a photo or a code file first.' in shown['status']
+
+
+def test_a_photo_that_is_not_inverted_cannot_be_edited(handlers, photos):
+    session = handlers.open_photo(handlers.studio.new_session(), photos[0], 'me')['session']
+    assert 'not inverted yet' in handlers.undo(session)['status']
 
 
 def test_a_video_of_nothing_is_refused(handlers, session):
