@@ -91,7 +91,11 @@ setup(
     entry_points={'console_scripts': ['bdinvert = bdinvert_cli:main']},
     packages=find_packages(include=[PACKAGE, f'{PACKAGE}.*']),
     package_data={
-        PACKAGE: ['py.typed', *(f'assets/**/*.{end}' for end in ASSET_ENDS)],
+        PACKAGE: [
+            'py.typed',
+            *(f'assets/**/*.{end}' for end in ASSET_ENDS),
+            *(f'studio/*.{end}' for end in ('css', 'js')),
+        ],
     },
     include_package_data=False,
     zip_safe=False,

@@ -51,6 +51,8 @@ API = {
         STLPIPSLoss""",
     'report': 'write_page',
     'structures': 'InversionResult LatentCode',
+    'studio': """Edit InversionCancelled InversionStep Session Studio animated_webp
+        shipped_directions watch_inversion""",
     'utils': 'ToolParser check_device one_sentence run_tool silence_host',
     'visualization': 'comparison contact_sheet image_grid plot_equivariance plot_losses',
 }

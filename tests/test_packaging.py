@@ -128,7 +128,8 @@ def test_mmcv_is_required_by_the_extra_lite_alone(metadata):
 
 
 def test_metadata_names_the_extras_and_the_python(metadata):
-    extras = ['all', 'directions', 'docs', 'lite', 'stlpips', 'tests', 'toon', 'video']
+    extras = ['all', 'directions', 'docs', 'lite', 'stlpips', 'studio', 'studio-tests']
+    extras += ['tests', 'toon', 'video']
     assert sorted(metadata.get_all('Provides-Extra')) == extras
     assert metadata['Requires-Python'] == '>=3.9'
 

@@ -1,0 +1,20 @@
+# Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
+"""The studio in the browser; its page needs the extra ``studio``, the rest does not."""
+
+from .directions import shipped_directions
+from .edit import Edit
+from .live_inversion import InversionCancelled, InversionStep, watch_inversion
+from .session import Session
+from .studio import Studio
+from .video import animated_webp
+
+__all__ = [
+    'Edit',
+    'InversionCancelled',
+    'InversionStep',
+    'Session',
+    'Studio',
+    'animated_webp',
+    'shipped_directions',
+    'watch_inversion',
+]

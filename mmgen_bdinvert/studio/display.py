@@ -1,0 +1,76 @@
+# Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
+"""Pictures and sentences in the form that a browser shows."""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+
+import numpy as np
+from PIL import Image
+
+from .live_inversion import InversionStep
+
+__all__ = ['as_jpeg', 'as_png', 'data_url', 'progress', 'said', 'warned']
+
+
+def as_png(picture: np.ndarray) -> bytes:
+    """Encode a picture, RGB uint8 (H, W, 3), without loss."""
+    return _encode(picture, format='PNG')
+
+
+def as_jpeg(picture: np.ndarray) -> bytes:
+    """Encode a picture, RGB uint8 (H, W, 3), for a look at it: quickly, and nearly without loss."""
+    return _encode(picture, format='JPEG', quality=95, subsampling=0)
+
+
+def data_url(content: bytes, kind: str) -> str:
+    """Turn a file of a media type, such as 'image/png', into an address that contains it."""
+    return f'data:{kind};base64,{base64.b64encode(content).decode()}'
+
+
+def said(text: str) -> str:
+    """Return HTML of a sentence."""
+    return f'<p role="status">{html.escape(text)}</p>'
+
+
+def warned(text: str) -> str:
+    """Return HTML of a sentence about something that did not work."""
+    return f'<p role="alert" class="warning">{html.escape(text)}</p>'
+
+
+def progress(step: InversionStep, totals: list[float]) -> str:
+    """Return HTML that shows how far an inversion has come.
+
+    Args:
+        step (InversionStep): The step.
+        totals (list[float]): The total losses so far, which are drawn.
+    """
+    left = '' if step.seconds_left is None else f', {max(round(step.seconds_left), 1)} s left'
+    losses = ', '.join(
+        f'{name} {value:.3g}' for name, value in step.losses.items() if name != 'total'
+    )
+    text = f'Step {step.step} of {step.num_steps}{left}. Loss {step.losses["total"]:.3g}: {losses}.'
+    bar = f'<progress max="{step.num_steps}" value="{step.step}"></progress>'
+    return said(text) + bar + _curve(totals)
+
+
+def _curve(values: list[float]) -> str:
+    """Draw positive values on a logarithmic scale; those that are not finite are left out."""
+    heights = np.log([max(value, 1e-9) for value in values if np.isfinite(value)] or [1.0])
+    span = max(np.ptp(heights), 1e-9)
+    points = ' '.join(
+        f'{100 * i / max(len(heights) - 1, 1):.1f},{29 - 28 * (height - heights.min()) / span:.1f}'
+        for i, height in enumerate(heights)
+    )
+    return (
+        f'<svg viewBox="0 0 100 30" preserveAspectRatio="none" role="img" '
+        f'aria-label="total loss"><polyline points="{points}"/></svg>'
+    )
+
+
+def _encode(picture: np.ndarray, **options) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(picture).save(buffer, **options)
+    return buffer.getvalue()

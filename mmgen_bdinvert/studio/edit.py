@@ -1,0 +1,102 @@
+# Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
+"""What a person does to an inverted face, as plain values."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from ..apis import edit, transform
+from ..apis.inference import Renderer
+from ..editing import Direction
+from ..geometry import GeometricTransform
+from ..structures import LatentCode
+
+__all__ = ['Edit']
+
+
+@dataclass(frozen=True)
+class Edit:
+    """Motions and strengths; there are two motions, as straightening is not moving.
+
+    Args:
+        move (GeometricTransform): Motion of the face from where the photo shows it.
+        straighten (GeometricTransform): Motion that brings the face into alignment: ``T⁻¹`` of the
+            motion T that took it out.
+        straightened (bool): Whether the face is shown in alignment. Directions act on the detail
+            code alone, so with False the edit of the aligned face is back in its place.
+        strengths (tuple[float, ...]): Factors of the directions, in their order.
+    """
+
+    move: GeometricTransform = GeometricTransform()
+    straighten: GeometricTransform = GeometricTransform()
+    straightened: bool = False
+    strengths: tuple[float, ...] = ()
+
+    @property
+    def motion(self) -> GeometricTransform:
+        """GeometricTransform: The motion that is shown, and that controls change."""
+        return self.straighten if self.straightened else self.move
+
+    @property
+    def is_nothing(self) -> bool:
+        """Whether what is shown is the reconstruction itself."""
+        return self.motion.is_identity and not any(self.strengths)
+
+    def with_motion(self, motion: GeometricTransform) -> Edit:
+        """Return the edit with another motion in the place of the one that is shown."""
+        return replace(self, **{'straighten' if self.straightened else 'move': motion})
+
+    def apply(
+        self, inverter: Renderer, code: LatentCode, directions: Sequence[Direction]
+    ) -> LatentCode:
+        """Edit a code: the motion on its base code, the directions on its detail code.
+
+        Args:
+            inverter (OptimizationInverter | BaseDetailGenerator): Holds the generator.
+            code (LatentCode): n codes.
+            directions (Sequence[Direction]): One for each strength.
+
+        Returns:
+            LatentCode: New codes.
+
+        Raises:
+            ValueError: Code or directions belong to another generator.
+        """
+        code = transform(inverter, code, self.motion)
+        for direction, strength in zip(directions, self.strengths):
+            if strength:
+                code = edit(inverter, code, direction, strength)
+        return code
+
+    def at(self, fraction: float) -> Edit:
+        """Return the edit on its way from nothing (0) to all of it (1).
+
+        Shift, angle and strengths grow evenly, the scale by equal factors; a flip, of which there
+        is no half, comes at one half.
+        """
+        motion = self.motion
+        dx, dy = motion.shift
+        partial = replace(
+            motion,
+            shift=(fraction * dx, fraction * dy),
+            rotate=fraction * motion.rotate,
+            scale=motion.scale**fraction,
+            flip=motion.flip and fraction >= 0.5,
+        )
+        strengths = tuple(fraction * strength for strength in self.strengths)
+        return replace(self.with_motion(partial), strengths=strengths)
+
+    def differences(self, other: Edit) -> frozenset[str]:
+        """Name the values, such as 'move shift' or 'strength 2', that another edit has not."""
+        ours, theirs = self._values(), other._values()
+        names = ours.keys() | theirs.keys()
+        return frozenset(name for name in names if ours.get(name) != theirs.get(name))
+
+    def _values(self) -> dict[str, object]:
+        values: dict[str, object] = {'straightened': self.straightened}
+        for name in ('move', 'straighten'):
+            motion = getattr(self, name).to_dict()
+            values.update({f'{name} {key}': value for key, value in motion.items()})
+        values.update({f'strength {i}': strength for i, strength in enumerate(self.strengths)})
+        return values

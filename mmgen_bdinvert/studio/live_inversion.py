@@ -1,0 +1,112 @@
+# Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
+"""An inversion that is watched while it goes on, and can be cancelled."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from torch import Tensor
+
+from ..apis import invert
+from ..io import tensor_to_image
+from ..models.optimization_inverter import OptimizationInverter
+from ..structures import InversionResult
+
+__all__ = ['InversionCancelled', 'InversionStep', 'watch_inversion']
+
+_LOOKS = 25  # pictures of an inversion that are shown, about
+
+
+class InversionCancelled(Exception):
+    """An inversion ended before its result, as was asked for."""
+
+
+@dataclass(frozen=True, eq=False)
+class InversionStep:
+    """How far an inversion has come.
+
+    Args:
+        step (int): Steps that are done.
+        num_steps (int): Steps in all.
+        losses (dict[str, float]): Weighted losses by name, ``total`` among them.
+        picture (np.ndarray): RGB uint8 (H, W, 3), of the code at this step.
+        seconds_left (float | None): Estimate; None before there is one.
+        result (InversionResult | None): With the last one only.
+    """
+
+    step: int
+    num_steps: int
+    losses: dict[str, float]
+    picture: np.ndarray
+    seconds_left: float | None
+    result: InversionResult | None = None
+
+
+def watch_inversion(
+    inverter: OptimizationInverter, photo: np.ndarray, cancelled: threading.Event
+) -> Iterator[InversionStep]:
+    """Invert one photo in a thread of its own, and look at it about 25 times.
+
+    Leaving the iterator early cancels the inversion as well; it ends with its current step.
+
+    Args:
+        inverter (OptimizationInverter): From :func:`mmgen_bdinvert.apis.init_inverter`.
+        photo (np.ndarray): RGB uint8 (H, W, 3).
+        cancelled (threading.Event): Ends the inversion when it is set.
+
+    Yields:
+        InversionStep: The last one has the result.
+
+    Raises:
+        InversionCancelled: ``cancelled`` was set before there was a result.
+        Exception: What :func:`mmgen_bdinvert.apis.invert` raises.
+    """
+    steps: queue.Queue[InversionStep | BaseException] = queue.Queue()
+    every, began = max(inverter.num_steps // _LOOKS, 1), time.monotonic()
+    generator = inverter.generator
+
+    def look(step: int, num_steps: int, losses: dict[str, Tensor], images: Tensor) -> None:
+        if cancelled.is_set():
+            raise InversionCancelled(f'cancelled at step {step} of {num_steps}')
+        if step % every and step != num_steps:
+            return
+        seconds = time.monotonic() - began
+        steps.put(
+            InversionStep(
+                step,
+                num_steps,
+                {name: float(values.mean()) for name, values in losses.items()},
+                # An image that diverges is stopped by the inverter, which goes on to its result.
+                tensor_to_image(images[0].nan_to_num(), generator.channel_order),
+                seconds / step * (num_steps - step) if step else None,
+            )
+        )
+
+    def work() -> None:
+        try:
+            result = invert(inverter, photo, callback=look)
+            picture = tensor_to_image(result.reconstruction[0], generator.channel_order)
+            losses = {name: float(values[-1, 0]) for name, values in result.history.items()}
+            done = inverter.num_steps
+            steps.put(InversionStep(done, done, losses, picture, 0.0, result))
+        except BaseException as error:  # raised where the steps are waited for
+            steps.put(error)
+
+    worker = threading.Thread(target=work, name='inversion', daemon=True)
+    worker.start()
+    try:
+        while True:
+            item = steps.get()
+            if isinstance(item, BaseException):
+                raise item
+            yield item
+            if item.result is not None:
+                return
+    finally:
+        cancelled.set()
+        worker.join()

@@ -1,0 +1,68 @@
+# Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
+"""What the studio knows of one person: photo, code, edit, and the edits before it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ..structures import LatentCode
+from .edit import Edit
+
+__all__ = ['WIPES', 'Session']
+
+WIPES = ('original and edit', 'original and reconstruction', 'reconstruction and edit')
+
+_ONE_GESTURE = 1.0  # seconds between two changes of one value that count as one
+_MOST_PAST = 100
+
+
+@dataclass(frozen=True, eq=False)
+class Session:
+    """A value: every method returns a new one, so that no two people can share a change.
+
+    Args:
+        edit (Edit): What is done to the code.
+        photo (np.ndarray | None): RGB uint8 (H, W, 3) at the generator's resolution. Defaults to
+            None, which a code from a file has.
+        code (LatentCode | None): Code of one image, as it was inverted or loaded. Defaults to None.
+        reconstruction (np.ndarray | None): Picture of ``code``, as ``photo``. Defaults to None.
+        wipe (str): The two pictures that are laid on each other, one of :data:`WIPES`; none if
+            they lie side by side. Defaults to ''.
+        past (tuple[Edit, ...]): Edits that :meth:`undone` goes back to, the latest last.
+        changed (frozenset[str]): What the last change was about.
+        changed_at (float): When it was.
+    """
+
+    edit: Edit
+    photo: np.ndarray | None = None
+    code: LatentCode | None = None
+    reconstruction: np.ndarray | None = None
+    wipe: str = ''
+    past: tuple[Edit, ...] = ()
+    changed: frozenset[str] = frozenset()
+    changed_at: float = 0.0
+
+    def edited(self, edit: Edit, now: float) -> Session:
+        """Return the session with another edit.
+
+        Changes of the same values in quick succession are one gesture, and one undo.
+
+        Args:
+            edit (Edit): The edit.
+            now (float): Seconds, of a clock that does not go back.
+        """
+        changed = edit.differences(self.edit)
+        if not changed:
+            return self
+        past = self.past
+        if changed != self.changed or now - self.changed_at > _ONE_GESTURE:
+            past = (*past, self.edit)[-_MOST_PAST:]
+        return replace(self, edit=edit, past=past, changed=changed, changed_at=now)
+
+    def undone(self) -> Session:
+        """Return the session before the last gesture; without one, the session itself."""
+        if not self.past:
+            return self
+        return replace(self, edit=self.past[-1], past=self.past[:-1], changed=frozenset())

@@ -1,0 +1,153 @@
+# Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
+"""The inverter and the directions that all sessions share, and what is done with them."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from ..apis import render
+from ..editing import Direction
+from ..io import read_image, tensor_to_image
+from ..models.optimization_inverter import OptimizationInverter
+from ..structures import LatentCode
+from .edit import Edit
+from .session import Session
+from .video import animated_webp
+
+__all__ = ['Studio']
+
+_FRAMES = 24
+_GUIDE_COLOUR = (79, 70, 229)
+
+
+class Studio:
+    """All that the page does, but for the page; it holds nothing of any one person.
+
+    Args:
+        inverter (OptimizationInverter): From :func:`mmgen_bdinvert.apis.init_inverter`.
+        directions (Sequence[Direction]): What can be edited. Defaults to nothing.
+
+    Raises:
+        ValueError: A direction belongs to another generator.
+    """
+
+    def __init__(self, inverter: OptimizationInverter, directions: Sequence[Direction] = ()):
+        for direction in directions:
+            direction.offset(inverter.generator)  # its checks
+        self.inverter, self.directions = inverter, tuple(directions)
+
+    @property
+    def names(self) -> list[str]:
+        """list[str]: The directions' names, for people."""
+        return [
+            direction.name.replace('_', ' ') or f'direction {i}'
+            for i, direction in enumerate(self.directions, 1)
+        ]
+
+    def new_session(self) -> Session:
+        """Return the session of somebody who just came."""
+        return Session(Edit(strengths=(0.0,) * len(self.directions)))
+
+    def read_photo(self, path: str | os.PathLike) -> np.ndarray:
+        """Read an image file at the generator's resolution, its centre square.
+
+        Returns:
+            np.ndarray: RGB uint8 (H, W, 3).
+
+        Raises:
+            ValueError: It cannot be read; the sentence names the file, not its folder.
+        """
+        return _without_folder(
+            path, lambda: read_image(path, self.inverter.generator.resolution, fit='crop')
+        )
+
+    def read_code(self, path: str | os.PathLike) -> LatentCode:
+        """Read a code file of one image.
+
+        Returns:
+            LatentCode: On the CPU.
+
+        Raises:
+            ValueError: It is none, or one of another generator; the sentence names the file alone.
+        """
+
+        def read() -> LatentCode:
+            code = LatentCode.load(path, self.inverter.generator)
+            if len(code) != 1:
+                raise ValueError(f'{path} must hold the code of one image, but holds {len(code)}.')
+            return code
+
+        return _without_folder(path, read)
+
+    def write_code(self, session: Session) -> bytes:
+        """Return a code file of the edited code."""
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder, 'code.safetensors')
+            self.edited_code(session).save(path)
+            return path.read_bytes()
+
+    def edited_code(self, session: Session) -> LatentCode:
+        """Return the session's code with its edit."""
+        return session.edit.apply(self.inverter, session.code, self.directions)
+
+    def opened(
+        self, session: Session, photo: np.ndarray | None, code: LatentCode | None = None
+    ) -> Session:
+        """Return the session with another photo, or the code of one, and no edit."""
+        reconstruction = None if code is None else render(self.inverter, code)[0]
+        return replace(
+            session,
+            photo=photo,
+            code=code,
+            reconstruction=reconstruction,
+            edit=self.new_session().edit,
+            past=(),
+            changed=frozenset(),
+        )
+
+    def picture(self, session: Session) -> np.ndarray:
+        """Render the session's code with its edit: RGB uint8 (H, W, 3)."""
+        return render(self.inverter, self.edited_code(session))[0]
+
+    def guide(self) -> np.ndarray:
+        """Draw the outlines of the mean face, which show where an aligned face lies.
+
+        Returns:
+            np.ndarray: RGBA uint8 (H, W, 4), transparent but for the lines.
+        """
+        generator = self.inverter.generator
+        with torch.no_grad():
+            mean = generator.synthesis(generator.to_w_plus(generator.mean_latent.view(1, -1)))
+        grey = tensor_to_image(mean, generator.channel_order).mean(2)  # [HWC] -> [HW]
+        edges = np.hypot(*np.gradient(grey))
+        lines = np.empty((*grey.shape, 4), np.uint8)
+        lines[..., :3] = _GUIDE_COLOUR
+        lines[..., 3] = np.clip(255 * edges / np.percentile(edges, 97), 0, 255)
+        return lines
+
+    def video(self, session: Session) -> bytes:
+        """Show the way from the reconstruction to the edit: a WebP file.
+
+        Raises:
+            ValueError: Nothing is edited.
+        """
+        if session.edit.is_nothing:
+            raise ValueError('A video shows the way to an edit, but nothing is edited yet.')
+        ways = (session.edit.at(i / (_FRAMES - 1)) for i in range(_FRAMES))
+        codes = (way.apply(self.inverter, session.code, self.directions) for way in ways)
+        return animated_webp([render(self.inverter, code)[0] for code in codes])
+
+
+def _without_folder(path, read):
+    """Read a file that was uploaded; where it lies on the server is nobody's business."""
+    try:
+        return read()
+    except ValueError as error:
+        raise ValueError(str(error).replace(os.fspath(path), Path(path).name)) from error

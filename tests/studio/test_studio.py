@@ -1,0 +1,99 @@
+# Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
+import io
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from mmgen_bdinvert.apis import render
+from mmgen_bdinvert.editing import Direction
+from mmgen_bdinvert.geometry import GeometricTransform
+from mmgen_bdinvert.io import read_image, tensor_to_image
+from mmgen_bdinvert.studio import Edit, Studio
+
+EDIT = Edit(move=GeometricTransform((0.2, 0.0), 10), strengths=(1.0, -0.5))
+
+
+def test_photos_come_at_the_resolution_of_the_generator(studio, photos):
+    photo = studio.read_photo(photos[0])
+    assert photo.shape == (32, 32, 3) and np.array_equal(photo, read_image(photos[0], 32))
+
+
+@pytest.mark.parametrize('content', [b'no image', b''])
+def test_what_is_no_photo_is_named_without_its_folder(studio, tmp_path, content):
+    path = tmp_path / 'notes.png'
+    path.write_bytes(content)
+    with pytest.raises(ValueError) as info:
+        studio.read_photo(path)
+    assert 'notes.png' in str(info.value) and str(tmp_path) not in str(info.value)
+
+
+def test_the_edited_code_is_saved_and_read_back(studio, session, tmp_path):
+    session = replace(session, edit=EDIT)
+    path = tmp_path / 'code.safetensors'
+    path.write_bytes(studio.write_code(session))
+    again = studio.opened(session, None, studio.read_code(path))
+    assert np.array_equal(studio.picture(again), studio.picture(session))
+    assert np.array_equal(again.reconstruction, studio.picture(session))
+    assert again.edit.is_nothing and again.past == ()
+
+
+def test_codes_of_other_generators_are_refused(studio, make_generator, sample_w_plus, tmp_path):
+    other, path = make_generator(seed=7), tmp_path / 'other.safetensors'
+    other.split(sample_w_plus(other, 1)).save(path)
+    with pytest.raises(ValueError, match=r'^other.safetensors was made with another generator'):
+        studio.read_code(path)
+
+
+def test_codes_of_several_images_and_other_files_are_refused(
+    studio, inverter, sample_w_plus, tmp_path
+):
+    path = tmp_path / 'two.safetensors'
+    inverter.generator.split(sample_w_plus(inverter.generator, 2)).save(path)
+    with pytest.raises(ValueError, match=r'^two.safetensors must hold the code of one image'):
+        studio.read_code(path)
+    path.write_bytes(b'nonsense')
+    with pytest.raises(ValueError, match=r'^two.safetensors is not a latent code'):
+        studio.read_code(path)
+
+
+def test_the_guide_draws_the_edges_of_the_mean_face(studio, inverter):
+    generator = inverter.generator
+    with torch.no_grad():
+        image = generator.synthesis(generator.mean_latent.expand(1, generator.num_latents, -1))
+    grey = tensor_to_image(image, generator.channel_order).mean(2)
+    right, down = grey[1:-1, 2:] - grey[1:-1, :-2], grey[2:, 1:-1] - grey[:-2, 1:-1]
+    edges = np.hypot(right, down)
+    guide = studio.guide()
+    assert guide.shape == (32, 32, 4) and len(np.unique(guide[..., :3].reshape(-1, 3), axis=0)) == 1
+    alpha = guide[1:-1, 1:-1, 3].astype(float)
+    assert (alpha[edges > np.percentile(edges, 99)] == 255).all()
+    partial = (alpha > 20) & (alpha < 255)
+    ratio = alpha[partial] / edges[partial]
+    assert ratio.std() / ratio.mean() < 0.05  # as opaque as the edge is strong
+
+
+def test_the_video_goes_from_the_reconstruction_to_the_edit_and_back(studio, session):
+    with pytest.raises(ValueError, match='nothing is edited yet'):
+        studio.video(session)
+    session = replace(session, edit=EDIT)
+    film = Image.open(io.BytesIO(studio.video(session)))
+    assert (film.format, film.n_frames, film.size) == ('WEBP', 46, (32, 32))
+
+    def distance(frame, picture):
+        film.seek(frame)
+        return np.abs(np.asarray(film.convert('RGB'), float) - picture).mean()
+
+    first, last = render(studio.inverter, session.code)[0], studio.picture(session)
+    between = np.abs(first.astype(float) - last).mean()
+    # Random weights make noise, which WebP keeps less well than a face.
+    assert distance(0, first) < between / 3 and distance(23, last) < between / 3
+    assert distance(45, first) < distance(30, first)
+
+
+def test_directions_have_names_and_fit_the_generator(studio, inverter):
+    assert studio.names == ['long beard', 'direction 2']
+    with pytest.raises(ValueError, match='made with another generator'):
+        Studio(inverter, [Direction(torch.ones(16), 'age', fingerprint='0' * 64)])

@@ -1,0 +1,81 @@
+# Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
+"""Open the studio: invert, move and edit photos in the browser.
+
+It needs the extra `studio`: pip install 'mmgen_bdinvert[studio]'. It listens to this machine alone
+unless --host says otherwise. A generator that travels with the package comes with its directions;
+--direction adds others, as files of tools/find_directions.py or bare arrays.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import sys
+from pathlib import Path
+
+logging.getLogger('torch.utils.cpp_extension').setLevel(logging.ERROR)  # "No CUDA runtime"
+os.environ['GRADIO_ANALYTICS_ENABLED'] = 'False'  # Gradio asks for it while it is imported
+try:
+    from mmgen_bdinvert import apis
+    from mmgen_bdinvert.editing import load_direction
+    from mmgen_bdinvert.io import find_images
+    from mmgen_bdinvert.studio import Studio, shipped_directions
+    from mmgen_bdinvert.utils.cli import ToolParser, check_device, run_tool, silence_host
+except ImportError as error:  # a package is missing: the message says which
+    sys.exit(f'error: {error}')
+
+DEFAULT = 'bdinvert_inv_toon128'
+EXAMPLES = Path(__file__).resolve().parents[1] / 'demo/images'  # toon faces
+
+
+def parse_args(argv=None):
+    parser = ToolParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('config', nargs='?', default=DEFAULT, help=f'config, or name: {DEFAULT}')
+    parser.add_argument('--checkpoint', help="encoder weights instead of the config's")
+    parser.add_argument(
+        '--direction',
+        nargs='+',
+        action='extend',
+        default=[],
+        metavar='FILE',
+        help='more directions',
+    )
+    parser.add_argument('--examples', help='folder of photos to start with')
+    parser.add_argument('--host', default='127.0.0.1', help='address to listen on: 127.0.0.1')
+    parser.add_argument('--port', type=int, help='port to listen on: a free one from 7860 on')
+    parser.add_argument('--device', help='such as cpu or cuda:0: the GPU if there is one')
+    parser.add_cfg_options()
+    return parser.parse_args(argv)
+
+
+def main(argv=None):
+    args = parse_args(argv)
+    # Everything that needs no network is checked before one is built.
+    directions = [load_direction(file) for file in args.direction]
+    device = check_device(args.device)
+    config = apis.load_config(args.config, args.cfg_options)
+    examples = []
+    if args.examples or (args.config == DEFAULT and EXAMPLES.is_dir()):
+        examples = find_images([args.examples or EXAMPLES])
+    try:
+        from mmgen_bdinvert.studio.handlers import Handlers
+        from mmgen_bdinvert.studio.page import build_page
+        from mmgen_bdinvert.studio.server import launch
+    except ImportError as error:
+        raise ImportError(
+            f"the studio needs the extra studio: pip install 'mmgen_bdinvert[studio]' ({error})"
+        ) from error
+    with silence_host():
+        inverter = apis.init_inverter(config, args.checkpoint, device)
+        studio = Studio(inverter, [*shipped_directions(inverter.generator), *directions])
+        page = build_page(Handlers(studio, examples), Path(args.config).stem)
+    address = launch(page, host=args.host, port=args.port)
+    if args.host not in ('127.0.0.1', 'localhost', '::1'):
+        print('note: everybody who reaches this machine can use the studio', file=sys.stderr)
+    print(f'The studio is open at {address} (Ctrl-C closes it)', flush=True)
+    page.block_thread()
+
+
+if __name__ == '__main__':
+    run_tool(main)
