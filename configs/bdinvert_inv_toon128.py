@@ -12,7 +12,7 @@ model = dict(
         base=dict(loss_weight=100.0),
     ),
     optimizer=dict(lr=0.05),
-    num_steps=100,
+    num_steps=60,
 )
 test_dataloader = dict(
     batch_size=16, dataset=dict(data_root='data/toon128/heldout_combined', size=128)

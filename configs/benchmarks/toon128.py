@@ -2,7 +2,6 @@
 _base_ = ['./_methods.py']
 
 domain = 'bdinvert_inv_toon128'
-num_steps = 60
 # Of 0.02, 0.05, 0.1 and 0.2, the rate that serves them best in 60 steps.
 settings = dict(w_plus=dict(optimizer=dict(lr=0.2)), w_plus_pnorm=dict(optimizer=dict(lr=0.2)))
 judges = {
