@@ -33,6 +33,7 @@ try:
         run_tool,
         silence_host,
     )
+    from mmgen_bdinvert.visualization.inversion_recorder import InversionRecorder
 except ImportError as error:  # a package is missing: the message says which
     sys.exit(f'error: {error}')
 
@@ -65,6 +66,12 @@ def parse_args(argv=None):
     parser.add_argument(
         '--restart', action='store_true', help='invert all anew, maybe with other settings'
     )
+    parser.add_argument(
+        '--vis',
+        nargs='+',
+        metavar='BACKEND',
+        help='such as TensorboardVisBackend: OUT_DIR/vis_data',
+    )
     parser.add_argument('--launcher', choices=LAUNCHERS, default='none')
     parser.add_cfg_options()
     args = parser.parse_args(argv)
@@ -86,6 +93,8 @@ def main(argv=None):
     workers = join_workers(args.launcher)
     device = check_device(args.device or workers.device)
     config = apis.load_config(args.config, options)
+    if args.vis:
+        config.visualizer = dict(vis_backends=[dict(type=name) for name in args.vis])
     if workers.rank == 0:
         apis.plan_files(args.images, args.out_dir)
         given = {'encoder': args.checkpoint}
@@ -97,7 +106,20 @@ def main(argv=None):
         inverter = apis.init_inverter(config, args.checkpoint, device)
 
     code = 0
-    with deferred_signals() as check, InversionProgress(inverter.num_steps) as progress:
+    with (
+        deferred_signals() as check,
+        InversionProgress(inverter.num_steps) as progress,
+        InversionRecorder(config, args.out_dir, workers.rank) as recorder,
+    ):
+
+        def on_step(*state) -> None:
+            progress.on_step(*state)
+            recorder.on_step(*state)
+
+        def on_image(outcome) -> None:
+            progress.on_image(outcome)
+            recorder.on_image(outcome)
+
         try:
             outcomes = apis.invert_files(
                 inverter,
@@ -109,8 +131,8 @@ def main(argv=None):
                 retry_failed=args.retry_failed,
                 restart=args.restart,
                 workers=workers,
-                on_step=progress.on_step,
-                on_image=progress.on_image,
+                on_step=on_step,
+                on_image=on_image,
                 on_progress=progress.on_progress if workers.rank == 0 else None,
                 check=check,
             )

@@ -50,6 +50,7 @@ RUN_FILES = (
     SETTINGS_FILE,
     SHARDS,
     'summary.csv',
+    'vis_data',
 )
 _COLUMNS = ('name', 'status', 'psnr', 'mse', 'perceptual')
 _LAST_COLUMNS = ('steps', 'stopped_at', 'setbacks', 'seconds', 'fit', 'reason', 'source')

@@ -309,8 +309,13 @@ def test_random_weights_are_said(invert, config, photos, tmp_path):
 
 def test_a_good_run_in_this_process(invert, config, photos, tmp_path):
     """All inverted: exit code 0; the encoder of --checkpoint is the one that is used."""
-    code, out, _ = invert(config, photos, '--out-dir', tmp_path / 'one', '--steps', 1)
+    more = ('--steps', 1, '--vis', 'LocalVisBackend')
+    code, out, _ = invert(config, photos, '--out-dir', tmp_path / 'one', *more)
     assert code == 0 and '3 images' in out
+    assert len(list((tmp_path / 'one/vis_data/vis_image').iterdir())) == 3
+    more = ('--vis', 'Nothing', '--restart')
+    code, _, err = invert(config, photos, '--out-dir', tmp_path / 'one', *more)
+    assert code == 2 and is_one_error(err, "There is no visualisation backend 'Nothing'"), err
     weights = torch.load(config.parent / 'encoder.pth', weights_only=True)
     weights['model.33.bias'] += 1.0
     torch.save(weights, tmp_path / 'other.pth')
