@@ -4,14 +4,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+import tempfile
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from ..io import Projection, load_projections
+from ..jobs.packed import SHARDS, packed_records, read_packed
 from ..models import BaseDetailGenerator
 from ..structures import LatentCode
 
@@ -33,8 +36,8 @@ def find_codes(inputs: str | os.PathLike | Iterable[str | os.PathLike]) -> list[
 
     Args:
         inputs (str | os.PathLike | Iterable): Code files, results of one image, output folders of
-            :func:`mmgen_bdinvert.apis.invert_files`, and ``project_result.pt`` of mmgen's
-            projector, or its folder.
+            :func:`mmgen_bdinvert.apis.invert_files`, packed or not, and ``project_result.pt`` of
+            mmgen's projector, or its folder.
 
     Returns:
         list[Path]: At least one file, none of them twice.
@@ -47,7 +50,7 @@ def find_codes(inputs: str | os.PathLike | Iterable[str | os.PathLike]) -> list[
     found: dict[Path, Path] = {}
     for item in map(Path, inputs):
         if item.is_dir():
-            patterns = (_CODES, f'*/{_CODES}', 'project_result.pt')
+            patterns = (_CODES, f'*/{_CODES}', f'{SHARDS}/*.tar', 'project_result.pt')
             codes = next((c for c in (sorted(item.glob(p)) for p in patterns) if c), [])
             if not codes:
                 raise ValueError(
@@ -102,17 +105,22 @@ class CodeSource:
 
     Args:
         path (Path): The file.
-        image (str): In a file of projections, the name of the image file. Defaults to ''.
+        image (str): In a file of projections, the name of the image file; in a shard of packed
+            results, that of the results. Defaults to ''.
         projection (Projection | None): What it holds for that image. Defaults to None.
+        record (Mapping | None): Where the image's results lie in the shard. Defaults to None.
     """
 
     path: Path
     image: str = ''
     projection: Projection | None = None
+    record: Mapping[str, Any] | None = None
 
     @property
     def called(self) -> Path:
         """Path: What its results are named after, as most codes are called code.safetensors."""
+        if self.record is not None:
+            return Path(f'{self.image}.safetensors')
         if self.projection is not None:
             return Path(self.image)
         if not self.path.match(_CODES):
@@ -134,7 +142,14 @@ class CodeSource:
                 return generator.split(_w_plus(generator, self.projection)).to('cpu')
         if self.path.suffix in _PROJECTIONS:
             load_projections(self.path)  # says what is wrong with it
-        code = LatentCode.load(self.path, generator)
+        if self.record is not None:
+            files = read_packed(_packed_folder(self.path), self.image, {self.image: self.record})
+            with tempfile.TemporaryDirectory() as folder:
+                unpacked = Path(folder, 'code.safetensors')
+                unpacked.write_bytes(files[unpacked.name])
+                code = LatentCode.load(unpacked, generator)
+        else:
+            code = LatentCode.load(self.path, generator)
         if len(code) != 1:
             raise ValueError(f'{self.path} must hold the code of one image, but holds {len(code)}.')
         return code
@@ -150,10 +165,20 @@ def code_sources(paths: Iterable[str | os.PathLike]) -> list[CodeSource]:
                 projections = load_projections(path)
             except ValueError:
                 pass  # said when it is to be loaded
-        sources += [CodeSource(path, image, p) for image, p in projections.items()]
-        if not projections:
-            sources.append(CodeSource(path))
+        found = [CodeSource(path, image, p) for image, p in projections.items()]
+        if path.suffix == '.tar':
+            records = packed_records(_packed_folder(path))
+            found = [
+                CodeSource(path, name, record=record)
+                for name, record in records.items()
+                if record['shard'] == path.name
+            ]
+        sources += found or [CodeSource(path)]
     return sources
+
+
+def _packed_folder(shard: Path) -> Path:
+    return shard.resolve().parent.parent
 
 
 def load_codes(paths: Iterable[str | os.PathLike], generator: BaseDetailGenerator) -> LatentCode:

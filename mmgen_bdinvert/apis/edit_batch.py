@@ -23,6 +23,7 @@ from ..io import (
     tensor_to_image,
 )
 from ..io.results import Sheet, save_config
+from ..jobs.packed import SHARDS
 from ..structures import LatentCode
 from ..visualization import comparison
 from .codes import code_sources, edit_projection, find_codes
@@ -127,7 +128,8 @@ def edit_files(
     names = output_names([s.called for s in sources], reserved=(_SHEET, 'config.py', 'report.html'))
     out_dir = ensure_writable_folder(out_dir)
     for source, name in zip(sources, names):
-        if (out_dir / name).resolve() == source.path.resolve().parent:
+        taken = ((out_dir / name).resolve(), (out_dir / SHARDS).resolve())
+        if source.path.resolve().parent in taken:
             raise ValueError(
                 f'The results would overwrite the code {str(source.path)!r}: choose another output '
                 f'folder.'

@@ -10,6 +10,8 @@ from mmgen_bdinvert.apis.codes import code_sources, edit_projection
 from mmgen_bdinvert.editing import Direction
 from mmgen_bdinvert.geometry import GeometricTransform
 from mmgen_bdinvert.io import load_projections, read_image
+from mmgen_bdinvert.jobs import ImageOutcome, Manifest
+from mmgen_bdinvert.jobs.packed import ShardWriter
 from mmgen_bdinvert.structures import LatentCode
 
 UP = torch.ones(16)
@@ -158,3 +160,28 @@ class TestRecordedConfig:
         (results / 'config.py').unlink()
         with pytest.raises(FileNotFoundError, match=r'no config\.py beside the code'):
             recorded_config(find_codes(results))
+
+
+def test_packed_results_are_edited_as_folders_are(results, inverter, tmp_path):
+    packed, writer = tmp_path / 'packed', ShardWriter(tmp_path / 'packed', 0, shard_bytes=1)
+    packed.mkdir()
+    with Manifest(packed) as manifest:  # one shard for each image
+        for name in ('a', 'b.jpeg'):
+            files = {'code.safetensors': (results / name / 'code.safetensors').read_bytes()}
+            outcome = ImageOutcome(name, Path(f'/{name}'), 'done')
+            manifest.add('image', **outcome.record(), **writer.add(name, files))
+    (packed / 'config.py').write_bytes((results / 'config.py').read_bytes())
+    shards = find_codes(packed)
+    assert [path.name for path in shards] == ['00000-00000.tar', '00000-00001.tar']
+    assert recorded_config(shards) == packed / 'config.py'
+    for folder, out in ((results, 'one'), (packed, 'two')):
+        done = edit_files(inverter, folder, tmp_path / out, directions=[Direction(UP)])
+        assert [(o.name, o.status) for o in done] == [('a', 'done'), ('b.jpeg', 'done')]
+    for name in ('a', 'b.jpeg'):
+        one, two = (tmp_path / out / name / 'edited.png' for out in ('one', 'two'))
+        assert one.read_bytes() == two.read_bytes()
+    with pytest.raises(ValueError, match='would overwrite the code'):
+        edit_files(inverter, packed, packed, directions=[Direction(UP)])
+    (tmp_path / 'loose.tar').write_bytes(shards[0].read_bytes())  # no manifest speaks of it
+    done = edit_files(inverter, tmp_path / 'loose.tar', tmp_path / 'no', directions=[Direction(UP)])
+    assert done[0].status == 'failed' and 'loose.tar' in done[0].reason
