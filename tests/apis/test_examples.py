@@ -53,8 +53,8 @@ def test_examples(module, config, tmp_path, monkeypatch, picture):
 
 
 def test_every_function_of_the_api_has_an_example():
-    functions = '''init_inverter invert render transform align edit invert_files edit_files
-        find_directions'''.split()
+    functions = """init_inverter invert render transform align edit invert_files edit_files
+        find_directions""".split()
     for name in functions:
         assert '>>> ' in getattr(apis, name).__doc__, name
 
