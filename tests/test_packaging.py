@@ -102,7 +102,7 @@ def test_package_is_whole_and_nothing_else_travels(wheel):
         if path.suffix in PACKED or path.name == 'py.typed'
     }
     names = {name for name in wheel.namelist() if '/.mim/' not in name}
-    assert {name for name in names if '.dist-info/' not in name} == ours
+    assert {name for name in names if '.dist-info/' not in name} == ours | {'bdinvert_cli.py'}
     assert 'mmgen_bdinvert/py.typed' in ours
     info = {name.rpartition('/')[2] for name in names if '.dist-info/' in name}
     assert {'LICENSE', 'NOTICE'} <= info
@@ -125,6 +125,18 @@ def test_mmcv_is_required_by_the_extra_lite_alone(metadata):
     requirements = [Requirement(line) for line in metadata.get_all('Requires-Dist')]
     mmcv = [line for line in requirements if canonicalize_name(line.name).startswith('mmcv')]
     assert [str(line.marker) for line in mmcv] == ['extra == "lite"']
+
+
+def test_the_command_is_installed(wheel):
+    (points,) = (name for name in wheel.namelist() if name.endswith('/entry_points.txt'))
+    assert wheel.read(points).decode().split('\n')[:2] == [
+        '[console_scripts]',
+        'bdinvert = bdinvert_cli:main',
+    ]
+
+
+def test_the_model_index_travels_under_mim(wheel):
+    assert 'mmgen_bdinvert/.mim/model-index.yml' in wheel.namelist()
 
 
 def test_metadata_names_the_extras_and_the_python(metadata):

@@ -15,6 +15,8 @@ from unittest import mock
 from mmgen import registry
 from sphinx.util.docutils import SphinxDirective
 
+import bdinvert_cli
+
 ROOT = Path(__file__).resolve().parents[2]
 _DEFAULT = re.compile(r'\s*Defaults to (.+?)(?:\.(?=\s|$)|$)')
 _ROLE = re.compile(r':\w+:`~?(?:[\w.]+\.)?(\w+)`')
@@ -124,15 +126,18 @@ class RegisteredSettings(SphinxDirective):
 
 
 class ToolHelp(SphinxDirective):
-    """``tool-help:: NAME``: what ``tools/NAME.py --help`` prints."""
+    """``tool-help:: NAME``: what ``tools/NAME.py --help`` prints; without NAME, of all tools."""
 
-    required_arguments = 1
+    optional_arguments = 1
 
     def run(self):
-        """Make a literal block."""
-        path = ROOT / 'tools' / f'{self.arguments[0]}.py'
-        self.env.note_dependency(str(path))
-        return self.parse_text_to_nodes(f'```text\n{tool_help(path).rstrip()}\n```')
+        """Make literal blocks, under a heading each where all are shown."""
+        if self.arguments:
+            tool = ROOT / 'tools' / f'{self.arguments[0]}.py'
+            return self.parse_text_to_nodes(f'```text\n{tool_help(tool).rstrip()}\n```')
+        tools = bdinvert_cli.find_tools().items()
+        parts = [f'## {name}\n\n```text\n{tool_help(tool).rstrip()}\n```\n' for name, tool in tools]
+        return self.parse_text_to_nodes('\n'.join(parts), allow_section_headings=True)
 
 
 def setup(app):
