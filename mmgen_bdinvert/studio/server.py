@@ -16,6 +16,8 @@ __all__ = ['MAX_FILE_SIZE', 'launch']
 MAX_FILE_SIZE = '20mb'
 _CACHE_SECONDS = 3600  # how long uploads and wipes stay on the disk
 _SESSIONS = 200  # that are remembered, of the people who came last
+# Inside `overflow: hidden` nothing is sticky; `css` does not reach this element.
+_HEAD = '<style>.gradio-container { overflow: clip !important; }</style>'
 _PLACES = {  # where a browser may get anything from: this server alone
     'default-src': "'self'",
     'script-src': "'self' 'unsafe-inline' 'unsafe-eval'",
@@ -68,6 +70,8 @@ def launch(page: gr.Blocks, *, host: str = '127.0.0.1', port: int | None = None)
         OSError: The address is not one of this machine, or the port is taken.
     """
     os.environ.pop('GRADIO_ALLOWED_PATHS', None)  # it would go before an empty list
+    # Gradio's table of all events takes longer than a picture; this makes it once in a billion.
+    os.environ['GRADIO_ANALYTICS_CACHE_FREQUENCY'] = str(10**9)
     page.delete_cache = (_CACHE_SECONDS, _CACHE_SECONDS)
     page.queue(max_size=32)
     try:
@@ -89,6 +93,7 @@ def launch(page: gr.Blocks, *, host: str = '127.0.0.1', port: int | None = None)
             footer_links=[],
             theme=gr.themes.Soft(font=['system-ui', 'sans-serif'], font_mono=['monospace']),
             css=Path(__file__).with_name('page.css').read_text('utf-8'),
+            head=_HEAD,
             app_kwargs={'middleware': [Middleware(_Guard)]},
         )
     except OSError as error:
