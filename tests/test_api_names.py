@@ -52,7 +52,8 @@ API = {
     'report': 'write_page',
     'structures': 'InversionResult LatentCode',
     'utils': 'ToolParser check_device one_sentence run_tool silence_host',
-    'visualization': 'comparison contact_sheet image_grid plot_equivariance plot_losses',
+    'visualization': """Column comparison contact_sheet image_grid panels plot_equivariance
+        plot_losses""",
 }
 REGISTERED = {
     'DATASETS': 'InversionImageFolder LabelledToonFaces LatentSeeds',
