@@ -54,7 +54,8 @@ API = {
     'studio': """Edit InversionCancelled InversionStep Session Studio animated_webp
         shipped_directions watch_inversion""",
     'utils': 'ToolParser check_device one_sentence run_tool silence_host',
-    'visualization': 'comparison contact_sheet image_grid plot_equivariance plot_losses',
+    'visualization': """Column comparison contact_sheet image_grid panels plot_equivariance
+        plot_losses""",
 }
 REGISTERED = {
     'DATASETS': 'InversionImageFolder LabelledToonFaces LatentSeeds',

@@ -82,7 +82,10 @@ def figures_of(metric: Metric, values: Sequence[float]) -> Figures:
     return Figures(
         metric,
         len(array),
-        *(f'{value:{metric.digits}}' for value in (median, array.mean(), low, high)),
+        median=f'{median:{metric.digits}}',
+        mean=f'{array.mean():{metric.digits}}',
+        low=f'{low:{metric.digits}}',
+        high=f'{high:{metric.digits}}',
         middle=float((median - edges[0]) / span),
         bars=shown,
     )

@@ -2,6 +2,15 @@
 """Pictures for people: comparisons, contact sheets, image grids, loss curves and measurements."""
 
 from .grid import comparison, contact_sheet, image_grid
+from .panels import Column, panels
 from .plots import plot_equivariance, plot_losses
 
-__all__ = ['comparison', 'contact_sheet', 'image_grid', 'plot_equivariance', 'plot_losses']
+__all__ = [
+    'Column',
+    'comparison',
+    'contact_sheet',
+    'image_grid',
+    'panels',
+    'plot_equivariance',
+    'plot_losses',
+]

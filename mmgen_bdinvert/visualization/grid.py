@@ -9,22 +9,28 @@ is what the generator made, and is bicubic otherwise; reducing averages (Lanczos
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
-from pathlib import Path
 
-import matplotlib
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 from torch import Tensor
 
 from ..io.images import tensor_to_images
+from .lettering import (
+    FAINT,
+    FRAME,
+    INK,
+    PAPER,
+    draw_lines,
+    fit_lines,
+    font,
+    line_height,
+    resize,
+    shorten,
+    text_width,
+)
 
 MIN_TILE = 192
 
-_PAPER = (255, 255, 255)
-_INK = (38, 38, 38)
-_FAINT = (112, 112, 112)
-_FRAME = (214, 214, 214)
 _EMPTY = (245, 245, 245)
 
 
@@ -127,7 +133,7 @@ def image_grid(
     height, width = pictures[0].shape[:2]
     nrow = -(-len(pictures) // ncol)
     grid = np.full(
-        (nrow * (height + gap) - gap, ncol * (width + gap) - gap, 3), _PAPER, dtype=np.uint8
+        (nrow * (height + gap) - gap, ncol * (width + gap) - gap, 3), PAPER, dtype=np.uint8
     )
     for i, picture in enumerate(pictures):
         top, left = i // ncol * (height + gap), i % ncol * (width + gap)
@@ -170,114 +176,48 @@ def _sheet(
     gap, margin = max(6, tile // 24), max(10, tile // 14)
     text_size = max(12, round(tile / 14))
     title_size = max(14, round(tile / 11))
-    line = _line_height(text_size)
+    line = line_height(text_size)
     columns = list(dict.fromkeys(label for row in rows for label in row))
-    captions = [_fit_lines(label, text_size, tile) for label in columns]
-    row_names = [_fit_lines(name, text_size, 1.1 * tile)[: tile // line] for name in names]
+    captions = [fit_lines(label, text_size, tile) for label in columns]
+    row_names = [fit_lines(name, text_size, 1.1 * tile)[: tile // line] for name in names]
 
-    longest = max((_width(text, text_size) for lines in row_names for text in lines), default=0)
+    longest = max((text_width(text, text_size) for lines in row_names for text in lines), default=0)
     left = margin + (round(longest) + 2 * gap if longest else 0)
     width = left + len(columns) * (tile + gap) - gap + margin
-    title_height = round(1.6 * _line_height(title_size)) if title else 0
+    title_height = round(1.6 * line_height(title_size)) if title else 0
     top = margin + title_height
     caption_height = max(len(lines) for lines in captions) * line + gap // 2
     first = top + caption_height
     height = first + len(rows) * (tile + gap) - gap + (line + gap if note else 0) + margin
 
-    sheet = Image.new('RGB', (width, height), _PAPER)
+    sheet = Image.new('RGB', (width, height), PAPER)
     draw = ImageDraw.Draw(sheet)
     if title:
-        title = _shorten(title, title_size, width - 2 * margin)
-        draw.text((margin, margin), title, _INK, _font(title, title_size))
+        title = shorten(title, title_size, width - 2 * margin)
+        draw.text((margin, margin), title, INK, font(title, title_size))
     for column, lines in enumerate(captions):
         # Short captions stand on the pictures, not at the top of a taller neighbour's box.
         y = first - gap // 2 - len(lines) * line
-        _draw_lines(draw, (left + column * (tile + gap) + tile / 2, y), lines, text_size, 'ma')
+        draw_lines(draw, (left + column * (tile + gap) + tile / 2, y), lines, text_size, 'ma')
     for number, (row, lines) in enumerate(zip(rows, row_names)):
         y = first + number * (tile + gap)
         middle = y + (tile - len(lines) * line) // 2
-        _draw_lines(draw, (left - 2 * gap, middle), lines, text_size, 'ra')
+        draw_lines(draw, (left - 2 * gap, middle), lines, text_size, 'ra')
         for column, label in enumerate(columns):
             x = left + column * (tile + gap)
-            draw.rectangle((x - 1, y - 1, x + tile, y + tile), _EMPTY, _FRAME)
+            draw.rectangle((x - 1, y - 1, x + tile, y + tile), _EMPTY, FRAME)
             if label in row:
-                picture = _resize(np.asarray(row[label]), tile)
+                picture = resize(np.asarray(row[label]), tile)
                 offset = (x + (tile - picture.width) // 2, y + (tile - picture.height) // 2)
                 sheet.paste(picture, offset)
             else:
                 draw.text(
                     (x + tile / 2, y + tile / 2),
                     'none',
-                    _FAINT,
-                    _font('none', text_size),
+                    FAINT,
+                    font('none', text_size),
                     anchor='mm',
                 )
     if note:
-        draw.text((left, height - margin - line), note, _FAINT, _font(note, text_size))
+        draw.text((left, height - margin - line), note, FAINT, font(note, text_size))
     return np.array(sheet)
-
-
-def _resize(picture: np.ndarray, tile: int) -> Image.Image:
-    image = Image.fromarray(np.ascontiguousarray(picture))
-    longest = max(image.size)
-    if tile < longest:
-        method = Image.Resampling.LANCZOS
-    elif tile % longest == 0:
-        method = Image.Resampling.NEAREST
-    else:
-        method = Image.Resampling.BICUBIC
-    size = tuple(max(1, round(side * tile / longest)) for side in image.size)
-    return image.resize(size, method)
-
-
-@lru_cache(maxsize=32)
-def _load_font(size: int, ascii_only: bool) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    if ascii_only:
-        return ImageFont.load_default(size)
-    return ImageFont.truetype(
-        str(Path(matplotlib.get_data_path(), 'fonts/ttf/DejaVuSans.ttf')), size
-    )
-
-
-def _font(text: str, size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    """Pillow's own font, or one with more letters: it has no é, ж or ×, and draws a box."""
-    return _load_font(size, text.isascii())
-
-
-def _width(text: str, size: int) -> float:
-    return _font(text, size).getlength(text)
-
-
-def _line_height(size: int) -> int:
-    _, top, _, bottom = _font('Ag', size).getbbox('Ag')
-    return round(1.25 * (bottom - top))
-
-
-def _draw_lines(
-    draw: ImageDraw.ImageDraw,
-    position: tuple[float, float],
-    lines: Sequence[str],
-    size: int,
-    anchor: str,
-) -> None:
-    x, y = position
-    for number, text in enumerate(lines):
-        draw.text((x, y), text, _FAINT if number else _INK, _font(text, size), anchor=anchor)
-        y += _line_height(size)
-
-
-def _fit_lines(text: str, size: int, width: float) -> list[str]:
-    return [_shorten(part, size, width) for part in str(text).split('\n')]
-
-
-def _shorten(text: str, size: int, width: float) -> str:
-    """Cut the middle out of a text that is too wide: file names differ at both ends."""
-    if _width(text, size) <= width:
-        return text
-    for kept in range(len(text) - 1, 0, -1):
-        head = text[: (kept + 1) // 2]
-        tail = text[len(text) - kept // 2 :]
-        candidate = f'{head}...{tail}'
-        if _width(candidate, size) <= width:
-            return candidate
-    return ''
