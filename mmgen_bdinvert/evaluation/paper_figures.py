@@ -139,7 +139,7 @@ def moved_edits(
             Column('photo', photos),
             Column('BDInvert', render(generator, codes)),
             *_edited(generator, codes, colours, 'colours follow an edit'),
-            *_edited(generator, codes, shapes, 'shapes follow in part, or not'),
+            *_edited(generator, codes, shapes, 'shapes follow in part'),
         ],
         names,
     )
