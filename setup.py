@@ -84,8 +84,10 @@ setup(
         'Intended Audience :: Science/Research',
         'Operating System :: OS Independent',
         'Programming Language :: Python :: 3',
+        'Programming Language :: Python :: 3.11',  # what the tests were run on
         'Topic :: Scientific/Engineering :: Artificial Intelligence',
         'Topic :: Scientific/Engineering :: Image Processing',
+        'Typing :: Typed',
     ],
     py_modules=['bdinvert_cli'],
     entry_points={'console_scripts': ['bdinvert = bdinvert_cli:main']},

@@ -14,10 +14,10 @@ copyright = author
 version = release = mmgen_bdinvert.__version__
 
 extensions = [
+    'mathml',
     'myst_nb',
     'reference',
     'sphinx.ext.autodoc',
-    'sphinx.ext.mathjax',
     'sphinx.ext.napoleon',
     'sphinx.ext.viewcode',
 ]
@@ -32,6 +32,7 @@ autodoc_member_order = 'bysource'
 autodoc_typehints = 'description'
 napoleon_numpy_docstring = False
 
+html_math_renderer = 'mathml'
 html_theme = 'pydata_sphinx_theme'
 html_title = f'{project} {release}'
 html_show_sourcelink = False
