@@ -37,9 +37,7 @@ def check_video_path(path: str | os.PathLike, fps: float) -> None:
         )
     limit = _FASTEST_GIF if suffix == '.gif' else 1000
     if not 0.1 <= fps <= limit:
-        raise ValueError(
-            f'A {suffix} has from 0.1 to {limit} frames a second, but got {fps}.'
-        )
+        raise ValueError(f'A {suffix} has from 0.1 to {limit} frames a second, but got {fps}.')
     if suffix == '.mp4' and importlib.util.find_spec('av') is None:
         raise ImportError(
             "Writing MP4 needs PyAV: pip install 'mmgen_bdinvert[video]', or take .gif or .webp."
