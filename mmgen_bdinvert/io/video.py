@@ -27,7 +27,7 @@ def check_video_path(path: str | os.PathLike, fps: float) -> None:
     """Make sure that :func:`save_video` can write such a file, before frames are made.
 
     Raises:
-        ValueError: Another ending, or ``fps`` is not above 0, or above 50 for a GIF.
+        ValueError: Another ending, or ``fps`` is below 0.1, above 1000, or above 50 for a GIF.
         ImportError: PyAV, which writes MP4, is missing.
     """
     suffix = Path(path).suffix.lower()
@@ -36,10 +36,8 @@ def check_video_path(path: str | os.PathLike, fps: float) -> None:
             f'A video file ends in {", ".join(VIDEO_SUFFIXES)}, but got {shown_path(path)}.'
         )
     limit = _FASTEST_GIF if suffix == '.gif' else 1000
-    if not 0 < fps <= limit:
-        raise ValueError(
-            f'A {suffix} has above 0 and up to {limit} frames a second, but got {fps}.'
-        )
+    if not 0.1 <= fps <= limit:
+        raise ValueError(f'A {suffix} has from 0.1 to {limit} frames a second, but got {fps}.')
     if suffix == '.mp4' and importlib.util.find_spec('av') is None:
         raise ImportError(
             "Writing MP4 needs PyAV: pip install 'mmgen_bdinvert[video]', or take .gif or .webp."

@@ -74,9 +74,9 @@ def test_a_wrong_call_is_refused(tmp_path):
     for name, given, fps, message in [
         ('video.avi', frames(), 30, 'ends in .mp4, .gif, .webp, but got'),
         ('video', frames(), 30, 'ends in .mp4'),
-        ('video.gif', frames(), 51, 'up to 50 frames a second, but got 51'),
-        ('video.webp', frames(), 0, 'above 0'),
-        ('video.webp', frames(), float('nan'), 'above 0'),
+        ('video.gif', frames(), 51, 'from 0.1 to 50 frames a second, but got 51'),
+        ('video.webp', frames(), 0, 'from 0.1'),
+        ('video.webp', frames(), float('nan'), 'from 0.1'),
         ('video.gif', [], 30, 'at least one frame'),
         ('video.gif', [np.zeros((4, 4), np.uint8)], 30, r'A frame is RGB uint8 \(H, W, 3\)'),
     ]:
