@@ -10,9 +10,9 @@ from mmgen import registry
 import mmgen_bdinvert
 
 API = {
-    'apis': """EditOutcome ImageOutcome align animate draw_samples edit edit_files find_codes
-        find_config find_directions init_generator init_inverter invert invert_files load_config
-        plan_files recorded_config render shipped_configs to_batch transform""",
+    'apis': """EditOutcome ImageOutcome PRESETS align animate draw_samples edit edit_files
+        find_codes find_config find_directions init_generator init_inverter invert invert_files
+        load_config plan_files recorded_config render shipped_configs to_batch transform""",
     'compat': 'apply',
     'converters': 'Conversion FORMATS Format convert_file',
     'datasets': """InversionImageFolder LabelledToonFaces LatentSeeds MOVES TOON_LABELS draw_face
@@ -28,8 +28,9 @@ API = {
     'evaluation.benchmark': """Benchmark Cell DrawnFaces Edit Face Interval Measures Metric Photos
         Plan best_strengths build_method edit_region mean_interval paired_interval read_plan
         resolution summarise unmove verdicts write_report""",
-    'evaluation.speed': """Row Setting convolution_rate count_operations describe_machine
-        measure_encoder measure_memory measure_step short_form speed_table write_speed""",
+    'evaluation.speed': """FaceSetting Row Setting convolution_rate count_operations
+        describe_machine measure_encoder measure_memory measure_objective measure_step short_form
+        speed_table write_speed""",
     'geometry': """Composition GeometricTransform MatrixTransform PerspectiveTransform
         RandomTransform ThinPlateSpline Transform add_motion_options compose estimate_similarity
         inverse normalise_points part_of read_motion transform_base transform_image validity_mask
@@ -41,7 +42,7 @@ API = {
     'jobs': """ImageOutcome Interrupted Manifest Workers deferred_signals join_workers locked_folder
         read_outcomes remember_settings settings_of""",
     'models': """BaseCodeDistance BaseCodeEncoder BaseCodeEncoderTrainer BaseDetailGenerator
-        GradientL1Loss LPIPSLoss LabelledGeneratorTrainer LatentStatistics
+        GradientL1Loss ImageLBFGS LPIPSLoss LabelledGeneratorTrainer LatentStatistics
         NarrowStyleGAN2Discriminator NarrowStyleGANv1Generator NarrowStyleGANv2Generator
         NoiseProjector PNormLoss PivotalTuningInverter PixelL1Loss PixelMSELoss RegularizedInverter
         STLPIPSLoss WPlusInverter load_tuning save_tuning""",
@@ -69,6 +70,8 @@ REGISTERED = {
         NarrowStyleGANv2Generator PNormLoss PatchLightness PerspectiveTransform PixelL1Loss
         PixelMSELoss RandomTransform Regression STLPIPSLoss SeFa ThinPlateSpline
         ToonAttributes""",
+    'OPTIMIZERS': 'ImageLBFGS',
+    'OPTIM_WRAPPERS': 'CpuAmpOptimWrapper',
     'RUNNERS': 'StrictRunner',
 }
 

@@ -3,7 +3,9 @@
 
 A generator of StyleGAN2's full width with random weights is inverted and trained on. Sides take
 turns, and medians count: what else the machine does falls on all of them. Memory is that of a
-process for each side. The last line has the figures in short.
+process for each side. For the objective, pictures are inverted in full, plainly with the paper's
+schedule and with the shorter presets; that takes hours at 256, so it is measured only if asked for.
+The last line has the figures in short.
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ try:
 except ImportError as error:  # a package is missing: the message says which
     sys.exit(f'error: {error}')
 
-_PARTS = ('step', 'encoder', 'memory')
+_PARTS = ('step', 'encoder', 'memory', 'objective')
 
 
 EXAMPLES = """
@@ -35,15 +37,18 @@ bdinvert benchmark --size 256 1024 --batch-size 1 4 --device cuda:0 --json speed
 
 def parse_args(argv=None):
     parser = ToolParser(description=__doc__, examples=EXAMPLES)
-    parser.add_argument('--only', choices=_PARTS, help='one part: all')
+    parser.add_argument('--only', choices=_PARTS, help='one part: all but objective')
     parser.add_argument('--size', type=int, nargs='+', default=[256], help='of images: 256')
     parser.add_argument('--batch-size', type=int, nargs='+', default=[1], help='images: 1')
     parser.add_argument('--repeats', type=int, default=5, help='rounds, of which the median: 5')
     parser.add_argument('--width', type=int, help='channels of all layers, to try it out: full')
+    parser.add_argument('--pictures', type=int, default=4, help='for the objective: 4')
+    parser.add_argument('--steps', type=int, default=1200, help='of the plain side there: 1200')
+    parser.add_argument('--faces', help='there: config of drawn faces, instead of random weights')
     parser.add_argument('--json', help='file for the figures; a plot is drawn beside it')
     parser.add_argument('--device', help='such as cpu or cuda:0: the GPU if there is one')
     args = parser.parse_args(argv)
-    for name in ('size', 'batch_size', 'repeats', 'width'):
+    for name in ('size', 'batch_size', 'repeats', 'width', 'pictures', 'steps'):
         values = getattr(args, name)
         if values is not None and min([values] if isinstance(values, int) else values) < 1:
             parser.error(f'--{name.replace("_", "-")} is 1 or more, but got {values}')
@@ -52,17 +57,28 @@ def parse_args(argv=None):
     return args
 
 
+def _pictures(args, size, device):
+    if args.faces is not None:
+        return speed.FaceSetting(args.faces, args.pictures, device)
+    return speed.Setting(size, args.pictures, device, args.width, moved=True)
+
+
 def main(argv=None):
     args = parse_args(argv)
     device = check_device(args.device)
     if args.json:
         ensure_writable_folder(Path(args.json).resolve().parent)
-    parts = [args.only] if args.only else _PARTS
+    parts = [args.only] if args.only else _PARTS[:-1]
     jobs = [(s, b, part) for s in args.size for b in args.batch_size for part in parts]
     rows, setting = [], None
     for size, batch, part in tqdm(jobs, disable=None):
         if part == 'memory':
             rows.append(speed.measure_memory(size, batch, device, args.width))
+            continue
+        if part == 'objective':
+            with silence_host():
+                pictures = _pictures(args, size, device)
+            rows.append(speed.measure_objective(pictures, args.steps, batch))
             continue
         if setting is None or (setting.size, setting.batch) != (size, batch):
             with silence_host():

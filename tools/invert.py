@@ -56,7 +56,12 @@ def parse_args(argv=None):
         '--fit', choices=FIT_MODES, default='crop', help='what to do with non-square images: crop'
     )
     parser.add_argument('--batch-size', type=int, default=8, help='images at a time: 8')
-    parser.add_argument('--steps', type=int, help="optimisation steps instead of the config's")
+    parser.add_argument(
+        '--preset',
+        choices=apis.PRESETS,
+        help="the paper's 1,200 steps, fewer for the same objective, or a draft",
+    )
+    parser.add_argument('--steps', type=int, help='optimisation steps instead of those')
     parser.add_argument('--amp', action='store_true', help='compute in bfloat16: faster, rounded')
     parser.add_argument('--device', help='such as cpu or cuda:0: the GPU if there is one')
     parser.add_argument('--packed', action='store_true', help='tar shards instead of folders')
@@ -92,7 +97,7 @@ def main(argv=None):
     # Everything that needs no network is checked before one is built.
     workers = join_workers(args.launcher)
     device = check_device(args.device or workers.device)
-    config = apis.load_config(args.config, options)
+    config = apis.load_config(args.config, options, args.preset)
     if args.vis:
         config.visualizer = dict(vis_backends=[dict(type=name) for name in args.vis])
     if workers.rank == 0:

@@ -2,6 +2,7 @@
 """What a Python user calls."""
 
 from ..jobs import ImageOutcome
+from ..models.presets import PRESETS
 from .animation import animate
 from .batch import invert_files, plan_files
 from .codes import find_codes, recorded_config
@@ -13,6 +14,7 @@ from .inference import edit, init_generator, init_inverter, invert, render
 from .motion import align, transform
 
 __all__ = [
+    'PRESETS',
     'EditOutcome',
     'ImageOutcome',
     'align',

@@ -13,6 +13,7 @@ from typing import Any, Union
 from mmengine.config import Config
 
 from ..engine.config import read_config
+from ..models.presets import PRESETS
 from ..utils.cli import one_sentence
 
 __all__ = ['ConfigLike', 'config_folder', 'find_config', 'load_config', 'shipped_configs']
@@ -68,7 +69,9 @@ def find_config(config: str | os.PathLike) -> Path:
     )
 
 
-def load_config(config: ConfigLike, cfg_options: Mapping[str, Any] | None = None) -> Config:
+def load_config(
+    config: ConfigLike, cfg_options: Mapping[str, Any] | None = None, preset: str | None = None
+) -> Config:
     """Load a config whose ``model`` is to be built.
 
     Args:
@@ -76,13 +79,16 @@ def load_config(config: ConfigLike, cfg_options: Mapping[str, Any] | None = None
             copied.
         cfg_options (Mapping[str, Any] | None): Settings to override by dotted key, all of them
             under ``model``: nothing else is read. Defaults to None.
+        preset (str | None): One of ``PRESETS``: optimiser and number of steps of a
+            RegularizedInverter, which ``cfg_options`` may override. Defaults to None: those of the
+            config.
 
     Returns:
         Config: The config.
 
     Raises:
         FileNotFoundError: There is no such file.
-        ValueError: It cannot be read, has no model, or an option does not fit.
+        ValueError: It cannot be read, has no model, or an option or the preset does not fit.
     """
     options = dict(cfg_options or {})
     for key in options:
@@ -91,6 +97,19 @@ def load_config(config: ConfigLike, cfg_options: Mapping[str, Any] | None = None
                 f'Only settings of the model can be overridden here, as model.<name>=<value>, '
                 f'but got {key!r}.'
             )
+    if preset is not None:
+        if preset not in PRESETS:
+            raise ValueError(f'preset is one of {", ".join(PRESETS)}, but got {preset!r}.')
+        config = _merged(config, {})
+        kind = config.model.get('type')
+        if kind != 'RegularizedInverter':
+            raise ValueError(f'A preset is for a RegularizedInverter, but the config has a {kind}.')
+        for name, value in PRESETS[preset].items():  # update() would keep the config's own lr
+            config.model[name] = copy.deepcopy(value)
+    return _merged(config, options)
+
+
+def _merged(config: ConfigLike, options: dict[str, Any]) -> Config:
     if not isinstance(config, Config):
         return read_config(find_config(config), options)
     if not isinstance(config.get('model'), dict):

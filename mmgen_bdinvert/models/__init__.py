@@ -10,6 +10,7 @@ from .generators import (
 from .inverter import RegularizedInverter, WPlusInverter
 from .labelled_generator_trainer import LabelledGeneratorTrainer
 from .latent_stats import LatentStatistics
+from .limited_memory import ImageLBFGS
 from .losses import (
     BaseCodeDistance,
     GradientL1Loss,
@@ -28,6 +29,7 @@ __all__ = [
     'BaseCodeEncoderTrainer',
     'BaseDetailGenerator',
     'GradientL1Loss',
+    'ImageLBFGS',
     'LPIPSLoss',
     'LabelledGeneratorTrainer',
     'LatentStatistics',

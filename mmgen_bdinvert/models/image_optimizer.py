@@ -10,6 +10,7 @@ from mmgen.registry import OPTIMIZERS
 from torch import Tensor
 
 from .image_progress import per_image
+from .limited_memory import ImageLBFGS
 
 __all__ = ['ImageOptimizer', 'restart_correction']
 
@@ -59,15 +60,19 @@ class ImageOptimizer:
         self._optimizer.zero_grad()
 
     @torch.no_grad()
-    def step(self, which: Tensor) -> None:
-        """Move some images (bool, (n,)) along their gradients."""
+    def step(self, which: Tensor, losses: Tensor) -> None:
+        """Move some images (bool, (n,)), given the losses (n,) whose gradients there are."""
         self._steps += 1
         for v in self._variables:
             v.grad = torch.where(per_image(which, v), v.grad, 0)
+        rate = 0.5**self._setbacks
+        if isinstance(self._optimizer, ImageLBFGS):
+            self._optimizer.step(losses, rate)
+            self._schedule.step()
+            return
         before = [v.clone() for v in self._variables]
         self._optimizer.step()
         self._schedule.step()
-        rate = 0.5**self._setbacks
         if isinstance(self._optimizer, (torch.optim.Adam, torch.optim.AdamW)):
             betas, ages = self._optimizer.defaults['betas'], self._steps - self._began
             rate = rate * restart_correction(betas, self._steps, ages)
@@ -82,5 +87,7 @@ class ImageOptimizer:
             for moment in self._optimizer.state[v].values():
                 if isinstance(moment, Tensor) and moment.shape == v.shape:
                     moment.masked_fill_(per_image(which, moment), 0)
+        if isinstance(self._optimizer, ImageLBFGS):
+            self._optimizer.forget(which)
         self._setbacks += which
         self._began = torch.where(which, self._steps, self._began)

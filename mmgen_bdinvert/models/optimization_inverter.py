@@ -232,7 +232,7 @@ class OptimizationInverter(HoldsFrozen, BaseModel):
                     losses = {name: values[-1] for name, values in history.items()}
                     callback(step, self.num_steps, losses, output.detach())
                 if not last:
-                    optimizer.step(progress.moving)
+                    optimizer.step(progress.moving, total.detach())
                     optimizer.set_back(progress.broken)
                     self.constrain(variables)
                 restored = ~(better if last and self.keep_best else progress.moving)

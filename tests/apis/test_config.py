@@ -6,6 +6,7 @@ import torch
 from mmengine.config import Config
 
 from mmgen_bdinvert.apis import (
+    PRESETS,
     find_config,
     init_generator,
     init_inverter,
@@ -106,3 +107,32 @@ def test_the_toon_configs_build_with_weights_of_their_shapes(
     cfg = load_config(f'bdinvert_inv_toon64{name}')
     assert cfg.model.encoder.checkpoint.endswith(f'encoder_{size}x{size}.safetensors')
     assert cfg.test_dataloader.dataset.size == 64
+
+
+@pytest.mark.parametrize('preset', PRESETS)
+def test_a_preset_replaces_the_schedule_alone(preset):
+    own, cfg = (
+        load_config('bdinvert_inv_toon128'),
+        load_config('bdinvert_inv_toon128', None, preset),
+    )
+    for name, value in PRESETS[preset].items():
+        assert cfg.model[name] == value
+        own.model[name] = value
+    assert own.model == cfg.model
+    assert Config.fromstring(cfg.pretty_text, '.py').model == cfg.model  # as it is recorded
+
+
+def test_options_go_before_a_preset():
+    options = {'model.num_steps': 7, 'model.optimizer.lr': 0.5}
+    cfg = load_config(load_config('bdinvert_inv_toon64'), options, 'fast')
+    assert (cfg.model.num_steps, cfg.model.optimizer.lr, cfg.model.keep_best) == (7, 0.5, True)
+    assert 'lr' not in PRESETS['fast']['optimizer']
+
+
+def test_wrong_presets_are_one_sentence():
+    with pytest.raises(ValueError, match="preset is one of paper, fast, draft, but got 'quick'"):
+        load_config('bdinvert_inv_toon64', None, 'quick')
+    with pytest.raises(
+        ValueError, match='is for a RegularizedInverter, but the config has a WPlus'
+    ):
+        load_config(ROOT / 'configs/baselines/w_plus.py', None, 'fast')

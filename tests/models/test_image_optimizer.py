@@ -38,8 +38,9 @@ def by_torch(config, value, steps, factor=1.0):
 def steps_of(optimizer, value, count, which=ALL):
     for _ in range(count):
         optimizer.zero_grad()
-        loss(value).sum().backward()
-        optimizer.step(which)
+        total = loss(value)
+        total.sum().backward()
+        optimizer.step(which, total.detach())
 
 
 @pytest.mark.parametrize('config', OPTIMIZERS, ids=lambda c: c['type'])
@@ -76,7 +77,7 @@ def test_the_schedule_counts_steps():
         before = value.detach().clone()
         optimizer.zero_grad()
         value.sum().backward()
-        optimizer.step(ALL)
+        optimizer.step(ALL, torch.ones(3))
         torch.testing.assert_close(before - value.detach(), torch.full_like(before, 1 / (1 + step)))
 
 

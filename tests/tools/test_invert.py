@@ -325,3 +325,14 @@ def test_a_good_run_in_this_process(invert, config, photos, tmp_path):
     # One step of Adam moves a value by the learning rate, 0.01.
     torch.testing.assert_close(two.base, one.base + 1.0, atol=0.03, rtol=0)
     assert 'other.pth' in (tmp_path / 'two' / 'config.py').read_text()
+
+
+def test_a_preset_is_recorded_with_the_results(invert, config, photos, tmp_path):
+    out = tmp_path / 'out'
+    args = (config, photos / 'p0.png', '--out-dir', out, '--device', 'cpu', '--preset', 'draft')
+    code, _, err = invert(*args, '--steps', 2)
+    assert code == 0, err
+    model = Config.fromfile(out / 'config.py').model
+    assert (model.num_steps, model.optimizer.type, model.keep_best) == (2, 'ImageLBFGS', True)
+    code, _, err = invert(*args[:-1], 'paper', '--steps', 2)
+    assert code == 2 and 'model' in err and err.strip().count('\n') == 0

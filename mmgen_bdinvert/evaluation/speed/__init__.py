@@ -4,13 +4,16 @@
 Imported by its own name, not by :mod:`mmgen_bdinvert.evaluation`: it needs the whole package.
 """
 
+from .faces import FaceSetting
 from .machine import convolution_rate, count_operations, describe_machine
 from .measure import Row, measure_encoder, measure_step
 from .memory import measure_memory
+from .objective import measure_objective
 from .report import short_form, speed_table, write_speed
 from .setting import Setting
 
 __all__ = [
+    'FaceSetting',
     'Row',
     'Setting',
     'convolution_rate',
@@ -18,6 +21,7 @@ __all__ = [
     'describe_machine',
     'measure_encoder',
     'measure_memory',
+    'measure_objective',
     'measure_step',
     'short_form',
     'speed_table',

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from statistics import median
 
 import torch
@@ -26,12 +26,14 @@ class Row:
     """What was measured of one thing at one size.
 
     Args:
-        what (str): 'step', 'encoder' or 'memory'.
+        what (str): 'step', 'encoder', 'memory' or 'objective'.
         size (int): Side of the images.
         batch (int): Images at a time.
         values (dict[str, float]): By side: seconds, or MiB.
         gflop (float | None): What a step or an iteration computes. Defaults to None.
         rate (float | None): Rate of the large convolution in GFLOP a second. Defaults to None.
+        figures (dict[str, dict[str, float]]): What else there is to say, by name and side. Defaults
+            to nothing.
     """
 
     what: str
@@ -40,6 +42,7 @@ class Row:
     values: dict[str, float]
     gflop: float | None = None
     rate: float | None = None
+    figures: dict[str, dict[str, float]] = field(default_factory=dict)
 
     def ratio(self, side: str) -> float:
         """Return by which factor a side is better than the baseline."""

@@ -44,11 +44,15 @@ class _Plain:
                 skip = host.to_rgbs[layer // 2 - 1](out, style, skip)
         return self.setting.generator.to_rgb(skip)
 
-    def image_losses(self, rgb: Tensor, target: Tensor) -> Tensor:
-        """Return pixel and perceptual loss of each image: (n,)."""
+    def image_terms(self, rgb: Tensor, target: Tensor) -> dict[str, Tensor]:
+        """Return pixel and perceptual loss of each image, without weights: (n,) each."""
         size = self.setting.perceptual.resize
         distance = self.lpips(reduce_images(rgb, size), reduce_images(target, size)).flatten()
-        return (rgb - target).square().mean((1, 2, 3)) + 10 * distance
+        return {'pixel': (rgb - target).square().mean((1, 2, 3)), 'perceptual': distance}
+
+    def total(self, terms: dict[str, Tensor]) -> Tensor:
+        """Add up weighted terms (n,)."""
+        return sum(self.setting.weights[name] * term for name, term in terms.items())
 
 
 class PlainInversion(_Plain):
@@ -72,13 +76,17 @@ class PlainInversion(_Plain):
     def step(self) -> Tensor:
         """Do one step; returns the losses before it, (n,)."""
         self.optimizer.zero_grad()
-        total = self.image_losses(self.render(self.base, self.detail), self.target)
-        total = total + 10 * (self.base - self.start).square().mean((1, 2, 3))
-        whitened = self.setting.statistics.whiten(self.detail)
-        total = total + 0.01 * whitened.square().mean((1, 2))
+        total = self.total(self.terms(self.base, self.detail))
         total.sum().backward()
         self.optimizer.step()
         return total.detach()
+
+    def terms(self, base: Tensor, detail: Tensor) -> dict[str, Tensor]:
+        """Return the four losses of codes of the images, without weights: (n,) each."""
+        terms = self.image_terms(self.render(base, detail), self.target)
+        terms['base'] = (base - self.start).square().mean((1, 2, 3))
+        terms['detail'] = self.setting.statistics.whiten(detail).square().mean((1, 2))
+        return terms
 
 
 class PlainTraining(_Plain):
@@ -114,7 +122,7 @@ class PlainTraining(_Plain):
         )
         self.optimizer.zero_grad()
         output = self.render(self.encoder.model(small), w_plus[:, self.first :])
-        loss = self.image_losses(output, target).mean()
+        loss = self.total(self.image_terms(output, target)).mean()
         loss.backward()
         self.optimizer.step()
         return loss.detach()

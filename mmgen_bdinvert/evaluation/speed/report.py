@@ -25,7 +25,7 @@ def short_form(row: Row) -> str:
 
 
 def speed_table(rows: Sequence[Row]) -> str:
-    """Return the measurements as a Markdown table."""
+    """Return the measurements as Markdown tables: times or MiB, and further figures."""
     lines = [
         '| | size | batch | plain | ours | ratios | GFLOP | share of the convolution |',
         '| --- | --- | --- | --- | --- | --- | --- | --- |',
@@ -46,6 +46,12 @@ def speed_table(rows: Sequence[Row]) -> str:
             ', '.join(f'{row.share(side):.0%}' for side in _ours(row) if row.share(side)),
         ]
         lines.append(f'| {" | ".join(cells)} |')
+    for row in (row for row in rows if row.figures):
+        lines += ['', f'| {row.what} {row.size} | {" | ".join(row.values)} |']
+        lines.append('| --- ' * (1 + len(row.values)) + '|')
+        for name, by_side in row.figures.items():
+            cells = [f'{by_side[side]:.5f}' for side in row.values]
+            lines.append(f'| {name} | {" | ".join(cells)} |')
     return '\n'.join(lines)
 
 

@@ -3,10 +3,14 @@
 
 from __future__ import annotations
 
+import copy
+
 import torch
 from mmgen.models.architectures.stylegan.generator_discriminator_v2 import StyleGANv2Generator
 from torch import nn
 
+from ...datasets import random_move
+from ...geometry import transform_image
 from ...models import (
     BaseCodeEncoder,
     BaseDetailGenerator,
@@ -33,6 +37,7 @@ class Setting:
         device (str | torch.device): Where everything is. Defaults to 'cpu'.
         width (int | None): Width of all layers and of the style vectors, for tests. Defaults to
             None: StyleGAN2's (configuration f), and 512.
+        moved (bool): Whether the images are moved out of alignment. Defaults to False.
         checkpointing (bool): See :class:`BaseDetailGenerator`. Defaults to False.
 
     Raises:
@@ -46,6 +51,7 @@ class Setting:
         device: str | torch.device = 'cpu',
         width: int | None = None,
         checkpointing: bool = False,
+        moved: bool = False,
     ):
         if size < 32 or size & (size - 1):
             raise ValueError(f'A size is a power of two from 32 up, but got {size}.')
@@ -64,6 +70,7 @@ class Setting:
             blocks = dict() if width is None else dict(widths=(width,) * 3)
             self.encoder = BaseCodeEncoder(channels, **blocks).to(device)
         self.size, self.batch, self.device, self.width = size, batch, torch.device(device), width
+        self.weights = dict(pixel=1, perceptual=10, base=10, detail=0.01)
         self.perceptual = LPIPSLoss(backbone='random').to(device)
         self.statistics = LatentStatistics.fit(
             self.generator.mapping,
@@ -79,3 +86,14 @@ class Setting:
             w_plus = self.generator.to_w_plus(self.generator.mapping(z))
             # (n, 3, H, W) in the generator's channel order
             self.images = self.generator.quick_synthesis(w_plus).clamp(-1, 1)
+        if moved:
+            moves = [random_move('combined', i) for i in range(batch)]
+            pairs = zip(self.images.split(1), moves)
+            self.images = torch.cat([transform_image(image, move) for image, move in pairs])
+
+    def part(self, start: int, stop: int) -> Setting:
+        """Return the same with some of the images."""
+        part = copy.copy(self)
+        part.images = self.images[start:stop]
+        part.batch = len(part.images)
+        return part

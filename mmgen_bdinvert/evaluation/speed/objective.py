@@ -1,0 +1,89 @@
+# Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
+"""How soon the presets reach the objective of the paper's schedule, driven plainly."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from ...models import RegularizedInverter
+from ...models.presets import PRESETS
+from .faces import FaceSetting
+from .measure import Row
+from .plain import PlainInversion
+from .setting import Setting
+
+__all__ = ['SHORTER', 'measure_objective']
+
+SHORTER = ('fast', 'draft')  # the presets that are measured
+
+
+def measure_objective(setting: Setting | FaceSetting, steps: int = 1200, batch: int = 1) -> Row:
+    """Invert pictures plainly, with the paper's schedule, and with the shorter presets.
+
+    The sides take turns, batch by batch. Time is that of the whole inversion, from the encoder's
+    guess on.
+
+    Args:
+        setting (Setting | FaceSetting): All pictures, and what inverts them.
+        steps (int): Steps of the plain side. Defaults to 1200.
+        batch (int): Pictures at a time, on every side. Defaults to 1.
+
+    Returns:
+        Row: Seconds of all pictures, and the means of objective, perceptual distance and
+        ``mean(v²)`` in ``figures``.
+    """
+    seconds = dict.fromkeys(('plain', *SHORTER), 0.0)
+    found: dict[str, list[dict[str, Tensor]]] = {side: [] for side in seconds}
+    for start in range(0, setting.batch, batch):
+        part = setting.part(start, start + batch)
+        judge = PlainInversion(part)
+        runs: dict[str, Callable] = {'plain': lambda part=part: _plainly(part, steps)}
+        for name in SHORTER:
+            runs[name] = lambda part=part, name=name: _by_preset(part, name)
+        for side, run in runs.items():
+            began = time.perf_counter()
+            codes = run()
+            if setting.device.type == 'cuda':
+                torch.cuda.synchronize()
+            seconds[side] += time.perf_counter() - began
+            with torch.no_grad():
+                terms = judge.terms(*codes)
+            found[side].append({**terms, 'objective': judge.total(terms)})
+    figures = {
+        title: {side: float(torch.cat([t[key] for t in found[side]]).mean()) for side in seconds}
+        for title, key in (
+            ('objective', 'objective'),
+            ('perceptual distance', 'perceptual'),
+            ('mean v²', 'detail'),
+        )
+    }
+    return Row('objective', setting.size, batch, seconds, figures=figures)
+
+
+def _plainly(setting: Setting | FaceSetting, steps: int) -> tuple[Tensor, Tensor]:
+    inversion = PlainInversion(setting)
+    for _ in range(steps):
+        inversion.step()
+    return inversion.base.detach(), inversion.detail.detach()
+
+
+def _by_preset(setting: Setting | FaceSetting, preset: str) -> tuple[Tensor, Tensor]:
+    weights = setting.weights
+    inverter = RegularizedInverter(
+        setting.generator,
+        setting.encoder,
+        setting.statistics,
+        losses=dict(
+            pixel=dict(type='PixelMSELoss', loss_weight=weights['pixel']),
+            perceptual=setting.perceptual,
+            base=dict(type='BaseCodeDistance', loss_weight=weights['base']),
+            detail=dict(type='PNormLoss', loss_weight=weights['detail']),
+        ),
+        **PRESETS[preset],
+    )
+    code = inverter.invert(setting.images).code
+    return code.base, code.detail

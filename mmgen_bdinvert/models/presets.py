@@ -1,0 +1,17 @@
+# Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
+"""How long a regularised inversion takes: the paper's schedule, and shorter ones."""
+
+from __future__ import annotations
+
+from typing import Any
+
+__all__ = ['PRESETS']
+
+_NEWTON = dict(type='ImageLBFGS', history=20)
+
+# Settings of a RegularizedInverter; docs/performance.md has what each of them reaches.
+PRESETS: dict[str, dict[str, Any]] = {
+    'paper': dict(optimizer=dict(type='Adam', lr=0.01), num_steps=1200, keep_best=False),
+    'fast': dict(optimizer=_NEWTON, num_steps=300, keep_best=True),
+    'draft': dict(optimizer=_NEWTON, num_steps=30, keep_best=True),
+}

@@ -1,0 +1,61 @@
+# Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
+"""Whole inversions, both sides judged by the same objective."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from mmgen_bdinvert.evaluation.speed import FaceSetting, Setting, measure_objective, speed_table
+from mmgen_bdinvert.evaluation.speed.plain import PlainInversion
+from mmgen_bdinvert.models import presets
+
+CONFIGS = Path(__file__).parents[3] / 'configs'
+
+
+@pytest.fixture()
+def short_presets(monkeypatch):
+    for name, steps in (('fast', 8), ('draft', 2)):
+        monkeypatch.setitem(presets.PRESETS[name], 'num_steps', steps)
+
+
+def test_pictures_are_inverted_on_every_side(short_presets):
+    setting = Setting(32, batch=3, width=8, moved=True)
+    row = measure_objective(setting, steps=2, batch=2)
+    assert (row.what, row.size, row.batch) == ('objective', 32, 2)
+    assert list(row.values) == ['plain', 'fast', 'draft'] and min(row.values.values()) > 0
+    totals = row.figures['objective']
+    assert all(0 < total < 1e4 for total in totals.values())
+    plain = []
+    for start in (0, 2):
+        inversion = PlainInversion(setting.part(start, start + 2))
+        for _ in range(2):
+            inversion.step()
+        with torch.no_grad():
+            plain.append(inversion.total(inversion.terms(inversion.base, inversion.detail)))
+    assert totals['plain'] == pytest.approx(float(torch.cat(plain).mean()), rel=1e-5)
+    table = speed_table([row])
+    assert f'| mean v² | {row.figures["mean v²"]["plain"]:.5f} |' in table
+
+
+def test_moved_images_are_moved():
+    plain, moved = (Setting(32, batch=1, width=8, moved=moved) for moved in (False, True))
+    assert plain.images.shape == moved.images.shape
+    assert (plain.images - moved.images).abs().mean() > 0.05
+
+
+def test_drawn_faces_have_the_configs_own_objective():
+    setting = FaceSetting('bdinvert_inv_toon64', 3)
+    assert setting.weights == dict(pixel=10, perceptual=10, base=1, detail=0.01)
+    part = setting.part(1, 3)
+    assert torch.equal(part.images, setting.images[1:]) and part.batch == 2
+    inversion = PlainInversion(part)
+    expected = setting.perceptual
+    with torch.no_grad():
+        rgb = inversion.render(inversion.base, inversion.detail)
+        own = expected(rgb, expected.prepare(inversion.target))
+        terms = inversion.terms(inversion.base, inversion.detail)
+    torch.testing.assert_close(terms['perceptual'], own, rtol=1e-4, atol=1e-6)
+    assert (terms['base'] == 0).all()
+    with pytest.raises(ValueError, match='The plain baseline has the losses'):
+        FaceSetting(CONFIGS / 'baselines/fw_plain.py', 1)
