@@ -150,3 +150,13 @@ def test_bfloat16_finds_about_the_same_code(make_inverter, images):
     # What it reaches differs by less than a hundredth of what the optimisation gains.
     gap = (rounded.history['total'][-1] - last).abs()
     assert (gap < 0.01 * (first - last)).all()
+
+
+def test_lbfgs_inverts_each_image_as_alone(make_inverter, images):
+    inverter = make_inverter(num_steps=30, optimizer=dict(type='ImageLBFGS'), keep_best=True)
+    result = inverter.invert(images)
+    totals = result.history['total']
+    assert torch.equal(totals[-1], totals.min(0).values)
+    assert (totals[-1] < 0.9 * totals[0]).all()
+    alone = inverter.invert(images[1:2]).history['total']
+    torch.testing.assert_close(alone[:6, 0], totals[:6, 1], rtol=1e-3, atol=0)
