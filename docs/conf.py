@@ -22,7 +22,6 @@ extensions = [
     'sphinx.ext.viewcode',
 ]
 exclude_patterns = ['_build', 'examples']
-suppress_warnings = ['toc.not_readable']  # until the pages of studio and reports are there
 myst_enable_extensions = ['dollarmath']
 myst_heading_anchors = 3
 nb_execution_mode = 'force'

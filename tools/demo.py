@@ -8,7 +8,6 @@ unless --host says otherwise. A generator that travels with the package comes wi
 
 from __future__ import annotations
 
-import argparse
 import logging
 import os
 import sys
@@ -26,11 +25,18 @@ except ImportError as error:  # a package is missing: the message says which
     sys.exit(f'error: {error}')
 
 DEFAULT = 'bdinvert_inv_toon128'
-EXAMPLES = Path(__file__).resolve().parents[1] / 'demo/images'  # toon faces
+IMAGES = Path(__file__).resolve().parents[1] / 'demo/images'  # toon faces
+
+
+EXAMPLES = """
+bdinvert demo
+bdinvert demo bdinvert_inv_ffhq --examples photos/ --direction age.pt smile.safetensors
+bdinvert demo my_config.py --checkpoint encoder.safetensors --host 0.0.0.0 --port 7860
+"""
 
 
 def parse_args(argv=None):
-    parser = ToolParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = ToolParser(description=__doc__, examples=EXAMPLES)
     parser.add_argument('config', nargs='?', default=DEFAULT, help=f'config, or name: {DEFAULT}')
     parser.add_argument('--checkpoint', help="encoder weights instead of the config's")
     parser.add_argument(
@@ -56,8 +62,8 @@ def main(argv=None):
     device = check_device(args.device)
     config = apis.load_config(args.config, args.cfg_options)
     examples = []
-    if args.examples or (args.config == DEFAULT and EXAMPLES.is_dir()):
-        examples = find_images([args.examples or EXAMPLES])
+    if args.examples or (args.config == DEFAULT and IMAGES.is_dir()):
+        examples = find_images([args.examples or IMAGES])
     try:
         from mmgen_bdinvert.studio.handlers import Handlers
         from mmgen_bdinvert.studio.page import build_page

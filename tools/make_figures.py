@@ -7,7 +7,6 @@ WORK_DIR, and are not done again by another run.
 
 from __future__ import annotations
 
-import argparse
 import logging
 import sys
 from dataclasses import replace
@@ -51,8 +50,14 @@ COLOURS = {
 SHAPES = {'laugh': ('laugh', 2.0), 'open eyes': ('eyes_open', 2.0), 'beard': ('beard', 2.0)}
 
 
+EXAMPLES = """
+bdinvert make-figures --out-dir figures/
+bdinvert make-figures --out-dir figures/ --steps 5 --device cpu
+"""
+
+
 def parse_args(argv=None):
-    parser = ToolParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = ToolParser(description=__doc__, examples=EXAMPLES)
     parser.add_argument('--out-dir', required=True, help='folder for the figures')
     parser.add_argument('--work-dir', default='work_dirs/figures', help='folder for inversions')
     parser.add_argument('--images', default='demo/images', help='folder of the photos')

@@ -11,7 +11,6 @@ other. With --align the motion is that of the photo, and is undone.
 
 from __future__ import annotations
 
-import argparse
 import logging
 import sys
 
@@ -30,8 +29,15 @@ except ImportError as error:  # a package is missing: the message says which
     sys.exit(f'error: {error}')
 
 
+EXAMPLES = """
+bdinvert make-video results/photo --rotate 30 --shift 0.2 0 --out-file turn.mp4
+bdinvert make-video results/photo --direction age.pt --strength -3 3 --loop --out-file age.webp
+bdinvert make-video results/a results/b results/c --frames 90 --out-file between.gif
+"""
+
+
 def parse_args(argv=None):
-    parser = ToolParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = ToolParser(description=__doc__, examples=EXAMPLES)
     parser.add_argument('codes', nargs='+', help='code files, or result folders of tools/invert.py')
     parser.add_argument('--out-file', required=True, help='the video: .mp4, .gif or .webp')
     parser.add_argument('--config', help='their config: the one that tools/invert.py left there')

@@ -8,7 +8,6 @@ versions. Packed results are read too. Nothing is changed in the folder but repo
 
 from __future__ import annotations
 
-import argparse
 import logging
 import sys
 
@@ -20,8 +19,14 @@ except ImportError as error:  # a package is missing: the message says which
     sys.exit(f'error: {error}')
 
 
+EXAMPLES = """
+bdinvert report results/
+bdinvert report results/ --out-file worst.html --max-images 50
+"""
+
+
 def parse_args(argv=None):
-    parser = ToolParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = ToolParser(description=__doc__, examples=EXAMPLES)
     parser.add_argument('folder', metavar='OUT_DIR', help='output folder')
     parser.add_argument('--out-file', help='the page: OUT_DIR/report.html')
     parser.add_argument(
