@@ -167,4 +167,5 @@ class NoiseProjector(WPlusInverter):
 
 
 def _maps(variables: dict[str, Tensor]) -> list[Tensor]:
-    return [value for name, value in variables.items() if name.startswith('noise_')]
+    count = sum(name.startswith('noise_') for name in variables)
+    return [variables[f'noise_{i}'] for i in range(count)]  # whatever their order on disk was

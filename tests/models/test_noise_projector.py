@@ -140,6 +140,13 @@ def test_a_batch_gives_what_its_images_give_alone(make_projector, images):
         torch.testing.assert_close(batch.variables[name][1:], value, rtol=0, atol=1e-4)
 
 
+def test_the_order_of_stored_maps_does_not_matter(make_projector, images):
+    projector = make_projector(num_steps=2)
+    found = projector.invert(images)
+    stored = dict(reversed(found.variables.items()))
+    assert torch.equal(projector.render(stored), projector.render(found.variables))
+
+
 def test_bad_settings_are_refused(make_projector):
     with pytest.raises(ValueError, match='are not negative, but got -1 and 0.05'):
         make_projector(noise_weight=-1)
