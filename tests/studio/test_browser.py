@@ -194,7 +194,8 @@ def test_a_moved_face_is_straightened_edited_and_put_back(open_studio, studio, t
     expect(status).to_contain_text('Inverted in')
     page.wait_for_function("document.querySelector('#stage img.picture').src")
     reconstruction = picture(page)
-    assert reconstruction == picture(page, 'reconstruction') != picture(page, 'original') != ''
+    expect(page.locator('#reconstruction img')).to_have_attribute('src', reconstruction)
+    assert picture(page, 'original') not in ('', reconstruction)
 
     page.locator('#straighten input').click()
     expect(page.locator('#stage .frame')).to_have_class(re.compile('straightened'))
