@@ -39,7 +39,8 @@ PHOTOS = Path(__file__).parents[2] / 'demo/images'
 if not PHOTOS.is_dir():
     pytest.skip('needs the source tree', allow_module_level=True)
 SHOTS = os.environ.get('STUDIO_SCREENSHOTS')
-PATIENCE = 600_000  # ms: a busy machine is no error
+PATIENCE = 180_000  # ms: a busy machine is no error
+STEPS = 40 if SHOTS else 20
 DROP = """([area, name, content]) => {
   const bytes = Uint8Array.from(atob(content), (c) => c.charCodeAt(0));
   const data = new DataTransfer();
@@ -70,8 +71,7 @@ MEASURE = """async (values) => {
 
 @pytest.fixture(scope='module')
 def studio():
-    steps = 40 if SHOTS else 20  # in time to be cancelled
-    options = {'model.num_steps': steps}
+    options = {'model.num_steps': STEPS}
     inverter = init_inverter('bdinvert_inv_toon128', device='cpu', cfg_options=options)
     return Studio(inverter, shipped_directions(inverter.generator))
 
@@ -183,14 +183,17 @@ def pixels(path):
 def test_a_moved_face_is_straightened_edited_and_put_back(open_studio, studio, tmp_path):
     page = open_studio()
     status = page.locator('#status')
+    studio.inverter.num_steps = 2000  # enough to be cancelled on any machine
     drop(page, PHOTOS / 'rotated_2.png')
     expect(status).to_contain_text(re.compile(r'Step \d+ of \d+.*Loss .*perceptual'))
     expect(status.locator('progress')).to_be_visible()
     page.locator('#cancel').click()
     expect(status).to_contain_text('was cancelled at step')
+    studio.inverter.num_steps = STEPS
     page.locator('#invert').click()
-    page.wait_for_function("document.querySelector('#status progress')?.value > 5")
-    shot(page, 'inverting')
+    if SHOTS:
+        page.wait_for_function("document.querySelector('#status progress')?.value > 5")
+        shot(page, 'inverting')
     expect(status).to_contain_text('Inverted in')
     page.wait_for_function("document.querySelector('#stage img.picture').src")
     reconstruction = picture(page)
