@@ -17,6 +17,7 @@ from ..geometry import GeometricTransform
 from ..io import image_to_tensor
 from ..utils.cli import one_sentence
 from .display import as_jpeg, as_png, data_url, progress, said, warned
+from .edit import Edit
 from .live_inversion import InversionCancelled, watch_inversion
 from .session import Session
 from .studio import Studio
@@ -135,7 +136,7 @@ class Handlers:
     def straighten(self, session: Session, straightened: bool) -> Shown:
         """Show the face in alignment, or where the photo shows it."""
         edit = replace(session.edit, straightened=straightened)
-        return self._edited(session, lambda: session.edited(edit, time.monotonic()), True)
+        return self._pressed(session, edit)
 
     def undo(self, session: Session) -> Shown:
         """Go back by one gesture."""
@@ -143,8 +144,13 @@ class Handlers:
 
     def reset(self, session: Session) -> Shown:
         """Take all of the edit back; this can be undone."""
-        nothing = self.studio.new_session().edit
-        return self._edited(session, lambda: session.edited(nothing, time.monotonic()), True)
+        return self._pressed(session, self.studio.new_session().edit)
+
+    def _pressed(self, session: Session, edit: Edit) -> Shown:
+        def change() -> Session:
+            return session.edited(edit, time.monotonic(), at_once=True)
+
+        return self._edited(session, change, True)
 
     def _edited(
         self, session: Session, change: Callable[[], Session], controls: bool = False

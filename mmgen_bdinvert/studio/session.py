@@ -44,7 +44,7 @@ class Session:
     changed: frozenset[str] = frozenset()
     changed_at: float = 0.0
 
-    def edited(self, edit: Edit, now: float) -> Session:
+    def edited(self, edit: Edit, now: float, *, at_once: bool = False) -> Session:
         """Return the session with another edit.
 
         Changes of the same values in quick succession are one gesture, and one undo.
@@ -52,13 +52,17 @@ class Session:
         Args:
             edit (Edit): The edit.
             now (float): Seconds, of a clock that does not go back.
+            at_once (bool): Whether this is a gesture of its own, as a button's is, however soon
+                it comes. Defaults to False.
         """
         changed = edit.differences(self.edit)
         if not changed:
             return self
         past = self.past
-        if changed != self.changed or now - self.changed_at > _ONE_GESTURE:
+        if at_once or changed != self.changed or now - self.changed_at > _ONE_GESTURE:
             past = (*past, self.edit)[-_MOST_PAST:]
+        if at_once:
+            changed = frozenset()  # what comes next is another gesture, too
         return replace(self, edit=edit, past=past, changed=changed, changed_at=now)
 
     def undone(self) -> Session:

@@ -128,6 +128,13 @@ def test_undo_and_reset(handlers, session):
     assert (shown['shift_x'], shown['strength_0']) == (0.1, 0.0)
 
 
+def test_a_reset_right_after_a_slider_can_be_undone(handlers, session, monkeypatch):
+    monkeypatch.setattr('time.monotonic', lambda: 1000.0)  # all at once
+    moved = handlers.change(session, 0, 0, 0, 1, False, 2.0, 0)['session']
+    shown = handlers.undo(handlers.reset(moved)['session'])
+    assert shown['strength_0'] == 2.0
+
+
 def test_wipes_show_the_pair_that_was_chosen(handlers, photos):
     session = opened(handlers, photos[0])[-1]['session']
     shown = handlers.wipe(session, WIPES[0])

@@ -30,6 +30,14 @@ def test_the_same_value_after_an_undo_is_a_gesture_of_its_own():
     assert session.past == (NOTHING,) and session.undone().edit == NOTHING
 
 
+def test_a_button_is_a_gesture_of_its_own_however_soon():
+    one, two = (replace(NOTHING, strengths=(value, 0.0)) for value in (1.0, 2.0))
+    session = Session(NOTHING).edited(one, now=1.0)
+    session = session.edited(NOTHING, now=1.1, at_once=True).edited(two, now=1.2)
+    assert session.past == (NOTHING, one, NOTHING)
+    assert session.undone().undone().edit == one
+
+
 def test_what_changes_nothing_cannot_be_undone():
     session = Session(NOTHING)
     assert session.edited(NOTHING, now=1.0) is session and session.undone() is session
