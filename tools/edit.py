@@ -53,9 +53,8 @@ def parse_args(argv=None):
     parser.add_argument('--device', help='such as cpu or cuda:0: the GPU if there is one')
     parser.add_cfg_options()
     args = parser.parse_args(shield_ranges(sys.argv[1:] if argv is None else argv))
-    args.directions, args.strengths = read_directions(args)
     args.move = read_motion(args)
-    if not args.direction and args.move.is_identity:
+    if not (args.direction or args.strength or args.layers) and args.move.is_identity:
         parser.error('there is nothing to do: give a --direction, or a motion')
     return args
 
@@ -63,6 +62,7 @@ def parse_args(argv=None):
 def main(argv=None):
     args = parse_args(argv)
     # Everything that needs no network is checked before one is built.
+    directions, strengths = read_directions(args)
     device = check_device(args.device)
     codes = apis.find_codes(args.codes)
     config = apis.load_config(args.config or apis.recorded_config(codes), args.cfg_options)
@@ -81,8 +81,8 @@ def main(argv=None):
             generator,
             codes,
             args.out_dir,
-            directions=args.directions,
-            strengths=args.strengths,
+            directions=directions,
+            strengths=strengths,
             move=args.move,
             align=args.align,
             and_back=args.and_back,

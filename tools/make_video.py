@@ -54,7 +54,6 @@ def parse_args(argv=None):
         parser.error('--and-back belongs to tools/edit.py; a video shows one view')
     if args.batch_size < 1:
         parser.error(f'--batch-size must be 1 or more, but got {args.batch_size}')
-    args.directions, args.strengths = read_directions(args)
     args.move = read_motion(args)
     return args
 
@@ -62,6 +61,7 @@ def parse_args(argv=None):
 def main(argv=None):
     args = parse_args(argv)
     # Everything that needs no network is checked before one is built.
+    directions, strengths = read_directions(args)
     check_video_path(args.out_file, args.fps)
     device = check_device(args.device)
     files = apis.find_codes(args.codes)
@@ -71,8 +71,8 @@ def main(argv=None):
     frames = apis.animate(
         generator,
         load_codes(files, generator),
-        directions=args.directions,
-        strengths=args.strengths,
+        directions=directions,
+        strengths=strengths,
         move=args.move,
         align=args.align,
         padding_mode=args.padding_mode,

@@ -14,9 +14,9 @@ from .inference import edit, init_generator, init_inverter, invert, render
 from .motion import align, transform
 
 __all__ = [
-    'PRESETS',
     'EditOutcome',
     'ImageOutcome',
+    'PRESETS',
     'align',
     'animate',
     'draw_samples',
