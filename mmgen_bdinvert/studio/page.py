@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import gradio as gr
 
@@ -69,7 +70,7 @@ def build_page(handlers: Handlers, title: str) -> gr.Blocks:
 def _opening(parts: dict, handlers: Handlers) -> dict:
     """Lay out what brings photos and codes in."""
     parts['upload'] = gr.File(label='Photo', file_types=['image'], height=130, elem_id='photo')
-    buttons = {}
+    buttons: dict[str, Any] = {}
     if handlers.examples:
         buttons['examples'] = gr.Gallery(
             [str(path) for path in handlers.examples],
