@@ -54,8 +54,6 @@ def parse_args(argv=None):
     parser.add_cfg_options()
     args = parser.parse_args(shield_ranges(sys.argv[1:] if argv is None else argv))
     args.move = read_motion(args)
-    if not (args.direction or args.strength or args.layers) and args.move.is_identity:
-        parser.error('there is nothing to do: give a --direction, or a motion')
     return args
 
 
@@ -63,6 +61,8 @@ def main(argv=None):
     args = parse_args(argv)
     # Everything that needs no network is checked before one is built.
     directions, strengths = read_directions(args)
+    if not directions and args.move.is_identity:
+        raise ValueError('there is nothing to do: give a --direction, or a motion')
     device = check_device(args.device)
     codes = apis.find_codes(args.codes)
     config = apis.load_config(args.config or apis.recorded_config(codes), args.cfg_options)

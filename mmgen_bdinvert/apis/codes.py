@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import tempfile
 from collections.abc import Iterable, Mapping
@@ -158,6 +159,7 @@ class CodeSource:
 def code_sources(paths: Iterable[str | os.PathLike]) -> list[CodeSource]:
     """List the codes in files: one for each image. A file that cannot be read counts as one."""
     sources = []
+    packed = functools.lru_cache(maxsize=None)(packed_records)  # one manifest serves many shards
     for path in map(Path, paths):
         projections = {}
         if path.suffix in _PROJECTIONS:
@@ -167,7 +169,7 @@ def code_sources(paths: Iterable[str | os.PathLike]) -> list[CodeSource]:
                 pass  # said when it is to be loaded
         found = [CodeSource(path, image, p) for image, p in projections.items()]
         if path.suffix == '.tar':
-            records = packed_records(_packed_folder(path))
+            records = packed(_packed_folder(path))
             found = [
                 CodeSource(path, name, record=record)
                 for name, record in records.items()

@@ -174,9 +174,11 @@ class BaseCodeEncoderTrainer(HoldsFrozen, BaseModel):
         if mode == 'tensor':
             return output
         rgb = self.generator.to_rgb(output)
-        true_base = _moved(self.generator.split(w_plus).base, motions, transform_base)
+        seen = {'image': (rgb, target)}
+        if mode == 'predict' or any(v.compares == 'base' for v in self.losses.values()):
+            true_base = _moved(self.generator.split(w_plus).base, motions, transform_base)
+            seen['base'] = (base, true_base)
         if mode == 'loss':
-            seen = {'image': (rgb, target), 'base': (base, true_base)}
             return {f'loss_{k}': _term(v, *seen[v.compares]) for k, v in self.losses.items()}
         if mode == 'predict':
             distance = base_code_distance(

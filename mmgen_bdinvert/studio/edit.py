@@ -5,11 +5,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import cast
 
 from ..apis import edit, transform
 from ..apis.inference import Renderer
 from ..editing import Direction
-from ..geometry import GeometricTransform
+from ..geometry import GeometricTransform, part_of
 from ..structures import LatentCode
 
 __all__ = ['Edit']
@@ -76,14 +77,8 @@ class Edit:
         is no half, comes at one half.
         """
         motion = self.motion
-        dx, dy = motion.shift
-        partial = replace(
-            motion,
-            shift=(fraction * dx, fraction * dy),
-            rotate=fraction * motion.rotate,
-            scale=motion.scale**fraction,
-            flip=motion.flip and fraction >= 0.5,
-        )
+        partial = cast(GeometricTransform, part_of(replace(motion, flip=False), fraction))
+        partial = replace(partial, flip=motion.flip and fraction >= 0.5)
         strengths = tuple(fraction * strength for strength in self.strengths)
         return replace(self.with_motion(partial), strengths=strengths)
 
