@@ -3,6 +3,7 @@
 
 import itertools
 import json
+import os
 import socket
 from pathlib import Path
 
@@ -11,6 +12,9 @@ import pytest
 import torch
 from PIL import Image
 from torch import nn
+
+if not torch.cuda.is_available():
+    os.environ['TRITON_INTERPRET'] = '1'  # its kernels run on a CPU, if it is imported after this
 
 import mmgen_bdinvert  # noqa: F401  (makes mmgen importable)
 from mmgen_bdinvert.models import (

@@ -8,7 +8,7 @@ idempotent and does nothing where a complete mmcv and mmgen are installed.
 
 import logging
 
-from . import ada, cpu_amp, mmcv_ops, optimizers, safe_load, versions
+from . import ada, conv_gradfix, cpu_amp, mmcv_ops, optimizers, safe_load, versions
 
 __all__ = ['apply']
 
@@ -27,3 +27,4 @@ def apply() -> None:
     safe_load.install()
     optimizers.install()
     cpu_amp.install()
+    conv_gradfix.install()

@@ -15,7 +15,7 @@ from .limited_memory import ImageLBFGS
 __all__ = ['ImageOptimizer', 'restart_correction']
 
 
-def restart_correction(betas: tuple[float, float], steps: int, ages: Tensor) -> Tensor:
+def restart_correction(betas: tuple[float, float], steps: Tensor, ages: Tensor) -> Tensor:
     """Return what corrects Adam's step where its moments began anew later than it did.
 
     Adam divides its moments by ``1 - β^t`` of its own number of steps t (arXiv 1412.6980, section
@@ -23,14 +23,14 @@ def restart_correction(betas: tuple[float, float], steps: int, ages: Tensor) -> 
 
     Args:
         betas (tuple[float, float]): β of the first and the second moment.
-        steps (int): Steps of the optimiser, this one included: t.
+        steps (Tensor): Steps of the optimiser, this one included: t, of shape ().
         ages (Tensor): Steps of the moments, this one included: k, from 1 to t, of any shape.
 
     Returns:
         Tensor: Factors of the step, of that shape, float32; 1 where k is t, but for rounding.
     """
     first, second = betas
-    ages = ages.float()
+    steps, ages = steps.float(), ages.float()
     mean = (1 - first**steps) / (1 - first**ages)
     return mean * ((1 - second**ages) / (1 - second**steps)).sqrt()
 
@@ -38,7 +38,8 @@ def restart_correction(betas: tuple[float, float], steps: int, ages: Tensor) -> 
 class ImageOptimizer:
     """An optimiser of torch in which every image of a batch has its own rate and restarts.
 
-    Nothing here waits for a GPU, and images that were never set back take torch's own steps.
+    Images that were never set back take torch's own steps. Nothing here waits for a GPU, and all
+    tensors are written to in place, so that a CUDA graph can repeat a step while the rate stays.
 
     Args:
         config (dict): Config of the optimiser, without parameters.
@@ -51,9 +52,19 @@ class ImageOptimizer:
         self._optimizer = OPTIMIZERS.build({**config, 'params': self._variables})
         self._schedule = torch.optim.lr_scheduler.LambdaLR(self._optimizer, schedule)
         some = self._variables[0]
+        if some.is_cuda:
+            for group in self._optimizer.param_groups:
+                if 'capturable' in group:
+                    group['capturable'] = True
         self._setbacks = torch.zeros(len(some), dtype=torch.long, device=some.device)
         self._began = torch.zeros_like(self._setbacks)  # steps before the moments' first one
-        self._steps = 0
+        self._steps = torch.zeros((), dtype=torch.long, device=some.device)
+
+    @property
+    def capturable(self) -> bool:
+        """bool: Whether a CUDA graph can repeat its steps."""
+        own = isinstance(self._optimizer, (ImageLBFGS, torch.optim.SGD))
+        return own or all(group.get('capturable') for group in self._optimizer.param_groups)
 
     def zero_grad(self) -> None:
         """Forget the gradients."""
@@ -90,4 +101,4 @@ class ImageOptimizer:
         if isinstance(self._optimizer, ImageLBFGS):
             self._optimizer.forget(which)
         self._setbacks += which
-        self._began = torch.where(which, self._steps, self._began)
+        self._began.copy_(torch.where(which, self._steps, self._began))

@@ -15,7 +15,8 @@ class ImageProgress:
     """Which images of a batch are still optimised, and the best state of each.
 
     A step whose loss or gradient is not finite sets its image back to its best state; one too many
-    stops it there. Nothing here waits for a GPU.
+    stops it there. Nothing here waits for a GPU, and all tensors are written to in place, so that a
+    CUDA graph can repeat it.
 
     Args:
         variables (Mapping[str, Tensor]): What is optimised, by name, with the batch first.
@@ -27,10 +28,12 @@ class ImageProgress:
         self._best = {name: value.detach().clone() for name, value in variables.items()}
         some = next(iter(self._best.values()))
         self._best_total = some.new_full((len(some),), float('inf'))
+        self._steps = torch.zeros((), dtype=torch.long, device=some.device)
         self.stopped_at = torch.full((len(some),), -1, device=some.device)  # -1: goes on
         self.best_at = torch.zeros_like(self.stopped_at)
         self.setbacks = torch.zeros_like(self.stopped_at)
         self.broken = self.stopped_at >= 0
+        self.better = torch.zeros_like(self.broken)  # whether the last state was the best so far
 
     @property
     def alive(self) -> Tensor:
@@ -43,36 +46,29 @@ class ImageProgress:
         return self.alive & ~self.broken
 
     def observe(
-        self,
-        step: int,
-        total: Tensor,
-        variables: Mapping[str, Tensor],
-        gradients: Sequence[Tensor],
-    ) -> Tensor:
+        self, total: Tensor, variables: Mapping[str, Tensor], gradients: Sequence[Tensor]
+    ) -> None:
         """Note a step, before its variables change.
 
         Args:
-            step (int): Its number.
             total (Tensor): Loss of each image (n,); one that is not finite sets its image back.
             variables (Mapping[str, Tensor]): Their state.
             gradients (Sequence[Tensor]): Gradients, which set their image back as well.
-
-        Returns:
-            Tensor: Whether this is the best state of an image so far: bool (n,).
         """
         sound = torch.isfinite(total)
         for gradient in gradients:
             sound &= torch.isfinite(gradient).flatten(1).all(1)
-        self.broken = self.alive & ~sound
-        self.setbacks = self.setbacks + self.broken
+        self.broken.copy_(self.alive & ~sound)
+        self.setbacks += self.broken
         stops = self.broken & (self.setbacks > self._max_setbacks)
-        self.stopped_at = torch.where(stops, step, self.stopped_at)
-        better = self.moving & (total < self._best_total)
-        self._best_total = torch.where(better, total, self._best_total)
-        self.best_at = torch.where(better, step, self.best_at)
+        self.stopped_at.copy_(torch.where(stops, self._steps, self.stopped_at))
+        self.better.copy_(self.moving & (total < self._best_total))
+        self._best_total.copy_(torch.where(self.better, total, self._best_total))
+        self.best_at.copy_(torch.where(self.better, self._steps, self.best_at))
         for name, value in variables.items():
-            self._best[name] = torch.where(per_image(better, value), value, self._best[name])
-        return better
+            best = self._best[name]
+            best.copy_(torch.where(per_image(self.better, value), value, best))
+        self._steps += 1
 
     def restore(self, variables: Mapping[str, Tensor], which: Tensor) -> None:
         """Give some images (bool, (n,)) their best state back, in place."""

@@ -40,6 +40,23 @@ def newton_direction(
     return direction
 
 
+class _Memory:
+    """What is known of each image; written to in place, so that a CUDA graph can repeat a step."""
+
+    def __init__(self, point: Tensor, loss: Tensor, history: int):
+        self.steps = point.new_zeros(history, *point.shape)  # [HND], the oldest first
+        self.changes = torch.zeros_like(self.steps)
+        self.known = torch.zeros_like(loss, dtype=torch.bool)  # has a state to go on from
+        self.point, self.gradient = torch.zeros_like(point), torch.zeros_like(point)
+        self.direction = torch.zeros_like(point)
+        self.loss, self.length, self.scale = (torch.ones_like(loss) for _ in range(3))
+
+    def learn(self, step: Tensor, change: Tensor) -> None:
+        """Put a pair in the place of the oldest one."""
+        for past, new in ((self.steps, step), (self.changes, change)):
+            past.copy_(torch.cat([past[1:], new[None]]))
+
+
 @OPTIMIZERS.register_module()
 class ImageLBFGS(torch.optim.Optimizer):
     """L-BFGS that evaluates once a step, with a memory and a step length for each image.
@@ -61,9 +78,7 @@ class ImageLBFGS(torch.optim.Optimizer):
         super().__init__(params, dict(lr=lr, history=history))
         if len(self.param_groups) > 1:
             raise ValueError(f'ImageLBFGS takes one group, but got {len(self.param_groups)}.')
-        self._steps: list[Tensor] = []
-        self._changes: list[Tensor] = []
-        self._known: Tensor | None = None  # images that have a state to go on from
+        self._memory: _Memory | None = None
 
     @torch.no_grad()
     def step(self, losses: Tensor, rates: Tensor) -> None:
@@ -77,30 +92,26 @@ class ImageLBFGS(torch.optim.Optimizer):
         point = self._flat(group['params'])
         gradient = self._flat([p.grad for p in group['params']])
         loss = losses[:, None]
-        if self._known is None:
-            self._known = torch.zeros_like(loss, dtype=torch.bool)
-            self._point, self._gradient, self._loss = point, gradient, loss
-            self._direction, self._length = torch.zeros_like(point), torch.ones_like(loss)
-            self._scale = torch.ones_like(loss)
-        expected = self._length * _dot(self._gradient, self._direction)
-        accepted = ~self._known | (loss <= self._loss + _DECREASE * expected)
-        step, change = point - self._point, gradient - self._gradient
+        if self._memory is None:
+            self._memory = _Memory(point, loss, group['history'])
+        m = self._memory
+        expected = m.length * _dot(m.gradient, m.direction)
+        accepted = ~m.known | (loss <= m.loss + _DECREASE * expected)
+        step, change = point - m.point, gradient - m.gradient
         curvature, size = _dot(step, change), _dot(change, change)
-        learned = self._known & accepted & (curvature > 1e-10 * size)
-        self._steps.append(torch.where(learned, step, 0))
-        self._changes.append(torch.where(learned, change, 0))
-        del self._steps[: -group['history']], self._changes[: -group['history']]
+        learned = m.known & accepted & (curvature > 1e-10 * size)
+        m.learn(torch.where(learned, step, 0), torch.where(learned, change, 0))
         slope = _dot(gradient, gradient).div(gradient.shape[1]).clamp(min=1e-30).sqrt()
         first = group['lr'] * rates[:, None] / slope
-        scale = torch.where(learned, curvature / size, self._scale)
-        self._scale = torch.where(self._known, scale, first)
-        self._point = torch.where(accepted, point, self._point)
-        self._gradient = torch.where(accepted, gradient, self._gradient)
-        self._loss = torch.where(accepted, loss, self._loss)
-        self._length = torch.where(accepted, 1, _SHRINK * self._length)
-        self._known = torch.ones_like(self._known)
-        self._direction = newton_direction(self._gradient, self._steps, self._changes, self._scale)
-        target, offset = self._point + self._length * self._direction, 0
+        scale = torch.where(learned, curvature / size, m.scale)
+        m.scale.copy_(torch.where(m.known, scale, first))
+        m.point.copy_(torch.where(accepted, point, m.point))
+        m.gradient.copy_(torch.where(accepted, gradient, m.gradient))
+        m.loss.copy_(torch.where(accepted, loss, m.loss))
+        m.length.copy_(torch.where(accepted, 1, _SHRINK * m.length))
+        m.known.fill_(True)
+        m.direction.copy_(newton_direction(m.gradient, list(m.steps), list(m.changes), m.scale))
+        target, offset = m.point + m.length * m.direction, 0
         for p in group['params']:
             count = p[0].numel()
             p.copy_(target[:, offset : offset + count].view(p.shape))
@@ -109,10 +120,10 @@ class ImageLBFGS(torch.optim.Optimizer):
     @torch.no_grad()
     def forget(self, which: Tensor) -> None:
         """Let some images (bool, (n,)) begin anew from the state they are given."""
-        which = which[:, None]
-        self._known = self._known & ~which
-        for past in (self._steps, self._changes):
-            past[:] = [torch.where(which, 0, value) for value in past]
+        if self._memory is not None:
+            self._memory.known &= ~which[:, None]
+            self._memory.steps.masked_fill_(which[:, None], 0)
+            self._memory.changes.masked_fill_(which[:, None], 0)
 
     @staticmethod
     def _flat(values: list[Tensor]) -> Tensor:

@@ -18,6 +18,7 @@ from ..utils.allocator import kept_memory
 from .frozen import HoldsFrozen
 from .image_optimizer import ImageOptimizer
 from .image_progress import ImageProgress
+from .inversion_step import CudaGraphStep, InversionStep
 from .losses.building import build_losses
 
 __all__ = ['OptimizationInverter']
@@ -205,38 +206,32 @@ class OptimizationInverter(HoldsFrozen, BaseModel):
         variables = {k: v.detach().clone() for k, v in first.items()}
         progress = ImageProgress(variables, self.max_setbacks)
         optimised = [v.requires_grad_() for k, v in variables.items() if k not in self.fixed]
-        history: dict[str, list[Tensor]] = {}
         optimizer = ImageOptimizer(self.optimizer, optimised, self.learning_rate)
 
-        for step in range(self.num_steps + 1):
-            last = step == self.num_steps
-            with torch.set_grad_enabled(not last):
-                with self._precision(images):
-                    output = self.render(self.explore(variables, step))
-                    seen = {'image': self.generator.to_rgb(output), **self.values(variables)}
-                    terms = {
-                        name: loss.loss_weight * loss(seen[loss.compares], states[name])
-                        for name, loss in self.losses.items()
-                    }
-                    terms.update(self.penalties(variables, step))
-                terms['total'] = total = sum(terms.values())
-            if not last:
-                optimizer.zero_grad()
-                total.sum().backward()
-            with torch.no_grad():
-                gradients = [] if last else [v.grad for v in optimised]
-                better = progress.observe(step, total.detach(), variables, gradients)
-                for name, value in terms.items():
-                    history.setdefault(name, []).append(value.detach())
-                if callback is not None:
-                    losses = {name: values[-1] for name, values in history.items()}
-                    callback(step, self.num_steps, losses, output.detach())
-                if not last:
-                    optimizer.step(progress.moving, total.detach())
-                    optimizer.set_back(progress.broken)
-                    self.constrain(variables)
-                restored = ~(better if last and self.keep_best else progress.moving)
-                progress.restore(variables, restored)
+        def evaluate(step: int) -> tuple[dict[str, Tensor], Tensor]:
+            with self._precision(images):
+                output = self.render(self.explore(variables, step))
+                seen = {'image': self.generator.to_rgb(output), **self.values(variables)}
+                terms = {
+                    name: loss.loss_weight * loss(seen[loss.compares], states[name])
+                    for name, loss in self.losses.items()
+                }
+                terms.update(self.penalties(variables, step))
+            return {**terms, 'total': sum(terms.values())}, output
+
+        step = InversionStep(evaluate, variables, optimised, optimizer, progress, self.constrain)
+        graphed = images.is_cuda and self._steady and optimizer.capturable
+        advance = CudaGraphStep(step) if graphed else step
+        history: list[Tensor] = []  # of shape (losses, n)
+        for number in range(self.num_steps):
+            terms, output = advance(number)
+            history.append(torch.stack(list(terms.values())))
+            if callback is not None:
+                callback(number, self.num_steps, dict(zip(terms, history[-1])), output.clone())
+        terms, output, restored = step.finish(self.num_steps, self.keep_best)
+        history.append(torch.stack(list(terms.values())))
+        if callback is not None:
+            callback(self.num_steps, self.num_steps, dict(zip(terms, history[-1])), output)
 
         with torch.no_grad():
             for index in torch.nonzero(~progress.alive).flatten().tolist():
@@ -245,7 +240,7 @@ class OptimizationInverter(HoldsFrozen, BaseModel):
                 text += f'became non-finite {self.max_setbacks + 1} times; its best state is kept.'
                 print_log(text, 'current', level=30)
             variables = {k: v.detach() for k, v in variables.items()}
-            losses = {name: torch.stack(values) for name, values in history.items()}
+            losses = dict(zip(terms, torch.stack(history, 1)))
             for values in losses.values():
                 best = values.gather(0, progress.best_at[None])[0]
                 values[-1] = torch.where(restored, best, values[-1])
@@ -258,9 +253,16 @@ class OptimizationInverter(HoldsFrozen, BaseModel):
                 variables=variables,
             )
 
+    @property
+    def _steady(self) -> bool:
+        """Whether a step does the same whatever its number."""
+        own, plain = type(self), OptimizationInverter
+        names = ('learning_rate', 'explore', 'penalties')
+        return all(getattr(own, name) is getattr(plain, name) for name in names)
+
     def _precision(self, images: Tensor) -> contextlib.AbstractContextManager:
         if self.amp:
-            return torch.autocast(images.device.type, torch.bfloat16)
+            return torch.autocast(images.device.type, torch.bfloat16, cache_enabled=False)
         return contextlib.nullcontext()  # the caller's autocast, if there is one, stays
 
     def forward(self, inputs: Tensor, data_samples=None, mode: str = 'predict'):

@@ -83,7 +83,7 @@ def test_the_schedule_counts_steps():
 
 def test_the_correction_is_adams():
     ages = torch.tensor([1, 3, 20])
-    factors = restart_correction((0.9, 0.99), 20, ages)
+    factors = restart_correction((0.9, 0.99), torch.tensor(20), ages)
     for age, factor in zip(ages.tolist(), factors.tolist()):
         own = (1 - 0.99**age) ** 0.5 / (1 - 0.9**age)
         optimisers = (1 - 0.99**20) ** 0.5 / (1 - 0.9**20)

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from mmgen.models.architectures.pggan.modules import EqualizedLR
 from torch import Tensor, nn
@@ -28,23 +28,23 @@ class Derived(Generic[T]):
         self._compute = compute
         self._key: list | None = None
         self._kept: list[Tensor] = []
-        self._value: Any = None  # a T, once it was asked for
+        self._values: dict[tuple, T] = {}  # by settings: a CUDA graph may hold on to each
 
     def __call__(self, tensors: Sequence[Tensor], *settings) -> T:
         """Return the value for tensors in their present state.
 
         Args:
             tensors (Sequence[Tensor]): What the value depends on.
-            *settings: Compared too, and passed to ``compute``.
+            *settings: Passed to ``compute``; each combination has a value of its own.
         """
         key = [(t.data_ptr(), t._version, t.dtype, t.device) for t in tensors]
-        key.append(settings)
         if key != self._key:
-            self._value = self._compute(*settings)
             # Their memory is kept, so no other tensor can come to lie at the same address.
             self._kept = [t.detach() for t in tensors]
-            self._key = key
-        return self._value
+            self._key, self._values = key, {}
+        if settings not in self._values:
+            self._values[settings] = self._compute(*settings)
+        return self._values[settings]
 
 
 def effective_weight(module: nn.Module) -> Tensor:

@@ -4,12 +4,15 @@
 The input is scaled by the style and the output by the demodulation, which is what modulated
 weights amount to; so no weight has a gradient, and one convolution serves the whole batch. What
 follows the convolution is done in place, and the backward pass needs nothing but input and output:
-the sign of the output tells the slope of the activation, and its value the convolution's.
+the sign of the output tells the slope of the activation, and its value the convolution's. On a GPU,
+where there is Triton, what surrounds the convolution takes one pass (``layer_kernels``).
 """
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
+from types import ModuleType
 
 import torch
 import torch.nn.functional as F
@@ -60,14 +63,22 @@ def styled_convolution(
 class _StyledConvolution(torch.autograd.Function):
     @staticmethod
     def forward(ctx, x, style, gain, noise, layer):
-        y = x * _per_channel(style, x)
+        kernels = _kernels(x)
+        y = x * _per_channel(style, x) if kernels is None else kernels.scaled(x, style)[0]
         if layer.blur is None:
             y = F.conv2d(y, layer.weight, padding=1)
         else:
             y = F.conv_transpose2d(y, layer.weight, stride=2)
-            y = F.conv2d(y, layer.blur, padding=layer.blur_padding, groups=len(layer.blur))
-        y = y.mul_(_per_channel(gain, y)).add_(noise).add_(_per_channel(layer.bias[None], y))
-        y = F.leaky_relu_(y, layer.slope)
+        if kernels is None:
+            if layer.blur is not None:
+                y = F.conv2d(y, layer.blur, padding=layer.blur_padding, groups=len(layer.blur))
+            y = y.mul_(_per_channel(gain, y)).add_(noise).add_(_per_channel(layer.bias[None], y))
+            y = F.leaky_relu_(y, layer.slope)
+        else:
+            kernel = gain.new_ones(1, 1) if layer.blur is None else layer.blur[0, 0].float()
+            y = kernels.filtered(
+                y, kernel, layer.blur_padding, (gain, noise, layer.bias, layer.slope)
+            )
         ctx.layer = layer
         ctx.save_for_backward(x, style, gain, noise, y)
         return y
@@ -77,31 +88,56 @@ class _StyledConvolution(torch.autograd.Function):
     def backward(ctx, grad):
         (x, style, gain, noise, y), layer = ctx.saved_tensors, ctx.layer
         grad_x = grad_style = grad_gain = grad_noise = None
+        kernels = _kernels(x)
         with torch.autocast(x.device.type, enabled=False):
-            g = torch.ops.aten.leaky_relu_backward(grad, y, layer.slope, True)
-            if ctx.needs_input_grad[2]:
-                # Before the activation z = gain · c + noise + bias, and g · z = grad · y.
-                rest = _total(grad * y) - _total(g * noise) - _total(g) * layer.bias
-                grad_gain = rest / gain  # [NO]
+            if kernels is None or ctx.needs_input_grad[3]:
+                g = torch.ops.aten.leaky_relu_backward(grad, y, layer.slope, True)
             if ctx.needs_input_grad[3]:
                 grad_noise = g.sum(1, keepdim=True).sum_to_size(noise.shape)  # [N1HW]
-            g = g.mul_(_per_channel(gain, g))
+            if kernels is not None:
+                g, grad_gain = kernels.activation_gradient(
+                    grad, y, gain, noise, layer.bias, layer.slope
+                )
+            else:
+                if ctx.needs_input_grad[2]:
+                    # Before the activation z = gain · c + noise + bias, and g · z = grad · y.
+                    rest = _total(grad * y) - _total(g * noise) - _total(g) * layer.bias
+                    grad_gain = rest / gain  # [NO]
+                g = g.mul_(_per_channel(gain, g))
             if layer.blur is None:
                 g = _input_gradient(x, layer.weight, g)
             else:
-                k = layer.blur.shape[-1]
-                g = F.conv2d(
-                    g,
-                    layer.blur.flip(2, 3),
-                    padding=k - 1 - layer.blur_padding,
-                    groups=len(layer.blur),
-                )
+                padding = layer.blur.shape[-1] - 1 - layer.blur_padding
+                blur = layer.blur.flip(2, 3)
+                if kernels is None:
+                    g = F.conv2d(g, blur, padding=padding, groups=len(blur))
+                else:
+                    g = kernels.filtered(g, blur[0, 0].float(), padding)
                 g = F.conv2d(g, layer.weight, stride=2)
-            if ctx.needs_input_grad[1]:
-                grad_style = _total(g * x).to(style.dtype)  # [NI]
-            if ctx.needs_input_grad[0]:
-                grad_x = g.mul_(_per_channel(style, g))
+            if kernels is not None:
+                grad_x, grad_style = kernels.scaled(g, style, x)
+            else:
+                if ctx.needs_input_grad[1]:
+                    grad_style = _total(g * x).to(style.dtype)  # [NI]
+                if ctx.needs_input_grad[0]:
+                    grad_x = g.mul_(_per_channel(style, g))
         return grad_x, grad_style, grad_gain, grad_noise, None
+
+
+def _kernels(x: Tensor) -> ModuleType | None:
+    """Return the kernels that serve a feature map; None if torch's operations do."""
+    if not x.is_cuda or x.dtype not in (torch.float32, torch.bfloat16):
+        return None
+    return _layer_kernels()
+
+
+@functools.cache
+def _layer_kernels() -> ModuleType | None:
+    try:
+        from . import layer_kernels
+    except ImportError:  # there is no Triton on this system
+        return None
+    return layer_kernels
 
 
 def _per_channel(values: Tensor, like: Tensor) -> Tensor:
