@@ -44,11 +44,12 @@ def parse_args(argv=None):
     parser.add_argument('--width', type=int, help='channels of all layers, to try it out: full')
     parser.add_argument('--pictures', type=int, default=4, help='for the objective: 4')
     parser.add_argument('--steps', type=int, default=1200, help='of the plain side there: 1200')
+    parser.add_argument('--sample', type=int, help='do only so many, and scale their time')
     parser.add_argument('--faces', help='there: config of drawn faces, instead of random weights')
     parser.add_argument('--json', help='file for the figures; a plot is drawn beside it')
     parser.add_argument('--device', help='such as cpu or cuda:0: the GPU if there is one')
     args = parser.parse_args(argv)
-    for name in ('size', 'batch_size', 'repeats', 'width', 'pictures', 'steps'):
+    for name in ('size', 'batch_size', 'repeats', 'width', 'pictures', 'steps', 'sample'):
         values = getattr(args, name)
         if values is not None and min([values] if isinstance(values, int) else values) < 1:
             parser.error(f'--{name.replace("_", "-")} is 1 or more, but got {values}')
@@ -78,7 +79,7 @@ def main(argv=None):
         if part == 'objective':
             with silence_host():
                 pictures = _pictures(args, size, device)
-            rows.append(speed.measure_objective(pictures, args.steps, batch))
+            rows.append(speed.measure_objective(pictures, args.steps, batch, args.sample))
             continue
         if setting is None or (setting.size, setting.batch) != (size, batch):
             with silence_host():

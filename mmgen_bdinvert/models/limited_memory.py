@@ -13,10 +13,15 @@ __all__ = ['ImageLBFGS', 'newton_direction']
 
 _DECREASE = 1e-4  # share of the expected decrease that a step must bring (Armijo)
 _SHRINK = 0.4  # what is left of a step that did not
+_DECAY, _FLOOR = 0.95, 1e-6  # of the mean squared gradient; its least share of its largest
 
 
 def newton_direction(
-    gradient: Tensor, steps: list[Tensor], changes: list[Tensor], scale: Tensor
+    gradient: Tensor,
+    steps: list[Tensor],
+    changes: list[Tensor],
+    inverse: list[Tensor],
+    scale: Tensor,
 ) -> Tensor:
     """Return the quasi-Newton direction of each image (Nocedal and Wright, algorithm 7.4).
 
@@ -24,45 +29,57 @@ def newton_direction(
         gradient (Tensor): Gradients g of shape (n, D).
         steps (list[Tensor]): Past steps s (n, D), the oldest first; zero where an image made none.
         changes (list[Tensor]): What the gradient changed by, y (n, D), with s · y > 0 elsewhere.
-        scale (Tensor): First guess of the inverse curvature, above 0: (n, 1).
+        inverse (list[Tensor]): ``1 / (s · y)`` of shape (n, 1); zero where s is.
+        scale (Tensor): First guess of the inverse curvature, above 0: (n, D) or (n, 1).
 
     Returns:
         Tensor: Directions ``-H g`` of descent, of shape (n, D).
     """
-    inverse = [torch.where(sy > 0, 1 / sy, 0) for sy in map(_dot, steps, changes)]
     direction, shares = -gradient, []
     for s, y, rho in zip(reversed(steps), reversed(changes), reversed(inverse)):
         shares.append(rho * _dot(s, direction))
-        direction = direction - shares[-1] * y
-    direction = scale * direction
+        direction.addcmul_(shares[-1], y, value=-1)
+    direction *= scale
     for s, y, rho, share in zip(steps, changes, inverse, reversed(shares)):
-        direction = direction + (share - rho * _dot(y, direction)) * s
+        direction.addcmul_(share - rho * _dot(y, direction), s)
     return direction
 
 
 class _Memory:
-    """What is known of each image; written to in place, so that a CUDA graph can repeat a step."""
+    """What is known of each image."""
 
     def __init__(self, point: Tensor, loss: Tensor, history: int):
-        self.steps = point.new_zeros(history, *point.shape)  # [HND], the oldest first
-        self.changes = torch.zeros_like(self.steps)
+        self.history = history
+        # The oldest first. On a GPU all are there from the start, and are written to in place, as
+        # everything else is, so that a CUDA graph can repeat a step.
+        count = history if point.is_cuda else 0
+        self.steps = [torch.zeros_like(point) for _ in range(count)]  # [ND]
+        self.changes = [torch.zeros_like(point) for _ in range(count)]
+        self.inverse = [torch.zeros_like(loss) for _ in range(count)]  # [N1]
         self.known = torch.zeros_like(loss, dtype=torch.bool)  # has a state to go on from
         self.point, self.gradient = torch.zeros_like(point), torch.zeros_like(point)
-        self.direction = torch.zeros_like(point)
+        self.direction, self.square = torch.zeros_like(point), torch.zeros_like(point)
         self.loss, self.length, self.scale = (torch.ones_like(loss) for _ in range(3))
 
-    def learn(self, step: Tensor, change: Tensor) -> None:
-        """Put a pair in the place of the oldest one."""
-        for past, new in ((self.steps, step), (self.changes, change)):
-            past.copy_(torch.cat([past[1:], new[None]]))
+    def learn(self, *pair: Tensor) -> None:
+        """Put step, change and inverse of their product in the place of the oldest ones."""
+        for past, new in zip((self.steps, self.changes, self.inverse), pair):
+            if new.is_cuda:
+                for older, newer in zip(past, [*past[1:], new]):
+                    older.copy_(newer)
+            else:
+                past.append(new)
+                del past[: -self.history]
 
 
 @OPTIMIZERS.register_module()
 class ImageLBFGS(torch.optim.Optimizer):
     """L-BFGS that evaluates once a step, with a memory and a step length for each image.
 
-    A step that does not lower the loss enough (Armijo's condition) is tried again, shorter, from
-    where it began; so the last state need not be the best one. Nothing here waits for a GPU.
+    The first guess of the inverse curvature, which the memory corrects, is Adam's: one over the
+    root mean square of each coordinate's gradient. A step that does not lower the loss enough
+    (Armijo's condition) is tried again, shorter, from where it began; so the last state need not be
+    the best one. Nothing here waits for a GPU.
 
     Args:
         params (Iterable[Tensor]): Variables, each with the batch first; one group.
@@ -100,17 +117,25 @@ class ImageLBFGS(torch.optim.Optimizer):
         step, change = point - m.point, gradient - m.gradient
         curvature, size = _dot(step, change), _dot(change, change)
         learned = m.known & accepted & (curvature > 1e-10 * size)
-        m.learn(torch.where(learned, step, 0), torch.where(learned, change, 0))
-        slope = _dot(gradient, gradient).div(gradient.shape[1]).clamp(min=1e-30).sqrt()
-        first = group['lr'] * rates[:, None] / slope
-        scale = torch.where(learned, curvature / size, m.scale)
+        pair = torch.where(learned, step, 0), torch.where(learned, change, 0)
+        m.learn(*pair, torch.where(learned, 1 / curvature, 0))
+        square = gradient.square()
+        square = torch.where(m.known, torch.lerp(m.square, square, 1 - _DECAY), square)
+        m.square.copy_(torch.where(accepted, square, m.square))
+        floor = _FLOOR * m.square.amax(1, keepdim=True)
+        guess = (m.square + floor).clamp(min=1e-38).rsqrt()  # [ND]
+        length = (guess * gradient).square().mean(1, keepdim=True).sqrt().clamp(min=1e-30)
+        first = group['lr'] * rates[:, None] / length
+        scale = torch.where(learned, curvature / _dot(change, guess * change), m.scale)
         m.scale.copy_(torch.where(m.known, scale, first))
         m.point.copy_(torch.where(accepted, point, m.point))
         m.gradient.copy_(torch.where(accepted, gradient, m.gradient))
         m.loss.copy_(torch.where(accepted, loss, m.loss))
         m.length.copy_(torch.where(accepted, 1, _SHRINK * m.length))
         m.known.fill_(True)
-        m.direction.copy_(newton_direction(m.gradient, list(m.steps), list(m.changes), m.scale))
+        m.direction.copy_(
+            newton_direction(m.gradient, m.steps, m.changes, m.inverse, m.scale * guess)
+        )
         target, offset = m.point + m.length * m.direction, 0
         for p in group['params']:
             count = p[0].numel()
@@ -121,9 +146,10 @@ class ImageLBFGS(torch.optim.Optimizer):
     def forget(self, which: Tensor) -> None:
         """Let some images (bool, (n,)) begin anew from the state they are given."""
         if self._memory is not None:
-            self._memory.known &= ~which[:, None]
-            self._memory.steps.masked_fill_(which[:, None], 0)
-            self._memory.changes.masked_fill_(which[:, None], 0)
+            memory = self._memory
+            memory.known &= ~which[:, None]
+            for value in memory.steps + memory.changes + memory.inverse:
+                value.masked_fill_(which[:, None], 0)
 
     @staticmethod
     def _flat(values: list[Tensor]) -> Tensor:

@@ -38,15 +38,17 @@ def test_the_direction_is_that_of_the_matrix_formula():
     changes = [torch.einsum('nij,nj->ni', CURVATURE, s) for s in steps]
     steps[1][2] = changes[1][2] = 0  # the third image made no second step
     gradient = torch.randn(3, 6, generator=RNG, dtype=torch.float64)
-    scale = torch.tensor([[0.5], [1.0], [2.0]], dtype=torch.float64)
-    found = newton_direction(gradient, steps, changes, scale)
+    scale = torch.rand(3, 6, generator=RNG, dtype=torch.float64) + 0.5
+    products = [(s * y).sum(1, keepdim=True) for s, y in zip(steps, changes)]
+    inverse = [torch.where(sy > 0, 1 / sy, 0) for sy in products]
+    found = newton_direction(gradient, steps, changes, inverse, scale)
     for i in range(3):
-        inverse = scale[i] * torch.eye(6, dtype=torch.float64)
+        matrix = torch.diag(scale[i])
         for s, y in ((s[i], y[i]) for s, y in zip(steps, changes)):
             if s.any():
                 left = torch.eye(6) - torch.outer(s, y) / (s @ y)
-                inverse = left @ inverse @ left.T + torch.outer(s, s) / (s @ y)
-        torch.testing.assert_close(found[i], -inverse @ gradient[i])
+                matrix = left @ matrix @ left.T + torch.outer(s, s) / (s @ y)
+        torch.testing.assert_close(found[i], -matrix @ gradient[i])
 
 
 def test_narrow_valleys_are_followed_to_their_end():

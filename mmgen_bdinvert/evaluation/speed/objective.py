@@ -18,10 +18,12 @@ from .setting import Setting
 
 __all__ = ['SHORTER', 'measure_objective']
 
-SHORTER = ('fast', 'draft')  # the presets that are measured
+SHORTER = ('fast', 'fast bf16', 'draft')  # the presets that are measured
 
 
-def measure_objective(setting: Setting | FaceSetting, steps: int = 1200, batch: int = 1) -> Row:
+def measure_objective(
+    setting: Setting | FaceSetting, steps: int = 1200, batch: int = 1, sample: int | None = None
+) -> Row:
     """Invert pictures plainly, with the paper's schedule, and with the shorter presets.
 
     The sides take turns, batch by batch. Time is that of the whole inversion, from the encoder's
@@ -31,19 +33,23 @@ def measure_objective(setting: Setting | FaceSetting, steps: int = 1200, batch: 
         setting (Setting | FaceSetting): All pictures, and what inverts them.
         steps (int): Steps of the plain side. Defaults to 1200.
         batch (int): Pictures at a time, on every side. Defaults to 1.
+        sample (int | None): Do only so many of the plain side's steps, and take its time for
+            ``steps`` from them; its figures are then NaN. Defaults to None: all of them.
 
     Returns:
         Row: Seconds of all pictures, and the means of objective, perceptual distance and
         ``mean(v²)`` in ``figures``.
     """
     seconds = dict.fromkeys(('plain', *SHORTER), 0.0)
+    short = {name: dict(preset=name.split()[0], amp='bf16' in name) for name in SHORTER}
     found: dict[str, list[dict[str, Tensor]]] = {side: [] for side in seconds}
     for start in range(0, setting.batch, batch):
         part = setting.part(start, start + batch)
         judge = PlainInversion(part)
-        runs: dict[str, Callable] = {'plain': lambda part=part: _plainly(part, steps)}
-        for name in SHORTER:
-            runs[name] = lambda part=part, name=name: _by_preset(part, name)
+        count = steps if sample is None else sample
+        runs: dict[str, Callable] = {'plain': lambda part=part: _plainly(part, count)}
+        for name, choice in short.items():
+            runs[name] = lambda part=part, choice=choice: _by_preset(part, **choice)
         for side, run in runs.items():
             began = time.perf_counter()
             codes = run()
@@ -52,7 +58,12 @@ def measure_objective(setting: Setting | FaceSetting, steps: int = 1200, batch: 
             seconds[side] += time.perf_counter() - began
             with torch.no_grad():
                 terms = judge.terms(*codes)
-            found[side].append({**terms, 'objective': judge.total(terms)})
+            terms['objective'] = judge.total(terms)
+            if side == 'plain' and sample is not None:
+                terms = {name: torch.full_like(value, torch.nan) for name, value in terms.items()}
+            found[side].append(terms)
+    if sample is not None:
+        seconds['plain'] *= steps / sample
     figures = {
         title: {side: float(torch.cat([t[key] for t in found[side]]).mean()) for side in seconds}
         for title, key in (
@@ -71,7 +82,7 @@ def _plainly(setting: Setting | FaceSetting, steps: int) -> tuple[Tensor, Tensor
     return inversion.base.detach(), inversion.detail.detach()
 
 
-def _by_preset(setting: Setting | FaceSetting, preset: str) -> tuple[Tensor, Tensor]:
+def _by_preset(setting: Setting | FaceSetting, preset: str, amp: bool) -> tuple[Tensor, Tensor]:
     weights = setting.weights
     inverter = RegularizedInverter(
         setting.generator,
@@ -83,6 +94,7 @@ def _by_preset(setting: Setting | FaceSetting, preset: str) -> tuple[Tensor, Ten
             base=dict(type='BaseCodeDistance', loss_weight=weights['base']),
             detail=dict(type='PNormLoss', loss_weight=weights['detail']),
         ),
+        amp=amp,
         **PRESETS[preset],
     )
     code = inverter.invert(setting.images).code

@@ -23,7 +23,8 @@ def test_pictures_are_inverted_on_every_side(short_presets):
     setting = Setting(32, batch=3, width=8, moved=True)
     row = measure_objective(setting, steps=2, batch=2)
     assert (row.what, row.size, row.batch) == ('objective', 32, 2)
-    assert list(row.values) == ['plain', 'fast', 'draft'] and min(row.values.values()) > 0
+    assert list(row.values) == ['plain', 'fast', 'fast bf16', 'draft']
+    assert min(row.values.values()) > 0
     totals = row.figures['objective']
     assert all(0 < total < 1e4 for total in totals.values())
     plain = []
@@ -36,6 +37,17 @@ def test_pictures_are_inverted_on_every_side(short_presets):
     assert totals['plain'] == pytest.approx(float(torch.cat(plain).mean()), rel=1e-5)
     table = speed_table([row])
     assert f'| mean v² | {row.figures["mean v²"]["plain"]:.5f} |' in table
+
+
+def test_the_time_of_many_plain_steps_is_that_of_a_few_scaled(short_presets, monkeypatch):
+    done = []
+    step = PlainInversion.step
+    monkeypatch.setattr(PlainInversion, 'step', lambda self: (done.append(1), step(self)))
+    setting = Setting(32, batch=1, width=8)
+    row = measure_objective(setting, steps=1_000_000, sample=2)
+    assert len(done) == 2 and row.ratio('fast') > 1000
+    objective = row.figures['objective']
+    assert objective['plain'] != objective['plain'] and objective['fast'] > 0
 
 
 def test_moved_images_are_moved():
