@@ -20,7 +20,7 @@ __all__ = ['find_tools', 'main']
 
 PACKAGE = 'mmgen_bdinvert'
 # Tools that test the package itself; they are run from a checkout.
-DEVELOPERS = {'benchmark_scaling', 'hostile_inputs', 'kill_test'}
+DEVELOPERS = {'benchmark_scaling', 'hostile_inputs', 'kill_test', 'kill_training'}
 
 
 def find_tools() -> dict[str, Path]:

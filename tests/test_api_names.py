@@ -20,8 +20,8 @@ API = {
     'editing': """ClassScores Direction GANSpace InterFaceGAN PatchLightness Regression SeFa
         add_direction_options draw_latents edit_effect fit_direction load_direction
         parse_directions parse_layers parse_strengths read_directions read_labels shield_ranges""",
-    'engine': 'ReconstructionGridHook StrictRunner read_config',
-    'engine.hooks': 'ReconstructionGridHook',
+    'engine': 'MissedValidationHook ReconstructionGridHook StrictRunner read_config',
+    'engine.hooks': 'MissedValidationHook ReconstructionGridHook',
     'evaluation': """EquivarianceRow MAGNITUDES ReconstructionMetric ToonAttributes
         attribute_accuracy equivariance_markdown frechet_distance masked_rmse measure_equivariance
         precision_recall psnr ssim train_toon_attributes write_equivariance""",
@@ -60,7 +60,7 @@ API = {
 }
 REGISTERED = {
     'DATASETS': 'InversionImageFolder LabelledToonFaces LatentSeeds',
-    'HOOKS': 'ReconstructionGridHook',
+    'HOOKS': 'MissedValidationHook ReconstructionGridHook',
     'METRICS': 'ReconstructionMetric',
     'MODELS': """BaseCodeEncoderTrainer LabelledGeneratorTrainer NoiseProjector
         PivotalTuningInverter RegularizedInverter WPlusInverter""",

@@ -1,16 +1,22 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
 """mmengine's Runner trains, stops and resumes the encoder, and inverts a folder of photos."""
 
+import errno
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
+from mmengine.fileio import LocalBackend
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from mmgen.registry import HOOKS
 from safetensors.torch import save_file
 
+from mmgen_bdinvert.engine import StrictRunner
 from mmgen_bdinvert.evaluation import psnr
+from mmgen_bdinvert.io import StorageError
 
 
 class StopAfterThree(Hook):
@@ -23,11 +29,35 @@ class StopAfterThree(Hook):
             raise KeyboardInterrupt
 
 
+class StopInValidation(Hook):
+    """Interrupt training behind the checkpoint of iteration 6, before or after the best is saved.
+
+    Args:
+        saved (bool): After, while the checkpoint is saved again with the news of the best.
+    """
+
+    priority = 'LOWEST'
+
+    def __init__(self, saved):
+        self.saved = saved
+
+    def before_val(self, runner):
+        if runner.iter == 6 and not self.saved:
+            raise KeyboardInterrupt
+
+    def before_save_checkpoint(self, runner, checkpoint):
+        if runner.iter == 6 and 'optimizer' in checkpoint:
+            raise KeyboardInterrupt
+
+
 @pytest.fixture(autouse=True)
-def registered_hook():
-    HOOKS.register_module(name='TestStopAfterThree', module=StopAfterThree)
+def registered_hooks():
+    hooks = {'TestStopAfterThree': StopAfterThree, 'TestStopInValidation': StopInValidation}
+    for name, hook in hooks.items():
+        HOOKS.register_module(name=name, module=hook)
     yield
-    HOOKS.module_dict.pop('TestStopAfterThree')
+    for name in hooks:
+        HOOKS.module_dict.pop(name)
 
 
 @pytest.fixture()
@@ -107,6 +137,77 @@ def test_encoder_training_stopped_and_resumed_equals_training_at_a_stretch(
     assert not torch.equal(
         stopped['encoder.model.0.weight'], whole['state_dict']['encoder.model.0.weight']
     )
+
+
+@pytest.mark.parametrize('saved', [False, True])
+def test_a_validation_that_was_interrupted_is_made_up_for(
+    encoder_config, tmp_path, logged, read_checkpoint, assert_same_state, saved
+):
+    whole = StrictRunner.from_cfg(encoder_config('whole'))
+    whole.train()
+    cfg = encoder_config('parts')
+    cfg.custom_hooks.append(dict(type='TestStopInValidation', saved=saved))
+    with pytest.raises(KeyboardInterrupt):
+        StrictRunner.from_cfg(cfg).train()
+    cfg = encoder_config('parts', resume=True)
+    cfg.custom_hooks.append(dict(type='MissedValidationHook'))
+    resumed = StrictRunner.from_cfg(cfg)
+    resumed.train()
+    last = logged(whole, 'reconstruction/psnr')[-1]
+    assert logged(resumed, 'reconstruction/psnr') == [last]
+    one, two = (
+        sorted(path.name for path in (tmp_path / d).glob('*.pth')) for d in ('whole', 'parts')
+    )
+    assert one == two and 'best_reconstruction_psnr_iter_6.pth' in one
+    best = (read_checkpoint(tmp_path / d / one[0])['state_dict'] for d in ('whole', 'parts'))
+    assert assert_same_state(*best)
+
+
+def half(self, data, path):
+    """Write as a process that is killed, or whose disk is full."""
+    Path(path).write_bytes(data[: len(data) // 2])
+    raise OSError(errno.ENOSPC, 'No space left on device')
+
+
+def test_a_checkpoint_is_written_whole_or_not_at_all(
+    encoder_config, tmp_path, monkeypatch, read_checkpoint
+):
+    runner = StrictRunner.from_cfg(encoder_config('run'))
+    runner.train()
+    folder = tmp_path / 'run'
+    files = sorted(folder.iterdir())
+    monkeypatch.setattr(LocalBackend, 'put', half)
+    with pytest.raises(
+        StorageError, match=r'cannot write .*iter_6.pth.* \(No space left on device'
+    ):
+        runner.save_checkpoint(str(folder), 'iter_6.pth')
+    assert read_checkpoint(folder / 'iter_6.pth')['meta']['iter'] == 6
+    assert sorted(folder.iterdir()) == files
+
+
+@pytest.mark.parametrize('content', [b'', b'iter_5.pth', None])
+def test_training_resumes_where_the_name_of_the_last_checkpoint_was_not_written(
+    encoder_config, tmp_path, content
+):
+    StrictRunner.from_cfg(encoder_config('run')).train()
+    pointer = tmp_path / 'run' / 'last_checkpoint'
+    pointer.unlink() if content is None else pointer.write_bytes(content)
+    (tmp_path / 'run' / '.x.tmp.pth').touch()  # what a killed process was writing
+    resumed = StrictRunner.from_cfg(encoder_config('run', max_iters=7, resume=True))
+    resumed.load_or_resume()
+    assert resumed.iter == 6
+    resumed.train()
+    assert not (tmp_path / 'run' / '.x.tmp.pth').exists()
+
+
+def test_training_that_was_stopped_before_its_first_checkpoint_starts_anew(
+    encoder_config, tmp_path
+):
+    (tmp_path / 'run').mkdir()
+    (tmp_path / 'run' / 'last_checkpoint').touch()
+    runner = StrictRunner.from_cfg(encoder_config('run', max_iters=1, resume=True))
+    runner.train()
+    assert runner.iter == 1
 
 
 def test_encoder_training_keeps_the_best_and_shows_pictures(

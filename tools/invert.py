@@ -9,7 +9,7 @@ and metrics.json as soon as its batch is done; the run gets summary.csv, report.
 first), contact_sheet.png, config.py, and its log, manifest/<process>.jsonl. The same command again
 goes on where the last run ended. Several processes share the images under torchrun, srun and
 mpirun: see tools/dist_invert.sh and tools/slurm_invert.sh. Exit code: 0 if all images were
-inverted, 1 if some were not (with a launcher 0 too, lest it starts all again), 2 after a wrong
+inverted, 1 if some were not (under torchrun 0 too, lest it starts all again), 2 after a wrong
 command or where nothing can be written, 130 after Ctrl-C, 143 after SIGTERM.
 """
 
@@ -149,8 +149,9 @@ def main(argv=None):
         print(f'Results: {args.out_dir}')
         if code:
             print(f'error: interrupted; {len(outcomes)} images are finished', file=sys.stderr)
-    # A launcher would take a 1 for a broken process, and start all of them again.
-    if code == 0 and args.launcher == 'none':
+    # torchrun would take a 1 for a broken process, and start all of them again. Elsewhere the first
+    # process says it, when all others have finished; those have no outcomes.
+    if code == 0 and args.launcher != 'pytorch':
         code = int(any(outcome.status != 'done' for outcome in outcomes))
     return code
 

@@ -8,6 +8,7 @@ default_hooks = dict(
     param_scheduler=dict(type='ParamSchedulerHook'),
     checkpoint=dict(type='CheckpointHook', by_epoch=False, interval=500, max_keep_ckpts=3),
     sampler_seed=dict(type='DistSamplerSeedHook'),
+    missed_validation=dict(type='MissedValidationHook'),
 )
 log_processor = dict(by_epoch=False, window_size=50)
 env_cfg = dict(

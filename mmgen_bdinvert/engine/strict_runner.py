@@ -4,14 +4,17 @@
 from __future__ import annotations
 
 import atexit
+from pathlib import Path
 
 import torch
 from mmengine.device import get_device
-from mmengine.dist import is_distributed
+from mmengine.dist import is_distributed, is_main_process, master_only
 from mmengine.model import MMDistributedDataParallel, is_model_wrapper
-from mmengine.runner import Runner
+from mmengine.runner import Runner, find_latest_checkpoint
 from mmgen.registry import RUNNERS
+from torch import nn
 
+from ..io.outputs import atomic_write, remove_leftovers
 from ..models.checkpoint import load_weights
 
 __all__ = ['StrictRunner']
@@ -22,15 +25,29 @@ def _leave_group() -> None:
         torch.distributed.destroy_process_group()
 
 
+def _latest_checkpoint(work_dir: str) -> str | None:
+    """Return the checkpoint to resume from, also where `last_checkpoint` is empty or out of date.
+
+    mmengine's hook empties that file before it writes, so a killed training may leave it so.
+    """
+    named = find_latest_checkpoint(work_dir)
+    if named and Path(named).is_file():
+        return named
+    found = [path for kind in ('iter', 'epoch') for path in Path(work_dir).glob(f'{kind}_*.pth')]
+    return str(max(found, key=lambda path: path.stat().st_mtime_ns)) if found else None
+
+
 @RUNNERS.register_module()
 class StrictRunner(Runner):
     """The Runner of ``tools/train.py`` and ``tools/test.py``.
 
-    Three things differ from mmengine's:
+    Four things differ from mmengine's:
 
     * A checkpoint is counted, and refused if it does not fit or belongs to another generator;
       mmengine loads what fits and goes on. Only ``load_from`` of a model without an encoder, such
       as a GAN that starts from another's generator, stays as lenient as mmengine is.
+    * A checkpoint is written whole or not at all, and a training that was killed resumes from the
+      latest one whatever the moment.
     * Without a GPU, ``launcher='pytorch'`` joins the processes over gloo.
     * A model with nothing to train, such as an inverter, is distributed without the wrapper, which
       would refuse it.
@@ -55,6 +72,40 @@ class StrictRunner(Runner):
                     find_unused_parameters=self.cfg.get('find_unused_parameters', False),
                 )
         return super().wrap_model(model_wrapper_cfg, model)
+
+    @master_only
+    def save_checkpoint(self, out_dir: str, filename: str, *args, **kwargs) -> None:
+        """Save a checkpoint as mmengine's Runner does, but in one step.
+
+        Raises:
+            OutputError: If it cannot be written.
+        """
+        save = super().save_checkpoint
+        if '://' in out_dir:
+            save(out_dir, filename, *args, **kwargs)
+            return
+        Path(out_dir).mkdir(parents=True, exist_ok=True)
+        atomic_write(
+            Path(out_dir, filename),
+            lambda temporary: save(str(temporary.parent), temporary.name, *args, **kwargs),
+        )
+
+    def load_or_resume(self) -> None:
+        """Load or resume as mmengine's Runner does; 'auto' means the latest whole checkpoint."""
+        if self._has_loaded or not self._resume or self._load_from is not None:
+            super().load_or_resume()
+            return
+        latest = _latest_checkpoint(self.work_dir)
+        self.logger.info(f'Resuming from {latest or "the start: there is no checkpoint yet"}.')
+        if latest is not None:
+            self.resume(latest)
+
+    def train(self) -> nn.Module:
+        """Train, without what a process that was killed left half-written."""
+        if is_main_process():
+            for folder in (self.work_dir, Path(self.work_dir, 'vis')):
+                remove_leftovers(folder)
+        return super().train()
 
     def load_checkpoint(self, filename: str, *args, **kwargs) -> dict:
         """Load a checkpoint as mmengine's Runner does, once it is known to fit.

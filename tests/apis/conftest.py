@@ -86,3 +86,15 @@ def photos(tmp_path, picture):
     for i in range(3):
         Image.fromarray(picture(i)).save(folder / f'p{i}.png')
     return folder
+
+
+@pytest.fixture()
+def steps():
+    """Return a list of the batch sizes that were inverted, and the callback that fills it."""
+    sizes = []
+
+    def on_step(step, total, losses, images):
+        if step == 0:
+            sizes.append(len(images))
+
+    return sizes, on_step

@@ -201,7 +201,7 @@ class TestProcesses:
 
         return run, out, events
 
-    def test_they_share_the_images_and_one_summary(self, dist, photos):
+    def test_they_share_the_images_and_one_summary(self, dist, photos, invert, config):
         run, out, events = dist
         (photos / 'q1.png').write_bytes(b'no picture')
         running = run('--steps', 20)
@@ -214,6 +214,23 @@ class TestProcesses:
         )
         assert {rank for rank, _ in images} == {0, 1}
         assert [r['name'] for r in rows(out) if r['status'] != 'done'] == ['q1']
+        code, _, _ = invert(config, photos, '--out-dir', out, '--batch-size', 1, '--steps', 20)
+        assert code == 1 and len(events('image')) == len(images)  # nothing to do, but to say so
+
+    def test_under_mpirun_the_first_says_that_images_failed(
+        self, config, photos, tmp_path, free_port
+    ):
+        (photos / 'p1.png').write_bytes(b'no picture')
+        command = [sys.executable, TOOL, config, photos, '--out-dir', tmp_path / 'out']
+        command = [str(part) for part in (*command, '--steps', 1, '--launcher', 'mpi')]
+        env = dict(os.environ, OMP_NUM_THREADS='1', OMPI_COMM_WORLD_SIZE='2')
+        env.update(MASTER_ADDR='127.0.0.1', MASTER_PORT=str(free_port))
+        running = []
+        for rank in '01':
+            env.update(OMPI_COMM_WORLD_RANK=rank, OMPI_COMM_WORLD_LOCAL_RANK=rank)
+            running.append(subprocess.Popen(command, env=env))
+        assert [process.wait(timeout=500) for process in running] == [1, 0]
+        assert [r['status'] for r in rows(tmp_path / 'out')] == ['done', 'failed', 'done']
 
     def test_one_that_is_killed_loses_only_what_it_was_doing(self, dist):
         run, out, events = dist

@@ -1,4 +1,5 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
+from .missed_validation_hook import MissedValidationHook
 from .reconstruction_grid_hook import ReconstructionGridHook
 
-__all__ = ['ReconstructionGridHook']
+__all__ = ['MissedValidationHook', 'ReconstructionGridHook']
