@@ -10,8 +10,17 @@ from datetime import timedelta
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Table
+from rich.text import Text
 from torch import Tensor
 
 from ..jobs import ImageOutcome
@@ -41,7 +50,7 @@ class InversionProgress:
             BarColumn(bar_width=20),
             MofNCompleteColumn(),
             TimeRemainingColumn(),
-            TextColumn('{task.fields[figures]}'),
+            _Figures(),
             console=self.console,
             disable=not self.console.is_terminal,
         )
@@ -95,6 +104,13 @@ class InversionProgress:
 
     def _print(self, line: str) -> None:
         self.console.print(line, markup=False, soft_wrap=True)
+
+
+class _Figures(ProgressColumn):
+    """Losses or rates; in a narrow terminal they are cut, instead of the counts and times."""
+
+    def render(self, task: Task) -> Text:
+        return Text(task.fields['figures'], no_wrap=True, overflow='ellipsis')
 
 
 def summary_table(outcomes: Sequence[ImageOutcome]) -> Table:

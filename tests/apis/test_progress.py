@@ -21,14 +21,14 @@ def text(table):
     return console.file.getvalue()
 
 
-@pytest.fixture()
-def terminal(monkeypatch):
-    """Make rich draw bars into a string, as it does on a terminal."""
+@pytest.fixture(params=[140])
+def terminal(request, monkeypatch):
+    """Make rich draw bars into a string, as it does on a terminal of so many columns."""
     stream = io.StringIO()
     real = Console.__init__
 
     def init(self, **kwargs):
-        real(self, **{**kwargs, 'file': stream, 'force_terminal': True, 'width': 140})
+        real(self, **{**kwargs, 'file': stream, 'force_terminal': True, 'width': request.param})
 
     monkeypatch.setattr(Console, '__init__', init)
     return stream
@@ -74,6 +74,17 @@ def test_on_a_terminal_both_bars_carry_figures(terminal):
     shown = terminal.getvalue()
     assert '3/3' in shown and 'total 3.5  pixel 1.5' in shown
     assert '5/7' in shown and '/s  mean 25.0 dB' in shown
+
+
+@pytest.mark.parametrize('terminal', [80], indirect=True)
+def test_a_narrow_terminal_cuts_the_losses_and_not_the_counts(terminal):
+    names = ('total', 'pixel', 'perceptual', 'base', 'detail')
+    with InversionProgress(60) as progress:
+        for step in range(0, 61, 5):
+            losses = {name: torch.tensor([1.23456]) for name in names}
+            progress.on_step(step, 60, losses, torch.zeros(1, 3, 8, 8))
+    last = terminal.getvalue().splitlines()[-2]  # the last of all shows the cursor again
+    assert '60/60' in last and 'total 1.23  pixel' in last and 'detail' not in last
 
 
 def test_without_a_terminal_the_progress_is_a_line_every_minute(capsys, monkeypatch):
