@@ -43,10 +43,10 @@ def measure_objective(
     seconds = dict.fromkeys(('plain', *SHORTER), 0.0)
     short = {name: dict(preset=name.split()[0], amp='bf16' in name) for name in SHORTER}
     found: dict[str, list[dict[str, Tensor]]] = {side: [] for side in seconds}
+    count = steps if sample is None else sample
     for start in range(0, setting.batch, batch):
         part = setting.part(start, start + batch)
         judge = PlainInversion(part)
-        count = steps if sample is None else sample
         runs: dict[str, Callable] = {'plain': lambda part=part: _plainly(part, count)}
         for name, choice in short.items():
             runs[name] = lambda part=part, choice=choice: _by_preset(part, **choice)
