@@ -29,7 +29,7 @@ def newton_direction(
         gradient (Tensor): Gradients g of shape (n, D).
         steps (list[Tensor]): Past steps s (n, D), the oldest first; zero where an image made none.
         changes (list[Tensor]): What the gradient changed by, y (n, D), with s · y > 0 elsewhere.
-        inverse (list[Tensor]): ``1 / (s · y)`` of shape (n, 1); zero where s is.
+        inverse (list[Tensor]): ``1 / (s · y)`` of shape (n, 1); zero where a pair has no say.
         scale (Tensor): First guess of the inverse curvature, above 0: (n, D) or (n, 1).
 
     Returns:
@@ -148,7 +148,7 @@ class ImageLBFGS(torch.optim.Optimizer):
         if self._memory is not None:
             memory = self._memory
             memory.known &= ~which[:, None]
-            for value in memory.steps + memory.changes + memory.inverse:
+            for value in memory.inverse:  # without it a pair has no say
                 value.masked_fill_(which[:, None], 0)
 
     @staticmethod

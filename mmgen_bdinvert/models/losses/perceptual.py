@@ -21,6 +21,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from ..frozen import HoldsFrozen
+from .first_convolution import quicken_first_convolutions
 from .normalized_distance import normalized_distance
 
 _TORCHVISION_NAMES = dict(vgg='vgg16', alex='alexnet', squeeze='squeezenet1_1')
@@ -68,6 +69,7 @@ class PerceptualLoss(HoldsFrozen, nn.Module):
     ) -> None:
         super().__init__()
         self.smallest, self.resize, self.loss_weight = smallest, resize, float(loss_weight)
+        quicken_first_convolutions(network)
         self.hold_frozen(network.to(memory_format=torch.channels_last))  # convolutions like it
 
     @property

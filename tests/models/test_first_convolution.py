@@ -1,0 +1,50 @@
+# Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
+import copy
+
+import pytest
+import torch
+from torch import nn
+
+from mmgen_bdinvert.models.losses.first_convolution import FirstConv2d, quicken_first_convolutions
+
+
+def value_and_gradient(module, images, seed=1):
+    images = images.clone().requires_grad_()
+    found = module(images)
+    weights = torch.randn(found.shape, generator=torch.Generator().manual_seed(seed))
+    (found.float() * weights).sum().backward()
+    return found.detach(), images.grad
+
+
+@pytest.mark.parametrize('kernel, padding', [(3, 1), (11, 2), (5, 0)])
+@pytest.mark.parametrize('size', [(16, 22), (17, 20)])
+def test_images_and_gradients_are_those_of_torch(kernel, padding, size):
+    torch.manual_seed(0)
+    plain = nn.Conv2d(3, 8, kernel, padding=padding, dtype=torch.float64).requires_grad_(False)
+    quick = copy.deepcopy(plain)
+    quicken_first_convolutions(quick)
+    assert type(quick) is FirstConv2d
+    images = torch.randn(2, 3, *size, dtype=torch.float64)
+    for ours, theirs in zip(value_and_gradient(quick, images), value_and_gradient(plain, images)):
+        torch.testing.assert_close(ours, theirs)
+
+
+def test_autocast_is_followed():
+    torch.manual_seed(0)
+    plain = nn.Conv2d(3, 8, 3, padding=1).requires_grad_(False)
+    quick = copy.deepcopy(plain)
+    quicken_first_convolutions(quick)
+    images = torch.randn(2, 3, 16, 16)
+    with torch.autocast('cpu', torch.bfloat16):
+        found, expected = value_and_gradient(quick, images), value_and_gradient(plain, images)
+    assert found[0].dtype == torch.bfloat16 and found[1].dtype == torch.float32
+    for ours, theirs in zip(found, expected):
+        torch.testing.assert_close(ours, theirs, rtol=0.05, atol=0.05)
+
+
+def test_other_convolutions_stay():
+    network = nn.Sequential(
+        nn.Conv2d(3, 8, 3, stride=2), nn.Conv2d(8, 8, 3), nn.Conv2d(3, 3, 3, groups=3)
+    )
+    quicken_first_convolutions(network)
+    assert {type(module) for module in network} == {nn.Conv2d}
