@@ -44,8 +44,7 @@ CLOCKS = ('time', 'data_time')  # what no two runs share
 
 
 EXAMPLES = """
-python tools/kill_training.py bdinvert_enc_toon64 --out-dir killed --kills 5 --cfg-options \\
-    train_cfg.max_iters=24 train_dataloader.batch_size=2
+python tools/kill_training.py bdinvert_enc_toon64 --out-dir out --cfg-options train_cfg.max_iters=24
 """
 
 
