@@ -248,4 +248,6 @@ def _matmul(a: Tensor, b: Tensor) -> Tensor:
     """Multiply (n, P, C) and (n, C, 3); for so few columns MKL is slow at batches."""
     if a.device.type != 'cpu':
         return a @ b
+    if len(a) == 1:
+        return (a.squeeze(0) @ b.squeeze(0))[None]  # the gradient of a stack is a copy
     return torch.stack([one @ other for one, other in zip(a, b)])
