@@ -14,7 +14,7 @@ from mmgen.structures import GenDataSample
 from torch import Tensor, nn
 
 from ..structures import InversionResult, LatentCode
-from ..utils.allocator import kept_memory
+from ..utils.allocator import kept_memory, returned_memory
 from .frozen import HoldsFrozen
 from .image_optimizer import ImageOptimizer
 from .image_progress import ImageProgress
@@ -193,7 +193,8 @@ class OptimizationInverter(HoldsFrozen, BaseModel):
         if not self.losses:
             raise ValueError('An inversion needs at least one loss, but losses is empty.')
         self.eval()
-        with torch.enable_grad(), kept_memory():
+        memory = returned_memory() if self.generator.checkpointing else kept_memory()
+        with torch.enable_grad(), memory:
             return self._optimise(images.detach(), callback)
 
     def _optimise(self, images: Tensor, callback: StepCallback | None) -> InversionResult:

@@ -12,6 +12,7 @@ from torch import nn
 from torch.func import functional_call
 
 from mmgen_bdinvert.models import BaseDetailGenerator
+from mmgen_bdinvert.models.generators import styled_convolution
 from mmgen_bdinvert.models.generators.derived import Derived
 from mmgen_bdinvert.models.generators.scaled_modulation import ScaledModulatedConv2d
 
@@ -262,6 +263,21 @@ def test_checkpointing_keeps_less_and_changes_nothing(make_stylegan1, make_style
     assert kept[1] < 0.5 * kept[0]
     for ours, expected in zip(*results):
         assert torch.equal(ours, expected)
+
+
+@pytest.mark.parametrize('rows', [5, 16])
+def test_products_of_some_rows_at_a_time(make_generator, sample_w_plus, monkeypatch, rows):
+    generator = make_generator(8, 32)
+    w_plus = sample_w_plus(generator, 2).double().requires_grad_()
+    host = generator.double().generator
+    maps = [getattr(host, f'injected_noise_{i}') for i in range(host.num_injected_noises)]
+    maps[0] = maps[0].repeat(2, 1, 1, 1)  # one for each image, the others for all
+    results = []
+    for at_a_time in (1024, rows):
+        monkeypatch.setattr(styled_convolution, '_ROWS', at_a_time)
+        image = generator.quick_synthesis(w_plus, maps)
+        results.append(torch.autograd.grad(image.pow(3).sum(), w_plus)[0])
+    assert relative(*results) <= 1e-13
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason='needs a GPU')

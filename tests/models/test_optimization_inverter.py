@@ -1,11 +1,13 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
 """Settings and hooks of the loop that all inverters share; test_inverter.py has the loop itself."""
 
+import contextlib
+
 import pytest
 import torch
 
 from mmgen_bdinvert.editing import Direction
-from mmgen_bdinvert.models import RegularizedInverter, WPlusInverter
+from mmgen_bdinvert.models import RegularizedInverter, WPlusInverter, optimization_inverter
 
 PIXEL = dict(pixel=dict(type='PixelMSELoss'))
 
@@ -37,6 +39,23 @@ def test_no_step_gives_the_first_values(make_inverter, images):
     assert torch.equal(result.code.detail, mean.expand_as(result.code.detail))
     assert {values.shape for values in result.history.values()} == {(1, 3)}
     assert calls == [(0, 0)] and result.stopped_at.tolist() == [-1, -1, -1]
+
+
+@pytest.mark.parametrize('checkpointing', [False, True])
+def test_freed_memory_is_kept_unless_it_is_scarce(
+    make_inverter, images, monkeypatch, checkpointing
+):
+    inverter, used = make_inverter(num_steps=0), []
+    monkeypatch.setattr(inverter.generator, 'checkpointing', checkpointing)
+    for name in ('kept_memory', 'returned_memory'):
+
+        def context(name=name):
+            used.append(name)
+            return contextlib.nullcontext()
+
+        monkeypatch.setattr(optimization_inverter, name, context)
+    inverter.invert(images)
+    assert used == ['returned_memory' if checkpointing else 'kept_memory']
 
 
 def test_the_best_state_is_kept_where_the_last_is_worse(make_inverter, images):

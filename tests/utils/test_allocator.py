@@ -4,12 +4,13 @@ import gc
 import platform
 import subprocess
 import sys
+import types
 
 import pytest
 import torch
 
 from mmgen_bdinvert.utils import allocator
-from mmgen_bdinvert.utils.allocator import keep_memory, kept_memory
+from mmgen_bdinvert.utils.allocator import keep_memory, kept_memory, returned_memory
 
 
 @pytest.fixture(autouse=True)
@@ -56,6 +57,43 @@ def test_memory_stays_inside_and_goes_afterwards():
     subprocess.run([sys.executable, '-c', SCRIPT], check=True)
 
 
+# Maps of 16 MiB, of which every second one is freed: the holes between them.
+RETURNED = (
+    SCRIPT.split('block =')[0].replace('kept_', 'returned_')
+    + '''
+def holes():
+    """Return how much stays when every second map is freed, beside the others."""
+    before = resident()
+    maps = [torch.ones(4 * MIB) for _ in range(24)]
+    del maps[::2]
+    return resident() - before - 12 * 16
+
+
+torch.ones(8 * MIB - 1024)  # from now on glibc keeps such blocks on its heap
+assert holes() > 100
+with returned_memory():
+    assert holes() < 40
+assert holes() > 100
+'''
+)
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != 'glibc', reason='glibc alone has this')
+def test_memory_is_returned_inside():
+    subprocess.run([sys.executable, '-c', RETURNED], check=True)
+
+
+def test_what_is_kept_elsewhere_is_not_returned(monkeypatch):
+    settings = []
+    libc = types.SimpleNamespace(mallopt=lambda *a: settings.append(a), malloc_trim=settings.append)
+    monkeypatch.setattr(allocator, '_glibc', lambda: libc)
+    with kept_memory():
+        before = list(settings)
+        with returned_memory():
+            pass
+        assert settings == before
+
+
 @pytest.mark.skipif(platform.libc_ver()[0] != 'glibc', reason='glibc alone has this')
 def test_it_can_be_kept_for_good(monkeypatch):
     with contextlib.ExitStack() as stack:
@@ -70,7 +108,7 @@ def test_it_can_be_kept_for_good(monkeypatch):
 
 def test_other_systems_do_without(monkeypatch):
     monkeypatch.setattr(allocator, '_glibc', lambda: None)
-    with kept_memory():
+    with kept_memory(), returned_memory():
         assert torch.ones(3).sum() == 3
 
 

@@ -13,7 +13,7 @@ from .measure import Row
 
 __all__ = ['MEMORY_SIDES', 'measure_memory', 'peak_of']
 
-MEMORY_SIDES = ('plain', 'fp32', 'bf16', 'checkpointed')
+MEMORY_SIDES = ('plain', 'fp32', 'bf16', 'checkpointed', 'bf16 checkpointed')
 _STEPS = 2
 
 
@@ -52,13 +52,13 @@ def peak_of(
     from .plain import PlainInversion
     from .setting import Setting
 
-    setting = Setting(size, batch, device, width, checkpointing=side == 'checkpointed')
+    setting = Setting(size, batch, device, width, checkpointing='checkpointed' in side)
     if side == 'plain':
         inversion = PlainInversion(setting)
         for _ in range(_STEPS):
             inversion.step()
     else:
-        time_inversion(setting, _STEPS - 1, amp=side == 'bf16')
+        time_inversion(setting, _STEPS - 1, amp='bf16' in side)
     if device.type == 'cuda':
         return torch.cuda.max_memory_allocated(device) / 2**20
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10  # Linux counts in KiB

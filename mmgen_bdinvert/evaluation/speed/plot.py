@@ -13,7 +13,12 @@ from ...io import atomic_write
 
 __all__ = ['plot_ratios']
 
-_COLOURS = dict(fp32='#0072B2', bf16='#D55E00', checkpointed='#009E73')
+_COLOURS = {
+    'fp32': '#0072B2',
+    'bf16': '#D55E00',
+    'checkpointed': '#009E73',
+    'bf16 checkpointed': '#CC79A7',
+}
 
 
 def plot_ratios(

@@ -40,7 +40,8 @@ class BaseDetailGenerator(nn.Module):
         channel_order (str): Order of the generator's colour channels, 'bgr' for every mmgen
             generator. Defaults to 'bgr'.
         checkpointing (bool): Whether the backward pass computes feature maps again instead of
-            keeping them: less memory, more time. Defaults to False.
+            keeping them, and an inversion gives freed memory back at once: less memory, more time.
+            Defaults to False.
 
     Raises:
         TypeError: If the generator is of a family that cannot be split.

@@ -250,4 +250,6 @@ def _matmul(a: Tensor, b: Tensor) -> Tensor:
     For so few columns MKL is slow at batches; so is cuBLAS at the gradient, of which P is the inner
     dimension: two thirds of a step at 1024×1024 with four images.
     """
+    if len(a) == 1:
+        return (a.squeeze(0) @ b.squeeze(0))[None]  # the gradient of a stack is a copy
     return torch.stack([one @ other for one, other in zip(a, b)])

@@ -21,6 +21,8 @@ from torch.autograd.function import once_differentiable
 
 __all__ = ['FrozenConvolution', 'styled_convolution']
 
+_ROWS = 128  # of a map, whose product is taken at a time
+
 
 @dataclass(frozen=True)
 class FrozenConvolution:
@@ -101,8 +103,9 @@ class _StyledConvolution(torch.autograd.Function):
             else:
                 if ctx.needs_input_grad[2]:
                     # Before the activation z = gain · c + noise + bias, and g · z = grad · y.
-                    rest = _total(grad * y) - _total(g * noise) - _total(g) * layer.bias
+                    rest = _total(grad, y) - _total(g, noise) - _total(g) * layer.bias
                     grad_gain = rest / gain  # [NO]
+                del y  # what checkpointing computed again is free
                 g = g.mul_(_per_channel(gain, g))
             if layer.blur is None:
                 g = _input_gradient(x, layer.weight, g)
@@ -118,7 +121,7 @@ class _StyledConvolution(torch.autograd.Function):
                 grad_x, grad_style = kernels.scaled(g, style, x)
             else:
                 if ctx.needs_input_grad[1]:
-                    grad_style = _total(g * x).to(style.dtype)  # [NI]
+                    grad_style = _total(g, x).to(style.dtype)  # [NI]
                 if ctx.needs_input_grad[0]:
                     grad_x = g.mul_(_per_channel(style, g))
         return grad_x, grad_style, grad_gain, grad_noise, None
@@ -144,9 +147,16 @@ def _per_channel(values: Tensor, like: Tensor) -> Tensor:
     return values.to(like.dtype)[:, :, None, None]  # [NC11]
 
 
-def _total(x: Tensor) -> Tensor:
-    """Sum each channel; float32 or better."""
-    return x.sum((2, 3), dtype=torch.promote_types(x.dtype, torch.float32))  # [NC]
+def _total(x: Tensor, factor: Tensor | None = None) -> Tensor:
+    """Sum each channel, times a factor; float32 or better.
+
+    Products are taken of some rows at a time: that of a whole map would need as much memory as it.
+    """
+    dtype = torch.promote_types(x.dtype, torch.float32)
+    if factor is None:
+        return x.sum((2, 3), dtype=dtype)  # [NC]
+    parts = zip(x.split(_ROWS, 2), factor.split(_ROWS, 2))
+    return sum((a * b).sum((2, 3), dtype=dtype) for a, b in parts)  # [NC]
 
 
 def _input_gradient(x: Tensor, weight: Tensor, grad: Tensor) -> Tensor:
