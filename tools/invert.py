@@ -146,6 +146,10 @@ def main(argv=None):
             outcomes = list(read_outcomes(args.out_dir).values())
     if workers.rank == 0:
         Console().print(summary_table(outcomes))
+        failed = any(outcome.status != 'done' for outcome in outcomes)
+        if progress.left == 0:
+            more = '; --retry-failed tries again what is not done' if failed else ''
+            print(f'Nothing was left to do{more}.')
         print(f'Results: {args.out_dir}')
         if code:
             print(f'error: interrupted; {len(outcomes)} images are finished', file=sys.stderr)

@@ -38,10 +38,13 @@ class InversionProgress:
     Use it as a context manager, and give :meth:`on_step`, :meth:`on_image` and :meth:`on_progress`
     to :func:`mmgen_bdinvert.apis.invert_files`. The bar of the images counts those of all
     processes. Without a terminal every image is a line, and every minute the progress is another.
+    ``left`` is how many images there were to invert; None before that is known.
 
     Args:
         num_steps (int): Steps of each batch.
     """
+
+    left: int | None = None
 
     def __init__(self, num_steps: int) -> None:
         self.console = Console(stderr=True, highlight=False)
@@ -89,6 +92,7 @@ class InversionProgress:
 
     def on_progress(self, finished: int, left: int) -> None:
         """Show how many of the images that were left are finished, by all processes."""
+        self.left = left
         now = time.monotonic()
         rate = finished / max(now - self._began, 1e-9)
         figures = [f'{rate:.3g}/s'] if finished else []

@@ -3,10 +3,12 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 
 __all__ = ['check']
 
+_HEADLESS = 'pip install --force-reinstall --no-deps opencv-python-headless'
 _INSTALL = "install the tested set with: pip install 'mmgen_bdinvert[lite]'"
 
 
@@ -29,7 +31,8 @@ def check() -> None:
     """Refuse package versions that are known not to work.
 
     Raises:
-        ImportError: One sentence that names the package, the version found and the remedy.
+        ImportError: One sentence that names the package, the version found and the remedy; also
+            where OpenCV, which mmcv imports, misses libraries of a desktop.
     """
     mmgen = _installed('mmgen')
     if mmgen is None:
@@ -53,3 +56,10 @@ def check() -> None:
     if mmengine is None or _release(mmengine) < (0, 10):
         found = 'it is not' if mmengine is None else f'mmengine {mmengine} is'
         raise ImportError(f'mmengine >= 0.10 is required but {found} installed; {_INSTALL}.')
+    try:
+        import_module('cv2')
+    except ImportError as error:
+        raise ImportError(
+            f'OpenCV cannot be imported ({error}); where it is a library of the system that is '
+            f'missing, take its headless build: {_HEADLESS}.'
+        ) from error

@@ -42,6 +42,16 @@ def test_versions_that_work_pass(installed, packages):
     versions.check()
 
 
+def test_opencv_without_its_libraries_is_a_sentence_with_the_remedy(installed, monkeypatch):
+    def missing(name):
+        raise ImportError('libGL.so.1: cannot open shared object file')
+
+    installed(GOOD)
+    monkeypatch.setattr(versions, 'import_module', missing)
+    with pytest.raises(ImportError, match=r'OpenCV .*\(libGL.so.1: .*opencv-python-headless\.$'):
+        versions.check()
+
+
 @pytest.mark.parametrize(
     ('packages', 'message'),
     [

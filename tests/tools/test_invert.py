@@ -137,6 +137,7 @@ class TestProcess:
         assert first.startswith('error: ') and 'not an image' in first
         assert second.startswith('p0: ') and third.startswith('p2: ')
         assert done.stdout.splitlines()[0].strip() == '3 images'  # and no news of the host
+        assert 'Nothing was left' not in done.stdout
         assert 'mean' in done.stdout and done.stdout.endswith(f'Results: {out}\n')
         metrics = json.loads((out / 'p0' / 'metrics.json').read_text())
         assert (metrics['steps'], metrics['fit']) == (2, 'pad')
@@ -331,6 +332,9 @@ def test_a_good_run_in_this_process(invert, config, photos, tmp_path):
     code, out, _ = invert(config, photos, '--out-dir', tmp_path / 'one', *more)
     assert code == 0 and '3 images' in out
     assert len(list((tmp_path / 'one/vis_data/vis_image').iterdir())) == 3
+    assert 'Nothing was left' not in out
+    code, out, _ = invert(config, photos, '--out-dir', tmp_path / 'one', '--steps', 1)
+    assert code == 0 and '\nNothing was left to do.\nResults: ' in out
     more = ('--vis', 'Nothing', '--restart')
     code, _, err = invert(config, photos, '--out-dir', tmp_path / 'one', *more)
     assert code == 2 and is_one_error(err, "There is no visualisation backend 'Nothing'"), err
