@@ -41,7 +41,7 @@ def parse_args(argv=None):
     parser.add_argument('--kinds', nargs='+', choices=MOVES, help='how faces are moved: all')
     parser.add_argument('--count', type=int, help='faces of each kind: 64, of photos all')
     parser.add_argument('--steps', type=int, help='steps of every optimisation')
-    parser.add_argument('--batch-size', type=int, default=16)
+    parser.add_argument('--batch-size', type=int, default=16, help='images at a time: 16')
     parser.add_argument('--out-dir', default='work_dirs/benchmark', help='stored results')
     parser.add_argument('--report-dir', help='tables and pictures: OUT_DIR/report')
     parser.add_argument('--device', help='such as cpu or cuda:0: the GPU if there is one')

@@ -43,9 +43,11 @@ bdinvert demo-toon --steps 20 --images photo.png --out-dir demo_results
 
 def parse_args(argv=None):
     parser = ToolParser(description=__doc__, examples=EXAMPLES)
-    parser.add_argument('--config', default='bdinvert_inv_toon128')
+    parser.add_argument(
+        '--config', default='bdinvert_inv_toon128', help='of the inversion: bdinvert_inv_toon128'
+    )
     parser.add_argument('--images', default=IMAGES, help='image, or folder of images')
-    parser.add_argument('--out-dir', default='work_dirs/demo')
+    parser.add_argument('--out-dir', default='work_dirs/demo', help='folder: work_dirs/demo')
     parser.add_argument('--steps', type=int, help="optimisation steps instead of the config's")
     return parser.parse_args(argv)
 

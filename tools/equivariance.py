@@ -45,7 +45,9 @@ def parse_args(argv=None):
     parser.add_argument(
         '--base-sizes', nargs='+', type=int, default=[8, 16], metavar='S', help='sizes: 8 16'
     )
-    parser.add_argument('--motions', nargs='+', choices=MAGNITUDES, default=list(MAGNITUDES))
+    parser.add_argument(
+        '--motions', nargs='+', choices=MAGNITUDES, default=list(MAGNITUDES), help='which: all'
+    )
     parser.add_argument('--num-samples', type=int, default=16, help='images of each magnitude')
     parser.add_argument('--seed', type=int, default=0, help='of the samples')
     parser.add_argument(

@@ -36,9 +36,13 @@ def parse_args(argv=None):
     parser.add_argument('config', help='config whose model.generator is a BaseDetailGenerator')
     parser.add_argument('real', nargs='+', help='real images, or folders of them')
     parser.add_argument('--num-images', type=int, default=2000, help='images of each kind')
-    parser.add_argument('--batch-size', type=int, default=50)
-    parser.add_argument('--seed', type=int, default=0)
-    parser.add_argument('--out-dir', default='work_dirs/evaluate_generator')
+    parser.add_argument('--batch-size', type=int, default=50, help='images at a time: 50')
+    parser.add_argument('--seed', type=int, default=0, help='of the samples: 0')
+    parser.add_argument(
+        '--out-dir',
+        default='work_dirs/evaluate_generator',
+        help='folder for figures and samples: work_dirs/evaluate_generator',
+    )
     parser.add_cfg_options()
     return parser.parse_args(argv)
 

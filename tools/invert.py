@@ -77,7 +77,12 @@ def parse_args(argv=None):
         metavar='BACKEND',
         help='such as TensorboardVisBackend: OUT_DIR/vis_data',
     )
-    parser.add_argument('--launcher', choices=LAUNCHERS, default='none')
+    parser.add_argument(
+        '--launcher',
+        choices=LAUNCHERS,
+        default='none',
+        help='how several processes were started: none',
+    )
     parser.add_cfg_options()
     args = parser.parse_args(argv)
     for name in ('batch_size', 'steps'):

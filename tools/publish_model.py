@@ -27,7 +27,7 @@ def parse_args(argv=None):
     parser = ToolParser(description=__doc__, examples=EXAMPLES)
     parser.add_argument('checkpoint', help='checkpoint of tools/train.py')
     parser.add_argument('out', help='.safetensors file to write')
-    parser.add_argument('--part', choices=list(PARTS), required=True)
+    parser.add_argument('--part', choices=list(PARTS), required=True, help='what to write')
     parser.add_argument('--half', action='store_true', help='store weight matrices in float16')
     args = parser.parse_args(argv)
     if not args.out.endswith('.safetensors'):

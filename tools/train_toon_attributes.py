@@ -31,9 +31,9 @@ def parse_args(argv=None):
     parser.add_argument('--first', type=int, default=0, help='first face to train on')
     parser.add_argument('--count', type=int, default=9000, help='faces to train on')
     parser.add_argument('--held-out', type=int, default=2000, help='faces that only test')
-    parser.add_argument('--epochs', type=int, default=16)
-    parser.add_argument('--batch-size', type=int, default=64)
-    parser.add_argument('--seed', type=int, default=0)
+    parser.add_argument('--epochs', type=int, default=16, help='rounds over the faces: 16')
+    parser.add_argument('--batch-size', type=int, default=64, help='faces at a time: 64')
+    parser.add_argument('--seed', type=int, default=0, help='of weights and order: 0')
     args = parser.parse_args(argv)
     if not args.out.endswith('.safetensors'):
         parser.error(f'OUT ends in .safetensors, but got {args.out!r}')

@@ -39,8 +39,15 @@ def add_runner_options(parser: ToolParser) -> None:
     parser.add_argument('--work-dir', help='folder for the results (work_dirs/<config name>)')
     parser.add_argument('--amp', action='store_true', help='mixed precision, bfloat16')
     parser.add_cfg_options()
-    parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none')
-    parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
+    parser.add_argument(
+        '--launcher',
+        choices=['none', 'pytorch', 'slurm', 'mpi'],
+        default='none',
+        help='how several processes were started: none',
+    )
+    parser.add_argument(
+        '--local_rank', '--local-rank', type=int, default=0, help='set by the launcher'
+    )
 
 
 def runner_config(args: Namespace) -> Config:

@@ -1,6 +1,7 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
 """The examples that end the help of each tool."""
 
+import argparse
 import importlib.util
 import shlex
 from pathlib import Path
@@ -23,6 +24,23 @@ def load(monkeypatch):
         return tool
 
     return load
+
+
+@pytest.mark.parametrize('path', TOOLS, ids=lambda path: path.stem)
+def test_the_help_explains_every_option(path, load, monkeypatch):
+    bare = []
+    add = argparse.ArgumentParser.add_argument
+
+    def note(self, *names, **settings):
+        if not settings.get('help') and settings.get('action') != 'help':
+            bare.append(names)
+        return add(self, *names, **settings)
+
+    tool = load(path)
+    monkeypatch.setattr(argparse.ArgumentParser, 'add_argument', note)
+    with pytest.raises(SystemExit):
+        tool.parse_args(['--help'])
+    assert bare == []
 
 
 @pytest.mark.parametrize('path', TOOLS, ids=lambda path: path.stem)
