@@ -295,6 +295,7 @@ def _torchvision_file(net: str) -> Path:
         except (OSError, RuntimeError) as error:
             raise FileNotFoundError(
                 f'{path.name} cannot be downloaded from {url} ({error}): put it in {path.parent} '
-                'or set backbone= (in tools: --cfg-options model.losses.perceptual.backbone=PATH).'
+                'or set backbone=PATH wherever the config has an LPIPSLoss (in most: --cfg-options '
+                'model.losses.perceptual.backbone=PATH).'
             ) from error
     return path
