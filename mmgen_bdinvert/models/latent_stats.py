@@ -292,7 +292,7 @@ def _read(path: Path, fingerprint: str) -> tuple[dict[str, Tensor], dict[str, st
     if fingerprint and facts['fingerprint'] and facts['fingerprint'] != fingerprint:
         raise ValueError(
             f'{path} holds the latent statistics of another generator '
-            f'(fingerprint {facts["fingerprint"][:12]}…, this one is {fingerprint[:12]}…): fit them '
-            f'for this one with tools/latent_stats.py.'
+            f'(fingerprint {facts["fingerprint"][:12]}…, this one is {fingerprint[:12]}…): fit '
+            f'them for this one with tools/latent_stats.py.'
         )
     return tensors, facts

@@ -259,7 +259,7 @@ def test_load_refuses(tmp_path):
     with pytest.raises(ValueError, match='but some are missing'):
         LatentStatistics.load(path)
     random_statistics(fingerprint='g1').save(path)
-    with pytest.raises(ValueError, match=r'another generator \(g1, but this one is g2\)'):
+    with pytest.raises(ValueError, match=r'another generator \(fingerprint g1…, this one is g2…\)'):
         LatentStatistics.load(path, 'g2')
 
 
