@@ -12,6 +12,6 @@ _NEWTON = dict(type='ImageLBFGS', history=50)
 # Settings of a RegularizedInverter; docs/performance.md has what each of them reaches.
 PRESETS: dict[str, dict[str, Any]] = {
     'paper': dict(optimizer=dict(type='Adam', lr=0.01), num_steps=1200, keep_best=False),
-    'fast': dict(optimizer=_NEWTON, num_steps=210, keep_best=True),
+    'fast': dict(optimizer=_NEWTON, num_steps=240, keep_best=True),
     'draft': dict(optimizer=_NEWTON, num_steps=30, keep_best=True),
 }
