@@ -15,7 +15,7 @@ from torch.autograd.function import once_differentiable
 
 from ..generators.split import synthesis_dtype
 
-__all__ = ['quicken_first_convolutions']
+__all__ = ['FirstConv2d', 'quicken_first_convolutions']
 
 
 def quicken_first_convolutions(network: nn.Module) -> None:

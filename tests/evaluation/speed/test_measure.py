@@ -56,6 +56,12 @@ def test_the_plain_modules_modulate_weights(setting):
     assert 'ScaledModulatedConv2d' in kinds  # the copy alone was changed
 
 
+def test_the_plain_perceptual_network_is_the_packages_own(setting):
+    kinds = {type(m).__name__ for m in PlainInversion(setting).lpips.modules()}
+    assert 'Conv2d' in kinds and 'FirstConv2d' not in kinds
+    assert 'FirstConv2d' in {type(m).__name__ for m in setting.perceptual.network.modules()}
+
+
 def test_measurements(setting, slow_convolution):
     for measure, name in ((measuring.measure_step, 'step'), (measuring.measure_encoder, 'encoder')):
         row = measure(setting, repeats=1)
