@@ -149,9 +149,9 @@ def main(argv=None):
         except Interrupted as interruption:
             code = interruption.exit_code
             outcomes = list(read_outcomes(args.out_dir).values())
+    failed = any(outcome.status != 'done' for outcome in outcomes)
     if workers.rank == 0:
         Console().print(summary_table(outcomes))
-        failed = any(outcome.status != 'done' for outcome in outcomes)
         if progress.left == 0:
             more = '; --retry-failed tries again what is not done' if failed else ''
             print(f'Nothing was left to do{more}.')
@@ -161,7 +161,7 @@ def main(argv=None):
     # torchrun would take a 1 for a broken process, and start all of them again. Elsewhere the first
     # process says it, when all others have finished; those have no outcomes.
     if code == 0 and args.launcher != 'pytorch':
-        code = int(any(outcome.status != 'done' for outcome in outcomes))
+        code = int(failed)
     return code
 
 

@@ -16,6 +16,7 @@ from mmgen.registry import RUNNERS
 
 from ..compat.cpu_amp import CpuAmpOptimWrapper
 from ..io import ensure_writable_folder, find_images
+from ..jobs.workers import LAUNCHERS
 from .config import read_config
 from .strict_runner import StrictRunner
 
@@ -41,7 +42,7 @@ def add_runner_options(parser: ToolParser) -> None:
     parser.add_cfg_options()
     parser.add_argument(
         '--launcher',
-        choices=['none', 'pytorch', 'slurm', 'mpi'],
+        choices=LAUNCHERS,
         default='none',
         help='how several processes were started: none',
     )

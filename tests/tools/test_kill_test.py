@@ -1,7 +1,6 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
 """The short form of ``tools/kill_test.py``; docs/reliability.md has the figures of the long one."""
 
-import importlib.util
 import json
 import shutil
 import subprocess
@@ -14,11 +13,8 @@ TOOL = Path(__file__).parents[2] / 'tools' / 'kill_test.py'
 
 
 @pytest.fixture(scope='module')
-def tool():
-    spec = importlib.util.spec_from_file_location('kill_test_tool', TOOL)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def tool(load_tool):
+    return load_tool('kill_test')
 
 
 @pytest.fixture(scope='module')

@@ -1,7 +1,6 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
 """The short form of ``tools/kill_training.py``; docs/reliability.md has the figures of the long."""
 
-import importlib.util
 import json
 import shutil
 import subprocess
@@ -15,11 +14,8 @@ TOOL = Path(__file__).parents[2] / 'tools' / 'kill_training.py'
 
 
 @pytest.fixture(scope='module')
-def tool():
-    spec = importlib.util.spec_from_file_location('kill_training_tool', TOOL)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def tool(load_tool):
+    return load_tool('kill_training')
 
 
 @pytest.fixture(scope='module')

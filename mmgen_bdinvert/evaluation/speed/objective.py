@@ -18,7 +18,11 @@ from .setting import Setting
 
 __all__ = ['SHORTER', 'measure_objective']
 
-SHORTER = ('fast', 'fast bf16', 'draft')  # the presets that are measured
+SHORTER = {  # the presets that are measured
+    'fast': dict(preset='fast'),
+    'fast bf16': dict(preset='fast', amp=True),
+    'draft': dict(preset='draft'),
+}
 
 
 def measure_objective(
@@ -41,14 +45,13 @@ def measure_objective(
         ``mean(v²)`` in ``figures``.
     """
     seconds = dict.fromkeys(('plain', *SHORTER), 0.0)
-    short = {name: dict(preset=name.split()[0], amp='bf16' in name) for name in SHORTER}
     found: dict[str, list[dict[str, Tensor]]] = {side: [] for side in seconds}
     count = steps if sample is None else sample
     for start in range(0, setting.batch, batch):
         part = setting.part(start, start + batch)
         judge = PlainInversion(part)
         runs: dict[str, Callable] = {'plain': lambda part=part: _plainly(part, count)}
-        for name, choice in short.items():
+        for name, choice in SHORTER.items():
             runs[name] = lambda part=part, choice=choice: _by_preset(part, **choice)
         for side, run in runs.items():
             began = time.perf_counter()
@@ -82,7 +85,9 @@ def _plainly(setting: Setting | FaceSetting, steps: int) -> tuple[Tensor, Tensor
     return inversion.base.detach(), inversion.detail.detach()
 
 
-def _by_preset(setting: Setting | FaceSetting, preset: str, amp: bool) -> tuple[Tensor, Tensor]:
+def _by_preset(
+    setting: Setting | FaceSetting, preset: str, amp: bool = False
+) -> tuple[Tensor, Tensor]:
     weights = setting.weights
     inverter = RegularizedInverter(
         setting.generator,
