@@ -2,6 +2,7 @@
 """mmengine's Runner trains, stops and resumes the encoder, and inverts a folder of photos."""
 
 import errno
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -147,8 +148,10 @@ def test_a_validation_that_was_interrupted_is_made_up_for(
     whole.train()
     cfg = encoder_config('parts')
     cfg.custom_hooks.append(dict(type='TestStopInValidation', saved=saved))
+    interrupted = StrictRunner.from_cfg(cfg)
     with pytest.raises(KeyboardInterrupt):
-        StrictRunner.from_cfg(cfg).train()
+        interrupted.train()
+    shutil.rmtree(interrupted.log_dir)  # a run that begins in the same second has the same folder
     cfg = encoder_config('parts', resume=True)
     cfg.custom_hooks.append(dict(type='MissedValidationHook'))
     resumed = StrictRunner.from_cfg(cfg)
