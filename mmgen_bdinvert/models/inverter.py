@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import torch
 from mmgen.registry import MODELS, MODULES
 from torch import Tensor, nn
 
@@ -40,14 +41,17 @@ class RegularizedInverter(OptimizationInverter):
         optimizer (dict | None): Config of a torch optimiser. Defaults to Adam with lr 0.01.
         num_steps (int): Optimisation steps. Defaults to 1200.
         data_preprocessor (dict | None): See :class:`OptimizationInverter`. Defaults to None.
-        keep_best, amp (bool): See :class:`OptimizationInverter`. Default to False.
+        keep_best, amp: See :class:`OptimizationInverter`. Default to False.
         clip (float | None): The paper's own regulariser of the detail code, for use without the
             loss ``detail``: after each step every whitened coordinate is clamped to [-clip, clip].
             Defaults to None, which clamps nothing.
+        detail_start (str): Where the detail code starts: at the 'mean' style vector, as in the
+            paper, or at the 'centre' of P-norm+ space, where the loss ``detail`` is zero, which the
+            statistics are needed for. Defaults to 'mean'.
 
     Raises:
-        ValueError: If encoder, statistics and generator do not belong together, or ``clip`` is not
-            above 0 or has no statistics.
+        ValueError: If encoder, statistics and generator do not belong together, or a setting is out
+            of range or lacks the statistics.
     """
 
     def __init__(
@@ -60,8 +64,9 @@ class RegularizedInverter(OptimizationInverter):
         num_steps: int = 1200,
         data_preprocessor: dict | None = None,
         keep_best: bool = False,
-        amp: bool = False,
+        amp: bool | str = False,
         clip: float | None = None,
+        detail_start: str = 'mean',
     ):
         super().__init__(
             generator,
@@ -77,18 +82,24 @@ class RegularizedInverter(OptimizationInverter):
             raise ValueError(f'clip is a number above 0, but got {clip}.')
         if clip is not None and self.statistics is None:
             raise ValueError(f'clip={clip} needs the latent statistics: set statistics=.')
-        self.clip = clip
+        if detail_start not in ('mean', 'centre'):
+            raise ValueError(f"detail_start is 'mean' or 'centre', but got {detail_start!r}.")
+        if detail_start == 'centre' and self.statistics is None:
+            raise ValueError("detail_start='centre' needs the latent statistics: set statistics=.")
+        self.clip, self.detail_start = clip, detail_start
         self.encoder = MODULES.build(encoder) if isinstance(encoder, dict) else encoder
         self.encoder.check_generator(self.generator)
         self.encoder.requires_grad_(False)
 
     def start(self, images: Tensor) -> dict[str, Tensor]:
-        """Start at ``f0`` and the mean style vector."""
+        """Start at ``f0`` and at the mean style vector, or at the centre of P-norm+ space."""
         self.encoder.check_generator(self.generator)
-        mean = self.generator.mean_latent
+        detail = self.generator.mean_latent
+        if self.detail_start == 'centre':
+            detail = self.statistics.unwhiten(torch.zeros_like(detail))
         return {
             'base': self.encoder(self.generator.to_rgb(images)),
-            'detail': mean.expand(len(images), self.generator.num_detail, -1),  # [NLD]
+            'detail': detail.expand(len(images), self.generator.num_detail, -1),  # [NLD]
         }
 
     def render(self, variables: dict[str, Tensor]) -> Tensor:
@@ -136,7 +147,7 @@ class WPlusInverter(OptimizationInverter):
         optimizer (dict | None): Config of a torch optimiser. Defaults to Adam with lr 0.01.
         num_steps (int): Optimisation steps. Defaults to 1200.
         data_preprocessor (dict | None): See :class:`OptimizationInverter`. Defaults to None.
-        keep_best, amp (bool): See :class:`OptimizationInverter`. Default to False.
+        keep_best, amp: See :class:`OptimizationInverter`. Default to False.
         one_style (bool): Whether one style vector serves all layers, which is W. Defaults to False.
     """
 
@@ -151,7 +162,7 @@ class WPlusInverter(OptimizationInverter):
         num_steps: int = 1200,
         data_preprocessor: dict | None = None,
         keep_best: bool = False,
-        amp: bool = False,
+        amp: bool | str = False,
         one_style: bool = False,
     ):
         if losses is None:

@@ -82,7 +82,7 @@ class NoiseProjector(WPlusInverter):
         optimizer (dict | None): Config of a torch optimiser. Defaults to Adam with lr 0.1.
         num_steps (int): Optimisation steps. Defaults to 1000.
         data_preprocessor (dict | None): See :class:`OptimizationInverter`. Defaults to None.
-        keep_best, amp (bool): See :class:`OptimizationInverter`. Default to False.
+        keep_best, amp: See :class:`OptimizationInverter`. Default to False.
         one_style (bool): Whether one style vector serves all layers. Defaults to True.
         noise_weight (float): Weight of :func:`noise_correlation`, summed over the maps. Defaults to
             1e5.
@@ -101,7 +101,7 @@ class NoiseProjector(WPlusInverter):
         num_steps: int = 1000,
         data_preprocessor: dict | None = None,
         keep_best: bool = False,
-        amp: bool = False,
+        amp: bool | str = False,
         one_style: bool = True,
         noise_weight: float = 1e5,
         exploration: float = 0.05,

@@ -111,7 +111,7 @@ class PivotalTuningInverter(OptimizationInverter):
         optimizer (dict | None): Config of a torch optimiser. Defaults to Adam with lr 3e-4.
         num_steps (int): Steps of tuning. Defaults to 350.
         data_preprocessor (dict | None): See :class:`OptimizationInverter`. Defaults to None.
-        keep_best, amp (bool): See :class:`OptimizationInverter`. Default to False.
+        keep_best, amp: See :class:`OptimizationInverter`. Default to False.
         locality_weight (float): Weight of the locality term. Defaults to 0.1.
         locality_distance (float): How far from the pivot's style vectors it looks, in
             :func:`~mmgen_bdinvert.models.noise_projector.style_deviation`. Defaults to 1.
@@ -133,7 +133,7 @@ class PivotalTuningInverter(OptimizationInverter):
         num_steps: int = 350,
         data_preprocessor: dict | None = None,
         keep_best: bool = False,
-        amp: bool = False,
+        amp: bool | str = False,
         locality_weight: float = 0.1,
         locality_distance: float = 1.0,
     ):

@@ -7,11 +7,22 @@ from typing import Any
 
 __all__ = ['PRESETS']
 
-_NEWTON = dict(type='ImageLBFGS', history=50)
+_QUICK = dict(
+    optimizer=dict(type='ImageLBFGS', history=50),
+    keep_best=True,
+    amp='gradients',
+    detail_start='centre',
+)
 
 # Settings of a RegularizedInverter; docs/performance.md has what each of them reaches.
 PRESETS: dict[str, dict[str, Any]] = {
-    'paper': dict(optimizer=dict(type='Adam', lr=0.01), num_steps=1200, keep_best=False),
-    'fast': dict(optimizer=_NEWTON, num_steps=240, keep_best=True),
-    'draft': dict(optimizer=_NEWTON, num_steps=30, keep_best=True),
+    'paper': dict(
+        optimizer=dict(type='Adam', lr=0.01),
+        num_steps=1200,
+        keep_best=False,
+        amp=False,
+        detail_start='mean',
+    ),
+    'fast': dict(_QUICK, num_steps=240),
+    'draft': dict(_QUICK, num_steps=30),
 }

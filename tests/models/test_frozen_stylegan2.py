@@ -15,6 +15,7 @@ from mmgen_bdinvert.models import BaseDetailGenerator
 from mmgen_bdinvert.models.generators import styled_convolution
 from mmgen_bdinvert.models.generators.derived import Derived
 from mmgen_bdinvert.models.generators.scaled_modulation import ScaledModulatedConv2d
+from mmgen_bdinvert.models.precision import half_gradients
 
 
 @contextlib.contextmanager
@@ -231,6 +232,27 @@ def test_bfloat16_autocast_is_followed_and_float16_is_not(make_generator):
     assert relative(half[0], expected[0]) < 0.02
     with torch.autocast('cpu', torch.float16):
         assert torch.equal(generator(*inputs), expected[0])
+
+
+@pytest.mark.parametrize('checkpointing', [False, True])
+def test_half_gradients_follow_exact_images(make_stylegan2, checkpointing):
+    generator = BaseDetailGenerator(make_stylegan2(64), 16, checkpointing=checkpointing)
+    inputs = codes(generator)
+    expected = image_and_gradients(generator, *inputs)
+    with half_gradients():
+        image = generator(*inputs)
+    # Outside the context, as an inversion does: what is computed again must know of it.
+    found = torch.autograd.grad(image.pow(3).sum(), inputs)
+    assert torch.equal(image, expected[0])
+    for ours, reference in zip(found, expected[1:]):
+        assert ours.dtype == torch.float32
+        assert 1e-4 < relative(ours, reference) < 0.02
+    with half_gradients():
+        doubles = [code.double() for code in inputs]
+        image = generator.double()(*doubles)  # float64 is left alone
+        again = torch.autograd.grad(image.pow(3).sum(), doubles)
+    for ours, reference in zip(again, expected[1:]):
+        assert relative(ours, reference.double()) < 1e-4
 
 
 def test_a_derived_value_is_computed_once_for_one_state():

@@ -92,6 +92,14 @@ def test_starts_at_the_encoders_guess_and_the_mean(make_inverter, images):
         torch.testing.assert_close(result.history['detail'][step], 0.01 * norm)
 
 
+def test_starts_at_the_centre_of_the_detail_codes(make_inverter, images):
+    inverter = make_inverter(num_steps=0, detail_start='centre')
+    result = inverter.invert(images)
+    assert (result.history['detail'] < 1e-9).all()
+    code = inverter.statistics.whiten(result.code.detail)
+    torch.testing.assert_close(code, torch.zeros_like(code), rtol=0, atol=1e-4)
+
+
 def test_loss_falls_and_the_result_belongs_together(make_inverter, images):
     inverter = make_inverter(num_steps=40)
     result = inverter.invert(images)
@@ -317,6 +325,12 @@ def test_bad_settings_are_refused(make_inverter, make_generator, images):
     for steps in (-1, 1.5):
         with pytest.raises(ValueError, match=f'whole number of 0 or more, but got {steps}'):
             make_inverter(num_steps=steps)
+    with pytest.raises(ValueError, match="amp is False, True or 'gradients', but got 'bf16'"):
+        make_inverter(amp='bf16')
+    with pytest.raises(ValueError, match="detail_start is 'mean' or 'centre', but got 'center'"):
+        make_inverter(detail_start='center')
+    with pytest.raises(ValueError, match="detail_start='centre' needs the latent statistics"):
+        make_inverter(PIXEL, statistics=None, detail_start='centre')
     with pytest.raises(ValueError, match="'total' is taken"):
         make_inverter(losses=dict(total=dict(type='PixelMSELoss')))
     with pytest.raises(ValueError, match='needs at least one loss, but losses is empty'):

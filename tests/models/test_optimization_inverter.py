@@ -171,6 +171,20 @@ def test_bfloat16_finds_about_the_same_code(make_inverter, images):
     assert (gap < 0.01 * (first - last)).all()
 
 
+@pytest.mark.parametrize('gains', [True, False])
+def test_gradients_in_bfloat16_leave_the_losses_exact(make_inverter, images, monkeypatch, gains):
+    monkeypatch.setattr(optimization_inverter, 'gains_from_half_gradients', lambda device: gains)
+    exact = make_inverter(num_steps=30).invert(images)
+    rounded = make_inverter(num_steps=30, amp='gradients').invert(images)
+    totals, expected = rounded.history['total'], exact.history['total']
+    assert torch.equal(totals[0], expected[0])
+    if not gains:
+        assert torch.equal(totals, expected)
+        return
+    assert not torch.equal(totals, expected)
+    torch.testing.assert_close(totals, expected, rtol=0.01, atol=0)
+
+
 def test_lbfgs_inverts_each_image_as_alone(make_inverter, images):
     inverter = make_inverter(num_steps=30, optimizer=dict(type='ImageLBFGS'), keep_best=True)
     result = inverter.invert(images)

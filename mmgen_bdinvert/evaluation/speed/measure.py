@@ -10,15 +10,21 @@ from statistics import median
 
 import torch
 
+from ...models.precision import gains_from_half_gradients
 from ...utils.allocator import kept_memory
 from .machine import convolution_rate, count_operations
 from .ours import OurTraining, time_inversion
 from .plain import PlainInversion, PlainTraining
 from .setting import Setting
 
-__all__ = ['SIDES', 'Row', 'measure_encoder', 'measure_step']
+__all__ = ['Row', 'measure_encoder', 'measure_step']
 
-SIDES = ('plain', 'fp32', 'bf16')  # the baseline, and ours in both precisions
+# The baseline, and ours by ``amp`` of an inverter.
+_PRECISIONS: dict[str, bool | str] = {
+    'fp32': False,
+    'bf16': True,
+    'bf16 gradients': 'gradients',
+}
 
 
 @dataclass(frozen=True)
@@ -71,13 +77,16 @@ def measure_step(setting: Setting, repeats: int = 5) -> Row:
     plain = PlainInversion(setting)
     gflop = _operations_of_a_step(setting)
     steps = 6 if setting.device.type == 'cuda' else 1  # a CUDA graph repeats the fourth one
-    times: dict[str, list[float]] = {side: [] for side in SIDES}
+    precisions = dict(_PRECISIONS)
+    if not gains_from_half_gradients(setting.device):
+        del precisions['bf16 gradients']
+    times: dict[str, list[float]] = {side: [] for side in ('plain', *precisions)}
     rates = []
     for _ in range(repeats):
         rates.append(convolution_rate(setting.device, 1))
         times['plain'].append(_second(plain.step, setting))
-        times['fp32'].append(_last(time_inversion(setting, steps)))
-        times['bf16'].append(_last(time_inversion(setting, steps, amp=True)))
+        for side, amp in precisions.items():
+            times[side].append(_last(time_inversion(setting, steps, amp)))
     values = {side: median(seconds) for side, seconds in times.items()}
     return Row('step', setting.size, setting.batch, values, gflop, median(rates))
 
@@ -95,7 +104,7 @@ def measure_encoder(setting: Setting, repeats: int = 5) -> Row:
         'bf16': OurTraining(setting, amp=True),
     }
     gflop = count_operations(sides['fp32'].step)
-    times: dict[str, list[float]] = {side: [] for side in SIDES}
+    times: dict[str, list[float]] = {side: [] for side in sides}
     rates = []
     for _ in range(repeats):
         rates.append(convolution_rate(setting.device, 1))

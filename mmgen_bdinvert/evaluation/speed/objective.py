@@ -20,7 +20,7 @@ __all__ = ['SHORTER', 'measure_objective']
 
 SHORTER = {  # the presets that are measured
     'fast': dict(preset='fast'),
-    'fast bf16': dict(preset='fast', amp=True),
+    'fast fp32': dict(preset='fast', amp=False),
     'draft': dict(preset='draft'),
 }
 
@@ -86,7 +86,7 @@ def _plainly(setting: Setting | FaceSetting, steps: int) -> tuple[Tensor, Tensor
 
 
 def _by_preset(
-    setting: Setting | FaceSetting, preset: str, amp: bool = False
+    setting: Setting | FaceSetting, preset: str, **choices
 ) -> tuple[Tensor, Tensor]:
     weights = setting.weights
     inverter = RegularizedInverter(
@@ -99,8 +99,7 @@ def _by_preset(
             base=dict(type='BaseCodeDistance', loss_weight=weights['base']),
             detail=dict(type='PNormLoss', loss_weight=weights['detail']),
         ),
-        amp=amp,
-        **PRESETS[preset],
+        **{**PRESETS[preset], **choices},
     )
     code = inverter.invert(setting.images).code
     return code.base, code.detail

@@ -14,13 +14,13 @@ from .setting import Setting
 __all__ = ['OurTraining', 'time_inversion']
 
 
-def time_inversion(setting: Setting, steps: int, amp: bool = False) -> list[float]:
+def time_inversion(setting: Setting, steps: int, amp: bool | str = False) -> list[float]:
     """Invert images and time the steps.
 
     Args:
         setting (Setting): What is inverted.
         steps (int): How many steps are timed, after a first one that is not.
-        amp (bool): Whether in bfloat16. Defaults to False.
+        amp (bool | str): As of an inverter. Defaults to False.
 
     Returns:
         list[float]: Seconds of each step.

@@ -16,6 +16,7 @@ __all__ = ['plot_ratios']
 _COLOURS = {
     'fp32': '#0072B2',
     'bf16': '#D55E00',
+    'bf16 gradients': '#E69F00',
     'checkpointed': '#009E73',
     'bf16 checkpointed': '#CC79A7',
 }

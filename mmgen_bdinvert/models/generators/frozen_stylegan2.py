@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 import torch.nn.functional as F
@@ -16,6 +16,7 @@ from mmgen.models.architectures.stylegan.modules.styleganv2_modules import (
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
+from ..precision import gradient_dtype
 from .derived import Derived, effective_weight, sources
 from .scaled_modulation import ScaledModulatedConv2d
 from .styled_convolution import FrozenConvolution, styled_convolution
@@ -71,13 +72,16 @@ class FrozenStyleConv:
         self.layer = layer
         self._constants = Derived(self._compute)
 
-    def __call__(self, x: Tensor, w: Tensor, noise: Tensor) -> Tensor | None:
+    def __call__(
+        self, x: Tensor, w: Tensor, noise: Tensor, gradient: torch.dtype
+    ) -> Tensor | None:
         """Compute the layer.
 
         Args:
             x (Tensor): Feature map (n, I, h, w), channels last, in the dtype to compute in.
             w (Tensor): Style vectors (n, D), float32 or better.
             noise (Tensor): Noise map (n or 1, 1, H, W).
+            gradient (torch.dtype): What the backward pass is computed in.
 
         Returns:
             Tensor | None: Feature map (n, O, H, W) in the dtype of ``x``; None if the weights are
@@ -86,29 +90,34 @@ class FrozenStyleConv:
         tensors = sources(self.layer)
         if tensors is None:
             return None
-        affine, energy, strength, constants = self._constants(tensors, x.dtype)
+        affine, energy, strength, constants = self._constants(tensors, x.dtype, gradient)
         style = affine(w)  # [NI]
         scale = self.layer.activate.scale  # LeakyReLU(s · x) = s · LeakyReLU(x)
         gain = scale * torch.rsqrt(F.linear(style.square(), energy) + self.layer.conv.eps)  # [NO]
         return styled_convolution(x, style, gain, (strength * noise).to(x.dtype), constants)
 
     @torch.no_grad()
-    def _compute(self, dtype: torch.dtype) -> tuple:
+    def _compute(self, dtype: torch.dtype, gradient: torch.dtype) -> tuple:
         layer, convolution = self.layer, self.layer.conv
         weight, scale = effective_weight(convolution)[0], layer.activate.scale  # [OIkk]
         energy = weight.square().sum((2, 3))  # [OI]
         blur, padding = None, 0
         if convolution.upsample:
-            blur = _correlation(convolution.blur.kernel, len(weight)).to(dtype)
+            blur = _correlation(convolution.blur.kernel, len(weight))
             padding = convolution.blur.pad[0]
             weight = weight.transpose(0, 1)  # [IOkk]
+        weight = weight.contiguous(memory_format=torch.channels_last)
         constants = FrozenConvolution(
-            weight=weight.to(dtype).contiguous(memory_format=torch.channels_last),
+            weight=weight.to(dtype),
             bias=scale * layer.activate.bias,
             slope=layer.activate.negative_slope,
-            blur=blur,
+            blur=None if blur is None else blur.to(dtype),
             blur_padding=padding,
         )
+        if gradient != dtype:
+            blur = None if blur is None else blur.to(gradient)
+            half = replace(constants, weight=weight.to(gradient), blur=blur)
+            constants = replace(constants, half=half)
         return _affine(convolution), energy, scale * layer.noise_injector.weight, constants
 
 
@@ -209,13 +218,14 @@ class FrozenStyleGAN2:
         if not self._known:
             return None
         x, image = x.to(dtype).contiguous(memory_format=torch.channels_last), None
+        gradient = gradient_dtype(dtype)
         if noise is None:
             noise = [
                 getattr(self._generator, f'injected_noise_{i}') for i in range(len(self._layers))
             ]
         for last in range(first, len(self._layers), 2):  # layers of one size end with an even one
             part = range(max(first, last - 1), last + 1)
-            inputs = x, styles, first, part, noise, image
+            inputs = x, styles, first, part, noise, image, gradient
             if checkpointing:
                 # None of them draws random numbers.
                 options = dict(use_reentrant=False, preserve_rng_state=False)
@@ -234,10 +244,11 @@ class FrozenStyleGAN2:
         layers: range,
         noise: Sequence[Tensor],
         image: Tensor | None,
+        gradient: torch.dtype,
     ) -> tuple[Tensor | None, Tensor | None]:
         """Compute the layers of one size, and the image so far; None if one of them cannot."""
         for i in layers:
-            x = self._layers[i](x, styles[:, i - first], noise[i])
+            x = self._layers[i](x, styles[:, i - first], noise[i], gradient)
             if x is None:
                 return None, None
         i = layers[-1]

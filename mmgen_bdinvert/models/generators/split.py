@@ -15,7 +15,6 @@ __all__ = [
     'outside_autocast',
     'register_split',
     'split_generator',
-    'synthesis_dtype',
 ]
 
 
@@ -32,23 +31,6 @@ def outside_autocast(method):
             return method(self, *full)
 
     return wrapped
-
-
-def synthesis_dtype(code: Tensor) -> torch.dtype:
-    """Return what feature maps are computed in: bfloat16 where autocast says so, else as the code.
-
-    float16 has no room for StyleGAN's activations and a pixel's gradient: it gives float32.
-    """
-    kind = code.device.type
-    if hasattr(torch, 'get_autocast_dtype'):  # torch >= 2.4
-        enabled, dtype = torch.is_autocast_enabled(kind), torch.get_autocast_dtype(kind)
-    elif kind == 'cpu':
-        enabled, dtype = torch.is_autocast_cpu_enabled(), torch.get_autocast_cpu_dtype()
-    else:
-        enabled, dtype = torch.is_autocast_enabled(), torch.get_autocast_gpu_dtype()
-    if enabled and dtype == torch.bfloat16:
-        return dtype
-    return torch.promote_types(code.dtype, torch.float32)
 
 
 class GeneratorSplit:

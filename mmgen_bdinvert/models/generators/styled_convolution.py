@@ -35,6 +35,8 @@ class FrozenConvolution:
         blur (Tensor | None): FIR kernel (O, 1, k, k) of an up-sampling layer, as a correlation.
             None for other layers.
         blur_padding (int): Zeros around what is blurred.
+        half (FrozenConvolution | None): The same in another dtype, which the backward pass is then
+            done in. Defaults to None.
     """
 
     weight: Tensor
@@ -42,6 +44,7 @@ class FrozenConvolution:
     slope: float
     blur: Tensor | None = None
     blur_padding: int = 0
+    half: FrozenConvolution | None = None
 
 
 def styled_convolution(
@@ -88,7 +91,9 @@ class _StyledConvolution(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx, grad):
-        (x, style, gain, noise, y), layer = ctx.saved_tensors, ctx.layer
+        (x, style, gain, noise, y), layer = ctx.saved_tensors, ctx.layer.half or ctx.layer
+        full = x.dtype
+        x, noise, y, grad = (v.to(layer.weight.dtype) for v in (x, noise, y, grad))
         grad_x = grad_style = grad_gain = grad_noise = None
         kernels = _kernels(x)
         with torch.autocast(x.device.type, enabled=False):
@@ -124,6 +129,8 @@ class _StyledConvolution(torch.autograd.Function):
                     grad_style = _total(g, x).to(style.dtype)  # [NI]
                 if ctx.needs_input_grad[0]:
                     grad_x = g.mul_(_per_channel(style, g))
+        if grad_x is not None:
+            grad_x = grad_x.to(full)
         return grad_x, grad_style, grad_gain, grad_noise, None
 
 

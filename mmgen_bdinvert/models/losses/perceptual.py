@@ -21,7 +21,8 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from ..frozen import HoldsFrozen
-from .first_convolution import quicken_first_convolutions
+from .blurred_convolution import quicken_blurs
+from .frozen_convolution import quicken_convolutions
 from .normalized_distance import normalized_distance
 
 _TORCHVISION_NAMES = dict(vgg='vgg16', alex='alexnet', squeeze='squeezenet1_1')
@@ -69,7 +70,8 @@ class PerceptualLoss(HoldsFrozen, nn.Module):
     ) -> None:
         super().__init__()
         self.smallest, self.resize, self.loss_weight = smallest, resize, float(loss_weight)
-        quicken_first_convolutions(network)
+        quicken_convolutions(network)
+        quicken_blurs(network)
         self.hold_frozen(network.to(memory_format=torch.channels_last))  # convolutions like it
 
     @property

@@ -62,11 +62,15 @@ def test_the_plain_perceptual_network_is_the_packages_own(setting):
     assert 'FirstConv2d' in {type(m).__name__ for m in setting.perceptual.network.modules()}
 
 
-def test_measurements(setting, slow_convolution):
+@pytest.mark.parametrize('gains', [True, False])
+def test_measurements(setting, slow_convolution, monkeypatch, gains):
+    monkeypatch.setattr(measuring, 'gains_from_half_gradients', lambda device: gains)
     for measure, name in ((measuring.measure_step, 'step'), (measuring.measure_encoder, 'encoder')):
         row = measure(setting, repeats=1)
         assert (row.what, row.size, row.batch) == (name, 32, 2)
-        assert list(row.values) == ['plain', 'fp32', 'bf16'] and min(row.values.values()) > 0
+        more = ['bf16 gradients'] if gains and name == 'step' else []
+        assert list(row.values) == ['plain', 'fp32', 'bf16', *more]
+        assert min(row.values.values()) > 0
         # VGG16 alone, forward and backward, needs 2 × 2 × 0.63 GFLOP for two images of 32 pixels.
         assert 2.5 < row.gflop < 6 and row.rate == 100
 

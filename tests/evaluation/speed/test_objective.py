@@ -23,7 +23,7 @@ def test_pictures_are_inverted_on_every_side(short_presets):
     setting = Setting(32, batch=3, width=8, moved=True)
     row = measure_objective(setting, steps=2, batch=2)
     assert (row.what, row.size, row.batch) == ('objective', 32, 2)
-    assert list(row.values) == ['plain', 'fast', 'fast bf16', 'draft']
+    assert list(row.values) == ['plain', 'fast', 'fast fp32', 'draft']
     assert min(row.values.values()) > 0
     totals = row.figures['objective']
     assert all(0 < total < 1e4 for total in totals.values())
@@ -62,6 +62,8 @@ def test_drawn_faces_have_the_configs_own_objective():
     part = setting.part(1, 3)
     assert torch.equal(part.images, setting.images[1:]) and part.batch == 2
     inversion = PlainInversion(part)
+    kinds = {type(module).__name__ for module in inversion.lpips.modules()}
+    assert not {'BlurredSequential', 'FrozenConv2d', 'FirstConv2d'} & kinds
     expected = setting.perceptual
     with torch.no_grad():
         rgb = inversion.render(inversion.base, inversion.detail)

@@ -5,7 +5,8 @@ import pytest
 import torch
 from torch import nn
 
-from mmgen_bdinvert.models.losses.first_convolution import FirstConv2d, quicken_first_convolutions
+from mmgen_bdinvert.models.losses.frozen_convolution import FirstConv2d, quicken_convolutions
+from mmgen_bdinvert.models.precision import half_gradients
 
 
 def value_and_gradient(module, images, seed=1):
@@ -22,7 +23,7 @@ def test_images_and_gradients_are_those_of_torch(kernel, padding, size):
     torch.manual_seed(0)
     plain = nn.Conv2d(3, 8, kernel, padding=padding, dtype=torch.float64).requires_grad_(False)
     quick = copy.deepcopy(plain)
-    quicken_first_convolutions(quick)
+    quicken_convolutions(quick)
     assert type(quick) is FirstConv2d
     images = torch.randn(2, 3, *size, dtype=torch.float64)
     for ours, theirs in zip(value_and_gradient(quick, images), value_and_gradient(plain, images)):
@@ -33,7 +34,7 @@ def test_autocast_is_followed():
     torch.manual_seed(0)
     plain = nn.Conv2d(3, 8, 3, padding=1).requires_grad_(False)
     quick = copy.deepcopy(plain)
-    quicken_first_convolutions(quick)
+    quicken_convolutions(quick)
     images = torch.randn(2, 3, 16, 16)
     with torch.autocast('cpu', torch.bfloat16):
         found, expected = value_and_gradient(quick, images), value_and_gradient(plain, images)
@@ -42,9 +43,35 @@ def test_autocast_is_followed():
         torch.testing.assert_close(ours, theirs, rtol=0.05, atol=0.05)
 
 
+@pytest.mark.parametrize('channels', [3, 8])
+def test_half_gradients_follow_exact_values(channels):
+    torch.manual_seed(0)
+    plain = nn.Conv2d(channels, 8, 3, padding=1).requires_grad_(False)
+    quick = copy.deepcopy(plain)
+    quicken_convolutions(quick)
+    images = torch.randn(2, channels, 16, 16)
+    with half_gradients():
+        found, expected = value_and_gradient(quick, images), value_and_gradient(plain, images)
+    torch.testing.assert_close(found[0], expected[0])
+    assert found[1].dtype == torch.float32
+    error = (found[1] - expected[1]).norm() / expected[1].norm()
+    assert 1e-5 < error < 1e-2
+
+
+def test_weights_in_bfloat16_follow_a_load():
+    torch.manual_seed(0)
+    quick, other = (nn.Conv2d(8, 8, 3, padding=1).requires_grad_(False) for _ in range(2))
+    quicken_convolutions(quick)
+    images = torch.randn(1, 8, 8, 8)
+    with torch.autocast('cpu', torch.bfloat16):
+        quick(images)
+        quick.load_state_dict(other.state_dict())
+        torch.testing.assert_close(quick(images), other(images), rtol=0.05, atol=0.05)
+
+
 def test_other_convolutions_stay():
     network = nn.Sequential(
-        nn.Conv2d(3, 8, 3, stride=2), nn.Conv2d(8, 8, 3), nn.Conv2d(3, 3, 3, groups=3)
+        nn.Conv2d(3, 8, 3, stride=2), nn.Conv2d(8, 8, 3, dilation=2), nn.Conv2d(3, 3, 3, groups=3)
     )
-    quicken_first_convolutions(network)
+    quicken_convolutions(network)
     assert {type(module) for module in network} == {nn.Conv2d}

@@ -1,0 +1,63 @@
+# Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
+"""In what precision frozen networks compute values and gradients."""
+
+from __future__ import annotations
+
+import contextlib
+import contextvars
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+__all__ = [
+    'gains_from_half_gradients',
+    'gradient_dtype',
+    'half_gradients',
+    'synthesis_dtype',
+]
+
+_half = contextvars.ContextVar('half gradients', default=False)
+
+
+def synthesis_dtype(code: Tensor) -> torch.dtype:
+    """Return what feature maps are computed in: bfloat16 where autocast says so, else as the code.
+
+    float16 has no room for StyleGAN's activations and a pixel's gradient: it gives float32.
+    """
+    kind = code.device.type
+    if hasattr(torch, 'get_autocast_dtype'):  # torch >= 2.4
+        enabled, dtype = torch.is_autocast_enabled(kind), torch.get_autocast_dtype(kind)
+    elif kind == 'cpu':
+        enabled, dtype = torch.is_autocast_cpu_enabled(), torch.get_autocast_cpu_dtype()
+    else:
+        enabled, dtype = torch.is_autocast_enabled(), torch.get_autocast_gpu_dtype()
+    if enabled and dtype == torch.bfloat16:
+        return dtype
+    return torch.promote_types(code.dtype, torch.float32)
+
+
+@contextlib.contextmanager
+def half_gradients() -> Iterator[None]:
+    """Let frozen networks compute float32 values, whose backward pass is done in bfloat16.
+
+    In bfloat16 an image is off by more than what is left to improve near the end of an inversion,
+    and so is all that follows from it. A backward pass in bfloat16 from exact values has a small
+    relative error, however small the gradient is.
+    """
+    token = _half.set(True)
+    try:
+        yield
+    finally:
+        _half.reset(token)
+
+
+def gradient_dtype(dtype: torch.dtype) -> torch.dtype:
+    """Return what the gradient of maps is computed in, which are computed in ``dtype``."""
+    return torch.bfloat16 if _half.get() and dtype == torch.float32 else dtype
+
+
+def gains_from_half_gradients(device: torch.device) -> bool:
+    """Tell whether a backward pass in bfloat16 was seen to be faster: on x86 with AVX512-BF16."""
+    known = getattr(torch.cpu, '_is_avx512_bf16_supported', None)  # torch >= 2.5
+    return device.type == 'cpu' and known is not None and known()
