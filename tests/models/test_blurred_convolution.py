@@ -7,7 +7,7 @@ from torch import nn
 
 from mmgen_bdinvert.models import STLPIPSLoss
 from mmgen_bdinvert.models.losses.blurred_convolution import BlurredSequential
-from mmgen_bdinvert.models.losses.frozen_convolution import Quickened
+from mmgen_bdinvert.models.losses.frozen_convolution import restore_modules
 from mmgen_bdinvert.models.precision import half_gradients
 
 
@@ -19,10 +19,7 @@ def quick():
 @pytest.fixture(scope='module')
 def plain(quick):
     network = copy.deepcopy(quick)
-    for module in network.modules():
-        if isinstance(module, Quickened):
-            kinds = type(module).__mro__
-            module.__class__ = next(kind for kind in kinds if not issubclass(kind, Quickened))
+    restore_modules(network)
     return network
 
 

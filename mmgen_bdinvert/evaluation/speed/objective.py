@@ -85,9 +85,7 @@ def _plainly(setting: Setting | FaceSetting, steps: int) -> tuple[Tensor, Tensor
     return inversion.base.detach(), inversion.detail.detach()
 
 
-def _by_preset(
-    setting: Setting | FaceSetting, preset: str, **choices
-) -> tuple[Tensor, Tensor]:
+def _by_preset(setting: Setting | FaceSetting, preset: str, **choices) -> tuple[Tensor, Tensor]:
     weights = setting.weights
     inverter = RegularizedInverter(
         setting.generator,

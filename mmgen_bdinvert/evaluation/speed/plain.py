@@ -14,7 +14,7 @@ from mmgen.models.architectures.stylegan.modules.styleganv2_modules import Modul
 from torch import Tensor, nn
 
 from ...models.generators.scaled_modulation import ScaledModulatedConv2d
-from ...models.losses.frozen_convolution import Quickened
+from ...models.losses.frozen_convolution import restore_modules
 from ...models.losses.perceptual import reduce_images
 from .setting import Setting
 
@@ -32,11 +32,7 @@ class _Plain:
                 module.__class__ = ModulatedConv2d
         self.first = setting.generator.first_detail
         network = copy.deepcopy(setting.perceptual.network)
-        for module in network.modules():
-            if isinstance(module, Quickened):
-                module.__class__ = next(
-                    kind for kind in type(module).__mro__ if not issubclass(kind, Quickened)
-                )
+        restore_modules(network)
         self.lpips = network.to(memory_format=torch.contiguous_format)
 
     def render(self, base: Tensor, detail: Tensor) -> Tensor:

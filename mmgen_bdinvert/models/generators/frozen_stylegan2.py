@@ -72,9 +72,7 @@ class FrozenStyleConv:
         self.layer = layer
         self._constants = Derived(self._compute)
 
-    def __call__(
-        self, x: Tensor, w: Tensor, noise: Tensor, gradient: torch.dtype
-    ) -> Tensor | None:
+    def __call__(self, x: Tensor, w: Tensor, noise: Tensor, gradient: torch.dtype) -> Tensor | None:
         """Compute the layer.
 
         Args:

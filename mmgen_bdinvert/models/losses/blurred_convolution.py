@@ -1,11 +1,11 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
-"""The blurs of shift-tolerant LPIPS's networks, and the convolution of its AlexNet that one follows.
+"""The blurs of shift-tolerant LPIPS's networks, and its AlexNet's convolution of images with one.
 
-That convolution looks at every pixel of an image, and the blur halves what it finds. Both are linear,
-so a convolution with stride 2 does both, and never computes what the blur would drop; in blocks of
-2×2 pixels it has stride 1 and twelve channels, which suits a CPU better than three. The blur sees its
-input mirrored at the border. So its first row, and column, is the second one once more, and the last
-one has a kernel of its own.
+That convolution looks at every pixel of an image, and the blur halves what it finds. Both are
+linear, so a convolution with stride 2 does both, and never computes what the blur would drop; in
+blocks of 2×2 pixels it has stride 1 and twelve channels, which suits a CPU better than three. The
+blur sees its input mirrored at the border. So its first row, and column, is the second one once
+more, and the last one has a kernel of its own.
 """
 
 from __future__ import annotations
@@ -89,6 +89,7 @@ class BlurredSequential(Quickened, nn.Sequential):
         result = torch.cat([torch.cat(parts[:2], 3), torch.cat(parts[2:], 3)], 2)
         return F.pad(result, (1, 0, 1, 0), mode='replicate')
 
+    @torch.autocast('cpu', enabled=False)
     def compute_kernels(self, dtype: torch.dtype) -> list[Tensor]:
         """Return the kernels within, of the last column, of the last row and of the corner.
 

@@ -19,11 +19,26 @@ from torch.autograd.function import once_differentiable
 from ..generators.derived import Derived
 from ..precision import gradient_dtype, synthesis_dtype
 
-__all__ = ['FirstConv2d', 'FrozenConv2d', 'Quickened', 'frozen_conv2d', 'quicken_convolutions']
+__all__ = [
+    'FirstConv2d',
+    'FrozenConv2d',
+    'Quickened',
+    'frozen_conv2d',
+    'quicken_convolutions',
+    'restore_modules',
+]
 
 
 class Quickened:
     """Marks classes whose objects were made quicker in place; the next class is what they were."""
+
+
+def restore_modules(network: nn.Module) -> None:
+    """Undo what made the modules of a network quicker, in place."""
+    for module in network.modules():
+        if isinstance(module, Quickened):
+            kinds: list[type] = [k for k in type(module).__mro__ if not issubclass(k, Quickened)]
+            module.__class__ = kinds[0]
 
 
 def quicken_convolutions(network: nn.Module) -> None:
