@@ -45,9 +45,10 @@ class RegularizedInverter(OptimizationInverter):
         clip (float | None): The paper's own regulariser of the detail code, for use without the
             loss ``detail``: after each step every whitened coordinate is clamped to [-clip, clip].
             Defaults to None, which clamps nothing.
-        detail_start (str): Where the detail code starts: at the 'mean' style vector, as in the
-            paper, or at the 'centre' of P-norm+ space, where the loss ``detail`` is zero, which the
-            statistics are needed for. Defaults to 'mean'.
+        detail_space (str): Coordinates that the detail code is optimised in. 'w+' are its style
+            vectors, from the mean one on, as in the paper. 'pnorm' are its whitened coordinates,
+            from zero on, where the loss ``detail`` is zero, too; an optimiser gets much further in
+            them. It needs the statistics. Defaults to 'w+'.
 
     Raises:
         ValueError: If encoder, statistics and generator do not belong together, or a setting is out
@@ -66,7 +67,7 @@ class RegularizedInverter(OptimizationInverter):
         keep_best: bool = False,
         amp: bool | str = False,
         clip: float | None = None,
-        detail_start: str = 'mean',
+        detail_space: str = 'w+',
     ):
         super().__init__(
             generator,
@@ -82,11 +83,11 @@ class RegularizedInverter(OptimizationInverter):
             raise ValueError(f'clip is a number above 0, but got {clip}.')
         if clip is not None and self.statistics is None:
             raise ValueError(f'clip={clip} needs the latent statistics: set statistics=.')
-        if detail_start not in ('mean', 'centre'):
-            raise ValueError(f"detail_start is 'mean' or 'centre', but got {detail_start!r}.")
-        if detail_start == 'centre' and self.statistics is None:
-            raise ValueError("detail_start='centre' needs the latent statistics: set statistics=.")
-        self.clip, self.detail_start = clip, detail_start
+        if detail_space not in ('w+', 'pnorm'):
+            raise ValueError(f"detail_space is 'w+' or 'pnorm', but got {detail_space!r}.")
+        if detail_space == 'pnorm' and self.statistics is None:
+            raise ValueError("detail_space='pnorm' needs the latent statistics: set statistics=.")
+        self.clip, self.detail_space = clip, detail_space
         self.encoder = MODULES.build(encoder) if isinstance(encoder, dict) else encoder
         self.encoder.check_generator(self.generator)
         self.encoder.requires_grad_(False)
@@ -94,25 +95,23 @@ class RegularizedInverter(OptimizationInverter):
     def start(self, images: Tensor) -> dict[str, Tensor]:
         """Start at ``f0`` and at the mean style vector, or at the centre of P-norm+ space."""
         self.encoder.check_generator(self.generator)
-        detail = self.generator.mean_latent
-        if self.detail_start == 'centre':
-            detail = self.statistics.unwhiten(torch.zeros_like(detail))
-        return {
-            'base': self.encoder(self.generator.to_rgb(images)),
-            'detail': detail.expand(len(images), self.generator.num_detail, -1),  # [NLD]
-        }
+        base, mean = self.encoder(self.generator.to_rgb(images)), self.generator.mean_latent
+        detail = mean.expand(len(images), self.generator.num_detail, -1)  # [NLD]
+        if self.detail_space == 'pnorm':
+            return {'base': base, 'whitened': torch.zeros_like(detail)}
+        return {'base': base, 'detail': detail}
 
     def render(self, variables: dict[str, Tensor]) -> Tensor:
         """Render base and detail code."""
-        return self.generator(variables['base'], variables['detail'])
+        return self.generator(variables['base'], self._detail(variables))
 
     def values(self, variables: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Return base and detail code as they are."""
-        return variables
+        """Return base and detail code."""
+        return {'base': variables['base'], 'detail': self._detail(variables)}
 
     def to_code(self, variables: dict[str, Tensor]) -> LatentCode:
         """Bundle base and detail code."""
-        return self.generator.code(variables['base'], variables['detail'])
+        return self.generator.code(variables['base'], self._detail(variables))
 
     def edit(
         self,
@@ -123,14 +122,24 @@ class RegularizedInverter(OptimizationInverter):
     ) -> dict[str, Tensor]:
         """Add a direction to the detail code; the base code stays."""
         vectors, rows = direction.offset(self.generator, layers)
-        detail = variables['detail'].clone()
+        detail = self._detail(variables).clone()
         detail[:, rows] += strength * vectors.to(detail)  # [kD], the same for all images
-        return {**variables, 'detail': detail}
+        others = {name: value for name, value in variables.items() if name != 'whitened'}
+        return {**others, 'detail': detail}
 
     def constrain(self, variables: dict[str, Tensor]) -> None:
         """Clamp the detail code in P-norm+ space, if ``clip`` says so."""
-        if self.clip is not None:
+        if self.clip is None:
+            return
+        if 'whitened' in variables:
+            variables['whitened'].clamp_(-self.clip, self.clip)
+        else:
             variables['detail'].copy_(self.statistics.clip(variables['detail'], self.clip))
+
+    def _detail(self, variables: dict[str, Tensor]) -> Tensor:
+        if 'detail' in variables:
+            return variables['detail']
+        return self.statistics.unwhiten(variables['whitened'])
 
 
 @MODELS.register_module()

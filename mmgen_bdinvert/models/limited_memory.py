@@ -36,12 +36,13 @@ def newton_direction(
         Tensor: Directions ``-H g`` of descent, of shape (n, D).
     """
     direction, shares = -gradient, []
+    product = torch.empty_like(gradient)  # memory that was written to before is twice as fast
     for s, y, rho in zip(reversed(steps), reversed(changes), reversed(inverse)):
-        shares.append(rho * _dot(s, direction))
+        shares.append(rho * _dot(s, direction, product))
         direction.addcmul_(shares[-1], y, value=-1)
     direction *= scale
     for s, y, rho, share in zip(steps, changes, inverse, reversed(shares)):
-        direction.addcmul_(share - rho * _dot(y, direction), s)
+        direction.addcmul_(share - rho * _dot(y, direction, product), s)
     return direction
 
 
@@ -156,5 +157,5 @@ class ImageLBFGS(torch.optim.Optimizer):
         return torch.cat([value.flatten(1) for value in values], 1)  # [ND]
 
 
-def _dot(a: Tensor, b: Tensor) -> Tensor:
-    return (a * b).sum(1, keepdim=True)  # [N1]
+def _dot(a: Tensor, b: Tensor, product: Tensor | None = None) -> Tensor:
+    return torch.mul(a, b, out=product).sum(1, keepdim=True)  # [N1]

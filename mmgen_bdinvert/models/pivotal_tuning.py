@@ -167,10 +167,10 @@ class PivotalTuningInverter(OptimizationInverter):
     def start(self, images: Tensor) -> dict[str, Tensor]:
         """Invert with the pivot, and take a copy of the weights for each image."""
         self._deviation = style_deviation(self.generator)
-        codes = self.pivot.invert(images).variables
+        code = self.pivot.invert(images).code
         count = len(images)
         weights = {k: w.expand(count, *w.shape) for k, w in tail_weights(self.generator).items()}
-        return {'base': codes['base'], 'detail': codes['detail'], **weights}
+        return {'base': code.base, 'detail': code.detail, **weights}
 
     def render(self, variables: dict[str, Tensor]) -> Tensor:
         """Render each image's codes with its own weights."""

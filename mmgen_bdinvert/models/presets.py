@@ -11,7 +11,7 @@ _QUICK = dict(
     optimizer=dict(type='ImageLBFGS', history=50),
     keep_best=True,
     amp='gradients',
-    detail_start='centre',
+    detail_space='pnorm',
 )
 
 # Settings of a RegularizedInverter; docs/performance.md has what each of them reaches.
@@ -21,7 +21,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         num_steps=1200,
         keep_best=False,
         amp=False,
-        detail_start='mean',
+        detail_space='w+',
     ),
     'fast': dict(_QUICK, num_steps=240),
     'draft': dict(_QUICK, num_steps=30),

@@ -92,12 +92,21 @@ def test_starts_at_the_encoders_guess_and_the_mean(make_inverter, images):
         torch.testing.assert_close(result.history['detail'][step], 0.01 * norm)
 
 
-def test_starts_at_the_centre_of_the_detail_codes(make_inverter, images):
-    inverter = make_inverter(num_steps=0, detail_start='centre')
+def test_whitened_detail_codes_start_at_their_centre(make_inverter, images):
+    settings = dict(detail_space='pnorm', optimizer=dict(type='ImageLBFGS'), keep_best=True)
+    inverter = make_inverter(num_steps=10, **settings)
     result = inverter.invert(images)
-    assert (result.history['detail'] < 1e-9).all()
+    assert set(result.variables) == {'base', 'whitened'}
+    assert (result.history['detail'][0] < 1e-9).all()
     code = inverter.statistics.whiten(result.code.detail)
-    torch.testing.assert_close(code, torch.zeros_like(code), rtol=0, atol=1e-4)
+    torch.testing.assert_close(code, result.variables['whitened'], rtol=1e-3, atol=1e-3)
+    norm = 0.01 * result.variables['whitened'].square().mean((1, 2))
+    torch.testing.assert_close(result.history['detail'][-1], norm, rtol=1e-3, atol=0)
+    assert (result.history['total'][-1] < result.history['total'][0]).all()
+    rendered = inverter.generator(result.code.base, result.code.detail)
+    torch.testing.assert_close(rendered, result.reconstruction)
+    held = make_inverter(num_steps=10, clip=0.1, **settings).invert(images)
+    assert held.variables['whitened'].abs().max() <= 0.1 < code.abs().max()
 
 
 def test_loss_falls_and_the_result_belongs_together(make_inverter, images):
@@ -327,10 +336,10 @@ def test_bad_settings_are_refused(make_inverter, make_generator, images):
             make_inverter(num_steps=steps)
     with pytest.raises(ValueError, match="amp is False, True or 'gradients', but got 'bf16'"):
         make_inverter(amp='bf16')
-    with pytest.raises(ValueError, match="detail_start is 'mean' or 'centre', but got 'center'"):
-        make_inverter(detail_start='center')
-    with pytest.raises(ValueError, match="detail_start='centre' needs the latent statistics"):
-        make_inverter(PIXEL, statistics=None, detail_start='centre')
+    with pytest.raises(ValueError, match="detail_space is 'w.' or 'pnorm', but got 'w'"):
+        make_inverter(detail_space='w')
+    with pytest.raises(ValueError, match="detail_space='pnorm' needs the latent statistics"):
+        make_inverter(PIXEL, statistics=None, detail_space='pnorm')
     with pytest.raises(ValueError, match="'total' is taken"):
         make_inverter(losses=dict(total=dict(type='PixelMSELoss')))
     with pytest.raises(ValueError, match='needs at least one loss, but losses is empty'):

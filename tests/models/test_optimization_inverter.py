@@ -123,15 +123,22 @@ def test_edits_add_the_direction_to_the_style_vectors(make_inverter, make_w_plus
     vector = torch.randn(8, 16, generator=torch.Generator().manual_seed(3))
     direction = Direction(vector)
     rows = range(8) if layers is None else layers
-    for inverter in (make_inverter(num_steps=0), make_w_plus(num_steps=0)):
-        variables = inverter.invert(images).variables
+    inverters = (
+        make_inverter(num_steps=0),
+        make_inverter(num_steps=2, detail_space='pnorm'),
+        make_w_plus(num_steps=0),
+    )
+    for inverter in inverters:
+        result = inverter.invert(images)
+        variables = result.variables
         edited = inverter.edit(variables, direction, 2.0, layers)
         if isinstance(inverter, RegularizedInverter):
-            first, name = 2, 'detail'
+            first, change = 2, edited['detail'] - result.code.detail
             assert torch.equal(edited['base'], variables['base'])
+            rendered = inverter.render(edited)
+            assert torch.equal(rendered, inverter.generator(edited['base'], edited['detail']))
         else:
-            first, name = 0, 'styles'
-        change = edited[name] - variables[name]
+            first, change = 0, edited['styles'] - variables['styles']
         expected = torch.zeros(8, 16)
         expected[list(rows)] = 2 * vector[list(rows)]
         for image in change:
