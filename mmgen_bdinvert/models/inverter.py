@@ -14,6 +14,10 @@ from .optimization_inverter import OptimizationInverter
 
 __all__ = ['RegularizedInverter', 'WPlusInverter']
 
+# Standard deviations of a whitened coordinate that are optimised as 1. Optimisers move all
+# variables about equally far, and detail codes have farther to go than base codes.
+_UNIT = 3.0
+
 
 def _paper_losses() -> dict[str, dict]:
     return dict(
@@ -47,8 +51,9 @@ class RegularizedInverter(OptimizationInverter):
             Defaults to None, which clamps nothing.
         detail_space (str): Coordinates that the detail code is optimised in. 'w+' are its style
             vectors, from the mean one on, as in the paper. 'pnorm' are its whitened coordinates,
-            from zero on, where the loss ``detail`` is zero, too; an optimiser gets much further in
-            them. It needs the statistics. Defaults to 'w+'.
+            from zero on, where the loss ``detail`` is zero, too, in units of three standard
+            deviations; an optimiser gets much further in them. It needs the statistics. Defaults to
+            'w+'.
 
     Raises:
         ValueError: If encoder, statistics and generator do not belong together, or a setting is out
@@ -132,14 +137,14 @@ class RegularizedInverter(OptimizationInverter):
         if self.clip is None:
             return
         if 'whitened' in variables:
-            variables['whitened'].clamp_(-self.clip, self.clip)
+            variables['whitened'].clamp_(-self.clip / _UNIT, self.clip / _UNIT)
         else:
             variables['detail'].copy_(self.statistics.clip(variables['detail'], self.clip))
 
     def _detail(self, variables: dict[str, Tensor]) -> Tensor:
         if 'detail' in variables:
             return variables['detail']
-        return self.statistics.unwhiten(variables['whitened'])
+        return self.statistics.unwhiten(_UNIT * variables['whitened'])
 
 
 @MODELS.register_module()
