@@ -45,6 +45,7 @@ def parse_args(argv=None):
     parser.add_argument('--pictures', type=int, default=4, help='for the objective: 4')
     parser.add_argument('--steps', type=int, default=1200, help='of the plain side there: 1200')
     parser.add_argument('--sample', type=int, help='do only so many, and scale their time')
+    parser.add_argument('--target', type=float, nargs='+', help='objective of each picture there')
     parser.add_argument('--faces', help='there: config of drawn faces, instead of random weights')
     parser.add_argument('--json', help='file for the figures; a plot is drawn beside it')
     parser.add_argument('--device', help='such as cpu or cuda:0: the GPU if there is one')
@@ -53,6 +54,8 @@ def parse_args(argv=None):
         values = getattr(args, name)
         if values is not None and min([values] if isinstance(values, int) else values) < 1:
             parser.error(f'--{name.replace("_", "-")} is 1 or more, but got {values}')
+    if args.target is not None and len(args.target) != args.pictures:
+        parser.error(f'--target takes a number for each of {args.pictures} --pictures')
     if args.json is not None and Path(args.json).suffix != '.json':
         parser.error(f'--json takes a file that ends in .json, but got {args.json!r}')
     return args
@@ -79,7 +82,9 @@ def main(argv=None):
         if part == 'objective':
             with silence_host():
                 pictures = _pictures(args, size, device)
-            rows.append(speed.measure_objective(pictures, args.steps, batch, args.sample))
+            rows.append(
+                speed.measure_objective(pictures, args.steps, batch, args.sample, args.target)
+            )
             continue
         if setting is None or (setting.size, setting.batch) != (size, batch):
             with silence_host():
