@@ -8,22 +8,36 @@ import torch
 from mmgen_bdinvert.evaluation.benchmark import build_method, read_plan, resolution
 from mmgen_bdinvert.evaluation.benchmark.plan import DOMAIN_VARIABLE, weights_digest
 from mmgen_bdinvert.models import NoiseProjector, PivotalTuningInverter, WPlusInverter
+from mmgen_bdinvert.models.presets import PRESETS
 
 CONFIGS = Path(__file__).parents[3] / 'configs'
+PRESET_METHODS = {f'bdinvert_{name}': preset for name, preset in PRESETS.items()}
 METHODS = sorted(path.stem for path in (CONFIGS / 'baselines').glob('[!_]*.py'))
 
 
 @pytest.mark.parametrize('name', sorted(p.stem for p in (CONFIGS / 'benchmarks').glob('[!_]*.py')))
 def test_a_shipped_plan_names_what_there_is(name):
     plan = read_plan(name)
-    assert set(plan.methods) == set(METHODS)
     assert plan.domain.is_file() and plan.domain.with_name(f'{plan.domain.stem}_8x8.py').is_file()
+    assert resolution(plan) in (64, 128, 1024)
+    if name == 'presets':
+        assert set(plan.methods) == set(PRESET_METHODS) and plan.num_steps is None
+        return
+    assert set(plan.methods) == set(METHODS) - set(PRESET_METHODS)
     assert set(plan.without_geometry) == {'w', 'w_plus', 'w_plus_pnorm'}
     assert plan.free == ('fw_plain',)
-    assert resolution(plan) in (64, 128, 1024)
 
 
-@pytest.mark.parametrize('method', METHODS)
+@pytest.mark.parametrize('method', PRESET_METHODS)
+def test_a_preset_is_itself_in_any_domain(method, make_plan):
+    plan = make_plan(methods={method: ''}, num_steps=None)
+    inverter = build_method(plan, method, 'cpu')
+    assert inverter.generator.resolution == 32
+    for name, value in PRESET_METHODS[method].items():
+        assert getattr(inverter, name) == value
+
+
+@pytest.mark.parametrize('method', sorted(set(METHODS) - set(PRESET_METHODS)))
 def test_a_baseline_composes_with_any_domain(method, make_plan):
     plan = make_plan(methods={method: ''}, num_steps=None)
     inverter = build_method(plan, method, 'cpu')
