@@ -54,6 +54,8 @@ def parse_args(argv=None):
         values = getattr(args, name)
         if values is not None and min([values] if isinstance(values, int) else values) < 1:
             parser.error(f'--{name.replace("_", "-")} is 1 or more, but got {values}')
+    if args.sample is not None and args.sample < 2:
+        parser.error(f'--sample is 2 or more, but got {args.sample}')
     if args.target is not None and len(args.target) != args.pictures:
         parser.error(f'--target takes a number for each of {args.pictures} --pictures')
     if args.json is not None and Path(args.json).suffix != '.json':

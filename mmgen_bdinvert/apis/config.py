@@ -79,7 +79,7 @@ def load_config(
             copied.
         cfg_options (Mapping[str, Any] | None): Settings to override by dotted key, all of them
             under ``model``: nothing else is read. Defaults to None.
-        preset (str | None): One of ``PRESETS``: optimiser and number of steps of a
+        preset (str | None): One of ``PRESETS``: optimiser, steps and precision of a
             RegularizedInverter, which ``cfg_options`` may override. Defaults to None: those of the
             config.
 
@@ -104,6 +104,11 @@ def load_config(
         kind = config.model.get('type')
         if kind != 'RegularizedInverter':
             raise ValueError(f'A preset is for a RegularizedInverter, but the config has a {kind}.')
+        if PRESETS[preset]['detail_space'] == 'pnorm' and config.model.get('statistics') is None:
+            raise ValueError(
+                f'The preset {preset!r} needs the latent statistics of the generator, but the '
+                f'config has none: make them with tools/latent_stats.py and set model.statistics.'
+            )
         for name, value in PRESETS[preset].items():  # update() would keep the config's own lr
             config.model[name] = copy.deepcopy(value)
     return _merged(config, options)

@@ -64,7 +64,7 @@ def fitting_batch(inverter: OptimizationInverter, wanted: int) -> int:
     free = free_memory(inverter.generator.device)
     if free is None:
         return wanted
-    each = image_memory(inverter.generator, 2 if inverter.amp else 4)
+    each = image_memory(inverter.generator, 2 if inverter.amp is True else 4)
     return max(1, min(wanted, int(_KEPT_SHARE * free / each)))
 
 

@@ -127,10 +127,13 @@ class RegularizedInverter(OptimizationInverter):
     ) -> dict[str, Tensor]:
         """Add a direction to the detail code; the base code stays."""
         vectors, rows = direction.offset(self.generator, layers)
-        detail = self._detail(variables).clone()
+        detail = variables['detail'].clone()
         detail[:, rows] += strength * vectors.to(detail)  # [kD], the same for all images
-        others = {name: value for name, value in variables.items() if name != 'whitened'}
-        return {**others, 'detail': detail}
+        return {**variables, 'detail': detail}
+
+    def outcome(self, variables: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Return base and detail code as ``base`` and ``detail``, whatever was optimised."""
+        return self.values(variables)
 
     def constrain(self, variables: dict[str, Tensor]) -> None:
         """Clamp the detail code in P-norm+ space, if ``clip`` says so."""

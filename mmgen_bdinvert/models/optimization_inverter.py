@@ -153,6 +153,10 @@ class OptimizationInverter(HoldsFrozen, BaseModel):
         """
         raise NotImplementedError
 
+    def outcome(self, variables: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Return the variables as the result has them, for :meth:`render` and :meth:`edit`."""
+        return variables
+
     def learning_rate(self, step: int) -> float:
         """Return the factor of the optimiser's learning rate at a step."""
         return 1.0
@@ -256,7 +260,7 @@ class OptimizationInverter(HoldsFrozen, BaseModel):
                 history={name: values.cpu() for name, values in losses.items()},
                 stopped_at=progress.stopped_at.cpu(),
                 setbacks=progress.setbacks.cpu(),
-                variables=variables,
+                variables=self.outcome(variables),
             )
 
     @property

@@ -132,6 +132,11 @@ def test_options_go_before_a_preset():
 def test_wrong_presets_are_one_sentence():
     with pytest.raises(ValueError, match="preset is one of paper, fast, draft, but got 'quick'"):
         load_config('bdinvert_inv_toon64', None, 'quick')
+    config = load_config('bdinvert_inv_toon64')
+    config.model.statistics = None
+    with pytest.raises(ValueError, match="preset 'fast' needs the latent statistics"):
+        load_config(config, None, 'fast')
+    assert load_config(config, None, 'paper').model.num_steps == 1200
     with pytest.raises(
         ValueError, match='is for a RegularizedInverter, but the config has a WPlus'
     ):

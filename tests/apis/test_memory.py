@@ -67,6 +67,8 @@ def test_the_batch_is_what_fits(make_inverter, monkeypatch):
     monkeypatch.setattr(memory, 'free_memory', lambda device: 5 * each)
     inverter.amp = True
     assert fitting_batch(inverter, 8) == 8  # half the size each
+    inverter.amp = 'gradients'
+    assert fitting_batch(inverter, 8) == 4  # maps are float32
     monkeypatch.setattr(inference, 'fitting_batch', lambda inverter, wanted: 1)
     sizes = []
     invert(inverter, torch.zeros(2, 3, 32, 32), callback=lambda *args: sizes.append(len(args[3])))

@@ -6,8 +6,8 @@ import torch
 from torch import nn
 
 from mmgen_bdinvert.models import STLPIPSLoss
+from mmgen_bdinvert.models.generators.derived import Derived, restore_modules
 from mmgen_bdinvert.models.losses.blurred_convolution import BlurredSequential
-from mmgen_bdinvert.models.losses.frozen_convolution import restore_modules
 from mmgen_bdinvert.models.precision import half_gradients
 
 
@@ -70,3 +70,28 @@ def test_only_images_of_even_sides_are_merged(quick, monkeypatch):
     for side in (31, 32):
         quick(torch.randn(1, 3, side, 32, dtype=torch.float64))
     assert merged == [(1, 3, 32, 32)]
+
+
+def test_restored_modules_keep_nothing_of_it(quick, plain):
+    assert isinstance(quick.slice1.kernels, Derived)
+    assert not any(
+        isinstance(v, Derived) for module in plain.modules() for v in vars(module).values()
+    )
+
+
+def test_merged_kernels_follow_a_load(quick):
+    network, images = copy.deepcopy(quick), torch.randn(1, 3, 32, 32, dtype=torch.float64)
+    before = network(images)[0]
+    state = {name: 2 * value for name, value in network.state_dict().items() if 'filt' not in name}
+    network.load_state_dict(state, strict=False)
+    torch.testing.assert_close(network(images)[0], 2 * before)
+
+
+def test_a_first_look_in_inference_mode_does_no_harm():
+    loss, images = STLPIPSLoss(), torch.randn(1, 3, 32, 32)
+    with torch.inference_mode():
+        state = loss.prepare(images.clone())
+    state = tuple(part.clone() for part in state)
+    images.add_(0.1).requires_grad_()
+    loss(images, state).sum().backward()
+    assert images.grad.abs().sum() > 0

@@ -53,10 +53,12 @@ def test_the_moments_of_a_step_stay_where_they_are():
 
 
 @needs_gpu
+@pytest.mark.parametrize('space', ['w+', 'pnorm'])
 @pytest.mark.parametrize('amp', [False, True])
 @pytest.mark.parametrize('config', OPTIMIZERS, ids=lambda c: c['type'])
-def test_a_graph_gives_what_single_steps_give(make_inverter, monkeypatch, config, amp):
-    inverter = make_inverter(num_steps=12, optimizer=config, amp=amp).cuda()
+def test_a_graph_gives_what_single_steps_give(make_inverter, monkeypatch, config, amp, space):
+    settings = dict(optimizer=config, amp=amp, detail_space=space)
+    inverter = make_inverter(num_steps=12, **settings).cuda()
     images = torch.rand(2, 3, 32, 32, device='cuda') * 2 - 1
     replayed = []
     replay = torch.cuda.CUDAGraph.replay

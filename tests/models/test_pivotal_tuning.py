@@ -27,10 +27,10 @@ def images(make_generator, sample_w_plus):
 
 @pytest.fixture(scope='module')
 def make_tuner(make_inverter):
-    def make(pivot_steps=5, num_steps=15, **settings):
+    def make(pivot_steps=5, num_steps=15, pivot=None, **settings):
         settings = dict(dict(optimizer=dict(type='Adam', lr=0.01)), **settings)
         return PivotalTuningInverter(
-            make_inverter(num_steps=pivot_steps), num_steps=num_steps, **settings
+            make_inverter(num_steps=pivot_steps, **(pivot or {})), num_steps=num_steps, **settings
         )
 
     return make
@@ -40,6 +40,12 @@ def make_tuner(make_inverter):
 def tuned(make_tuner, images):
     tuner = make_tuner()
     return tuner, tuner.invert(images)
+
+
+def test_a_pivot_of_whitened_codes(make_tuner, images):
+    tuner = make_tuner(num_steps=1, pivot=dict(detail_space='pnorm'))
+    found = tuner.invert(images).code
+    assert torch.equal(found.detail, tuner.pivot.invert(images).code.detail)
 
 
 @pytest.mark.parametrize('family', [1, 2])

@@ -40,8 +40,8 @@ def measure_objective(
         setting (Setting | FaceSetting): All pictures, and what inverts them.
         steps (int): Steps of the plain side. Defaults to 1200.
         batch (int): Pictures at a time, on every side. Defaults to 1.
-        sample (int | None): Do only so many of the plain side's steps, and take its time for
-            ``steps`` from them; its figures are then NaN. Defaults to None: all of them.
+        sample (int | None): Do only so many of the plain side's steps, two or more, and take its
+            time for ``steps`` from them; its figures are then NaN. Defaults to None: all of them.
         targets (Sequence[float] | None): Objective of each picture that the presets are to reach.
             Defaults to None: that of the plain side.
 
@@ -58,29 +58,27 @@ def measure_objective(
     seconds = dict.fromkeys(('plain', *SHORTER), 0.0)
     reached = dict.fromkeys(seconds, 0.0)
     found: dict[str, list[dict[str, Tensor]]] = {side: [] for side in seconds}
-    count = steps if sample is None else sample
     for start in range(0, setting.batch, batch):
         part = setting.part(start, start + batch)
         judge = PlainInversion(part)
         target = math.nan if targets is None else mean(targets[start : start + batch])
         for side in seconds:
-            watch = _Stopwatch(target)
-            codes = _plainly(part, count) if side == 'plain' else _by_preset(part, side, watch)
-            if setting.device.type == 'cuda':
-                torch.cuda.synchronize()
-            passed = watch.passed()
+            if side == 'plain':
+                codes, passed = _plainly(part, steps, sample)
+                reached[side] += passed
+            else:
+                watch = _Stopwatch(target)
+                codes = _by_preset(part, side, watch)
+                passed = watch.passed(setting.device)
+                reached[side] += watch.reached
+            seconds[side] += passed
             with torch.no_grad():
                 terms = judge.terms(*codes)
             terms['objective'] = judge.total(terms)
             if side == 'plain' and sample is not None:
                 terms = {name: torch.full_like(value, torch.nan) for name, value in terms.items()}
-                passed *= steps / sample
-            if side == 'plain':
-                watch.reached = passed
-                if targets is None:
-                    target = float(terms['objective'].mean())
-            seconds[side] += passed
-            reached[side] += watch.reached
+            if side == 'plain' and targets is None:
+                target = float(terms['objective'].mean())
             found[side].append(terms)
     figures = {
         title: {side: float(torch.cat([t[key] for t in found[side]]).mean()) for side in seconds}
@@ -95,28 +93,42 @@ def measure_objective(
 
 
 class _Stopwatch:
-    """Callback of an inversion that notes when the images' mean objective is low enough."""
+    """Callback of an inversion that notes when the images' mean objective is low enough.
+
+    It waits for the device in every step, which is part of the time that is measured.
+    """
 
     def __init__(self, target: float):
         self.target, self.reached = target, math.nan
         self._best: Tensor | None = None
         self._began = time.perf_counter()
 
-    def passed(self) -> float:
+    def passed(self, device: torch.device) -> float:
+        if device.type == 'cuda':
+            torch.cuda.synchronize()
         return time.perf_counter() - self._began
 
     def __call__(self, step: int, num_steps: int, losses: dict[str, Tensor], images: Tensor):
         total = losses['total']
-        self._best = total if self._best is None else torch.minimum(self._best, total)
+        self._best = total if self._best is None else torch.fmin(self._best, total)
         if math.isnan(self.reached) and float(self._best.mean()) <= self.target:
-            self.reached = self.passed()
+            self.reached = self.passed(total.device)
 
 
-def _plainly(setting: Setting | FaceSetting, steps: int) -> tuple[Tensor, Tensor]:
+def _plainly(
+    setting: Setting | FaceSetting, steps: int, sample: int | None
+) -> tuple[tuple[Tensor, Tensor], float]:
+    """Return the codes after so many steps, or after some of them, and the seconds of all."""
+    watch = _Stopwatch(math.nan)
     inversion = PlainInversion(setting)
-    for _ in range(steps):
+    inversion.step()
+    first = watch.passed(setting.device)  # with all that comes before
+    count = steps if sample is None else sample
+    for _ in range(count - 1):
         inversion.step()
-    return inversion.base.detach(), inversion.detail.detach()
+    rest = watch.passed(setting.device) - first
+    codes = inversion.base.detach(), inversion.detail.detach()
+    return codes, first + rest * (steps - 1) / max(1, count - 1)
 
 
 def _by_preset(

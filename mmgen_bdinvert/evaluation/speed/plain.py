@@ -10,11 +10,9 @@ from __future__ import annotations
 import copy
 
 import torch
-from mmgen.models.architectures.stylegan.modules.styleganv2_modules import ModulatedConv2d
 from torch import Tensor, nn
 
-from ...models.generators.scaled_modulation import ScaledModulatedConv2d
-from ...models.losses.frozen_convolution import restore_modules
+from ...models.generators.derived import restore_modules
 from ...models.losses.perceptual import reduce_images
 from .setting import Setting
 
@@ -27,9 +25,7 @@ class _Plain:
     def __init__(self, setting: Setting):
         self.setting = setting
         self.host = copy.deepcopy(setting.generator.generator)
-        for module in self.host.modules():
-            if type(module) is ScaledModulatedConv2d:
-                module.__class__ = ModulatedConv2d
+        restore_modules(self.host)
         self.first = setting.generator.first_detail
         network = copy.deepcopy(setting.perceptual.network)
         restore_modules(network)

@@ -94,7 +94,6 @@ class FrozenStyleConv:
         gain = scale * torch.rsqrt(F.linear(style.square(), energy) + self.layer.conv.eps)  # [NO]
         return styled_convolution(x, style, gain, (strength * noise).to(x.dtype), constants)
 
-    @torch.no_grad()
     def _compute(self, dtype: torch.dtype, gradient: torch.dtype) -> tuple:
         layer, convolution = self.layer, self.layer.conv
         weight, scale = effective_weight(convolution)[0], layer.activate.scale  # [OIkk]
@@ -157,7 +156,6 @@ class FrozenToRGB:
         height, width = x.shape[2:]
         return image + up[..., before : before + height, before : before + width]
 
-    @torch.no_grad()
     def _compute(self) -> tuple:
         layer = self.layer
         weight = effective_weight(layer.conv)[0, :, :, 0, 0]  # [3C]

@@ -8,10 +8,12 @@ import torch.nn.functional as F
 from mmgen.models.architectures.stylegan.modules.styleganv2_modules import ModulatedConv2d
 from torch import Tensor, nn
 
+from .derived import Quickened
+
 __all__ = ['ScaledModulatedConv2d', 'scale_activations']
 
 
-class ScaledModulatedConv2d(ModulatedConv2d):
+class ScaledModulatedConv2d(Quickened, ModulatedConv2d):
     """mmgen's modulated convolution with the same parameters and the same result, for less work.
 
     mmgen builds one weight per image, ``w · s · d``, and runs a grouped convolution. Here the input

@@ -14,13 +14,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..generators.derived import Derived, sources
+from ..generators.derived import Derived, Quickened, sources
 from ..precision import gradient_dtype, synthesis_dtype
-from .frozen_convolution import FirstConv2d, Quickened, frozen_conv2d
+from .frozen_convolution import FirstConv2d, frozen_conv2d
 
 __all__ = ['BlurredSequential', 'quicken_blurs']
-
-_MIRRORED = nn.ReflectionPad2d(2).padding
 
 
 def quicken_blurs(network: nn.Module) -> None:
@@ -62,7 +60,9 @@ class BlurredSequential(Quickened, nn.Sequential):
         return (
             type(first) is FirstConv2d
             and _is_blur(second)
-            and (second.filt_size, second.stride, second.pad.padding) == (3, 2, _MIRRORED)
+            and type(second.pad) is nn.ReflectionPad2d
+            and (second.filt_size, second.stride, second.pad.padding) == (3, 2, (2, 2, 2, 2))
+            and first.bias is not None
             and first.kernel_size[0] % 2 == 1
             and len(set(first.padding)) == 1
             and first.padding[0] % 2 == images.shape[2] % 2 == images.shape[3] % 2 == 0
@@ -72,8 +72,8 @@ class BlurredSequential(Quickened, nn.Sequential):
     def _convolve_and_blur(self, images: Tensor) -> Tensor:
         convolution, blur = self[0], self[1]
         dtype = synthesis_dtype(images)
-        tensors, half = [convolution.weight, blur.filt], gradient_dtype(dtype)
-        kernels = zip(self.kernels(tensors, dtype), self.kernels(tensors, half))
+        tensors = [convolution.weight, blur.filt]
+        kernels = self.kernels(tensors, dtype), self.kernels(tensors, gradient_dtype(dtype))
         side, before = (convolution.kernel_size[0] + 3) // 2, convolution.padding[0] // 2
         blocks = F.pixel_unshuffle(images.to(dtype), 2)  # [N(4C)(H/2)(W/2)]
         blocks = F.pad(blocks, (before, before + 1) * 2)
@@ -82,8 +82,8 @@ class BlurredSequential(Quickened, nn.Sequential):
         within, edge = slice(None, -1), slice(-side, None)
         parts = [
             frozen_conv2d(blocks[:, :, rows, columns], kernel, bias, (0, 0), half)
-            for (rows, columns), (kernel, half) in zip(
-                [(within, within), (within, edge), (edge, within), (edge, edge)], kernels
+            for (rows, columns), kernel, half in zip(
+                [(within, within), (within, edge), (edge, within), (edge, edge)], *kernels
             )
         ]
         result = torch.cat([torch.cat(parts[:2], 3), torch.cat(parts[2:], 3)], 2)

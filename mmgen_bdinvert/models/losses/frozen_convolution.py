@@ -1,7 +1,8 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
 """Convolutions of a frozen network, on a CPU.
 
-Weights in bfloat16 are made once, and serve a backward pass after a float32 forward pass, too.
+Weights in bfloat16 serve a backward pass after a float32 forward pass, too; large ones are made
+once.
 
 The gradient of the image has three channels, and a CPU computes sixteen at a time. So four
 neighbouring pixels of it are made twelve channels of one convolution with stride 2, by a kernel
@@ -16,29 +17,15 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from ..generators.derived import Derived
+from ..generators.derived import Derived, Quickened
 from ..precision import gradient_dtype, synthesis_dtype
 
 __all__ = [
     'FirstConv2d',
     'FrozenConv2d',
-    'Quickened',
     'frozen_conv2d',
     'quicken_convolutions',
-    'restore_modules',
 ]
-
-
-class Quickened:
-    """Marks classes whose objects were made quicker in place; the next class is what they were."""
-
-
-def restore_modules(network: nn.Module) -> None:
-    """Undo what made the modules of a network quicker, in place."""
-    for module in network.modules():
-        if isinstance(module, Quickened):
-            kinds: list[type] = [k for k in type(module).__mro__ if not issubclass(k, Quickened)]
-            module.__class__ = kinds[0]
 
 
 def quicken_convolutions(network: nn.Module) -> None:
