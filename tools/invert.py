@@ -62,7 +62,7 @@ def parse_args(argv=None):
         help="the paper's 1,200 steps, fewer for the same objective, or a draft",
     )
     parser.add_argument('--steps', type=int, help='optimisation steps instead of those')
-    parser.add_argument('--amp', action='store_true', help='compute in bfloat16: faster, rounded')
+    parser.add_argument('--amp', action='store_true', help='all in bfloat16: faster, rounded')
     parser.add_argument('--device', help='such as cpu or cuda:0: the GPU if there is one')
     parser.add_argument('--packed', action='store_true', help='tar shards instead of folders')
     parser.add_argument(
