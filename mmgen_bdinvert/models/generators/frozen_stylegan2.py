@@ -56,7 +56,7 @@ def _affine(convolution: ModulatedConv2d) -> _Affine:
     return _Affine(effective_weight(layer.linear), bias)
 
 
-def _correlation(kernel: Tensor, channels: int) -> Tensor:
+def correlation(kernel: Tensor, channels: int) -> Tensor:
     """Turn an FIR kernel (k, k) into the depthwise weight (C, 1, k, k) that convolves with it."""
     return kernel.flip(0, 1).expand(channels, 1, *kernel.shape).contiguous()
 
@@ -100,7 +100,7 @@ class FrozenStyleConv:
         energy = weight.square().sum((2, 3))  # [OI]
         blur, padding = None, 0
         if convolution.upsample:
-            blur = _correlation(convolution.blur.kernel, len(weight))
+            blur = correlation(convolution.blur.kernel, len(weight))
             padding = convolution.blur.pad[0]
             weight = weight.transpose(0, 1)  # [IOkk]
         weight = weight.contiguous(memory_format=torch.channels_last)

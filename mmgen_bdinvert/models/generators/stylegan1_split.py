@@ -9,10 +9,15 @@ the split.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import torch
 from mmgen.models.architectures.stylegan.generator_discriminator_v1 import StyleGANv1Generator
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
+from ..precision import synthesis_dtype
+from .frozen_stylegan1 import FrozenStyleGAN1
 from .split import GeneratorSplit, outside_autocast, register_split
 
 __all__ = ['StyleGAN1Split']
@@ -22,11 +27,18 @@ __all__ = ['StyleGAN1Split']
 class StyleGAN1Split(GeneratorSplit):
     """The two halves of mmgen's ``StyleGANv1Generator``, fully grown (transition weight 1).
 
+    While the weights are frozen, images are rendered by :class:`FrozenStyleGAN1`, equal to mmgen's
+    modules but for rounding; under autocast to bfloat16, in bfloat16.
+
     Instance normalisation follows the base code: the mean and the scale of each of its channels
     reach no pixel.
     """
 
     normalizes_base = True
+
+    def __init__(self, generator: nn.Module, base_size: int):
+        super().__init__(generator, base_size)
+        self._frozen = FrozenStyleGAN1(generator)
 
     @property
     def _block(self) -> int:
@@ -50,9 +62,41 @@ class StyleGAN1Split(GeneratorSplit):
         out = block.noise_injector1(block.conv1(out), noise=self._noise(2 * self._block))
         return block.activate1(out)
 
-    @outside_autocast
     def render(self, base: Tensor, detail: Tensor) -> Tensor:
         """Render base (n, C, s, s) and detail code (n, N - M, D): image (n, 3, H, W)."""
+        image = self._render_frozen(base, detail, self._block, whole=False)
+        return self._render_by_modules(base, detail) if image is None else image
+
+    def quick_synthesis(self, w_plus: Tensor, noise: Sequence[Tensor] | None = None) -> Tensor:
+        """Render w+ (n, N, D) in full, with frozen weights if they are."""
+        maps = [self._noise(i) for i in range(2)] if noise is None else noise[:2]
+        first = self._first_block(w_plus, *maps)
+        image = self._render_frozen(first, w_plus[:, 2:], 1, noise, whole=True)
+        return super().quick_synthesis(w_plus, noise) if image is None else image
+
+    @outside_autocast
+    def _first_block(self, w_plus: Tensor, *noise: Tensor) -> Tensor:
+        # mmgen's constant input takes the batch size from its own input.
+        return self.generator.convs[0](w_plus, w_plus[:, 0], w_plus[:, 1], *noise)
+
+    def _render_frozen(
+        self,
+        x: Tensor,
+        styles: Tensor,
+        block: int,
+        noise: Sequence[Tensor] | None = None,
+        *,
+        whole: bool,
+    ) -> Tensor | None:
+        dtype = synthesis_dtype(styles)
+        styles = styles.to(torch.promote_types(styles.dtype, torch.float32))
+        maps = [self._noise(i) for i in range(self.num_latents)] if noise is None else noise
+        how = dict(whole=whole, checkpointing=self.checkpointing)
+        with torch.autocast(x.device.type, enabled=False):
+            return self._frozen(x, styles, block, maps, dtype, **how)
+
+    @outside_autocast
+    def _render_by_modules(self, base: Tensor, detail: Tensor) -> Tensor:
         block = self.generator.convs[self._block]
         out = block.conv2(block.adain1(base, detail[:, 0]))
         out = block.noise_injector2(out, noise=self._noise(2 * self._block + 1))
