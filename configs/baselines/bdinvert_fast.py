@@ -4,7 +4,7 @@ _base_ = ['./_domain.py']
 
 model = dict(
     optimizer=dict(_delete_=True, type='ImageLBFGS', history=50),
-    num_steps=200,
+    num_steps=210,
     amp='gradients',
     detail_space='pnorm',
 )

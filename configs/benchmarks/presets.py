@@ -5,7 +5,7 @@ _base_ = ['./toon64.py']
 methods = dict(
     _delete_=True,
     bdinvert_paper='paper, 1,200 steps',
-    bdinvert_fast='fast, 200 steps',
+    bdinvert_fast='fast, 210 steps',
     bdinvert_draft='draft, 30 steps',
 )
 reference = 'bdinvert_paper'

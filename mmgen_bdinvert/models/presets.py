@@ -23,6 +23,6 @@ PRESETS: dict[str, dict[str, Any]] = {
         amp=False,
         detail_space='w+',
     ),
-    'fast': dict(_QUICK, num_steps=200),
+    'fast': dict(_QUICK, num_steps=210),
     'draft': dict(_QUICK, num_steps=30),
 }

@@ -35,8 +35,8 @@ class FrozenConvolution:
         blur (Tensor | None): FIR kernel (O, 1, k, k) of an up-sampling layer, as a correlation.
             None for other layers.
         blur_padding (int): Zeros around what is blurred.
-        half (FrozenConvolution | None): The same in another dtype, which the backward pass is then
-            done in. Defaults to None.
+        half (FrozenConvolution | None): The same in another dtype, which the backward pass then
+            convolves in. Defaults to None.
     """
 
     weight: Tensor
@@ -91,9 +91,7 @@ class _StyledConvolution(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx, grad):
-        (x, style, gain, noise, y), layer = ctx.saved_tensors, ctx.layer.half or ctx.layer
-        full = x.dtype
-        x, noise, y, grad = (v.to(layer.weight.dtype) for v in (x, noise, y, grad))
+        (x, style, gain, noise, y), layer = ctx.saved_tensors, ctx.layer
         grad_x = grad_style = grad_gain = grad_noise = None
         kernels = _kernels(x)
         with torch.autocast(x.device.type, enabled=False):
@@ -112,8 +110,10 @@ class _StyledConvolution(torch.autograd.Function):
                     grad_gain = rest / gain  # [NO]
                 del y  # what checkpointing computed again is free
                 g = g.mul_(_per_channel(gain, g))
+            layer = layer.half or layer
+            g = g.to(layer.weight.dtype)
             if layer.blur is None:
-                g = _input_gradient(x, layer.weight, g)
+                g = _input_gradient(g.new_empty(x.shape), layer.weight, g)
             else:
                 padding = layer.blur.shape[-1] - 1 - layer.blur_padding
                 blur = layer.blur.flip(2, 3)
@@ -122,6 +122,7 @@ class _StyledConvolution(torch.autograd.Function):
                 else:
                     g = kernels.filtered(g, blur[0, 0].float(), padding)
                 g = F.conv2d(g, layer.weight, stride=2)
+            g = g.to(x.dtype)
             if kernels is not None:
                 grad_x, grad_style = kernels.scaled(g, style, x)
             else:
@@ -129,8 +130,6 @@ class _StyledConvolution(torch.autograd.Function):
                     grad_style = _total(g, x).to(style.dtype)  # [NI]
                 if ctx.needs_input_grad[0]:
                     grad_x = g.mul_(_per_channel(style, g))
-        if grad_x is not None:
-            grad_x = grad_x.to(full)
         return grad_x, grad_style, grad_gain, grad_noise, None
 
 
