@@ -47,10 +47,10 @@ class OptimizationInverter(HoldsFrozen, BaseModel):
             Defaults to one that fits the generator.
         keep_best (bool): Whether each image ends with its state of the lowest total loss, in the
             last row of the history too, instead of the last one. Defaults to False.
-        amp (bool | str): Whether losses and images are computed in bfloat16, about
-            twice as fast where the processor has it. 'gradients' computes them in float32, and only
-            their gradients in bfloat16: a good fifth faster, and as exact in all it reports; it
-            needs a CPU with bfloat16, and is float32 elsewhere. Variables, optimiser and the final
+        amp (bool | str): Whether losses and images are computed in bfloat16, about twice as fast
+            where the processor has it. 'gradients' computes them in float32, and only their
+            gradients in bfloat16: a good fifth faster, and as exact in all it reports; it needs a
+            CPU with bfloat16, and is float32 elsewhere. Variables, optimiser and the final
             reconstruction stay in float32. Defaults to False.
 
     Raises:

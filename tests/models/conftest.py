@@ -55,3 +55,18 @@ def make_stylegan1(stylegan1_config):
         return generator
 
     return make
+
+
+@pytest.fixture(scope='session')
+def functions_of():
+    """Return a function that names the functions an image was computed with."""
+
+    def names_of(image):
+        names, waiting = set(), [image.grad_fn]
+        while waiting:
+            node = waiting.pop()
+            names.add(node.name())
+            waiting += [n for n, _ in node.next_functions if n is not None]
+        return names
+
+    return names_of

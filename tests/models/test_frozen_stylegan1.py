@@ -37,18 +37,14 @@ def relative(value, expected):
     return ((value - expected).norm() / expected.norm()).item()
 
 
-def is_quick(image):
-    names, waiting = set(), [image.grad_fn]
-    while waiting:
-        node = waiting.pop()
-        names.add(node.name())
-        waiting += [n for n, _ in node.next_functions if n is not None]
-    return '_AdaptiveNormBackward' in names
+@pytest.fixture()
+def is_quick(functions_of):
+    return lambda image: '_AdaptiveNormBackward' in functions_of(image)
 
 
 @pytest.mark.parametrize(('base_size', 'size'), [(8, 16), (8, 32), (16, 64)])
 @pytest.mark.parametrize('count', [1, 3])
-def test_images_and_gradients_are_those_of_mmgens_modules(make, base_size, size, count):
+def test_images_and_gradients_are_those_of_mmgens_modules(make, base_size, size, count, is_quick):
     for dtype, tolerance in ((torch.float64, 1e-11), (torch.float32, 1e-4)):
         generator = make(base_size, size).to(dtype)
         inputs = codes(generator, count)
@@ -61,7 +57,7 @@ def test_images_and_gradients_are_those_of_mmgens_modules(make, base_size, size,
 
 
 @pytest.mark.parametrize('given', [True, False])
-def test_a_whole_w_plus_and_its_noise_maps(make, sample_w_plus, given):
+def test_a_whole_w_plus_and_its_noise_maps(make, sample_w_plus, given, is_quick):
     generator = make(8, 32)
     w_plus = sample_w_plus(generator, count=3).double().requires_grad_()
     generator.double()
@@ -97,7 +93,7 @@ def test_lower_precisions_stay_near(make, checkpointing):
 @pytest.mark.parametrize(
     'name', ['conv1.0.conv.weight_orig', 'adain2.affine.bias', 'conv2.conv.bias']
 )
-def test_changed_weights_are_seen(make, name):
+def test_changed_weights_are_seen(make, name, is_quick):
     generator = make()
     inputs = codes(generator)
     before = generator(*inputs)
@@ -108,7 +104,7 @@ def test_changed_weights_are_seen(make, name):
     assert relative(after, by_mmgen(generator)(*inputs)) < 1e-5
 
 
-def test_weights_that_ask_for_gradients_and_hooks_get_mmgens_modules(make):
+def test_weights_that_ask_for_gradients_and_hooks_get_mmgens_modules(make, is_quick):
     generator = make()
     inputs = codes(generator)
     weight = generator.generator.convs[-1].get_parameter('conv2.conv.weight_orig')

@@ -58,7 +58,9 @@ def relative(value, expected):
 
 @pytest.mark.parametrize(('base_size', 'size'), [(8, 16), (8, 32), (16, 64), (32, 64)])
 @pytest.mark.parametrize('count', [1, 3])
-def test_images_and_gradients_are_those_of_mmgens_modules(make_generator, base_size, size, count):
+def test_images_and_gradients_are_those_of_mmgens_modules(
+    make_generator, functions_of, base_size, size, count
+):
     for dtype, tolerance in ((torch.float64, 1e-11), (torch.float32, 1e-4)):
         generator = make_generator(base_size, size).to(dtype)
         for layer in generator.generator.to_rgbs:
@@ -70,16 +72,6 @@ def test_images_and_gradients_are_those_of_mmgens_modules(make_generator, base_s
         for ours, expected in zip(results, image_and_gradients(by_mmgen(generator), *inputs)):
             assert ours.dtype == dtype and ours.shape == expected.shape
             assert relative(ours, expected) <= tolerance
-
-
-def functions_of(image):
-    """Return the names of the functions that an image was computed with."""
-    names, waiting = set(), [image.grad_fn]
-    while waiting:
-        node = waiting.pop()
-        names.add(node.name())
-        waiting += [n for n, _ in node.next_functions if n is not None]
-    return names
 
 
 def test_of_mmgens_own_generator_in_full_width():
@@ -120,7 +112,7 @@ def test_a_whole_w_plus(make_generator, sample_w_plus):
 
 @pytest.mark.parametrize('count', [1, 3])
 def test_styles_and_noise_maps_get_the_gradients_of_mmgens_modules(
-    make_generator, sample_w_plus, count
+    make_generator, sample_w_plus, functions_of, count
 ):
     generator = make_generator(8, 32)
     host = generator.generator

@@ -25,7 +25,7 @@ from torch.autograd.function import once_differentiable
 from torch.utils.checkpoint import checkpoint
 
 from ..precision import gradient_dtype
-from .derived import Derived, effective_weight, sources
+from .derived import Derived, effective_weight, input_gradient, sources
 from .frozen_stylegan2 import correlation
 
 __all__ = ['FrozenStyleGAN1']
@@ -201,9 +201,7 @@ class _Convolution(torch.autograd.Function):
                 padding = half.shape[-1] - 1 - padding
                 grad = F.conv2d(grad, half.flip(2, 3), padding=padding, groups=len(half))
             else:
-                like = grad.new_empty(ctx.like)  # only its shape is looked at
-                options = [1, 1], [padding] * 2, [1, 1], False, [0, 0], 1, [True, False, False]
-                grad = torch.ops.aten.convolution_backward(grad, like, half, None, *options)[0]
+                grad = input_gradient(grad, half, ctx.like, (padding, padding))
         return grad.to(ctx.dtype), None, None, None, None
 
 

@@ -19,6 +19,8 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from .derived import input_gradient
+
 __all__ = ['FrozenConvolution', 'styled_convolution']
 
 _ROWS = 128  # of a map, whose product is taken at a time
@@ -113,7 +115,7 @@ class _StyledConvolution(torch.autograd.Function):
             layer = layer.half or layer
             g = g.to(layer.weight.dtype)
             if layer.blur is None:
-                g = _input_gradient(g.new_empty(x.shape), layer.weight, g)
+                g = input_gradient(g, layer.weight, x.shape, (1, 1))
             else:
                 padding = layer.blur.shape[-1] - 1 - layer.blur_padding
                 blur = layer.blur.flip(2, 3)
@@ -163,9 +165,3 @@ def _total(x: Tensor, factor: Tensor | None = None) -> Tensor:
         return x.sum((2, 3), dtype=dtype)  # [NC]
     parts = zip(x.split(_ROWS, 2), factor.split(_ROWS, 2))
     return sum((a * b).sum((2, 3), dtype=dtype) for a, b in parts)  # [NC]
-
-
-def _input_gradient(x: Tensor, weight: Tensor, grad: Tensor) -> Tensor:
-    return torch.ops.aten.convolution_backward(
-        grad, x, weight, None, [1, 1], [1, 1], [1, 1], False, [0, 0], 1, [True, False, False]
-    )[0]

@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from ..generators.derived import Derived, Quickened
+from ..generators.derived import Derived, Quickened, input_gradient
 from ..precision import gradient_dtype, synthesis_dtype
 
 __all__ = [
@@ -97,10 +97,8 @@ class _Convolution(torch.autograd.Function):
     def backward(ctx, grad):
         (half,) = ctx.saved_tensors
         grad = grad.to(half.dtype)
-        like = grad.new_empty(ctx.shape)  # only its shape is looked at
-        options = [1, 1], ctx.padding, [1, 1], False, [0, 0], 1, [True, False, False]
         with torch.autocast(grad.device.type, enabled=False):
-            result = torch.ops.aten.convolution_backward(grad, like, half, None, *options)[0]
+            result = input_gradient(grad, half, ctx.shape, ctx.padding)
         return result.to(ctx.dtype), None, None, None, None
 
 
