@@ -29,8 +29,8 @@ API = {
         Plan best_strengths build_method edit_region mean_interval paired_interval read_plan
         resolution summarise unmove verdicts write_report""",
     'evaluation.speed': """FaceSetting Row Setting convolution_rate count_operations
-        describe_machine measure_encoder measure_memory measure_objective measure_step short_form
-        speed_table write_speed""",
+        describe_machine measure_encoder measure_memory measure_objective measure_statistics
+        measure_step short_form speed_table write_speed""",
     'geometry': """Composition GeometricTransform MatrixTransform PerspectiveTransform
         RandomTransform ThinPlateSpline Transform add_motion_options compose estimate_similarity
         inverse normalise_points part_of read_motion transform_base transform_image validity_mask

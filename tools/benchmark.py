@@ -3,8 +3,9 @@
 
 A generator of StyleGAN2's full width with random weights is inverted and trained on. Sides take
 turns, and medians count: what else the machine does falls on all of them. Memory is that of a
-process for each side. For the objective, pictures are inverted in full, plainly with the paper's
-schedule and with the shorter presets; that takes hours at 256, so it is measured only if asked for.
+process for each side. Two parts are measured only if asked for: the statistics, of 100,000 style
+vectors, and the objective, for which pictures are inverted in full, plainly with the paper's
+schedule and with the shorter presets; at 256 that takes hours.
 The last line has the figures in short.
 """
 
@@ -26,8 +27,11 @@ try:
 except ImportError as error:  # a package is missing: the message says which
     sys.exit(f'error: {error}')
 
-_PARTS = ('step', 'encoder', 'memory', 'objective')
-
+_PARTS = ('step', 'encoder', 'memory')
+_MORE = ('statistics', 'objective')  # if asked for
+_TIMED = dict(
+    step=speed.measure_step, encoder=speed.measure_encoder, statistics=speed.measure_statistics
+)
 
 EXAMPLES = """
 bdinvert benchmark --only step --size 256 --repeats 3
@@ -37,15 +41,14 @@ bdinvert benchmark --size 256 1024 --batch-size 1 4 --device cuda:0 --json speed
 
 def parse_args(argv=None):
     parser = ToolParser(description=__doc__, examples=EXAMPLES)
-    parser.add_argument('--only', choices=_PARTS, help='one part: all but objective')
+    parser.add_argument('--only', choices=_PARTS + _MORE, help='one part: the first three')
     parser.add_argument('--size', type=int, nargs='+', default=[256], help='of images: 256')
     parser.add_argument('--batch-size', type=int, nargs='+', default=[1], help='images: 1')
     parser.add_argument('--repeats', type=int, default=5, help='rounds, of which the median: 5')
     parser.add_argument('--width', type=int, help='channels of all layers, to try it out: full')
     parser.add_argument('--pictures', type=int, default=4, help='for the objective: 4')
     parser.add_argument('--steps', type=int, default=1200, help='of the plain side there: 1200')
-    parser.add_argument('--sample', type=int, help='do only so many, and scale their time')
-    parser.add_argument('--target', type=float, nargs='+', help='objective of each picture there')
+    parser.add_argument('--sample', type=int, help='time so many of them; `paper` does all')
     parser.add_argument('--faces', help='there: config of drawn faces, instead of random weights')
     parser.add_argument('--json', help='file for the figures; a plot is drawn beside it')
     parser.add_argument('--device', help='such as cpu or cuda:0: the GPU if there is one')
@@ -56,8 +59,6 @@ def parse_args(argv=None):
             parser.error(f'--{name.replace("_", "-")} is 1 or more, but got {values}')
     if args.sample is not None and args.sample < 2:
         parser.error(f'--sample is 2 or more, but got {args.sample}')
-    if args.target is not None and len(args.target) != args.pictures:
-        parser.error(f'--target takes a number for each of {args.pictures} --pictures')
     if args.json is not None and Path(args.json).suffix != '.json':
         parser.error(f'--json takes a file that ends in .json, but got {args.json!r}')
     return args
@@ -74,7 +75,7 @@ def main(argv=None):
     device = check_device(args.device)
     if args.json:
         ensure_writable_folder(Path(args.json).resolve().parent)
-    parts = [args.only] if args.only else _PARTS[:-1]
+    parts = [args.only] if args.only else _PARTS
     jobs = [(s, b, part) for s in args.size for b in args.batch_size for part in parts]
     rows, setting = [], None
     for size, batch, part in tqdm(jobs, disable=None):
@@ -85,14 +86,13 @@ def main(argv=None):
             with silence_host():
                 pictures = _pictures(args, size, device)
             rows.append(
-                speed.measure_objective(pictures, args.steps, batch, args.sample, args.target)
+                speed.measure_objective(pictures, args.steps, batch, args.sample, tqdm.write)
             )
             continue
         if setting is None or (setting.size, setting.batch) != (size, batch):
             with silence_host():
                 setting = speed.Setting(size, batch, device, args.width)
-        measure = speed.measure_step if part == 'step' else speed.measure_encoder
-        rows.append(measure(setting, args.repeats))
+        rows.append(_TIMED[part](setting, args.repeats))
     machine = speed.describe_machine(device)
     Console().print(Markdown(speed.speed_table(rows)))
     print(machine)

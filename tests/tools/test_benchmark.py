@@ -31,7 +31,6 @@ def test_the_last_line_is_the_figure_in_short(benchmark, tmp_path):
     [
         (('--size', 33, '--only', 'step'), 'power of two from 32 up, but got 33'),
         (('--repeats', 0), '--repeats is 1 or more, but got 0'),
-        (('--target', 0.1, 0.2), '--target takes a number for each of 4 --pictures'),
         (('--only', 'speed'), "invalid choice: 'speed'"),
         (('--json', 'speed.txt'), "ends in .json, but got 'speed.txt'"),
         (('--device', 'tpu9'), "the device 'tpu9' is not available here"),

@@ -6,7 +6,7 @@ Imported by its own name, not by :mod:`mmgen_bdinvert.evaluation`: it needs the 
 
 from .faces import FaceSetting
 from .machine import convolution_rate, count_operations, describe_machine
-from .measure import Row, measure_encoder, measure_step
+from .measure import Row, measure_encoder, measure_statistics, measure_step
 from .memory import measure_memory
 from .objective import measure_objective
 from .report import short_form, speed_table, write_speed
@@ -22,6 +22,7 @@ __all__ = [
     'measure_encoder',
     'measure_memory',
     'measure_objective',
+    'measure_statistics',
     'measure_step',
     'short_form',
     'speed_table',

@@ -13,11 +13,11 @@ import torch
 from ...models.precision import gains_from_half_gradients
 from ...utils.allocator import kept_memory
 from .machine import convolution_rate, count_operations
-from .ours import OurTraining, time_inversion
-from .plain import PlainInversion, PlainTraining
+from .ours import OurTraining, our_statistics, time_inversion
+from .plain import PlainInversion, PlainTraining, plain_statistics
 from .setting import Setting
 
-__all__ = ['Row', 'measure_encoder', 'measure_step']
+__all__ = ['Row', 'measure_encoder', 'measure_statistics', 'measure_step']
 
 # The baseline, and ours by ``amp`` of an inverter.
 _PRECISIONS: dict[str, bool | str] = {
@@ -32,7 +32,7 @@ class Row:
     """What was measured of one thing at one size.
 
     Args:
-        what (str): 'step', 'encoder', 'memory' or 'objective'.
+        what (str): 'step', 'encoder', 'memory', 'statistics' or 'objective'.
         size (int): Side of the images.
         batch (int): Images at a time.
         values (dict[str, float]): By side: seconds, or MiB.
@@ -114,6 +114,25 @@ def measure_encoder(setting: Setting, repeats: int = 5) -> Row:
             times['bf16'].append(_second(sides['bf16'].step, setting))
     values = {side: median(seconds) for side, seconds in times.items()}
     return Row('encoder', setting.size, setting.batch, values, gflop, median(rates))
+
+
+def measure_statistics(setting: Setting, repeats: int = 5, num_samples: int = 100_000) -> Row:
+    """Time the latent statistics: in turns, the median of each side.
+
+    Args:
+        setting (Setting): Whose mapping network is sampled; its images do not matter.
+        repeats (int): Rounds. Defaults to 5.
+        num_samples (int): Style vectors. Defaults to 100,000.
+    """
+    times: dict[str, list[float]] = {'plain': [], 'fp32': []}
+    for _ in range(repeats):
+        for side, measure in (('plain', plain_statistics), ('fp32', our_statistics)):
+            began = time.perf_counter()
+            measure(setting, num_samples)
+            _wait(setting)
+            times[side].append(time.perf_counter() - began)
+    values = {side: median(seconds) for side, seconds in times.items()}
+    return Row('statistics', setting.size, setting.batch, values)
 
 
 def _operations_of_a_step(setting: Setting) -> float:

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
-from statistics import mean
+from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -29,7 +29,7 @@ def measure_objective(
     steps: int = 1200,
     batch: int = 1,
     sample: int | None = None,
-    targets: Sequence[float] | None = None,
+    report: Callable[[str], object] | None = None,
 ) -> Row:
     """Invert pictures plainly, with the paper's schedule, and with the shorter presets.
 
@@ -41,54 +41,52 @@ def measure_objective(
         steps (int): Steps of the plain side. Defaults to 1200.
         batch (int): Pictures at a time, on every side. Defaults to 1.
         sample (int | None): Do only so many of the plain side's steps, two or more, and take its
-            time for ``steps`` from them; its figures are then NaN. Defaults to None: all of them.
-        targets (Sequence[float] | None): Objective of each picture that the presets are to reach.
-            Defaults to None: that of the plain side.
+            time for ``steps`` from them. What the steps reach is then found out by the preset
+            ``paper``, which does all of them, exactly and faster. Defaults to None: the plain side
+            does them.
+        report (Callable[[str], object] | None): Takes a line on each batch and side as soon as it
+            is done. Defaults to None: nobody is told.
 
     Returns:
         Row: Seconds of all pictures, and in ``figures`` the means of objective, perceptual distance
-        and ``mean(v²)``, and the seconds after which the batches' mean objective was as low as the
-        plain side's: NaN where it never was.
-
-    Raises:
-        ValueError: If there is not one target for each picture.
+        and ``mean(v²)``, and the seconds after which the batches' mean objective was as low as that
+        of the paper's schedule. A NaN stands for what was not: the first three of a plain side that
+        was not done in full, and an objective that was not reached.
     """
-    if targets is not None and len(targets) != setting.batch:
-        raise ValueError(f'{setting.batch} pictures have as many targets, but got {len(targets)}.')
-    seconds = dict.fromkeys(('plain', *SHORTER), 0.0)
-    reached = dict.fromkeys(seconds, 0.0)
-    found: dict[str, list[dict[str, Tensor]]] = {side: [] for side in seconds}
+    sides = ('plain', *SHORTER) if sample is None else ('plain', 'paper', *SHORTER)
+    seconds = dict.fromkeys(sides, 0.0)
+    reached = dict.fromkeys(sides, 0.0)
+    found: dict[str, list[dict[str, Tensor]]] = {side: [] for side in sides}
     for start in range(0, setting.batch, batch):
         part = setting.part(start, start + batch)
         judge = PlainInversion(part)
-        target = math.nan if targets is None else mean(targets[start : start + batch])
-        for side in seconds:
-            if side == 'plain':
-                codes, passed = _plainly(part, steps, sample)
-                reached[side] += passed
-            else:
-                watch = _Stopwatch(target)
-                codes = _by_preset(part, side, watch)
-                passed = watch.passed(setting.device)
-                reached[side] += watch.reached
+        target = math.nan
+        for side in sides:
+            codes, passed, until = _invert(part, side, steps, sample, target)
             seconds[side] += passed
+            reached[side] += until
             with torch.no_grad():
                 terms = judge.terms(*codes)
             terms['objective'] = judge.total(terms)
             if side == 'plain' and sample is not None:
                 terms = {name: torch.full_like(value, torch.nan) for name, value in terms.items()}
-            if side == 'plain' and targets is None:
+            if side in ('plain', 'paper'):
                 target = float(terms['objective'].mean())
             found[side].append(terms)
+            if report is not None:
+                losses = ', '.join(
+                    f'{name} {float(loss.mean()):.5f}' for name, loss in terms.items()
+                )
+                report(f'picture {start + 1}, {side}: {passed:.1f} s ({until:.1f} s); {losses}')
     figures = {
-        title: {side: float(torch.cat([t[key] for t in found[side]]).mean()) for side in seconds}
+        title: {side: float(torch.cat([t[key] for t in found[side]]).mean()) for side in sides}
         for title, key in (
             ('objective', 'objective'),
             ('perceptual distance', 'perceptual'),
             ('mean v²', 'detail'),
         )
     }
-    figures["seconds to the plain side's objective"] = reached
+    figures["seconds to the schedule's objective"] = reached
     return Row('objective', setting.size, batch, seconds, figures=figures)
 
 
@@ -115,6 +113,22 @@ class _Stopwatch:
             self.reached = self.passed(total.device)
 
 
+def _invert(
+    setting: Setting | FaceSetting, side: str, steps: int, sample: int | None, target: float
+) -> tuple[tuple[Tensor, Tensor], float, float]:
+    """Return the codes of a side, and the seconds of all its steps and until the target."""
+    if side == 'plain':
+        codes, passed = _plainly(setting, steps, sample)
+        return codes, passed, passed
+    preset = dict(PRESETS[side])
+    if side == 'paper':
+        preset['num_steps'] = steps
+    watch = _Stopwatch(target)
+    codes = _with_preset(setting, preset, watch)
+    passed = watch.passed(setting.device)
+    return codes, passed, passed if side == 'paper' else watch.reached
+
+
 def _plainly(
     setting: Setting | FaceSetting, steps: int, sample: int | None
 ) -> tuple[tuple[Tensor, Tensor], float]:
@@ -131,8 +145,8 @@ def _plainly(
     return codes, first + rest * (steps - 1) / max(1, count - 1)
 
 
-def _by_preset(
-    setting: Setting | FaceSetting, preset: str, callback: StepCallback
+def _with_preset(
+    setting: Setting | FaceSetting, preset: dict[str, Any], callback: StepCallback
 ) -> tuple[Tensor, Tensor]:
     weights = setting.weights
     inverter = RegularizedInverter(
@@ -145,7 +159,7 @@ def _by_preset(
             base=dict(type='BaseCodeDistance', loss_weight=weights['base']),
             detail=dict(type='PNormLoss', loss_weight=weights['detail']),
         ),
-        **PRESETS[preset],
+        **preset,
     )
     code = inverter.invert(setting.images, callback).code
     return code.base, code.detail

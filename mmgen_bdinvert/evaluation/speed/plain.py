@@ -10,13 +10,14 @@ from __future__ import annotations
 import copy
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ...models.generators.derived import restore_modules
 from ...models.losses.perceptual import reduce_images
 from .setting import Setting
 
-__all__ = ['PlainInversion', 'PlainTraining']
+__all__ = ['PlainInversion', 'PlainTraining', 'plain_statistics']
 
 
 class _Plain:
@@ -115,7 +116,7 @@ class PlainTraining(_Plain):
         self.seed += batch
         target = generator.to_rgb(images)
         size = self.encoder.input_size
-        small = nn.functional.interpolate(
+        small = F.interpolate(
             target, (size, size), mode='bilinear', align_corners=False, antialias=True
         )
         self.optimizer.zero_grad()
@@ -124,3 +125,14 @@ class PlainTraining(_Plain):
         loss.backward()
         self.optimizer.step()
         return loss.detach()
+
+
+@torch.no_grad()
+def plain_statistics(setting: Setting, num_samples: int, batch: int = 4096) -> Tensor:
+    """Measure P-norm+ space of all style vectors at once; returns its eigenvalues, ascending."""
+    generator = setting.generator
+    rng = torch.Generator().manual_seed(0)
+    z = torch.randn(num_samples, generator.style_dim, generator=rng).to(setting.device)
+    w = torch.cat([generator.generator.style_mapping(part) for part in z.split(batch)])
+    eigenvalues, _ = torch.linalg.eigh(torch.cov(F.leaky_relu(w, 5).T))
+    return eigenvalues

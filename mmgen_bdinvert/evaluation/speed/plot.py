@@ -44,6 +44,7 @@ def plot_ratios(
         [value for *_, value in bars],
         color=[_COLOURS.get(side, '#707070') for _, side, _ in bars],
     )
+    axes.margins(x=0.1)  # room for the figures
     axes.bar_label(drawn, fmt='%.2f', padding=3)
     axes.axvline(1, color='#262626', linewidth=1)
     axes.invert_yaxis()

@@ -8,8 +8,8 @@ import torch
 
 from mmgen_bdinvert.evaluation.speed import Row, Setting, memory, short_form, write_speed
 from mmgen_bdinvert.evaluation.speed import measure as measuring
-from mmgen_bdinvert.evaluation.speed.ours import OurTraining, time_inversion
-from mmgen_bdinvert.evaluation.speed.plain import PlainInversion, PlainTraining
+from mmgen_bdinvert.evaluation.speed.ours import OurTraining, our_statistics, time_inversion
+from mmgen_bdinvert.evaluation.speed.plain import PlainInversion, PlainTraining, plain_statistics
 from mmgen_bdinvert.models import RegularizedInverter
 
 
@@ -73,6 +73,14 @@ def test_measurements(setting, slow_convolution, monkeypatch, gains):
         assert min(row.values.values()) > 0
         # VGG16 alone, forward and backward, needs 2 × 2 × 0.63 GFLOP for two images of 32 pixels.
         assert 2.5 < row.gflop < 6 and row.rate == 100
+
+
+def test_both_sides_measure_the_same_statistics(setting):
+    ours, expected = (measure(setting, 9000) for measure in (our_statistics, plain_statistics))
+    torch.testing.assert_close(ours, expected.flip(0), rtol=0, atol=1e-4 * float(ours[0]))
+    row = measuring.measure_statistics(setting, repeats=1, num_samples=1000)
+    assert row.what == 'statistics' and min(row.values.values()) > 0
+    assert list(row.values) == ['plain', 'fp32']
 
 
 def test_what_a_row_says(tmp_path):
