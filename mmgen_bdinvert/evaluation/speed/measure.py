@@ -10,10 +10,11 @@ from statistics import median
 
 import torch
 
+from ...apis.statistics import fit_statistics
 from ...models.precision import gains_from_half_gradients
 from ...utils.allocator import kept_memory
 from .machine import convolution_rate, count_operations
-from .ours import OurTraining, our_statistics, time_inversion
+from .ours import OurTraining, time_inversion
 from .plain import PlainInversion, PlainTraining, plain_statistics
 from .setting import Setting
 
@@ -126,9 +127,9 @@ def measure_statistics(setting: Setting, repeats: int = 5, num_samples: int = 10
     """
     times: dict[str, list[float]] = {'plain': [], 'fp32': []}
     for _ in range(repeats):
-        for side, measure in (('plain', plain_statistics), ('fp32', our_statistics)):
+        for side, measure in (('plain', plain_statistics), ('fp32', fit_statistics)):
             began = time.perf_counter()
-            measure(setting, num_samples)
+            measure(setting.generator, num_samples=num_samples)
             _wait(setting)
             times[side].append(time.perf_counter() - began)
     values = {side: median(seconds) for side, seconds in times.items()}

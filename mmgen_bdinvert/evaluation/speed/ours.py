@@ -8,10 +8,10 @@ import time
 
 import torch
 
-from ...models import BaseCodeEncoderTrainer, LatentStatistics, RegularizedInverter
+from ...models import BaseCodeEncoderTrainer, RegularizedInverter
 from .setting import Setting
 
-__all__ = ['OurTraining', 'our_statistics', 'time_inversion']
+__all__ = ['OurTraining', 'time_inversion']
 
 
 def time_inversion(setting: Setting, steps: int, amp: bool | str = False) -> list[float]:
@@ -79,14 +79,3 @@ class OurTraining:
         loss.backward()
         self.optimizer.step()
         return loss.detach()
-
-
-def our_statistics(setting: Setting, num_samples: int) -> torch.Tensor:
-    """Measure P-norm+ space as ``tools/latent_stats.py`` does; returns eigenvalues, descending."""
-    return LatentStatistics.fit(
-        setting.generator.mapping,
-        setting.generator.style_dim,
-        generator=torch.Generator().manual_seed(0),
-        num_samples=num_samples,
-        device=setting.device,
-    ).eigenvalues

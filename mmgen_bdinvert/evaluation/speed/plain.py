@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ...models import BaseDetailGenerator
 from ...models.generators.derived import restore_modules
 from ...models.losses.perceptual import reduce_images
 from .setting import Setting
@@ -128,11 +129,12 @@ class PlainTraining(_Plain):
 
 
 @torch.no_grad()
-def plain_statistics(setting: Setting, num_samples: int, batch: int = 4096) -> Tensor:
+def plain_statistics(
+    generator: BaseDetailGenerator, *, num_samples: int, batch_size: int = 4096
+) -> Tensor:
     """Measure P-norm+ space of all style vectors at once; returns its eigenvalues, ascending."""
-    generator = setting.generator
     rng = torch.Generator().manual_seed(0)
-    z = torch.randn(num_samples, generator.style_dim, generator=rng).to(setting.device)
-    w = torch.cat([generator.generator.style_mapping(part) for part in z.split(batch)])
+    z = torch.randn(num_samples, generator.style_dim, generator=rng).to(generator.device)
+    w = torch.cat([generator.generator.style_mapping(part) for part in z.split(batch_size)])
     eigenvalues, _ = torch.linalg.eigh(torch.cov(F.leaky_relu(w, 5).T))
     return eigenvalues

@@ -7,7 +7,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from mmgen_bdinvert.evaluation.speed import FaceSetting, Setting, measure_objective, speed_table
+from mmgen_bdinvert.evaluation.speed import (
+    FaceSetting,
+    Setting,
+    measure_objective,
+    objective,
+    speed_table,
+)
 from mmgen_bdinvert.evaluation.speed.plain import PlainInversion
 from mmgen_bdinvert.models import presets
 
@@ -51,6 +57,15 @@ def test_the_time_of_many_plain_steps_is_that_of_a_few_scaled(short_presets, mon
     assert list(row.values) == ['plain', 'paper', 'fast', 'draft']
     for name in ('objective', 'perceptual distance', 'mean v²'):
         assert math.isnan(row.figures[name]['plain']) and row.figures[name]['paper'] > 0
+
+
+def test_a_sample_is_scaled_and_a_target_is_reached_or_not(short_presets):
+    setting = Setting(32, batch=1, width=8)
+    _, passed, until = objective._invert(setting, 'plain', 1_000_000, 2, math.nan)
+    assert passed == until > 1000
+    _, passed, until = objective._invert(setting, 'fast', 1, 2, 1e4)
+    assert 0 < until < passed  # the first step will do
+    assert math.isnan(objective._invert(setting, 'draft', 1, 2, -1.0)[2])
 
 
 def test_the_papers_preset_reaches_what_all_plain_steps_reach(short_presets):
