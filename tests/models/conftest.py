@@ -4,7 +4,7 @@
 import pytest
 import torch
 
-from mmgen_bdinvert.models import NarrowStyleGANv1Generator
+from mmgen_bdinvert.models import NarrowStyleGANv1Generator, convolution
 
 STYLE = 16
 
@@ -70,3 +70,18 @@ def functions_of():
         return names
 
     return names_of
+
+
+@pytest.fixture()
+def winograd(monkeypatch):
+    """Let maps of any size be convolved in Winograd's way; returns a list of their heights."""
+    monkeypatch.setattr(convolution, '_LEAST_CHANNELS', 1)
+    monkeypatch.setattr(convolution, '_LEAST_VALUES', 1)
+    heights = []
+
+    def spy(x, *args, plain=convolution._winograd):
+        heights.append(x.shape[2])
+        return plain(x, *args)
+
+    monkeypatch.setattr(convolution, '_winograd', spy)
+    return heights

@@ -69,6 +69,18 @@ def test_weights_in_bfloat16_follow_a_load():
         torch.testing.assert_close(quick(images), other(images), rtol=0.05, atol=0.05)
 
 
+@pytest.mark.parametrize('height, used', [(16, True), (18, False)])
+def test_in_winograds_way(winograd, height, used):
+    torch.manual_seed(0)
+    plain = nn.Conv2d(8, 6, 3, padding=1, dtype=torch.float64).requires_grad_(False)
+    quick = copy.deepcopy(plain)
+    quicken_convolutions(quick)
+    maps = torch.randn(2, 8, height, 11, dtype=torch.float64)
+    for ours, theirs in zip(value_and_gradient(quick, maps), value_and_gradient(plain, maps)):
+        torch.testing.assert_close(ours, theirs)
+    assert winograd == [height] * 2 * used  # forward and backward pass
+
+
 def test_other_convolutions_stay():
     network = nn.Sequential(
         nn.Conv2d(3, 8, 3, stride=2), nn.Conv2d(8, 8, 3, dilation=2), nn.Conv2d(3, 3, 3, groups=3)

@@ -56,6 +56,17 @@ def test_images_and_gradients_are_those_of_mmgens_modules(make, base_size, size,
             assert relative(ours, theirs) <= tolerance
 
 
+@pytest.mark.parametrize(('dtype', 'tolerance'), [(torch.float64, 1e-11), (torch.float32, 1e-4)])
+def test_in_winograds_way(make, winograd, dtype, tolerance):
+    generator = make(8, 32).to(dtype)
+    inputs = codes(generator)
+    expected = image_and_gradients(by_mmgen(generator), *inputs)
+    assert not winograd
+    for ours, theirs in zip(image_and_gradients(generator, *inputs), expected):
+        assert relative(ours, theirs) <= tolerance
+    assert set(winograd) == {8, 16, 32}
+
+
 @pytest.mark.parametrize('given', [True, False])
 def test_a_whole_w_plus_and_its_noise_maps(make, sample_w_plus, given, is_quick):
     generator = make(8, 32)

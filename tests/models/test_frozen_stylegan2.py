@@ -74,6 +74,27 @@ def test_images_and_gradients_are_those_of_mmgens_modules(
             assert relative(ours, expected) <= tolerance
 
 
+@pytest.mark.parametrize(('dtype', 'tolerance'), [(torch.float64, 1e-11), (torch.float32, 1e-4)])
+@pytest.mark.parametrize('checkpointing', [False, True])
+def test_in_winograds_way(make_generator, winograd, dtype, tolerance, checkpointing):
+    generator = make_generator(8, 32, checkpointing=checkpointing).to(dtype)
+    for layer in generator.generator.to_rgbs:
+        layer.out_fp32 = False
+    inputs = codes(generator)
+    expected = image_and_gradients(by_mmgen(generator), *inputs)
+    assert not winograd
+    for ours, theirs in zip(image_and_gradients(generator, *inputs), expected):
+        assert relative(ours, theirs) <= tolerance
+    assert set(winograd) == {8, 16, 32}
+    with half_gradients():
+        del winograd[:]
+        found = image_and_gradients(generator, *inputs)
+    if dtype == torch.float32:
+        assert winograd.count(32) == 1 + checkpointing  # the backward pass is in bfloat16
+        assert relative(found[0], expected[0]) <= tolerance
+        assert all(relative(a, b) < 0.03 for a, b in zip(found[1:], expected[1:]))
+
+
 def test_of_mmgens_own_generator_in_full_width():
     config = dict(type='StyleGANv2Generator', out_size=64, style_channels=32, num_mlps=1)
     with torch.random.fork_rng(devices=[]):

@@ -5,6 +5,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from mmgen_bdinvert.models.convolution import Convolution, UpConvolution
 from mmgen_bdinvert.models.generators import styled_convolution as layers
 
 DEVICE = 'cuda' if torch.cuda.is_available() else 'cpu'
@@ -63,7 +64,7 @@ def test_a_layer_is_finished_and_undone(kernels, noises, dtype, tolerance):
 def test_a_whole_layer_by_kernels_is_that_by_torch(kernels, monkeypatch, upsample):
     weight = drawn(4, 6, 3, 3, seed=1)
     layer = layers.FrozenConvolution(
-        weight=weight.transpose(0, 1).contiguous() if upsample else weight,
+        UpConvolution(weight.transpose(0, 1), (0, 0)) if upsample else Convolution(weight),
         bias=drawn(4, seed=2),
         slope=0.2,
         blur=drawn(4, 4, seed=3).expand(4, 1, 4, 4).contiguous() if upsample else None,

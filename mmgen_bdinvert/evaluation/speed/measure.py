@@ -13,6 +13,7 @@ import torch
 from ...apis.statistics import fit_statistics
 from ...models.precision import gains_from_half_gradients
 from ...utils.allocator import kept_memory
+from .accuracy import measure_errors
 from .machine import convolution_rate, count_operations
 from .ours import OurTraining, time_inversion
 from .plain import PlainInversion, PlainTraining, plain_statistics
@@ -69,7 +70,7 @@ class Row:
 
 
 def measure_step(setting: Setting, repeats: int = 5) -> Row:
-    """Time steps of regularised inversion: in turns, the median of each side.
+    """Time steps of regularised inversion: in turns, the median of each side; and their errors.
 
     Args:
         setting (Setting): What is inverted.
@@ -89,7 +90,8 @@ def measure_step(setting: Setting, repeats: int = 5) -> Row:
         for side, amp in precisions.items():
             times[side].append(_last(time_inversion(setting, steps, amp)))
     values = {side: median(seconds) for side, seconds in times.items()}
-    return Row('step', setting.size, setting.batch, values, gflop, median(rates))
+    errors = measure_errors(setting, precisions)
+    return Row('step', setting.size, setting.batch, values, gflop, median(rates), errors)
 
 
 def measure_encoder(setting: Setting, repeats: int = 5) -> Row:
@@ -104,7 +106,7 @@ def measure_encoder(setting: Setting, repeats: int = 5) -> Row:
         'fp32': OurTraining(setting),
         'bf16': OurTraining(setting, amp=True),
     }
-    gflop = count_operations(sides['fp32'].step)
+    gflop = count_operations(sides['bf16'].step)  # where every convolution is done as it is written
     times: dict[str, list[float]] = {side: [] for side in sides}
     rates = []
     for _ in range(repeats):
@@ -137,8 +139,9 @@ def measure_statistics(setting: Setting, repeats: int = 5, num_samples: int = 10
 
 
 def _operations_of_a_step(setting: Setting) -> float:
-    one = count_operations(lambda: time_inversion(setting, 1))
-    return count_operations(lambda: time_inversion(setting, 2)) - one
+    # In bfloat16, where every convolution is done as it is written.
+    one = count_operations(lambda: time_inversion(setting, 1, True))
+    return count_operations(lambda: time_inversion(setting, 2, True)) - one
 
 
 def _second(step: Callable[[], object], setting: Setting) -> float:

@@ -50,7 +50,7 @@ def speed_table(rows: Sequence[Row]) -> str:
         lines += ['', f'| {row.what} {row.size} | {" | ".join(row.values)} |']
         lines.append('| --- ' * (1 + len(row.values)) + '|')
         for name, by_side in row.figures.items():
-            cells = [f'{by_side[side]:.5f}' for side in row.values]
+            cells = [f'{by_side[side]:.5g}' for side in row.values]
             lines.append(f'| {name} | {" | ".join(cells)} |')
     return '\n'.join(lines)
 

@@ -14,7 +14,6 @@ __all__ = [
     'Derived',
     'Quickened',
     'effective_weight',
-    'input_gradient',
     'restore_modules',
     'sources',
 ]
@@ -77,22 +76,6 @@ def effective_weight(module: nn.Module) -> Tensor:
         if isinstance(hook, EqualizedLR):
             return hook.compute_weight(module)
     return module.weight
-
-
-def input_gradient(
-    grad: Tensor, weight: Tensor, shape: Sequence[int], padding: Sequence[int]
-) -> Tensor:
-    """Return the gradient of what a convolution with stride 1 convolved.
-
-    Args:
-        grad (Tensor): Gradient of its result (n, O, H, W).
-        weight (Tensor): Shape (O, I, k, k), in the dtype of ``grad``.
-        shape (Sequence[int]): That of its input, (n, I, h, w).
-        padding (Sequence[int]): Zeros around it, of rows and of columns.
-    """
-    like = grad.new_empty(shape)  # only its shape is looked at
-    options = [1, 1], list(padding), [1, 1], False, [0, 0], 1, [True, False, False]
-    return torch.ops.aten.convolution_backward(grad, like, weight, None, *options)[0]
 
 
 def sources(*modules: nn.Module) -> list[Tensor] | None:

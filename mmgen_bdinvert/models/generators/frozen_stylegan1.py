@@ -24,8 +24,15 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.utils.checkpoint import checkpoint
 
+from ..convolution import (
+    Convolution,
+    DepthwiseConvolution,
+    UpConvolution,
+    WinogradConvolution,
+    frozen_convolution,
+)
 from ..precision import gradient_dtype
-from .derived import Derived, effective_weight, input_gradient, sources
+from .derived import Derived, effective_weight, sources
 from .frozen_stylegan2 import correlation
 
 __all__ = ['FrozenStyleGAN1']
@@ -123,6 +130,7 @@ class _FrozenBlock:
     def __init__(self, block: StyleConv):
         self.block = block
         self._constants = Derived(self._compute)
+        self._second = Derived(self._compute_second)
 
     def __call__(
         self,
@@ -136,23 +144,23 @@ class _FrozenBlock:
         """Compute the block; without ``noise1``, ``x`` is what its first normalisation sees."""
         block = self.block
         tensors = [*block.parameters(), *block.buffers()]
-        first, second, affines, strengths = self._constants(tensors, x.dtype, gradient)
+        first, blur, affines, strengths = self._constants(tensors, x.dtype, gradient)
         if noise1 is not None:
-            x = _Convolution.apply(x, *first[:4])
+            x = frozen_convolution(x, *first)
             if block.conv1[0].with_activation:
                 x = F.leaky_relu_(x, block.conv1[0].activate.negative_slope)
-            blur, half_blur, padding = first[4:]
-            x = _Convolution.apply(x, blur, half_blur, None, ('blur', padding))
+            x = frozen_convolution(x, *blur)
             x = x.add_((strengths[0] * noise1).to(x.dtype))
             x = F.leaky_relu_(x, block.activate1.negative_slope)
         x = _normalise(x, style1, affines[0], block.adain1.norm.eps, gradient)
-        x = _Convolution.apply(x, *second)
+        winograd = WinogradConvolution.pays(x, block.conv2.conv.weight)
+        x = frozen_convolution(x, *self._second(tensors, x.dtype, gradient, winograd))
         x = x.add_((strengths[1] * noise2).to(x.dtype))
         x = F.leaky_relu_(x, block.activate2.negative_slope)
         return _normalise(x, style2, affines[1], block.adain2.norm.eps, gradient)
 
     def _compute(self, dtype: torch.dtype, gradient: torch.dtype) -> tuple:
-        block, cast = self.block, torch.channels_last
+        block = self.block
         up, blur = block.conv1
         weight = effective_weight(up.conv).transpose(0, 1)  # [IO33]
         # A pixel up-sampled to 2×2 reaches what each of the four does.
@@ -160,49 +168,29 @@ class _FrozenBlock:
             F.pad(weight.flip(2, 3), (1, 1, 1, 1)).flatten(0, 1)[:, None],
             weight.new_ones(1, 1, 2, 2),
         ).view(*weight.shape[:2], 4, 4)
-        plain = effective_weight(block.conv2.conv)
         fir = correlation(blur.kernel, len(up.conv.weight))
-        pairs = [
-            [w.to(kind).contiguous(memory_format=cast) for kind in (dtype, gradient)]
-            for w in (weight, plain, fir)
-        ]
-        biases = [None if c.bias is None else c.bias.to(dtype) for c in (up.conv, block.conv2.conv)]
+        kinds = dtype, gradient
+        first = (*(UpConvolution(weight.to(kind)) for kind in kinds), _bias(up.conv, dtype))
+        blurs = [DepthwiseConvolution(fir.to(kind), blur.pad) for kind in kinds]
         affines = [
             (effective_weight(norm.affine), norm.affine.bias)
             for norm in (block.adain1, block.adain2)
         ]
         strengths = block.noise_injector1.weight, block.noise_injector2.weight
-        first = (*pairs[0], biases[0], ('up', 1), *pairs[2], blur.pad[0])
-        return first, (*pairs[1], biases[1], ('plain', 1)), affines, strengths
+        return first, blurs, affines, strengths
+
+    def _compute_second(self, dtype: torch.dtype, gradient: torch.dtype, winograd: bool) -> tuple:
+        conv = self.block.conv2.conv
+        weight = effective_weight(conv)
+        forward, backward = (
+            (WinogradConvolution if winograd and kind == dtype else Convolution)(weight.to(kind))
+            for kind in (dtype, gradient)
+        )
+        return forward, backward, _bias(conv, dtype)
 
 
-class _Convolution(torch.autograd.Function):
-    """A frozen convolution: plain, up-sampling or a blur. Its gradient has a dtype of its own."""
-
-    @staticmethod
-    def forward(ctx, x, weight, half, bias, how):
-        ctx.save_for_backward(half)
-        ctx.how, ctx.like, ctx.dtype = how, x.shape, x.dtype
-        kind, padding = how
-        if kind == 'up':
-            return F.conv_transpose2d(x, weight, bias, stride=2, padding=padding)
-        groups = len(weight) if kind == 'blur' else 1
-        return F.conv2d(x, weight, bias, padding=padding, groups=groups)
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx, grad):
-        (half,), (kind, padding) = ctx.saved_tensors, ctx.how
-        grad = grad.to(half.dtype)
-        with torch.autocast(grad.device.type, enabled=False):
-            if kind == 'up':
-                grad = F.conv2d(grad, half, stride=2, padding=padding)
-            elif kind == 'blur':
-                padding = half.shape[-1] - 1 - padding
-                grad = F.conv2d(grad, half.flip(2, 3), padding=padding, groups=len(half))
-            else:
-                grad = input_gradient(grad, half, ctx.like, (padding, padding))
-        return grad.to(ctx.dtype), None, None, None, None
+def _bias(conv: nn.Conv2d, dtype: torch.dtype) -> Tensor | None:
+    return None if conv.bias is None else conv.bias.to(dtype)
 
 
 def _normalise(

@@ -16,6 +16,7 @@ from mmgen.models.architectures.stylegan.modules.styleganv2_modules import (
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
+from ..convolution import Convolution, UpConvolution, WinogradConvolution
 from ..precision import gradient_dtype
 from .derived import Derived, effective_weight, sources
 from .scaled_modulation import ScaledModulatedConv2d
@@ -88,34 +89,38 @@ class FrozenStyleConv:
         tensors = sources(self.layer)
         if tensors is None:
             return None
-        affine, energy, strength, constants = self._constants(tensors, x.dtype, gradient)
+        convolution = self.layer.conv
+        winograd = not convolution.upsample and WinogradConvolution.pays(x, convolution.weight[0])
+        constants = self._constants(tensors, x.dtype, gradient, winograd)
+        affine, energy, strength, layer = constants
         style = affine(w)  # [NI]
         scale = self.layer.activate.scale  # LeakyReLU(s · x) = s · LeakyReLU(x)
-        gain = scale * torch.rsqrt(F.linear(style.square(), energy) + self.layer.conv.eps)  # [NO]
-        return styled_convolution(x, style, gain, (strength * noise).to(x.dtype), constants)
+        gain = scale * torch.rsqrt(F.linear(style.square(), energy) + convolution.eps)  # [NO]
+        return styled_convolution(x, style, gain, (strength * noise).to(x.dtype), layer)
 
-    def _compute(self, dtype: torch.dtype, gradient: torch.dtype) -> tuple:
-        layer, convolution = self.layer, self.layer.conv
-        weight, scale = effective_weight(convolution)[0], layer.activate.scale  # [OIkk]
+    def _compute(self, dtype: torch.dtype, gradient: torch.dtype, winograd: bool) -> tuple:
+        layer = self.layer
+        weight = effective_weight(layer.conv)[0]  # [OI33]
         energy = weight.square().sum((2, 3))  # [OI]
-        blur, padding = None, 0
-        if convolution.upsample:
-            blur = correlation(convolution.blur.kernel, len(weight))
-            padding = convolution.blur.pad[0]
-            weight = weight.transpose(0, 1)  # [IOkk]
-        weight = weight.contiguous(memory_format=torch.channels_last)
-        constants = FrozenConvolution(
-            weight=weight.to(dtype),
-            bias=scale * layer.activate.bias,
-            slope=layer.activate.negative_slope,
-            blur=None if blur is None else blur.to(dtype),
-            blur_padding=padding,
-        )
+        constants = self._convolution(weight.to(dtype), winograd)
         if gradient != dtype:
-            blur = None if blur is None else blur.to(gradient)
-            half = replace(constants, weight=weight.to(gradient), blur=blur)
-            constants = replace(constants, half=half)
-        return _affine(convolution), energy, scale * layer.noise_injector.weight, constants
+            constants = replace(constants, half=self._convolution(weight.to(gradient), False))
+        strength = layer.activate.scale * layer.noise_injector.weight
+        return _affine(layer.conv), energy, strength, constants
+
+    def _convolution(self, weight: Tensor, winograd: bool) -> FrozenConvolution:
+        layer = self.layer
+        bias, slope = layer.activate.scale * layer.activate.bias, layer.activate.negative_slope
+        if not layer.conv.upsample:
+            kind = WinogradConvolution if winograd else Convolution
+            return FrozenConvolution(kind(weight), bias, slope)
+        return FrozenConvolution(
+            convolution=UpConvolution(weight.transpose(0, 1), (0, 0)),
+            bias=bias,
+            slope=slope,
+            blur=correlation(layer.conv.blur.kernel, len(weight)).to(weight.dtype),
+            blur_padding=layer.conv.blur.pad[0],
+        )
 
 
 class FrozenToRGB:

@@ -19,7 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from .derived import input_gradient
+from ..convolution import Convolution, WinogradConvolution
 
 __all__ = ['FrozenConvolution', 'styled_convolution']
 
@@ -31,7 +31,8 @@ class FrozenConvolution:
     """The constants of a layer.
 
     Args:
-        weight (Tensor): Channels last: (O, I, 3, 3), or (I, O, 3, 3) of an up-sampling layer.
+        convolution (Convolution | WinogradConvolution): 3×3, I to O channels, an
+            :class:`UpConvolution` of an up-sampling layer.
         bias (Tensor): Shape (O,), float32 or better.
         slope (float): Slope of the activation below zero, above 0.
         blur (Tensor | None): FIR kernel (O, 1, k, k) of an up-sampling layer, as a correlation.
@@ -41,7 +42,7 @@ class FrozenConvolution:
             convolves in. Defaults to None.
     """
 
-    weight: Tensor
+    convolution: Convolution | WinogradConvolution
     bias: Tensor
     slope: float
     blur: Tensor | None = None
@@ -55,7 +56,7 @@ def styled_convolution(
     """Compute ``LeakyReLU(gain · conv(style · x) + noise + bias)``.
 
     Args:
-        x (Tensor): Feature map (n, I, h, w), in the dtype of the weight.
+        x (Tensor): Feature map (n, I, h, w), in the dtype of the convolution.
         style (Tensor): Factors of its channels (n, I), float32 or better.
         gain (Tensor): Factors of the output's channels (n, O), not zero, float32 or better.
         noise (Tensor): What is added to every channel: (n or 1, 1, H, W), in the dtype of ``x``.
@@ -72,10 +73,7 @@ class _StyledConvolution(torch.autograd.Function):
     def forward(ctx, x, style, gain, noise, layer):
         kernels = _kernels(x)
         y = x * _per_channel(style, x) if kernels is None else kernels.scaled(x, style)[0]
-        if layer.blur is None:
-            y = F.conv2d(y, layer.weight, padding=1)
-        else:
-            y = F.conv_transpose2d(y, layer.weight, stride=2)
+        y = layer.convolution(y)
         if kernels is None:
             if layer.blur is not None:
                 y = F.conv2d(y, layer.blur, padding=layer.blur_padding, groups=len(layer.blur))
@@ -113,18 +111,15 @@ class _StyledConvolution(torch.autograd.Function):
                 del y  # what checkpointing computed again is free
                 g = g.mul_(_per_channel(gain, g))
             layer = layer.half or layer
-            g = g.to(layer.weight.dtype)
-            if layer.blur is None:
-                g = input_gradient(g, layer.weight, x.shape, (1, 1))
-            else:
+            g = g.to(layer.convolution.dtype)
+            if layer.blur is not None:
                 padding = layer.blur.shape[-1] - 1 - layer.blur_padding
                 blur = layer.blur.flip(2, 3)
                 if kernels is None:
                     g = F.conv2d(g, blur, padding=padding, groups=len(blur))
                 else:
                     g = kernels.filtered(g, blur[0, 0].float(), padding)
-                g = F.conv2d(g, layer.weight, stride=2)
-            g = g.to(x.dtype)
+            g = layer.convolution.input_gradient(g, x.shape).to(x.dtype)
             if kernels is not None:
                 grad_x, grad_style = kernels.scaled(g, style, x)
             else:

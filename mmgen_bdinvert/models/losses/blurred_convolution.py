@@ -14,9 +14,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..convolution import Convolution, frozen_convolution
 from ..generators.derived import Derived, Quickened, sources
 from ..precision import gradient_dtype, synthesis_dtype
-from .frozen_convolution import FirstConv2d, frozen_conv2d
+from .frozen_convolution import FirstConv2d
 
 __all__ = ['BlurredSequential', 'quicken_blurs']
 
@@ -81,7 +82,7 @@ class BlurredSequential(Quickened, nn.Sequential):
         bias = convolution.bias.to(dtype)
         within, edge = slice(None, -1), slice(-side, None)
         parts = [
-            frozen_conv2d(blocks[:, :, rows, columns], kernel, bias, (0, 0), half)
+            frozen_convolution(blocks[:, :, rows, columns], kernel, half, bias)
             for (rows, columns), kernel, half in zip(
                 [(within, within), (within, edge), (edge, within), (edge, edge)], *kernels
             )
@@ -90,15 +91,15 @@ class BlurredSequential(Quickened, nn.Sequential):
         return F.pad(result, (1, 0, 1, 0), mode='replicate')
 
     @torch.autocast('cpu', enabled=False)
-    def compute_kernels(self, dtype: torch.dtype) -> list[Tensor]:
+    def compute_kernels(self, dtype: torch.dtype) -> list[Convolution]:
         """Return the kernels within, of the last column, of the last row and of the corner.
 
         Args:
             dtype (torch.dtype): Their dtype.
 
         Returns:
-            list[Tensor]: Shape (O, 4c, m, m) each, of blocks of 2×2 pixels as ``pixel_unshuffle``
-            makes them, m = (k + 3) / 2.
+            list[Convolution]: Weights (O, 4c, m, m), of blocks of 2×2 pixels as ``pixel_unshuffle``
+            makes them, m = (k + 3) / 2; no zeros around.
         """
         weight = self[0].weight  # [Ockk]
         taps = self[1].filt[0, 0].sum(1)  # [3], a sum of 1
@@ -108,6 +109,5 @@ class BlurredSequential(Quickened, nn.Sequential):
             blur = torch.outer(rows, columns).flip(0, 1).to(weight)  # a convolution of kernels
             merged = F.conv2d(F.pad(weight.flatten(0, 1)[:, None], (2,) * 4), blur[None, None])
             merged = F.pad(merged.view(*weight.shape[:2], *merged.shape[2:]), (0, 1, 0, 1))
-            merged = F.pixel_unshuffle(merged, 2).to(dtype)
-            kernels.append(merged.contiguous(memory_format=torch.channels_last))
+            kernels.append(Convolution(F.pixel_unshuffle(merged, 2).to(dtype), (0, 0)))
         return kernels

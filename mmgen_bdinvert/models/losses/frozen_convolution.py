@@ -1,9 +1,6 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
 """Convolutions of a frozen network, on a CPU.
 
-Weights in bfloat16 serve a backward pass after a float32 forward pass, too; large ones are made
-once.
-
 The gradient of the image has three channels, and a CPU computes sixteen at a time. So four
 neighbouring pixels of it are made twelve channels of one convolution with stride 2, by a kernel
 that is one larger and has zeros at its edges: a third of the time for AlexNet's 11×11, and three
@@ -17,13 +14,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from ..generators.derived import Derived, Quickened, input_gradient
+from ..convolution import Convolution, WinogradConvolution, frozen_convolution
+from ..generators.derived import Derived, Quickened
 from ..precision import gradient_dtype, synthesis_dtype
 
 __all__ = [
     'FirstConv2d',
     'FrozenConv2d',
-    'frozen_conv2d',
     'quicken_convolutions',
 ]
 
@@ -37,7 +34,7 @@ def quicken_convolutions(network: nn.Module) -> None:
             if plain and square and not isinstance(module.padding, str):
                 module.__class__ = FirstConv2d if module.in_channels <= 4 else FrozenConv2d
                 if type(module) is FrozenConv2d:
-                    module.cast_weight = Derived(module.compute_weight)
+                    module.convolution = Derived(module.compute_convolution)
 
 
 class FrozenConv2d(Quickened, nn.Conv2d):
@@ -45,17 +42,22 @@ class FrozenConv2d(Quickened, nn.Conv2d):
 
     def forward(self, input: Tensor) -> Tensor:
         """Convolve maps (n, c, h, w)."""
-        dtype = synthesis_dtype(input)
-        if input.device.type != 'cpu' or gradient_dtype(dtype) == self.weight.dtype:
+        if input.device.type != 'cpu':
             return super().forward(input)
-        half = self.cast_weight([self.weight], gradient_dtype(dtype))
+        dtype = synthesis_dtype(input)
+        input, gradient = input.to(dtype), gradient_dtype(dtype)
+        winograd = self.padding == (1, 1) and WinogradConvolution.pays(input, self.weight)
+        forward = self.convolution([self.weight], dtype, winograd)
+        backward = self.convolution([self.weight], gradient, winograd and gradient == dtype)
         bias = None if self.bias is None else self.bias.to(dtype)
-        weight = half if dtype == half.dtype else self.weight
-        return frozen_conv2d(input.to(dtype), weight, bias, self.padding, half)
+        return frozen_convolution(input, forward, backward, bias)
 
-    def compute_weight(self, dtype: torch.dtype) -> Tensor:
-        """Return the weight in another dtype."""
-        return self.weight.to(dtype)
+    def compute_convolution(
+        self, dtype: torch.dtype, winograd: bool
+    ) -> Convolution | WinogradConvolution:
+        """Return what the module does, in a dtype."""
+        weight = self.weight.to(dtype)
+        return WinogradConvolution(weight) if winograd else Convolution(weight, self.padding)
 
 
 class FirstConv2d(Quickened, nn.Conv2d):
@@ -70,36 +72,6 @@ class FirstConv2d(Quickened, nn.Conv2d):
         weight = self.weight.to(dtype)
         half = self.weight.to(gradient_dtype(dtype))
         return _FirstConvolution.apply(input.to(dtype), weight, bias, self.padding, half)
-
-
-def frozen_conv2d(
-    maps: Tensor, weight: Tensor, bias: Tensor | None, padding: tuple[int, int], half: Tensor
-) -> Tensor:
-    """Convolve maps (n, c, h, w) with a frozen weight (O, c, k, k) and bias (O,), all of one dtype.
-
-    ``half`` is the weight in the dtype of the backward pass.
-    """
-    with torch.autocast(maps.device.type, enabled=False):
-        if half.dtype == weight.dtype:
-            return F.conv2d(maps, weight, bias, padding=padding)
-        return _Convolution.apply(maps, weight, bias, padding, half)
-
-
-class _Convolution(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx, maps, weight, bias, padding, half):
-        ctx.save_for_backward(half)
-        ctx.padding, ctx.shape, ctx.dtype = padding, maps.shape, maps.dtype
-        return F.conv2d(maps, weight, bias, padding=padding)
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx, grad):
-        (half,) = ctx.saved_tensors
-        grad = grad.to(half.dtype)
-        with torch.autocast(grad.device.type, enabled=False):
-            result = input_gradient(grad, half, ctx.shape, ctx.padding)
-        return result.to(ctx.dtype), None, None, None, None
 
 
 class _FirstConvolution(torch.autograd.Function):

@@ -74,6 +74,12 @@ def test_measurements(setting, slow_convolution, monkeypatch, gains):
         assert min(row.values.values()) > 0
         # VGG16 alone, forward and backward, needs 2 × 2 × 0.63 GFLOP for two images of 32 pixels.
         assert 2.5 < row.gflop < 6 and row.rate == 100
+        assert len(row.figures) == (3 if name == 'step' else 0)
+        for error in row.figures.values():
+            assert list(error) == list(row.values)
+            assert max(error['plain'], error['fp32']) < 1e-4 < error['bf16'] < 0.2
+        rounded = [error[side] > 1e-4 for side in more for error in row.figures.values()]
+        assert rounded == [False, True, True] * len(more)
 
 
 def test_both_sides_measure_the_same_statistics(setting):
