@@ -29,7 +29,8 @@ __all__ = [
     'frozen_convolution',
 ]
 
-# From where on Winograd's way takes less time: below, sums and calls take what it saves.
+# From where on Winograd's way takes less time: below, sums and calls take what it saves. Weights
+# of more than twice a map's values are left out, too: theirs would take more memory than the maps.
 _LEAST_CHANNELS, _LEAST_VALUES = 64, 2**18
 
 
@@ -61,10 +62,10 @@ class Convolution:
             grad (Tensor): Gradient of the result, (n, O, H, W).
             shape (Sequence[int]): That of what was convolved, (n, I, h, w).
         """
+        padding = [k - 1 - zeros for k, zeros in zip(self.weight.shape[2:], self.padding)]
         # Where the weight is the larger one, another one would gain nothing and take memory.
-        if grad.device.type == 'cpu' and self.weight.numel() < grad[0].numel():
-            sides = self.weight.shape[2:]
-            padding = [side - 1 - zeros for side, zeros in zip(sides, self.padding)]
+        larger = grad.shape[1:].numel() > self.weight.numel()
+        if grad.device.type == 'cpu' and larger and min(padding) >= 0:
             return F.conv2d(grad, self._mirrored, padding=padding)
         like = grad.new_empty(shape)  # only its shape is looked at
         options = [1, 1], list(self.padding), [1, 1], False, [0, 0], 1, [True, False, False]
@@ -76,7 +77,13 @@ class Convolution:
 
 
 class UpConvolution(Convolution):
-    """A transposed convolution with stride 2 and a weight (I, O, k, l)."""
+    """A transposed convolution with stride 2.
+
+    Args:
+        weight (Tensor): Shape (I, O, k, l).
+        padding (Sequence[int]): Rows and columns that are cut off on each side. Defaults to one
+            each.
+    """
 
     def __call__(self, x: Tensor, bias: Tensor | None = None) -> Tensor:
         """Convolve maps (n, I, h, w)."""
@@ -88,7 +95,12 @@ class UpConvolution(Convolution):
 
 
 class DepthwiseConvolution(Convolution):
-    """A convolution with stride 1 of each channel on its own, weight (C, 1, k, l)."""
+    """A convolution with stride 1 of each channel on its own.
+
+    Args:
+        weight (Tensor): Shape (C, 1, k, l).
+        padding (Sequence[int]): Zeros around a map, of rows and of columns. Defaults to one each.
+    """
 
     def __call__(self, x: Tensor, bias: Tensor | None = None) -> Tensor:
         """Convolve maps (n, C, h, w)."""
@@ -105,25 +117,29 @@ class DepthwiseConvolution(Convolution):
 class WinogradConvolution:
     """A 3×3 convolution with stride 1 and one zero around maps, whose height divides by four.
 
+    It works in place: for gradients see :func:`frozen_convolution`.
+
     Args:
         weight (Tensor): Shape (O, I, 3, 3), float32 or better.
     """
 
     def __init__(self, weight: Tensor):
-        self._weight = weight.detach()
+        self.weight = weight.detach()
         self._kernels = _winograd_kernels(weight)
 
     @staticmethod
     def pays(x: Tensor, weight: Tensor) -> bool:
         """Tell whether it can and does take less time than :class:`Convolution` with one zero."""
         channels, (height, width) = min(weight.shape[:2]), x.shape[2:]
+        values = channels * height * width
         return (
             x.device.type == 'cpu'
             and x.dtype in (torch.float32, torch.float64)
             and weight.shape[2:] == (3, 3)
             and height % 4 == 0
             and channels >= _LEAST_CHANNELS
-            and channels * height * width >= _LEAST_VALUES
+            and values >= _LEAST_VALUES
+            and 2 * values >= weight.numel()
         )
 
     @property
@@ -141,7 +157,7 @@ class WinogradConvolution:
 
     @functools.cached_property
     def _gradient_kernels(self) -> tuple[Tensor, ...]:
-        return _winograd_kernels(_mirrored(self._weight))
+        return _winograd_kernels(_mirrored(self.weight))
 
 
 def frozen_convolution(
@@ -160,7 +176,7 @@ def frozen_convolution(
         bias (Tensor | None): Shape (O,), in the dtype of ``x``. Defaults to None.
 
     Returns:
-        Tensor: Maps (n, O, H, W).
+        Tensor: Maps (n, O, H, W), differentiable once.
     """
     return _FrozenConvolution.apply(x, forward, backward, bias)
 
@@ -169,12 +185,14 @@ class _FrozenConvolution(torch.autograd.Function):
     @staticmethod
     def forward(ctx, x, forward, backward, bias):
         ctx.convolution, ctx.shape, ctx.dtype = backward, x.shape, x.dtype
+        ctx.save_for_backward(backward.weight)  # so that torch sees whether it was written to
         with torch.autocast(x.device.type, enabled=False):
             return forward(x, bias)
 
     @staticmethod
     @once_differentiable
     def backward(ctx, grad):
+        (_,) = ctx.saved_tensors
         with torch.autocast(grad.device.type, enabled=False):
             grad = ctx.convolution.input_gradient(grad.to(ctx.convolution.dtype), ctx.shape)
         return grad.to(ctx.dtype), None, None, None
@@ -200,16 +218,19 @@ _STRIP = 2**21  # values of the rows that are convolved at a time: what is made 
 
 def _winograd_kernels(weight: Tensor) -> tuple[Tensor, ...]:
     """Return the kernels (O, I, 1, 3) of the six products."""
-    points = torch.tensor(_POINTS, dtype=torch.float64)
+    points = torch.tensor(_POINTS, dtype=torch.float64, device=weight.device)
     kernels = torch.einsum('pr,oirc->poic', points, weight.double()).to(weight.dtype)
     return tuple(k[:, :, None].contiguous(memory_format=torch.channels_last) for k in kernels)
 
 
 def _winograd(x: Tensor, kernels: Sequence[Tensor], bias: Tensor | None) -> Tensor:
     n, channels, height, width = x.shape
+    if height % 4:
+        raise ValueError(f'The height of a map must divide by four here, but got {height}.')
     out = torch.empty(
-        (n, len(kernels[0]), height, width), dtype=x.dtype, memory_format=torch.channels_last
-    )
+        (n, len(kernels[0]), height, width),
+        dtype=x.dtype, device=x.device, memory_format=torch.channels_last,
+    )  # fmt: skip
     rows = max(4, _STRIP // (n * channels * width) // 4 * 4)
     for top in range(0, height, rows):
         bottom = min(top + rows, height)

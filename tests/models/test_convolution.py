@@ -34,7 +34,8 @@ def check(kind, by_torch, x, bias, tolerance=1e-12):
 
 @pytest.mark.parametrize('side', [4, 20])  # the weight is larger than the map, and smaller
 @pytest.mark.parametrize(
-    'kernel, padding', [((3, 3), (1, 1)), ((1, 1), (0, 0)), ((3, 5), (2, 0)), ((4, 2), (0, 1))]
+    'kernel, padding',
+    [((3, 3), (1, 1)), ((1, 1), (0, 0)), ((3, 5), (2, 0)), ((4, 2), (0, 1)), ((1, 1), (1, 0))],
 )
 def test_stride_1(side, kernel, padding):
     weight, bias = drawn(6, 5, *kernel), drawn(6, seed=1)
@@ -90,6 +91,7 @@ def test_where_winograd_pays():
     assert not pays(dtype=torch.bfloat16)
     assert not pays(height=66) and not pays(kernel=5) and not pays(out=32)
     assert not pays(height=32)
+    assert pays(512, 64, out=512) and not pays(512, 32, 32, out=512)
 
 
 def test_a_backward_pass_of_another_dtype():
@@ -103,9 +105,16 @@ def test_a_backward_pass_of_another_dtype():
     assert 1e-4 < (found - expected).norm() / expected.norm() < 1e-2
 
 
-def test_autocast_changes_nothing():
+@pytest.mark.parametrize('kind', [Convolution, WinogradConvolution])
+def test_autocast_changes_nothing(kind):
     weight, x = drawn(6, 5, 3, 3).float(), drawn(1, 5, 8, 8, seed=1).float()
-    kind = Convolution(weight)
+    kind = kind(weight)
     with torch.autocast('cpu', torch.bfloat16):
-        value = frozen_convolution(x, kind, kind)
-    torch.testing.assert_close(value, F.conv2d(x, weight, padding=1))
+        check(
+            kind, lambda x: F.conv2d(x.double(), weight.double(), padding=1).float(), x, None, 1e-5
+        )
+
+
+def test_winograd_refuses_other_heights():
+    with pytest.raises(ValueError, match='divide by four here, but got 6'):
+        WinogradConvolution(drawn(6, 5, 3, 3))(drawn(1, 5, 6, 8))

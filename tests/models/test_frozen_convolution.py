@@ -69,16 +69,46 @@ def test_weights_in_bfloat16_follow_a_load():
         torch.testing.assert_close(quick(images), other(images), rtol=0.05, atol=0.05)
 
 
-@pytest.mark.parametrize('height, used', [(16, True), (18, False)])
-def test_in_winograds_way(winograd, height, used):
+@pytest.mark.parametrize(
+    'height, padding, used', [(16, 1, True), (18, 1, False), (16, 0, False), (16, 2, False)]
+)
+def test_in_winograds_way(winograd, height, padding, used):
     torch.manual_seed(0)
-    plain = nn.Conv2d(8, 6, 3, padding=1, dtype=torch.float64).requires_grad_(False)
+    plain = nn.Conv2d(8, 6, 3, padding=padding, dtype=torch.float64).requires_grad_(False)
     quick = copy.deepcopy(plain)
     quicken_convolutions(quick)
     maps = torch.randn(2, 8, height, 11, dtype=torch.float64)
     for ours, theirs in zip(value_and_gradient(quick, maps), value_and_gradient(plain, maps)):
         torch.testing.assert_close(ours, theirs)
     assert winograd == [height] * 2 * used  # forward and backward pass
+
+
+def test_winograds_way_is_not_for_gradients_in_bfloat16(winograd):
+    quick = nn.Conv2d(8, 6, 3, padding=1).requires_grad_(False)
+    quicken_convolutions(quick)
+    with half_gradients():
+        value_and_gradient(quick, torch.randn(2, 8, 16, 11))
+    assert winograd == [16]
+
+
+def test_weights_that_are_written_to_in_between_are_noticed():
+    quick = nn.Conv2d(8, 6, 3, padding=1).requires_grad_(False)
+    quicken_convolutions(quick.to(memory_format=torch.channels_last))  # used as they are
+    maps = torch.randn(1, 8, 8, 8).requires_grad_()
+    value = quick(maps)
+    quick.weight.zero_()
+    with pytest.raises(RuntimeError, match='modified by an inplace operation'):
+        value.sum().backward()
+
+
+def test_what_the_quick_way_does_not_serve():
+    quick = nn.Conv2d(8, 6, 3, padding=1)
+    quicken_convolutions(quick)
+    quick(torch.randn(1, 8, 8, 8)).sum().backward()  # weights that ask for gradients
+    assert quick.weight.grad is not None and quick.bias.grad is not None
+    quick.requires_grad_(False)
+    assert quick(torch.randn(8, 8, 8)).shape == (6, 8, 8)
+    assert quick(torch.randn(0, 8, 8, 8)).shape == (0, 6, 8, 8)
 
 
 def test_other_convolutions_stay():

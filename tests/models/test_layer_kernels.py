@@ -5,7 +5,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from mmgen_bdinvert.models.convolution import Convolution, UpConvolution
+from mmgen_bdinvert.models.convolution import Convolution, DepthwiseConvolution, UpConvolution
 from mmgen_bdinvert.models.generators import styled_convolution as layers
 
 DEVICE = 'cuda' if torch.cuda.is_available() else 'cpu'
@@ -63,12 +63,11 @@ def test_a_layer_is_finished_and_undone(kernels, noises, dtype, tolerance):
 @pytest.mark.parametrize('upsample', [False, True])
 def test_a_whole_layer_by_kernels_is_that_by_torch(kernels, monkeypatch, upsample):
     weight = drawn(4, 6, 3, 3, seed=1)
-    layer = layers.FrozenConvolution(
+    layer = layers.StyledLayer(
         UpConvolution(weight.transpose(0, 1), (0, 0)) if upsample else Convolution(weight),
         bias=drawn(4, seed=2),
         slope=0.2,
-        blur=drawn(4, 4, seed=3).expand(4, 1, 4, 4).contiguous() if upsample else None,
-        blur_padding=int(upsample),
+        blur=DepthwiseConvolution(drawn(4, 4, seed=3).expand(4, 1, 4, 4)) if upsample else None,
     )
     side = 16 if upsample else 8
     inputs = [drawn(2, 6, 8, 8), drawn(2, 6, seed=4), drawn(2, 4, seed=5), drawn(1, 1, side, side)]

@@ -54,7 +54,7 @@ def peak_of(
 
     setting = Setting(size, batch, device, width, checkpointing='checkpointed' in side)
     if side == 'plain':
-        inversion = PlainInversion(setting)
+        inversion = PlainInversion(setting, in_place=True)
         for _ in range(_STEPS):
             inversion.step()
     else:

@@ -22,15 +22,18 @@ __all__ = ['PlainInversion', 'PlainTraining', 'plain_statistics']
 
 
 class _Plain:
-    """What inversion and training share: the modules as their authors wrote them."""
+    """What inversion and training share: the modules as their authors wrote them.
 
-    def __init__(self, setting: Setting):
+    They are copies, unless ``in_place`` says that nobody else needs the setting's own.
+    """
+
+    def __init__(self, setting: Setting, in_place: bool = False):
         self.setting = setting
-        self.host = copy.deepcopy(setting.generator.generator)
+        modules = setting.generator.generator, setting.perceptual.network
+        self.host, network = modules if in_place else copy.deepcopy(modules)
         restore_modules(self.host)
-        self.first = setting.generator.first_detail
-        network = copy.deepcopy(setting.perceptual.network)
         restore_modules(network)
+        self.first = setting.generator.first_detail
         self.lpips = network.to(memory_format=torch.contiguous_format)
 
     def render(self, base: Tensor, detail: Tensor) -> Tensor:
@@ -60,13 +63,16 @@ class PlainInversion(_Plain):
 
     Args:
         setting (Setting): What is inverted.
+        in_place (bool): Whether the setting's own modules are used, which then are mmgen's and
+            lpips's for good. Defaults to False: copies are.
     """
 
-    def __init__(self, setting: Setting):
-        super().__init__(setting)
+    def __init__(self, setting: Setting, in_place: bool = False):
+        super().__init__(setting, in_place)
         self.target = setting.generator.to_rgb(setting.images)
+        encoder = setting.encoder if in_place else copy.deepcopy(setting.encoder)
         with torch.no_grad():
-            self.start = copy.deepcopy(setting.encoder).eval()(self.target)
+            self.start = encoder.eval()(self.target)
         mean = setting.generator.mean_latent
         count = setting.generator.num_detail
         self.base = self.start.clone(memory_format=torch.contiguous_format).requires_grad_()

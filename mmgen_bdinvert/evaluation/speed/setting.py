@@ -85,7 +85,8 @@ class Setting:
         with torch.no_grad():
             w_plus = self.generator.to_w_plus(self.generator.mapping(z))
             # (n, 3, H, W) in the generator's channel order
-            self.images = self.generator.quick_synthesis(w_plus).clamp(-1, 1)
+            # By mmgen's modules, which leave nothing behind: memory is measured, too.
+            self.images = self.generator.synthesis(w_plus).clamp(-1, 1)
         if moved:
             moves = [random_move('combined', i) for i in range(batch)]
             pairs = zip(self.images.split(1), moves)

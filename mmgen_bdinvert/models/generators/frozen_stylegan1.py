@@ -169,24 +169,29 @@ class _FrozenBlock:
             weight.new_ones(1, 1, 2, 2),
         ).view(*weight.shape[:2], 4, 4)
         fir = correlation(blur.kernel, len(up.conv.weight))
-        kinds = dtype, gradient
-        first = (*(UpConvolution(weight.to(kind)) for kind in kinds), _bias(up.conv, dtype))
-        blurs = [DepthwiseConvolution(fir.to(kind), blur.pad) for kind in kinds]
+        ups = [UpConvolution(weight.to(kind)) for kind in _kinds(dtype, gradient)]
+        blurs = [DepthwiseConvolution(fir.to(kind), blur.pad) for kind in _kinds(dtype, gradient)]
+        first = ups[0], ups[-1], _bias(up.conv, dtype)
         affines = [
             (effective_weight(norm.affine), norm.affine.bias)
             for norm in (block.adain1, block.adain2)
         ]
         strengths = block.noise_injector1.weight, block.noise_injector2.weight
-        return first, blurs, affines, strengths
+        return first, (blurs[0], blurs[-1]), affines, strengths
 
     def _compute_second(self, dtype: torch.dtype, gradient: torch.dtype, winograd: bool) -> tuple:
         conv = self.block.conv2.conv
         weight = effective_weight(conv)
-        forward, backward = (
+        kinds = [
             (WinogradConvolution if winograd and kind == dtype else Convolution)(weight.to(kind))
-            for kind in (dtype, gradient)
-        )
-        return forward, backward, _bias(conv, dtype)
+            for kind in _kinds(dtype, gradient)
+        ]
+        return kinds[0], kinds[-1], _bias(conv, dtype)
+
+
+def _kinds(dtype: torch.dtype, gradient: torch.dtype) -> list[torch.dtype]:
+    """Return both dtypes, or the one that serves both passes."""
+    return list(dict.fromkeys((dtype, gradient)))
 
 
 def _bias(conv: nn.Conv2d, dtype: torch.dtype) -> Tensor | None:

@@ -16,11 +16,16 @@ from mmgen.models.architectures.stylegan.modules.styleganv2_modules import (
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from ..convolution import Convolution, UpConvolution, WinogradConvolution
+from ..convolution import (
+    Convolution,
+    DepthwiseConvolution,
+    UpConvolution,
+    WinogradConvolution,
+)
 from ..precision import gradient_dtype
 from .derived import Derived, effective_weight, sources
 from .scaled_modulation import ScaledModulatedConv2d
-from .styled_convolution import FrozenConvolution, styled_convolution
+from .styled_convolution import StyledLayer, styled_convolution
 
 __all__ = ['FrozenStyleConv', 'FrozenStyleGAN2', 'FrozenToRGB']
 
@@ -73,7 +78,9 @@ class FrozenStyleConv:
         self.layer = layer
         self._constants = Derived(self._compute)
 
-    def __call__(self, x: Tensor, w: Tensor, noise: Tensor, gradient: torch.dtype) -> Tensor | None:
+    def __call__(
+        self, x: Tensor, w: Tensor, noise: Tensor, gradient: torch.dtype, lean: bool = False
+    ) -> Tensor | None:
         """Compute the layer.
 
         Args:
@@ -81,6 +88,8 @@ class FrozenStyleConv:
             w (Tensor): Style vectors (n, D), float32 or better.
             noise (Tensor): Noise map (n or 1, 1, H, W).
             gradient (torch.dtype): What the backward pass is computed in.
+            lean (bool): Whether memory counts for more than time, under checkpointing. Defaults to
+                False.
 
         Returns:
             Tensor | None: Feature map (n, O, H, W) in the dtype of ``x``; None if the weights are
@@ -90,13 +99,16 @@ class FrozenStyleConv:
         if tensors is None:
             return None
         convolution = self.layer.conv
-        winograd = not convolution.upsample and WinogradConvolution.pays(x, convolution.weight[0])
+        winograd = (
+            not (convolution.upsample or lean)  # its weights take memory
+            and WinogradConvolution.pays(x, convolution.weight[0])
+        )
         constants = self._constants(tensors, x.dtype, gradient, winograd)
         affine, energy, strength, layer = constants
         style = affine(w)  # [NI]
         scale = self.layer.activate.scale  # LeakyReLU(s · x) = s · LeakyReLU(x)
         gain = scale * torch.rsqrt(F.linear(style.square(), energy) + convolution.eps)  # [NO]
-        return styled_convolution(x, style, gain, (strength * noise).to(x.dtype), layer)
+        return styled_convolution(x, style, gain, (strength * noise).to(x.dtype), layer, lean)
 
     def _compute(self, dtype: torch.dtype, gradient: torch.dtype, winograd: bool) -> tuple:
         layer = self.layer
@@ -108,19 +120,15 @@ class FrozenStyleConv:
         strength = layer.activate.scale * layer.noise_injector.weight
         return _affine(layer.conv), energy, strength, constants
 
-    def _convolution(self, weight: Tensor, winograd: bool) -> FrozenConvolution:
+    def _convolution(self, weight: Tensor, winograd: bool) -> StyledLayer:
         layer = self.layer
         bias, slope = layer.activate.scale * layer.activate.bias, layer.activate.negative_slope
         if not layer.conv.upsample:
             kind = WinogradConvolution if winograd else Convolution
-            return FrozenConvolution(kind(weight), bias, slope)
-        return FrozenConvolution(
-            convolution=UpConvolution(weight.transpose(0, 1), (0, 0)),
-            bias=bias,
-            slope=slope,
-            blur=correlation(layer.conv.blur.kernel, len(weight)).to(weight.dtype),
-            blur_padding=layer.conv.blur.pad[0],
-        )
+            return StyledLayer(kind(weight), bias, slope)
+        up = UpConvolution(weight.transpose(0, 1), (0, 0))
+        fir = correlation(layer.conv.blur.kernel, len(weight)).to(weight.dtype)
+        return StyledLayer(up, bias, slope, DepthwiseConvolution(fir, layer.conv.blur.pad))
 
 
 class FrozenToRGB:
@@ -226,7 +234,7 @@ class FrozenStyleGAN2:
             ]
         for last in range(first, len(self._layers), 2):  # layers of one size end with an even one
             part = range(max(first, last - 1), last + 1)
-            inputs = x, styles, first, part, noise, image, gradient
+            inputs = x, styles, first, part, noise, image, gradient, checkpointing
             if checkpointing:
                 # None of them draws random numbers.
                 options = dict(use_reentrant=False, preserve_rng_state=False)
@@ -246,10 +254,11 @@ class FrozenStyleGAN2:
         noise: Sequence[Tensor],
         image: Tensor | None,
         gradient: torch.dtype,
+        lean: bool,
     ) -> tuple[Tensor | None, Tensor | None]:
         """Compute the layers of one size, and the image so far; None if one of them cannot."""
         for i in layers:
-            x = self._layers[i](x, styles[:, i - first], noise[i], gradient)
+            x = self._layers[i](x, styles[:, i - first], noise[i], gradient, lean)
             if x is None:
                 return None, None
         i = layers[-1]

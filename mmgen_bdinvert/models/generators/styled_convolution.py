@@ -19,15 +19,15 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from ..convolution import Convolution, WinogradConvolution
+from ..convolution import Convolution, DepthwiseConvolution, WinogradConvolution
 
-__all__ = ['FrozenConvolution', 'styled_convolution']
+__all__ = ['StyledLayer', 'styled_convolution']
 
 _ROWS = 128  # of a map, whose product is taken at a time
 
 
 @dataclass(frozen=True)
-class FrozenConvolution:
+class StyledLayer:
     """The constants of a layer.
 
     Args:
@@ -35,23 +35,21 @@ class FrozenConvolution:
             :class:`UpConvolution` of an up-sampling layer.
         bias (Tensor): Shape (O,), float32 or better.
         slope (float): Slope of the activation below zero, above 0.
-        blur (Tensor | None): FIR kernel (O, 1, k, k) of an up-sampling layer, as a correlation.
-            None for other layers.
-        blur_padding (int): Zeros around what is blurred.
-        half (FrozenConvolution | None): The same in another dtype, which the backward pass then
+        blur (DepthwiseConvolution | None): FIR filter of an up-sampling layer, of all channels
+            alike. Defaults to None: there is none.
+        half (StyledLayer | None): The same in another dtype, which the backward pass then
             convolves in. Defaults to None.
     """
 
     convolution: Convolution | WinogradConvolution
     bias: Tensor
     slope: float
-    blur: Tensor | None = None
-    blur_padding: int = 0
-    half: FrozenConvolution | None = None
+    blur: DepthwiseConvolution | None = None
+    half: StyledLayer | None = None
 
 
 def styled_convolution(
-    x: Tensor, style: Tensor, gain: Tensor, noise: Tensor, layer: FrozenConvolution
+    x: Tensor, style: Tensor, gain: Tensor, noise: Tensor, layer: StyledLayer, lean: bool = False
 ) -> Tensor:
     """Compute ``LeakyReLU(gain · conv(style · x) + noise + bias)``.
 
@@ -60,31 +58,32 @@ def styled_convolution(
         style (Tensor): Factors of its channels (n, I), float32 or better.
         gain (Tensor): Factors of the output's channels (n, O), not zero, float32 or better.
         noise (Tensor): What is added to every channel: (n or 1, 1, H, W), in the dtype of ``x``.
-        layer (FrozenConvolution): Weights, which get no gradient.
+        layer (StyledLayer): Weights, which get no gradient.
+        lean (bool): Whether the backward pass may overwrite the result, which is right under
+            checkpointing: it belongs to that pass alone. Defaults to False.
 
     Returns:
         Tensor: Feature map (n, O, h, w), twice as large from an up-sampling layer.
     """
-    return _StyledConvolution.apply(x, style, gain, noise, layer)
+    return _StyledConvolution.apply(x, style, gain, noise, layer, lean)
 
 
 class _StyledConvolution(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, x, style, gain, noise, layer):
-        kernels = _kernels(x)
-        y = x * _per_channel(style, x) if kernels is None else kernels.scaled(x, style)[0]
-        y = layer.convolution(y)
-        if kernels is None:
-            if layer.blur is not None:
-                y = F.conv2d(y, layer.blur, padding=layer.blur_padding, groups=len(layer.blur))
-            y = y.mul_(_per_channel(gain, y)).add_(noise).add_(_per_channel(layer.bias[None], y))
-            y = F.leaky_relu_(y, layer.slope)
-        else:
-            kernel = gain.new_ones(1, 1) if layer.blur is None else layer.blur[0, 0].float()
-            y = kernels.filtered(
-                y, kernel, layer.blur_padding, (gain, noise, layer.bias, layer.slope)
-            )
-        ctx.layer = layer
+    def forward(ctx, x, style, gain, noise, layer, lean):
+        kernels, blur = _kernels(x), layer.blur
+        with torch.autocast(x.device.type, enabled=False):
+            y = x * _per_channel(style, x) if kernels is None else kernels.scaled(x, style)[0]
+            y = layer.convolution(y)
+            if kernels is not None:
+                fir = gain.new_ones(1, 1) if blur is None else blur.weight[0, 0].float()
+                padding = 0 if blur is None else blur.padding[0]
+                y = kernels.filtered(y, fir, padding, (gain, noise, layer.bias, layer.slope))
+            else:
+                y = y if blur is None else blur(y)
+                y = y.mul_(_per_channel(gain, y)).add_(noise)
+                y = F.leaky_relu_(y.add_(_per_channel(layer.bias[None], y)), layer.slope)
+        ctx.layer, ctx.lean = layer, lean
         ctx.save_for_backward(x, style, gain, noise, y)
         return y
 
@@ -95,7 +94,12 @@ class _StyledConvolution(torch.autograd.Function):
         grad_x = grad_style = grad_gain = grad_noise = None
         kernels = _kernels(x)
         with torch.autocast(x.device.type, enabled=False):
-            if kernels is None or ctx.needs_input_grad[3]:
+            if kernels is None:
+                along = _total(grad, y) if ctx.needs_input_grad[2] else None  # [NO]
+            if kernels is None and ctx.lean:
+                activate = torch.ops.aten.leaky_relu_backward.grad_input
+                g = activate(grad, y, layer.slope, True, grad_input=y)
+            elif kernels is None or ctx.needs_input_grad[3]:
                 g = torch.ops.aten.leaky_relu_backward(grad, y, layer.slope, True)
             if ctx.needs_input_grad[3]:
                 grad_noise = g.sum(1, keepdim=True).sum_to_size(noise.shape)  # [N1HW]
@@ -106,20 +110,21 @@ class _StyledConvolution(torch.autograd.Function):
             else:
                 if ctx.needs_input_grad[2]:
                     # Before the activation z = gain · c + noise + bias, and g · z = grad · y.
-                    rest = _total(grad, y) - _total(g, noise) - _total(g) * layer.bias
+                    rest = along - _total(g, noise) - _total(g) * layer.bias
                     grad_gain = rest / gain  # [NO]
                 del y  # what checkpointing computed again is free
                 g = g.mul_(_per_channel(gain, g))
             layer = layer.half or layer
             g = g.to(layer.convolution.dtype)
-            if layer.blur is not None:
-                padding = layer.blur.shape[-1] - 1 - layer.blur_padding
-                blur = layer.blur.flip(2, 3)
-                if kernels is None:
-                    g = F.conv2d(g, blur, padding=padding, groups=len(blur))
-                else:
-                    g = kernels.filtered(g, blur[0, 0].float(), padding)
-            g = layer.convolution.input_gradient(g, x.shape).to(x.dtype)
+            if layer.blur is not None and kernels is None:
+                g = layer.blur.input_gradient(g, g.shape)
+            elif layer.blur is not None:
+                fir = layer.blur.weight[0, 0].flip(0, 1).float()
+                g = kernels.filtered(g, fir, len(fir) - 1 - layer.blur.padding[0])
+            if ctx.lean and g.shape == x.shape and layer.blur is None and kernels is None:
+                g = _overwritten_by_input_gradient(g, layer.convolution).to(x.dtype)
+            else:
+                g = layer.convolution.input_gradient(g, x.shape).to(x.dtype)
             if kernels is not None:
                 grad_x, grad_style = kernels.scaled(g, style, x)
             else:
@@ -127,7 +132,24 @@ class _StyledConvolution(torch.autograd.Function):
                     grad_style = _total(g, x).to(style.dtype)  # [NI]
                 if ctx.needs_input_grad[0]:
                     grad_x = g.mul_(_per_channel(style, g))
-        return grad_x, grad_style, grad_gain, grad_noise, None
+        return grad_x, grad_style, grad_gain, grad_noise, None, None
+
+
+def _overwritten_by_input_gradient(
+    grad: Tensor, convolution: Convolution | WinogradConvolution
+) -> Tensor:
+    """Put the gradient of what a 3×3 convolution convolved in the place of its result's.
+
+    It is computed of some rows at a time, which see one more on either side of them.
+    """
+    above = grad[:, :, :0]
+    for top in range(0, grad.shape[2], _ROWS):
+        rows = grad[:, :, top : top + _ROWS]
+        part = torch.cat([above, grad[:, :, top : top + _ROWS + 1]], 2)
+        above = rows[:, :, -1:].clone()
+        found = convolution.input_gradient(part, part.shape)
+        rows.copy_(found[:, :, min(top, 1) :][:, :, : rows.shape[2]])
+    return grad
 
 
 def _kernels(x: Tensor) -> ModuleType | None:
