@@ -107,7 +107,7 @@ def measure_encoder(setting: Setting, repeats: int = 5) -> Row:
         'bf16': OurTraining(setting, amp=True),
     }
     sides['bf16'].step()  # what is done once is not counted
-    gflop = count_operations(sides['bf16'].step)  # where every convolution is done as it is written
+    gflop = count_operations(sides['bf16'].step)  # without Winograd's way, which does fewer
     times: dict[str, list[float]] = {side: [] for side in sides}
     rates = []
     for _ in range(repeats):
@@ -140,7 +140,7 @@ def measure_statistics(setting: Setting, repeats: int = 5, num_samples: int = 10
 
 
 def _operations_of_a_step(setting: Setting) -> float:
-    # In bfloat16, where every convolution is done as it is written.
+    # In bfloat16, which does without Winograd's way: that does fewer.
     one = count_operations(lambda: time_inversion(setting, 1, True))
     return count_operations(lambda: time_inversion(setting, 2, True)) - one
 
