@@ -62,7 +62,7 @@ class Convolution:
             grad (Tensor): Gradient of the result, (n, O, H, W).
             shape (Sequence[int]): That of what was convolved, (n, I, h, w).
         """
-        padding = [k - 1 - zeros for k, zeros in zip(self.weight.shape[2:], self.padding)]
+        padding = self._gradient_padding
         # Where the weight is the larger one, another one would gain nothing and take memory.
         larger = grad.shape[1:].numel() > self.weight.numel()
         if grad.device.type == 'cpu' and larger and min(padding) >= 0:
@@ -70,6 +70,11 @@ class Convolution:
         like = grad.new_empty(shape)  # only its shape is looked at
         options = [1, 1], list(self.padding), [1, 1], False, [0, 0], 1, [True, False, False]
         return torch.ops.aten.convolution_backward(grad, like, self.weight, None, *options)[0]
+
+    @property
+    def _gradient_padding(self) -> list[int]:
+        """Zeros around a gradient that a mirrored kernel convolves."""
+        return [k - 1 - zeros for k, zeros in zip(self.weight.shape[2:], self.padding)]
 
     @functools.cached_property
     def _mirrored(self) -> Tensor:
@@ -110,8 +115,7 @@ class DepthwiseConvolution(Convolution):
     def input_gradient(self, grad: Tensor, shape: Sequence[int]) -> Tensor:
         """Return the gradient of what was convolved, see :class:`Convolution`."""
         weight = self.weight.flip(2, 3)
-        padding = [k - 1 - zeros for k, zeros in zip(weight.shape[2:], self.padding)]
-        return F.conv2d(grad, weight, padding=padding, groups=len(weight))
+        return F.conv2d(grad, weight, padding=self._gradient_padding, groups=len(weight))
 
 
 class WinogradConvolution:
