@@ -16,15 +16,19 @@ import logging
 import sys
 from pathlib import Path
 
-from rich.console import Console
-from rich.markdown import Markdown
 from tqdm import tqdm
 
 logging.getLogger('torch.utils.cpp_extension').setLevel(logging.ERROR)  # "No CUDA runtime"
 try:
     from mmgen_bdinvert.evaluation import speed
     from mmgen_bdinvert.io import ensure_writable_folder
-    from mmgen_bdinvert.utils.cli import ToolParser, check_device, run_tool, silence_host
+    from mmgen_bdinvert.utils.cli import (
+        ToolParser,
+        check_device,
+        print_markdown,
+        run_tool,
+        silence_host,
+    )
 except ImportError as error:  # a package is missing: the message says which
     sys.exit(f'error: {error}')
 
@@ -95,7 +99,7 @@ def main(argv=None):
                 setting = speed.Setting(size, batch, device, args.width)
         rows.append(_TIMED[part](setting, args.repeats))
     machine = speed.describe_machine(device)
-    Console().print(Markdown(speed.speed_table(rows)))
+    print_markdown(speed.speed_table(rows))
     print(machine)
     if args.json:
         print(f'Results: {", ".join(map(str, speed.write_speed(rows, args.json, machine)))}')

@@ -13,8 +13,6 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from rich.console import Console
-from rich.markdown import Markdown
 from tqdm import tqdm
 
 logging.getLogger('torch.utils.cpp_extension').setLevel(logging.ERROR)  # "No CUDA runtime"
@@ -22,7 +20,13 @@ try:
     from mmgen_bdinvert.datasets import MOVES
     from mmgen_bdinvert.evaluation import benchmark as bench
     from mmgen_bdinvert.io import ensure_writable_folder
-    from mmgen_bdinvert.utils.cli import ToolParser, check_device, run_tool, silence_host
+    from mmgen_bdinvert.utils.cli import (
+        ToolParser,
+        check_device,
+        print_markdown,
+        run_tool,
+        silence_host,
+    )
 except ImportError as error:  # a package is missing: the message says which
     sys.exit(f'error: {error}')
 
@@ -92,7 +96,7 @@ def main(argv=None):
     command += '' if plan.num_steps is None else f' --steps {plan.num_steps}'
     report_dir = args.report_dir or f'{args.out_dir}/report'
     files = bench.write_report(benchmark, rows, report_dir, command=command)
-    Console().print(Markdown(files[0].read_text(encoding='utf-8')))
+    print_markdown(files[0].read_text(encoding='utf-8'))
     print(f'Report: {", ".join(map(str, files))}')
 
 

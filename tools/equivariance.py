@@ -10,8 +10,6 @@ from __future__ import annotations
 import logging
 import sys
 
-from rich.console import Console
-from rich.markdown import Markdown
 from tqdm import tqdm
 
 logging.getLogger('torch.utils.cpp_extension').setLevel(logging.ERROR)  # "No CUDA runtime"
@@ -27,7 +25,13 @@ try:
     )
     from mmgen_bdinvert.geometry.warping import SAMPLING_MODES
     from mmgen_bdinvert.io import ensure_writable_folder
-    from mmgen_bdinvert.utils.cli import ToolParser, check_device, run_tool, silence_host
+    from mmgen_bdinvert.utils.cli import (
+        ToolParser,
+        check_device,
+        print_markdown,
+        run_tool,
+        silence_host,
+    )
 except ImportError as error:  # a package is missing: the message says which
     sys.exit(f'error: {error}')
 
@@ -91,7 +95,7 @@ def main(argv=None):
                 perceptual=perceptual,
                 progress=bar.update,
             )
-    Console().print(Markdown(equivariance_markdown(rows)))
+    print_markdown(equivariance_markdown(rows))
     resolution = generators[0].resolution
     files = write_equivariance(rows, args.out_dir, f'{resolution}×{resolution}')
     print('\n'.join(map(str, files)))

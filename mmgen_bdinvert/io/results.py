@@ -168,13 +168,10 @@ def _thumbnail(rgb: np.ndarray) -> np.ndarray:
     return np.array(image)
 
 
-def finite(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return values for JSON: None in place of numbers that are not finite, at any depth."""
-    return {
-        key: finite(value)
-        if isinstance(value, Mapping)
-        else None
-        if isinstance(value, float) and not math.isfinite(value)
-        else value
-        for key, value in values.items()
-    }
+def finite(value: Any) -> Any:
+    """Return a value for JSON: None in place of numbers that are not finite, at any depth."""
+    if isinstance(value, Mapping):
+        return {key: finite(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -78,9 +78,11 @@ def test_difference_is_grey_where_equal_and_shows_the_sign():
 
 
 def test_json_has_null_where_a_number_is_not_finite(tmp_path):
-    save_json(tmp_path / 'x.json', {'a': NAN, 'b': {'c': -INF, 'd': 1.5}, 'e': None, 'f': 'é'})
+    values = {'a': NAN, 'b': {'c': -INF, 'd': 1.5}, 'e': None, 'f': 'é', 'g': [1, {'h': (INF,)}]}
+    save_json(tmp_path / 'x.json', values)
     text = (tmp_path / 'x.json').read_text()
-    assert json.loads(text) == {'a': None, 'b': {'c': None, 'd': 1.5}, 'e': None, 'f': 'é'}
+    expected = {'a': None, 'b': {'c': None, 'd': 1.5}, 'e': None, 'f': 'é', 'g': [1, {'h': [None]}]}
+    assert json.loads(text) == expected
     assert 'NaN' not in text and text.endswith('}\n')
 
 

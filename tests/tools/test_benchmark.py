@@ -18,6 +18,7 @@ def test_the_last_line_is_the_figure_in_short(benchmark, tmp_path):
     code, out, _ = benchmark('--only', 'step', *small, '--json', file)
     last = out.strip().splitlines()[-1]
     assert code == 0
+    assert '| step | 32 | 1 |' in out  # Markdown, as this is no terminal
     (row,) = json.loads(file.read_text())['rows']
     ratios = row['ratios']
     short = ' '.join(f'{side} {ratios[side]:.1f}x' for side in ratios if side != 'plain')

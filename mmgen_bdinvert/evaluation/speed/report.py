@@ -3,12 +3,12 @@
 
 from __future__ import annotations
 
-import json
+import math
 import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from ...io import atomic_write
+from ...io.results import save_json
 from .measure import Row
 from .plot import plot_ratios
 
@@ -25,7 +25,7 @@ def short_form(row: Row) -> str:
 
 
 def speed_table(rows: Sequence[Row]) -> str:
-    """Return the measurements as Markdown tables: times or MiB, and further figures."""
+    """Return the measurements as Markdown tables: times or MiB, and further figures, – for NaN."""
     lines = [
         '| | size | batch | plain | ours | ratios | GFLOP | share of the convolution |',
         '| --- | --- | --- | --- | --- | --- | --- | --- |',
@@ -50,13 +50,14 @@ def speed_table(rows: Sequence[Row]) -> str:
         lines += ['', f'| {row.what} {row.size} | {" | ".join(row.values)} |']
         lines.append('| --- ' * (1 + len(row.values)) + '|')
         for name, by_side in row.figures.items():
-            cells = [f'{by_side[side]:.5g}' for side in row.values]
+            values = [by_side[side] for side in row.values]
+            cells = ['–' if math.isnan(value) else f'{value:.5g}' for value in values]
             lines.append(f'| {name} | {" | ".join(cells)} |')
     return '\n'.join(lines)
 
 
 def write_speed(rows: Sequence[Row], path: str | os.PathLike, machine: str) -> list[Path]:
-    """Write measurements as JSON, and a plot of the ratios beside it.
+    """Write measurements as JSON, null for NaN, and a plot of the ratios beside it.
 
     Args:
         rows (Sequence[Row]): The measurements.
@@ -70,9 +71,7 @@ def write_speed(rows: Sequence[Row], path: str | os.PathLike, machine: str) -> l
         OutputError: If one cannot be written.
     """
     path = Path(path)
-    facts = {'machine': machine, 'rows': [row.to_dict() for row in rows]}
-    text = json.dumps(facts, indent=1) + '\n'
-    atomic_write(path, lambda temporary: Path(temporary).write_text(text, encoding='utf-8'))
+    save_json(path, {'machine': machine, 'rows': [row.to_dict() for row in rows]})
     bars = {
         f'{row.what} {row.size}, batch {row.batch}': {s: row.ratio(s) for s in _ours(row)}
         for row in rows
