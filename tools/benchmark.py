@@ -22,13 +22,8 @@ logging.getLogger('torch.utils.cpp_extension').setLevel(logging.ERROR)  # "No CU
 try:
     from mmgen_bdinvert.evaluation import speed
     from mmgen_bdinvert.io import ensure_writable_folder
-    from mmgen_bdinvert.utils.cli import (
-        ToolParser,
-        check_device,
-        print_markdown,
-        run_tool,
-        silence_host,
-    )
+    from mmgen_bdinvert.utils.cli import ToolParser, check_device, run_tool, silence_host
+    from mmgen_bdinvert.utils.markdown import print_markdown
 except ImportError as error:  # a package is missing: the message says which
     sys.exit(f'error: {error}')
 

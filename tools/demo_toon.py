@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from mmgen_bdinvert.io import (
     read_image,
     save_png,
 )
+from mmgen_bdinvert.io.results import save_json
 from mmgen_bdinvert.utils.cli import ToolParser, run_tool
 from mmgen_bdinvert.visualization import contact_sheet
 
@@ -98,7 +98,7 @@ def main(argv=None):
         'inversion_seconds': round(seconds, 1),
         'mean_psnr': round(sum(quality) / len(quality), 2),
     }
-    (Path(out_dir) / 'summary.json').write_text(json.dumps(summary, indent=2) + '\n')
+    save_json(out_dir / 'summary.json', summary)
     print(', '.join(f'{k} {v}' for k, v in summary.items()))
     print(f'Contact sheet: {sheet}')
 

@@ -25,13 +25,8 @@ try:
     )
     from mmgen_bdinvert.geometry.warping import SAMPLING_MODES
     from mmgen_bdinvert.io import ensure_writable_folder
-    from mmgen_bdinvert.utils.cli import (
-        ToolParser,
-        check_device,
-        print_markdown,
-        run_tool,
-        silence_host,
-    )
+    from mmgen_bdinvert.utils.cli import ToolParser, check_device, run_tool, silence_host
+    from mmgen_bdinvert.utils.markdown import print_markdown
 except ImportError as error:  # a package is missing: the message says which
     sys.exit(f'error: {error}')
 

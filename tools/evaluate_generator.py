@@ -22,6 +22,7 @@ from mmgen_bdinvert.io import (
     read_image,
     save_png,
 )
+from mmgen_bdinvert.io.results import save_json
 from mmgen_bdinvert.models import STLPIPSLoss
 from mmgen_bdinvert.utils.cli import ToolParser, run_tool
 from mmgen_bdinvert.visualization import image_grid
@@ -101,7 +102,7 @@ def main(argv=None):
         'recall': recall,
     }
     save_png(out_dir / 'samples.png', image_grid(sample(z[:64]), ncol=16))
-    (out_dir / 'metrics.json').write_text(json.dumps(result, indent=2) + '\n')
+    save_json(out_dir / 'metrics.json', result)
     print(json.dumps(result, indent=2))
     print(f'Samples: {Path(out_dir) / "samples.png"}')
 

@@ -16,19 +16,10 @@ from typing import Any, NoReturn
 import torch
 from mmengine.config.utils import ConfigParsingError
 from mmengine.logging import MMLogger
-from rich.console import Console
-from rich.markdown import Markdown
 
 from ..engine.config import CfgOptions
 
-__all__ = [
-    'ToolParser',
-    'check_device',
-    'one_sentence',
-    'print_markdown',
-    'run_tool',
-    'silence_host',
-]
+__all__ = ['ToolParser', 'check_device', 'one_sentence', 'run_tool', 'silence_host']
 
 DEBUG_VARIABLE = 'MMGEN_BDINVERT_DEBUG'
 INTERRUPTED = 130
@@ -159,15 +150,6 @@ def check_device(device: str | torch.device | None) -> torch.device:
             + (', or one of ' + _gpus() if torch.cuda.is_available() else '')
         ) from error
     return found
-
-
-def print_markdown(text: str) -> None:
-    """Print Markdown, rendered on a terminal; in a file or a pipe as it is, tables unbroken."""
-    console = Console()
-    if console.is_terminal:
-        console.print(Markdown(text))
-    else:
-        print(text)
 
 
 @contextlib.contextmanager
