@@ -1,6 +1,7 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
 # The 128×128 toon-face generator, from drawings and their labels; the last of four stages.
 _base_ = ['./_base_/default_runtime.py']
+custom_imports = dict(imports=['mmgen_bdinvert', 'projects.toon_faces'], allow_failed_imports=False)
 
 face = ((0.4, 0.84), (0.3, 0.7))  # eyes, mouth and beard of an aligned face
 

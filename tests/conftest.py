@@ -25,6 +25,8 @@ from mmgen_bdinvert.models import (
     RegularizedInverter,
 )
 
+pytest_plugins = ['tests.fixtures.tiny_config']
+
 STYLE = 16
 RUNS = itertools.count()
 

@@ -20,7 +20,7 @@ from mmgen_bdinvert.io import (
     read_image,
     save_png,
 )
-from mmgen_bdinvert.io.results import save_json
+from mmgen_bdinvert.io.tables import save_json
 from mmgen_bdinvert.utils.cli import ToolParser, run_tool
 from mmgen_bdinvert.visualization import contact_sheet
 

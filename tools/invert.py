@@ -23,17 +23,12 @@ from rich.console import Console
 logging.getLogger('torch.utils.cpp_extension').setLevel(logging.ERROR)  # "No CUDA runtime"
 try:
     from mmgen_bdinvert import apis
-    from mmgen_bdinvert.apis.progress import InversionProgress, summary_table
     from mmgen_bdinvert.io import FIT_MODES
     from mmgen_bdinvert.jobs import Interrupted, deferred_signals, join_workers, read_outcomes
+    from mmgen_bdinvert.jobs.progress import InversionProgress, summary_table
+    from mmgen_bdinvert.jobs.recorder import InversionRecorder
     from mmgen_bdinvert.jobs.workers import LAUNCHERS
-    from mmgen_bdinvert.utils.cli import (
-        ToolParser,
-        check_device,
-        run_tool,
-        silence_host,
-    )
-    from mmgen_bdinvert.visualization.inversion_recorder import InversionRecorder
+    from mmgen_bdinvert.utils.cli import ToolParser, check_device, run_tool, silence_host
 except ImportError as error:  # a package is missing: the message says which
     sys.exit(f'error: {error}')
 

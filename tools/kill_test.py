@@ -28,9 +28,10 @@ import torch
 from PIL import Image
 
 from mmgen_bdinvert.io import ensure_writable_folder, find_sources
-from mmgen_bdinvert.io.results import RESULT_FILES, save_json
+from mmgen_bdinvert.io.tables import save_json
 from mmgen_bdinvert.jobs import read_outcomes
 from mmgen_bdinvert.jobs.manifest import image_records, manifest_files
+from mmgen_bdinvert.jobs.results import RESULT_FILES
 from mmgen_bdinvert.structures import LatentCode
 from mmgen_bdinvert.utils.cli import ToolParser, run_tool
 

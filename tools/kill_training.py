@@ -26,7 +26,7 @@ from pathlib import Path
 import torch
 
 from mmgen_bdinvert.io import ensure_writable_folder
-from mmgen_bdinvert.io.results import save_json
+from mmgen_bdinvert.io.tables import save_json
 from mmgen_bdinvert.models.checkpoint import read_checkpoint
 from mmgen_bdinvert.utils.cli import ToolParser, run_tool
 

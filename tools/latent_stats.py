@@ -10,11 +10,7 @@ from tqdm import tqdm
 
 import mmgen_bdinvert  # noqa: F401  (first: it makes mmgen importable)
 from mmgen_bdinvert.apis import find_config
-from mmgen_bdinvert.apis.statistics import (
-    fit_statistics,
-    generator_from_config,
-    measure_whiteness,
-)
+from mmgen_bdinvert.apis.statistics import fit_statistics, generator_from_config, measure_whiteness
 from mmgen_bdinvert.engine import read_config
 from mmgen_bdinvert.io import OutputError, ensure_writable_folder
 from mmgen_bdinvert.utils.cli import ToolParser, check_device, run_tool

@@ -1,5 +1,6 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
 _base_ = ['../bdinvert_inv_toon128.py', '../_base_/toon_attributes.py']
+custom_imports = dict(imports=['mmgen_bdinvert', 'projects.toon_faces'], allow_failed_imports=False)
 
 # From one end of a scale of TOON_LABELS towards the other.
 finder = dict(

@@ -2,9 +2,9 @@
 """What a Python user calls."""
 
 from ..jobs import ImageOutcome
-from ..models.presets import PRESETS
+from ..jobs.invert_files import invert_files, plan_files
+from ..models.inverters.presets import PRESETS
 from .animation import animate
-from .batch import invert_files, plan_files
 from .codes import find_codes, recorded_config
 from .config import find_config, load_config, shipped_configs
 from .directions import draw_samples, find_directions

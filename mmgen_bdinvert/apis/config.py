@@ -13,7 +13,7 @@ from typing import Any, Union
 from mmengine.config import Config
 
 from ..engine.config import read_config
-from ..models.presets import PRESETS
+from ..models.inverters.presets import PRESETS
 from ..utils.cli import one_sentence
 
 __all__ = ['ConfigLike', 'config_folder', 'find_config', 'load_config', 'shipped_configs']

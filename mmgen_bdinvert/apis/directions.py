@@ -14,7 +14,12 @@ from mmgen.registry import MODULES
 
 from ..editing import Direction, draw_latents
 from ..editing.samples import sample_codes
-from ..io import ensure_writable_folder, output_names, save_png, tensor_to_images
+from ..io import (
+    ensure_writable_folder,
+    output_names,
+    save_png,
+    tensor_to_images,
+)
 from ..models import BaseDetailGenerator
 from ..visualization import contact_sheet
 from .inference import edit, render

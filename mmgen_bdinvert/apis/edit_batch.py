@@ -22,8 +22,8 @@ from ..io import (
     save_projections,
     tensor_to_image,
 )
-from ..io.results import Sheet, save_config
 from ..jobs.packed import SHARDS
+from ..jobs.results import Sheet, save_config
 from ..structures import LatentCode
 from ..visualization import comparison
 from .codes import code_sources, edit_projection, find_codes

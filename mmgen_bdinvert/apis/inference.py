@@ -18,13 +18,13 @@ from torch import Tensor
 from ..editing import Direction, load_direction
 from ..editing.directions import checked_strength
 from ..io import tensor_to_images
+from ..jobs.batch_size import fitting_batch, is_out_of_memory
 from ..models import BaseDetailGenerator
-from ..models.optimization_inverter import OptimizationInverter, StepCallback
+from ..models.inverters.base_inverter import OptimizationInverter, StepCallback
 from ..structures import InversionResult, LatentCode
 from ..utils.cli import check_device, one_sentence
 from .config import ConfigLike, load_config
 from .images import ImageLike, to_batch
-from .memory import fitting_batch, is_out_of_memory
 
 __all__ = [
     'edit',

@@ -8,7 +8,15 @@ idempotent and does nothing where a complete mmcv and mmgen are installed.
 
 import logging
 
-from . import ada, conv_gradfix, cpu_amp, mmcv_ops, optimizers, safe_load, versions
+from . import (
+    ada,
+    conv_gradfix,
+    cpu_amp,
+    mmcv_ops,
+    optimizers,
+    safe_load,
+    versions,
+)
 
 __all__ = ['apply']
 

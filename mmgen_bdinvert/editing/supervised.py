@@ -16,7 +16,14 @@ from ..io import local_path
 from ..models import BaseDetailGenerator
 from .directions import Direction, read_array
 from .labellers import read_labels
-from .samples import Labeller, Progress, draw_latents, edit_effect, sample_codes, score_samples
+from .samples import (
+    Labeller,
+    Progress,
+    draw_latents,
+    edit_effect,
+    sample_codes,
+    score_samples,
+)
 
 __all__ = ['SupervisedFinder']
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 
 import inspect
 import re
+import sys
 from pathlib import Path
 
 from mmengine.config import Config, DictAction
 from mmengine.runner import Runner
+
+_CHECKOUT = Path(__file__).resolve().parents[2]
 
 __all__ = ['RUNNER_KEYS', 'CfgOptions', 'read_config']
 
@@ -51,6 +54,8 @@ def read_config(path: str | Path, options: dict | None = None) -> Config:
         FileNotFoundError: If there is no such file.
         ValueError: If it cannot be read, has no model, or an option belongs to nothing.
     """
+    if (_CHECKOUT / 'projects').is_dir() and str(_CHECKOUT) not in sys.path:
+        sys.path.append(str(_CHECKOUT))  # `custom_imports` of the configs of projects/
     if not Path(path).is_file():
         raise FileNotFoundError(f'There is no config file {path}: check the path.')
     try:

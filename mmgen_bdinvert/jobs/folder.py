@@ -15,7 +15,7 @@ from filelock import FileLock, Timeout
 from torch import nn
 
 from ..io.outputs import OutputError, shown_path, write_error
-from ..io.results import save_json
+from ..io.tables import save_json
 from .manifest import manifest_files
 
 __all__ = ['SETTINGS_FILE', 'locked_folder', 'remember_settings', 'settings_of']

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from ..io.outputs import sync_folder, write_error
-from ..io.results import finite
+from ..io.tables import finite
 from .outcome import ImageOutcome
 
 __all__ = [

@@ -7,10 +7,11 @@ from .generators import (
     NarrowStyleGANv1Generator,
     NarrowStyleGANv2Generator,
 )
-from .inverter import RegularizedInverter, WPlusInverter
-from .labelled_generator_trainer import LabelledGeneratorTrainer
+from .inverters.image_lbfgs import ImageLBFGS
+from .inverters.noise_projector import NoiseProjector
+from .inverters.pivotal_tuning import PivotalTuningInverter, load_tuning, save_tuning
+from .inverters.regularized import RegularizedInverter, WPlusInverter
 from .latent_stats import LatentStatistics
-from .limited_memory import ImageLBFGS
 from .losses import (
     BaseCodeDistance,
     GradientL1Loss,
@@ -20,8 +21,6 @@ from .losses import (
     PNormLoss,
     STLPIPSLoss,
 )
-from .noise_projector import NoiseProjector
-from .pivotal_tuning import PivotalTuningInverter, load_tuning, save_tuning
 
 __all__ = [
     'BaseCodeDistance',
@@ -31,7 +30,6 @@ __all__ = [
     'GradientL1Loss',
     'ImageLBFGS',
     'LPIPSLoss',
-    'LabelledGeneratorTrainer',
     'LatentStatistics',
     'NarrowStyleGAN2Discriminator',
     'NarrowStyleGANv1Generator',

@@ -12,7 +12,7 @@ from mmgen.structures import GenDataSample
 from torch import Tensor, nn
 
 from ..geometry import RandomTransform, Transform, transform_base, transform_image
-from ..utils.allocator import keep_memory
+from .acceleration.allocator import keep_memory
 from .frozen import HoldsFrozen
 from .losses.latent import base_code_distance
 

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from ..apis import invert
 from ..io import tensor_to_image
-from ..models.optimization_inverter import OptimizationInverter
+from ..models.inverters.base_inverter import OptimizationInverter
 from ..structures import InversionResult
 
 __all__ = ['InversionCancelled', 'InversionStep', 'watch_inversion']

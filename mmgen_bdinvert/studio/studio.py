@@ -15,7 +15,7 @@ import torch
 from ..apis import render
 from ..editing import Direction
 from ..io import read_image, tensor_to_image
-from ..models.optimization_inverter import OptimizationInverter
+from ..models.inverters.base_inverter import OptimizationInverter
 from ..structures import LatentCode
 from .edit import Edit
 from .session import Session

@@ -3,7 +3,7 @@
 
 from .grid import comparison, contact_sheet, image_grid
 from .panels import Column, panels
-from .plots import plot_equivariance, plot_losses
+from .plots import plot_losses
 
 __all__ = [
     'Column',
@@ -11,6 +11,5 @@ __all__ = [
     'contact_sheet',
     'image_grid',
     'panels',
-    'plot_equivariance',
     'plot_losses',
 ]

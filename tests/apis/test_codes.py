@@ -5,7 +5,14 @@ from pathlib import Path
 import pytest
 import torch
 
-from mmgen_bdinvert.apis import edit, edit_files, find_codes, recorded_config, render, transform
+from mmgen_bdinvert.apis import (
+    edit,
+    edit_files,
+    find_codes,
+    recorded_config,
+    render,
+    transform,
+)
 from mmgen_bdinvert.apis.codes import code_sources, edit_projection
 from mmgen_bdinvert.editing import Direction
 from mmgen_bdinvert.geometry import GeometricTransform

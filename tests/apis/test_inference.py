@@ -6,7 +6,14 @@ import pytest
 import torch
 from mmengine.config import Config
 
-from mmgen_bdinvert.apis import edit, init_generator, init_inverter, invert, render, transform
+from mmgen_bdinvert.apis import (
+    edit,
+    init_generator,
+    init_inverter,
+    invert,
+    render,
+    transform,
+)
 from mmgen_bdinvert.editing import Direction
 from mmgen_bdinvert.geometry import GeometricTransform, transform_base
 from mmgen_bdinvert.io import image_to_tensor

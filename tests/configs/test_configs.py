@@ -15,10 +15,10 @@ from mmengine.config import Config
 from mmengine.registry import Registry, init_default_scope
 from mmgen.registry import DATASETS, MODELS
 
-from mmgen_bdinvert.datasets import TOON_LABELS
 from mmgen_bdinvert.engine.config import RUNNER_KEYS, read_config
 from mmgen_bdinvert.engine.running import build_runner
 from mmgen_bdinvert.models import LatentStatistics
+from projects.toon_faces import TOON_LABELS
 
 CONFIGS = Path(__file__).parents[2] / 'configs'
 NAMES = sorted(path.stem for path in CONFIGS.glob('*.py'))

@@ -2,12 +2,7 @@
 import pytest
 import torch
 
-from mmgen_bdinvert.editing import (
-    Direction,
-    parse_directions,
-    parse_layers,
-    parse_strengths,
-)
+from mmgen_bdinvert.editing import Direction, parse_directions, parse_layers, parse_strengths
 
 
 @pytest.fixture()

@@ -10,12 +10,7 @@ import torch
 import torch.nn.functional as F
 from mmgen.registry import MODULES
 
-from mmgen_bdinvert.geometry import (
-    GeometricTransform,
-    transform_base,
-    transform_image,
-    warp,
-)
+from mmgen_bdinvert.geometry import GeometricTransform, transform_base, transform_image, warp
 
 # Sampling points are rounded to the dtype of the map; half precision rounds the result as well.
 TRANSFORM = GeometricTransform(shift=(0.1, -0.2), rotate=37.5, scale=0.7, flip=True)

@@ -7,7 +7,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mmgen_bdinvert.io import ImageReadError, TarMember, find_sources, output_names, read_image
+from mmgen_bdinvert.io import (
+    ImageReadError,
+    TarMember,
+    find_sources,
+    output_names,
+    read_image,
+)
 from mmgen_bdinvert.io.sources import source_from_json, source_to_json
 
 

@@ -4,7 +4,8 @@
 import pytest
 import torch
 
-from mmgen_bdinvert.models import NarrowStyleGANv1Generator, convolution
+from mmgen_bdinvert.models import NarrowStyleGANv1Generator
+from mmgen_bdinvert.models.acceleration import constant_convolution as convolution
 
 STYLE = 16
 

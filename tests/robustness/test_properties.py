@@ -17,7 +17,13 @@ from PIL import Image
 
 from mmgen_bdinvert.editing import load_direction
 from mmgen_bdinvert.geometry import GeometricTransform, compose, inverse, transform_image
-from mmgen_bdinvert.io import ImageReadError, TarMember, find_sources, output_names, read_image
+from mmgen_bdinvert.io import (
+    ImageReadError,
+    TarMember,
+    find_sources,
+    output_names,
+    read_image,
+)
 from mmgen_bdinvert.io.sources import source_from_json, source_to_json
 from mmgen_bdinvert.jobs import Manifest, read_outcomes
 from mmgen_bdinvert.structures import LatentCode

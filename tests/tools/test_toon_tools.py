@@ -91,7 +91,7 @@ def test_find_directions_learns_what_the_shipped_labeller_sees(tmp_path):
 
 
 def test_train_toon_attributes_writes_what_the_classifier_loads(faces, tmp_path):
-    from mmgen_bdinvert.evaluation import ToonAttributes
+    from projects.toon_faces import ToonAttributes
 
     out = tmp_path / 'a.safetensors'
     counts = ('--count', 8, '--held-out', 4, '--epochs', 1, '--batch-size', 4)

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from mmgen_bdinvert.evaluation import EquivarianceRow
+from benchmarks.equivariance import EquivarianceRow, plot_equivariance
 from mmgen_bdinvert.io import OutputError, read_image
-from mmgen_bdinvert.visualization import plot_equivariance, plot_losses
+from mmgen_bdinvert.visualization import plot_losses
 
 HISTORY = {
     'pixel': [0.4, 0.2, 0.1],

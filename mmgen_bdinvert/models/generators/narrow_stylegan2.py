@@ -18,8 +18,8 @@ from mmgen.models.architectures.stylegan.modules.styleganv2_modules import (
 from mmgen.registry import MODULES
 from torch import nn
 
+from ..acceleration.scaled_modulation import scale_activations
 from .narrow_channels import NarrowChannels, check_channels
-from .scaled_modulation import scale_activations
 
 __all__ = ['NarrowStyleGAN2Discriminator', 'NarrowStyleGANv2Generator']
 

@@ -16,8 +16,8 @@ from mmgen.models.architectures.stylegan.generator_discriminator_v1 import Style
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from ..precision import synthesis_dtype
-from .frozen_stylegan1 import FrozenStyleGAN1
+from ..acceleration.frozen_stylegan1 import FrozenStyleGAN1
+from ..acceleration.precision import synthesis_dtype
 from .split import GeneratorSplit, outside_autocast, register_split
 
 __all__ = ['StyleGAN1Split']

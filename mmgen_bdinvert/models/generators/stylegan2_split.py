@@ -14,8 +14,8 @@ import torch
 from mmgen.models.architectures.stylegan.generator_discriminator_v2 import StyleGANv2Generator
 from torch import Tensor, nn
 
-from ..precision import synthesis_dtype
-from .frozen_stylegan2 import FrozenStyleGAN2
+from ..acceleration.frozen_stylegan2 import FrozenStyleGAN2
+from ..acceleration.precision import synthesis_dtype
 from .split import GeneratorSplit, outside_autocast, register_split
 
 __all__ = ['StyleGAN2Split']

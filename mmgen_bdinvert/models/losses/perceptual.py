@@ -20,10 +20,10 @@ from mmgen.registry import MODULES
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from ..acceleration.blurred_convolution import quicken_blurs
+from ..acceleration.image_convolution import quicken_convolutions
+from ..acceleration.normalized_distance import normalized_distance
 from ..frozen import HoldsFrozen
-from .blurred_convolution import quicken_blurs
-from .frozen_convolution import quicken_convolutions
-from .normalized_distance import normalized_distance
 
 _TORCHVISION_NAMES = dict(vgg='vgg16', alex='alexnet', squeeze='squeezenet1_1')
 

@@ -1,0 +1,15 @@
+# Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
+"""How well moving a base code moves the image."""
+
+from .measure import MAGNITUDES, EquivarianceRow, measure_equivariance
+from .plot import plot_equivariance
+from .report import equivariance_markdown, write_equivariance
+
+__all__ = [
+    'EquivarianceRow',
+    'MAGNITUDES',
+    'equivariance_markdown',
+    'measure_equivariance',
+    'plot_equivariance',
+    'write_equivariance',
+]

@@ -1,0 +1,100 @@
+# Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
+"""Measure how closely moving the base code moves the image: T(G(f, w)) against G(T'(f), w).
+
+For each base size, motion and magnitude: PSNR in the valid area, as the method runs, with the
+generator's noise off, and away from the borders. OUT_DIR gets equivariance.md, .csv and .png.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+from tqdm import tqdm
+
+logging.getLogger('torch.utils.cpp_extension').setLevel(logging.ERROR)  # "No CUDA runtime"
+try:
+    from mmgen.registry import MODULES
+
+    from benchmarks.equivariance import (
+        MAGNITUDES,
+        equivariance_markdown,
+        measure_equivariance,
+        write_equivariance,
+    )
+    from mmgen_bdinvert import apis
+    from mmgen_bdinvert.geometry.warping import SAMPLING_MODES
+    from mmgen_bdinvert.io import ensure_writable_folder
+    from mmgen_bdinvert.utils.cli import ToolParser, check_device, run_tool, silence_host
+    from mmgen_bdinvert.utils.markdown import print_markdown
+except ImportError as error:  # a package is missing: the message says which
+    sys.exit(f'error: {error}')
+
+
+EXAMPLES = """
+python -m benchmarks.equivariance bdinvert_inv_toon64
+python -m benchmarks.equivariance bdinvert_inv_toon128 --base-sizes 8 --motions shift
+"""
+
+
+def parse_args(argv=None):
+    parser = ToolParser(description=__doc__, examples=EXAMPLES)
+    parser.add_argument('config', help='config of an inverter, or the name of a shipped one')
+    parser.add_argument('--out-dir', default='work_dirs/equivariance', help='folder for the report')
+    parser.add_argument(
+        '--base-sizes', nargs='+', type=int, default=[8, 16], metavar='S', help='sizes: 8 16'
+    )
+    parser.add_argument(
+        '--motions', nargs='+', choices=MAGNITUDES, default=list(MAGNITUDES), help='which: all'
+    )
+    parser.add_argument('--num-samples', type=int, default=16, help='images of each magnitude')
+    parser.add_argument('--seed', type=int, default=0, help='of the samples')
+    parser.add_argument(
+        '--sampling', choices=SAMPLING_MODES, default='bicubic', help='of the base code: bicubic'
+    )
+    parser.add_argument(
+        '--perceptual', action='store_true', help="measure the config's perceptual distance too"
+    )
+    parser.add_argument('--device', help='such as cpu or cuda:0: the GPU if there is one')
+    parser.add_cfg_options()
+    return parser.parse_args(argv)
+
+
+def main(argv=None):
+    args = parse_args(argv)
+    device = check_device(args.device)
+    ensure_writable_folder(args.out_dir)
+    sizes = list(dict.fromkeys(args.base_sizes))
+    magnitudes = {motion: MAGNITUDES[motion] for motion in args.motions}
+    perceptual, generators = None, []
+    with silence_host():
+        for size in sizes:
+            options = {**(args.cfg_options or {}), 'model.generator.base_size': size}
+            generators.append(apis.init_generator(args.config, device, options))
+        if args.perceptual:
+            losses = generators[0].cfg.model.get('losses') or {}
+            if 'perceptual' not in losses:
+                raise ValueError('--perceptual needs model.losses.perceptual, which is not there')
+            perceptual = MODULES.build(losses.perceptual).to(device)
+
+    rows = []
+    steps = 2 * sum(map(len, magnitudes.values())) * len(sizes)
+    with tqdm(total=steps, desc='magnitudes', disable=None) as bar:
+        for generator in generators:
+            rows += measure_equivariance(
+                generator,
+                magnitudes,
+                num_samples=args.num_samples,
+                seed=args.seed,
+                mode=args.sampling,
+                perceptual=perceptual,
+                progress=bar.update,
+            )
+    print_markdown(equivariance_markdown(rows))
+    resolution = generators[0].resolution
+    files = write_equivariance(rows, args.out_dir, f'{resolution}×{resolution}')
+    print('\n'.join(map(str, files)))
+
+
+if __name__ == '__main__':
+    run_tool(main)

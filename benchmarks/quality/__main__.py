@@ -1,0 +1,100 @@
+# Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
+"""Compare BDInvert with its baselines: reconstruction, and edits against drawn truth.
+
+Every inversion and every measurement is stored as soon as it is there, so a run that was stopped
+goes on, and a run can be split by --methods, --kinds and --count. With everything stored, a run
+only writes the report. Photos (--images) have no truth: of them only reconstruction is measured.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+from tqdm import tqdm
+
+logging.getLogger('torch.utils.cpp_extension').setLevel(logging.ERROR)  # "No CUDA runtime"
+try:
+    from mmgen_bdinvert.io import ensure_writable_folder
+    from mmgen_bdinvert.utils.cli import ToolParser, check_device, run_tool, silence_host
+    from mmgen_bdinvert.utils.markdown import print_markdown
+    from projects.toon_faces import MOVES
+
+    from .. import quality as bench
+except ImportError as error:  # a package is missing: the message says which
+    sys.exit(f'error: {error}')
+
+
+EXAMPLES = """
+python -m benchmarks.quality toon128 --count 4 --kinds aligned shifted --methods w_plus bdinvert_8
+python -m benchmarks.quality ffhq --images photos/ --out-dir work_dirs/photos
+"""
+
+
+def parse_args(argv=None):
+    parser = ToolParser(description=__doc__, examples=EXAMPLES)
+    parser.add_argument('plan', nargs='?', default='toon64', help='config of the benchmark')
+    parser.add_argument('--images', help='folder of photos, instead of drawn faces')
+    parser.add_argument('--methods', nargs='+', help='only these')
+    parser.add_argument('--kinds', nargs='+', choices=MOVES, help='how faces are moved: all')
+    parser.add_argument('--count', type=int, help='faces of each kind: 64, of photos all')
+    parser.add_argument('--steps', type=int, help='steps of every optimisation')
+    parser.add_argument('--batch-size', type=int, default=16, help='images at a time: 16')
+    parser.add_argument('--out-dir', default='work_dirs/benchmark', help='stored results')
+    parser.add_argument('--report-dir', help='tables and pictures: OUT_DIR/report')
+    parser.add_argument('--device', help='such as cpu or cuda:0: the GPU if there is one')
+    args = parser.parse_args(argv)
+    if args.count is not None and args.count < 1:
+        parser.error(f'--count is 1 or more, but got {args.count}')
+    if args.steps is not None and args.steps < 1:
+        parser.error(f'--steps is 1 or more, but got {args.steps}')
+    return args
+
+
+def main(argv=None):
+    args = parse_args(argv)
+    device = check_device(args.device)
+    ensure_writable_folder(args.out_dir)
+    with silence_host():
+        plan = bench.read_plan(args.plan)
+        if args.steps is not None:
+            plan = replace(plan, num_steps=args.steps)
+        size = bench.resolution(plan)
+        if args.images is None:
+            faces, kinds = bench.DrawnFaces(args.count or 64, size), list(MOVES)
+        else:
+            faces, kinds = bench.Photos(args.images, args.count, size), ['aligned']
+            plan = replace(plan, edits=(), classifier=None)
+        benchmark = bench.Benchmark(
+            plan,
+            faces,
+            args.kinds or kinds,
+            args.out_dir,
+            batch_size=args.batch_size,
+            device=device,
+        )
+    total = len(faces.names) * len(benchmark.kinds) * len(args.methods or plan.methods)
+    with tqdm(total=total, desc='faces', disable=None) as bar:
+
+        def on_inverted(method, kind, count):
+            bar.set_description(f'{method} {kind}')
+            bar.update(count)
+
+        def on_step(step, steps, *_):
+            bar.set_postfix_str(f'step {step}/{steps}')
+
+        rows = benchmark.run(args.methods, on_inverted=on_inverted, on_step=on_step)
+    command = f'python -m benchmarks.quality {Path(args.plan).stem} --count {len(faces.names)}'
+    command += f' --kinds {" ".join(benchmark.kinds)}'
+    command += f' --methods {" ".join(args.methods)}' if args.methods else ''
+    command += '' if plan.num_steps is None else f' --steps {plan.num_steps}'
+    report_dir = args.report_dir or f'{args.out_dir}/report'
+    files = bench.write_report(benchmark, rows, report_dir, command=command)
+    print_markdown(files[0].read_text(encoding='utf-8'))
+    print(f'Report: {", ".join(map(str, files))}')
+
+
+if __name__ == '__main__':
+    run_tool(main)

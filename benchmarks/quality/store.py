@@ -1,0 +1,115 @@
+# Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
+"""Results of a benchmark on disk: one file for each face, written as soon as it is there."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from mmgen_bdinvert.io import atomic_write, ensure_writable_folder
+
+__all__ = ['InversionStore', 'RowStore']
+
+
+class _Store:
+    """Files ``<folder>/<name>-<digest>/<kind>/<face><suffix>``.
+
+    The digest names all settings that the results depend on, so those of other settings lie in
+    another folder: a run with other settings neither uses nor overwrites them.
+
+    Args:
+        folder (Path): Folder of the benchmark's stores.
+        name (str): Name of the method.
+        digest (str): Digest of its settings; the first 12 characters are used.
+    """
+
+    suffix = ''
+
+    def __init__(self, folder: Path, name: str, digest: str) -> None:
+        self.folder = Path(folder) / f'{name}-{digest[:12]}'
+
+    def path(self, kind: str, face: str) -> Path:
+        """Return the file of a face."""
+        return self.folder / kind / f'{face}{self.suffix}'
+
+    def _path_to_write(self, kind: str, face: str) -> Path:
+        path = self.path(kind, face)
+        if not path.parent.is_dir():
+            ensure_writable_folder(path.parent)
+        return path
+
+
+class InversionStore(_Store):
+    """What inversions found: the variables of each face, and facts about it."""
+
+    suffix = '.safetensors'
+
+    def save(
+        self, kind: str, face: str, variables: Mapping[str, Tensor], facts: Mapping[str, Any]
+    ) -> None:
+        """Store a face's variables, each without the batch dimension, and facts JSON can hold."""
+        tensors = {k: v.detach().cpu().contiguous().clone() for k, v in variables.items()}
+        text = {'facts': json.dumps(dict(facts))}
+        path = self._path_to_write(kind, face)
+        atomic_write(path, lambda temporary: save_file(tensors, temporary, text))
+
+    def load(self, kind: str, face: str) -> dict[str, Tensor]:
+        """Read a face's variables.
+
+        Raises:
+            ValueError: The file is damaged.
+        """
+        with self._open(kind, face) as file:
+            return {name: file.get_tensor(name) for name in file.keys()}
+
+    def facts(self, kind: str, face: str) -> dict[str, Any] | None:
+        """Read a face's facts; None if it was not inverted yet."""
+        if not self.path(kind, face).is_file():
+            return None
+        with self._open(kind, face) as file:
+            return json.loads(file.metadata()['facts'])
+
+    def _open(self, kind: str, face: str):
+        path = self.path(kind, face)
+        try:
+            return safe_open(path, 'pt')
+        except (SafetensorError, OSError) as e:
+            raise ValueError(f'{path} is damaged ({e}): remove it and run again.') from e
+
+
+class RowStore(_Store):
+    """What was measured: one row of numbers for each face."""
+
+    suffix = '.json'
+
+    def save(self, kind: str, face: str, row: Mapping[str, Any]) -> None:
+        """Store a row, which is plain data; NaN is kept."""
+        text = json.dumps(dict(row), sort_keys=True) + '\n'
+        path = self._path_to_write(kind, face)
+        atomic_write(path, lambda temporary: temporary.write_text(text, encoding='utf-8'))
+
+    def load(self, kind: str, face: str) -> dict[str, Any] | None:
+        """Read a row; None if there is none yet.
+
+        Raises:
+            ValueError: The file is damaged.
+        """
+        path = self.path(kind, face)
+        if not path.is_file():
+            return None
+        try:
+            return json.loads(path.read_text(encoding='utf-8'))
+        except (json.JSONDecodeError, UnicodeDecodeError) as e:
+            raise ValueError(f'{path} is damaged ({e}): remove it and run again.') from e
+
+
+def stack(rows: list[dict[str, Tensor]], device: torch.device) -> dict[str, Tensor]:
+    """Turn variables of faces into those of a batch."""
+    return {name: torch.stack([row[name] for row in rows]).to(device) for name in rows[0]}

@@ -1,0 +1,166 @@
+# Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
+"""How soon the presets reach the objective of the paper's schedule, driven plainly."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from mmgen_bdinvert.models import RegularizedInverter
+from mmgen_bdinvert.models.inverters.base_inverter import StepCallback
+from mmgen_bdinvert.models.inverters.presets import PRESETS
+
+from .faces import FaceSetting
+from .measure import Row
+from .plain import PlainInversion
+from .setting import Setting
+
+__all__ = ['SHORTER', 'measure_objective']
+
+SHORTER = ('fast', 'draft')  # the presets that are measured
+
+
+def measure_objective(
+    setting: Setting | FaceSetting,
+    steps: int = 1200,
+    batch: int = 1,
+    sample: int | None = None,
+    report: Callable[[str], object] | None = None,
+) -> Row:
+    """Invert pictures plainly, with the paper's schedule, and with the shorter presets.
+
+    The sides take turns, batch by batch. Time is that of the whole inversion, from the encoder's
+    guess on.
+
+    Args:
+        setting (Setting | FaceSetting): All pictures, and what inverts them.
+        steps (int): Steps of the plain side. Defaults to 1200.
+        batch (int): Pictures at a time, on every side. Defaults to 1.
+        sample (int | None): Do only so many of the plain side's steps, two or more, and take its
+            time for ``steps`` from them. What the steps reach is then found out by the preset
+            ``paper``, which does all of them, exactly and faster. Defaults to None: the plain side
+            does them.
+        report (Callable[[str], object] | None): Takes a line on each batch and side as soon as it
+            is done. Defaults to None: nobody is told.
+
+    Returns:
+        Row: Seconds of all pictures, and in ``figures`` the means of objective, perceptual distance
+        and ``mean(v²)``, and the seconds after which the batches' mean objective was as low as that
+        of the paper's schedule. A NaN stands for what was not: the first three of a plain side that
+        was not done in full, and an objective that was not reached.
+    """
+    sides = ('plain', *SHORTER) if sample is None else ('plain', 'paper', *SHORTER)
+    seconds = dict.fromkeys(sides, 0.0)
+    reached = dict.fromkeys(sides, 0.0)
+    found: dict[str, list[dict[str, Tensor]]] = {side: [] for side in sides}
+    for start in range(0, setting.batch, batch):
+        part = setting.part(start, start + batch)
+        judge = PlainInversion(part)
+        target = math.nan
+        for side in sides:
+            codes, passed, until = _invert(part, side, steps, sample, target)
+            seconds[side] += passed
+            reached[side] += until
+            with torch.no_grad():
+                terms = judge.terms(*codes)
+            terms['objective'] = judge.total(terms)
+            if side == 'plain' and sample is not None:
+                terms = {name: torch.full_like(value, torch.nan) for name, value in terms.items()}
+            if side in ('plain', 'paper'):
+                target = float(terms['objective'].mean())
+            found[side].append(terms)
+            if report is not None:
+                losses = ', '.join(
+                    f'{name} {float(loss.mean()):.5f}' for name, loss in terms.items()
+                )
+                report(f'picture {start + 1}, {side}: {passed:.1f} s ({until:.1f} s); {losses}')
+    figures = {
+        title: {side: float(torch.cat([t[key] for t in found[side]]).mean()) for side in sides}
+        for title, key in (
+            ('objective', 'objective'),
+            ('perceptual distance', 'perceptual'),
+            ('mean v²', 'detail'),
+        )
+    }
+    figures["seconds to the schedule's objective"] = reached
+    return Row('objective', setting.size, batch, seconds, figures=figures)
+
+
+class _Stopwatch:
+    """Callback of an inversion that notes when the images' mean objective is low enough.
+
+    It waits for the device in every step, which is part of the time that is measured.
+    """
+
+    def __init__(self, target: float):
+        self.target, self.reached = target, math.nan
+        self._best: Tensor | None = None
+        self._began = time.perf_counter()
+
+    def passed(self, device: torch.device) -> float:
+        if device.type == 'cuda':
+            torch.cuda.synchronize()
+        return time.perf_counter() - self._began
+
+    def __call__(self, step: int, num_steps: int, losses: dict[str, Tensor], images: Tensor):
+        total = losses['total']
+        self._best = total if self._best is None else torch.fmin(self._best, total)
+        if math.isnan(self.reached) and float(self._best.mean()) <= self.target:
+            self.reached = self.passed(total.device)
+
+
+def _invert(
+    setting: Setting | FaceSetting, side: str, steps: int, sample: int | None, target: float
+) -> tuple[tuple[Tensor, Tensor], float, float]:
+    """Return the codes of a side, and the seconds of all its steps and until the target."""
+    if side == 'plain':
+        codes, passed = _plainly(setting, steps, sample)
+        return codes, passed, passed
+    preset = dict(PRESETS[side])
+    if side == 'paper':
+        preset['num_steps'] = steps
+    watch = _Stopwatch(target)
+    codes = _with_preset(setting, preset, watch)
+    passed = watch.passed(setting.device)
+    return codes, passed, passed if side == 'paper' else watch.reached
+
+
+def _plainly(
+    setting: Setting | FaceSetting, steps: int, sample: int | None
+) -> tuple[tuple[Tensor, Tensor], float]:
+    """Return the codes after so many steps, or after some of them, and the seconds of all."""
+    watch = _Stopwatch(math.nan)
+    inversion = PlainInversion(setting)
+    inversion.step()
+    first = watch.passed(setting.device)  # with all that comes before
+    count = steps if sample is None else sample
+    for _ in range(count - 1):
+        inversion.step()
+    rest = watch.passed(setting.device) - first
+    codes = inversion.base.detach(), inversion.detail.detach()
+    return codes, first + rest * (steps - 1) / max(1, count - 1)
+
+
+def _with_preset(
+    setting: Setting | FaceSetting, preset: dict[str, Any], callback: StepCallback
+) -> tuple[Tensor, Tensor]:
+    weights = setting.weights
+    inverter = RegularizedInverter(
+        setting.generator,
+        setting.encoder,
+        setting.statistics,
+        losses=dict(
+            pixel=dict(type='PixelMSELoss', loss_weight=weights['pixel']),
+            perceptual=setting.perceptual,
+            base=dict(type='BaseCodeDistance', loss_weight=weights['base']),
+            detail=dict(type='PNormLoss', loss_weight=weights['detail']),
+        ),
+        **preset,
+    )
+    code = inverter.invert(setting.images, callback).code
+    return code.base, code.detail

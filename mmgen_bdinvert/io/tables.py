@@ -1,0 +1,59 @@
+# Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
+"""JSON objects and CSV tables on disk."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from .outputs import atomic_write
+
+__all__ = ['finite', 'save_json', 'save_table']
+
+
+def save_json(path: str | os.PathLike, values: Mapping[str, Any]) -> None:
+    """Write a JSON object, atomically.
+
+    Raises:
+        OutputError: The file cannot be written.
+    """
+    text = json.dumps(finite(values), indent=2, allow_nan=False) + '\n'
+    atomic_write(path, lambda temporary: temporary.write_text(text, encoding='utf-8'))
+
+
+def save_table(
+    path: str | os.PathLike, rows: Iterable[Mapping[str, Any]], columns: Sequence[str]
+) -> None:
+    """Write a CSV file, atomically; absent and non-finite values are left empty.
+
+    Args:
+        path (str | os.PathLike): The file.
+        rows (Iterable[Mapping[str, Any]]): Values by column; keys that are no column are ignored.
+        columns (Sequence[str]): The columns, in order.
+
+    Raises:
+        OutputError: The file cannot be written.
+    """
+
+    def write(temporary: Path) -> None:
+        # A file name may hold bytes that are no text.
+        with open(temporary, 'w', newline='', encoding='utf-8', errors='backslashreplace') as file:
+            writer = csv.DictWriter(file, columns, restval='', extrasaction='ignore')
+            writer.writeheader()
+            writer.writerows(finite(row) for row in rows)
+
+    atomic_write(path, write)
+
+
+def finite(value: Any) -> Any:
+    """Return a value for JSON: None in place of numbers that are not finite, at any depth."""
+    if isinstance(value, Mapping):
+        return {key: finite(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

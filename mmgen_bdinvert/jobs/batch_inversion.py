@@ -1,0 +1,217 @@
+# Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
+"""The images of a job, batch by batch: read, inverted, measured, saved and noted."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+import torch
+from mmengine.logging import print_log
+from torch import Tensor
+
+from ..evaluation import psnr
+from ..io import (
+    ImageReadError,
+    OutputError,
+    StorageError,
+    ensure_writable_folder,
+    image_to_tensor,
+    read_image,
+    tensor_to_image,
+)
+from ..io.sources import ImageSource
+from ..models.inverters.base_inverter import OptimizationInverter, StepCallback
+from ..structures import InversionResult
+from . import ImageOutcome, Manifest
+from .batch_size import is_out_of_memory
+from .packed import ShardWriter
+from .results import RESULT_FILES, Sheet, difference, save_inversion
+
+__all__ = ['BatchInversion']
+
+
+class BatchInversion:
+    """What one process does with the images that it takes.
+
+    Args:
+        inverter (OptimizationInverter): The inverter.
+        out_dir (str | os.PathLike): The output folder.
+        fit (str): See :func:`mmgen_bdinvert.io.read_image`.
+        manifest (Manifest): Where every image gets its line, once its files are written.
+        packed (bool): Whether results go into tar shards.
+        on_step (StepCallback | None): Called at every step.
+        on_image (Callable): Called with every outcome.
+        check (Callable): Called before every image and step; it may raise.
+    """
+
+    def __init__(
+        self,
+        inverter: OptimizationInverter,
+        out_dir: str | os.PathLike,
+        fit: str,
+        manifest: Manifest,
+        packed: bool,
+        on_step: StepCallback | None,
+        on_image: Callable[[ImageOutcome], object],
+        check: Callable[[], object],
+    ) -> None:
+        self.inverter, self.out_dir, self.fit = inverter, Path(out_dir), fit
+        self.manifest, self.check = manifest, check
+        self.on_step, self.on_image = on_step, on_image
+        self.shards = ShardWriter(out_dir, manifest.rank) if packed else None
+        self.sheet, self.count = Sheet(), 0
+
+    def batches(
+        self, jobs: Iterable[tuple[ImageSource, str]], size: int
+    ) -> Iterator[list[tuple[ImageSource, str, np.ndarray]]]:
+        """Read images into full batches; those that cannot be read or saved fail at once."""
+        batch = []
+        for source, name in jobs:
+            self.check()
+            try:
+                rgb = read_image(source, self.inverter.generator.resolution, fit=self.fit)
+                if self.shards is None:
+                    ensure_writable_folder(self.out_dir / name)
+            except StorageError:
+                raise
+            except (ImageReadError, OutputError) as error:
+                self._note(_failed(name, source, str(error)))
+                continue
+            batch.append((source, name, rgb))
+            if len(batch) == size:
+                yield batch
+                batch = []
+        if batch:
+            yield batch
+
+    def invert_fitting(self, batch: Sequence[tuple[ImageSource, str, np.ndarray]]) -> None:
+        """Invert one batch; in halves if the memory does not suffice."""
+        try:
+            return self.invert(batch)
+        except (RuntimeError, MemoryError) as error:
+            if len(batch) == 1 or not is_out_of_memory(error):
+                raise
+        half = len(batch) // 2  # outside the handler, which holds on to the memory
+        print_log(f'The memory does not suffice for {len(batch)} images at a time.', 'current')
+        for part in (batch[:half], batch[half:]):
+            self.invert_fitting(part)
+
+    def invert(self, batch: Sequence[tuple[ImageSource, str, np.ndarray]]) -> None:
+        """Invert one batch and save its images."""
+        generator, starts = self.inverter.generator, []
+
+        def on_step(step: int, num_steps: int, losses: dict[str, Tensor], images: Tensor) -> None:
+            self.check()
+            if step == 0:
+                starts.append(generator.to_rgb(images).cpu())
+            if self.on_step is not None:
+                self.on_step(step, num_steps, losses, images)
+
+        rgb = torch.cat([image_to_tensor(picture) for _, _, picture in batch]).to(generator.device)
+        began = time.perf_counter()
+        result = self.inverter.invert(generator.to_rgb(rgb), on_step)
+        output = generator.to_rgb(result.reconstruction)
+        rows = self._measure(rgb, output, result)
+        seconds = (time.perf_counter() - began) / len(batch)
+        for i, (source, name, target) in enumerate(batch):
+            metrics = {**rows[i], 'seconds': round(seconds, 3), 'fit': self.fit}
+            pictures = {'target': target, 'start': starts[0][i], 'reconstruction': output[i]}
+            self._note(*self._save(source, name, result, i, pictures, metrics))
+
+    def _measure(self, target: Tensor, output: Tensor, result: InversionResult) -> list[dict]:
+        columns = {'psnr': psnr(output, target)}
+        columns['mse'] = (output - target).square().flatten(1).mean(1)
+        if 'perceptual' in self.inverter.losses:
+            distance = self.inverter.losses['perceptual']
+            with torch.no_grad():
+                columns['perceptual'] = distance(output, distance.prepare(target))
+        rows: list[dict[str, Any]] = [
+            {name: float(v[i]) for name, v in columns.items()} for i in range(len(target))
+        ]
+        for i, row in enumerate(rows):
+            stopped = int(result.stopped_at[i])
+            row['steps'] = self.inverter.num_steps if stopped < 0 else stopped
+            row['stopped_at'] = None if stopped < 0 else stopped
+            row['setbacks'] = int(result.setbacks[i])
+            row['losses'] = {k: float(v[-1, i]) for k, v in result.history.items()}
+        return rows
+
+    def _save(
+        self,
+        source: ImageSource,
+        name: str,
+        result: InversionResult,
+        index: int,
+        pictures: dict[str, Any],
+        metrics: dict[str, Any],
+    ) -> tuple[ImageOutcome, dict[str, Any]]:
+        stopped = metrics['stopped_at']
+        status, reason = 'done', ''
+        if stopped is not None:
+            status = 'stopped'
+            reason = (
+                f'the loss of {os.fspath(source)!r} became non-finite {metrics["setbacks"]} times, '
+                f'at last at step {stopped}; its best state is saved: try a smaller learning rate'
+            )
+        code = result.code[index]
+        if not all(
+            torch.isfinite(t).all() for t in (code.base, code.detail, result.reconstruction[index])
+        ):
+            reason = f'the code of {os.fspath(source)!r} is not finite: check encoder and generator'
+            return _failed(name, source, reason), {}
+        outcome = ImageOutcome(name, Path(os.fspath(source)), status, reason, metrics)
+        folder = self.out_dir / (name if self.shards is None else f'.work-{self.manifest.rank}')
+        place: dict[str, Any] = {}
+        try:
+            ensure_writable_folder(folder)
+            pictures = {
+                key: value if isinstance(value, np.ndarray) else tensor_to_image(value)
+                for key, value in pictures.items()
+            }
+            gap = difference(pictures['reconstruction'], pictures['target'])
+            shown = {**pictures, 'difference (4x)\ngrey: equal': gap}
+            save_inversion(
+                folder,
+                code=code,
+                pictures=shown,
+                reconstruction=pictures['reconstruction'],
+                history={k: v[:, index].tolist() for k, v in result.history.items()},
+                metrics=outcome.row(),
+                title=', '.join((name, *_figures(metrics))),
+            )
+            if self.shards is not None:
+                files = {file: (folder / file).read_bytes() for file in RESULT_FILES}
+                place = self.shards.add(name, files)
+        except StorageError:
+            raise
+        except OutputError as error:
+            return _failed(name, source, str(error)), {}
+        self.sheet.add('\n'.join((name, *_figures(metrics))), shown)
+        return outcome, place
+
+    def _note(self, outcome: ImageOutcome, place: Mapping[str, Any] = MappingProxyType({})) -> None:
+        self.manifest.add('image', **outcome.record(), **place)
+        self.count += 1
+        self.on_image(outcome)
+
+    def close(self) -> None:
+        """Remove what is of no more use."""
+        if self.shards is not None:
+            shutil.rmtree(self.out_dir / f'.work-{self.manifest.rank}', ignore_errors=True)
+
+
+def _failed(name: str, source: ImageSource, reason: str) -> ImageOutcome:
+    return ImageOutcome(name, Path(os.fspath(source)), 'failed', reason)
+
+
+def _figures(metrics: dict[str, Any]) -> tuple[str, ...]:
+    psnr, distance = metrics['psnr'], metrics.get('perceptual')
+    rest = () if distance is None else (f'perceptual {distance:.4f}',)
+    return (f'{psnr:.1f} dB', *rest)

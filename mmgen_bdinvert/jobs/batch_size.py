@@ -1,0 +1,78 @@
+# Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
+"""How many images fit into memory at a time, and what to do when they do not."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import torch
+
+from ..models import BaseDetailGenerator
+from ..models.inverters.base_inverter import OptimizationInverter
+
+__all__ = ['fitting_batch', 'free_memory', 'image_memory', 'is_out_of_memory']
+
+_KEPT_SHARE = 0.8  # of the free memory that is planned with
+_MAPS_AT_WORK = 6  # maps of the largest layer that a step needs beside those it keeps
+_PERCEPTUAL = 12  # times 64 channels of the reduced image: VGG16 with its gradients
+_LARGEST_REDUCED = 256  # side that the perceptual distance reduces images to
+
+
+def image_memory(generator: BaseDetailGenerator, bytes_each: int = 4) -> int:
+    """Estimate the memory that a step of an inversion needs for each image.
+
+    Args:
+        generator (BaseDetailGenerator): What renders.
+        bytes_each (int): Size of a number. Defaults to 4.
+
+    Returns:
+        int: Bytes.
+    """
+    widths = generator.generator.channels
+    sides = [s for s in widths if generator.base_size <= s <= generator.resolution]
+    maps = [int(widths[s]) * s * s for s in sides]
+    kept = max(maps) * 2 if generator.checkpointing else sum(maps) * 2
+    reduced = min(generator.resolution, _LARGEST_REDUCED)
+    return bytes_each * (kept + _MAPS_AT_WORK * max(maps) + _PERCEPTUAL * 64 * reduced**2)
+
+
+def free_memory(device: torch.device) -> int | None:
+    """Return the free bytes of a device, or None where that cannot be found out."""
+    if device.type == 'cuda':
+        free, _ = torch.cuda.mem_get_info(device)
+        return free + torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+    if device.type == 'cpu' and Path('/proc/meminfo').is_file():
+        for line in Path('/proc/meminfo').read_text().splitlines():
+            if line.startswith('MemAvailable:'):
+                return int(line.split()[1]) * 1024
+    if device.type == 'cpu' and 'SC_AVPHYS_PAGES' in getattr(os, 'sysconf_names', ()):
+        return os.sysconf('SC_AVPHYS_PAGES') * os.sysconf('SC_PAGE_SIZE')
+    return None
+
+
+def fitting_batch(inverter: OptimizationInverter, wanted: int) -> int:
+    """Return how many images to invert at a time: as many as wanted, or as are expected to fit.
+
+    Args:
+        inverter (OptimizationInverter): What inverts.
+        wanted (int): The most.
+
+    Returns:
+        int: 1 or more.
+    """
+    free = free_memory(inverter.generator.device)
+    if free is None:
+        return wanted
+    each = image_memory(inverter.generator, 2 if inverter.amp is True else 4)
+    return max(1, min(wanted, int(_KEPT_SHARE * free / each)))
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Tell whether an error says that memory did not suffice, on a GPU or a CPU."""
+    if isinstance(error, (torch.cuda.OutOfMemoryError, MemoryError)):
+        return True
+    text = str(error)
+    return isinstance(error, RuntimeError) and (
+        "can't allocate memory" in text or 'not enough memory' in text
+    )

@@ -1,0 +1,271 @@
+# Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
+"""Inversion of many image files into a folder of results."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+from ..io import (
+    FIT_MODES,
+    OutputError,
+    ensure_writable_folder,
+    find_sources,
+    output_names,
+)
+from ..io.outputs import remove_leftovers
+from ..io.sources import ImageSource, source_from_json, source_to_json
+from ..io.tables import save_table
+from ..models.inverters.base_inverter import OptimizationInverter, StepCallback
+from ..utils.versions import versions_here
+from . import (
+    ImageOutcome,
+    Manifest,
+    Workers,
+    locked_folder,
+    read_outcomes,
+    remember_settings,
+    settings_of,
+)
+from .batch_inversion import BatchInversion
+from .batch_size import fitting_batch
+from .folder import SETTINGS_FILE
+from .manifest import MANIFEST
+from .packed import SHARDS, cut_shards, remove_shards
+from .report import save_report
+from .results import RESULT_FILES, save_config
+from .workers import WorkQueue
+
+__all__ = ['ImageOutcome', 'RUN_FILES', 'invert_files', 'plan_files']
+
+RUN_FILES = (
+    'config.py',
+    'contact_sheet.png',
+    MANIFEST,
+    'report.html',
+    'report.md',
+    SETTINGS_FILE,
+    SHARDS,
+    'summary.csv',
+    'vis_data',
+)
+_COLUMNS = ('name', 'status', 'psnr', 'mse', 'perceptual')
+_LAST_COLUMNS = ('steps', 'stopped_at', 'setbacks', 'seconds', 'fit', 'reason', 'source')
+Job = tuple[ImageSource, str]
+
+
+def plan_files(
+    inputs: str | os.PathLike | Iterable[str | os.PathLike], out_dir: str | os.PathLike
+) -> list[Job]:
+    """List the images to invert and make sure that results can be written, before heavy work.
+
+    Args:
+        inputs (str | os.PathLike | Iterable): Images, folders, patterns, lists and tar archives, as
+            for :func:`mmgen_bdinvert.io.find_sources`; results of an earlier run in ``out_dir``
+            are left out.
+        out_dir (str | os.PathLike): Folder for the results; it is made.
+
+    Returns:
+        list[tuple[Path | TarMember, str]]: Images and the unique names of their results.
+
+    Raises:
+        FileNotFoundError: An input does not exist.
+        ValueError: An input is a folder without images, or nothing is left.
+        OutputError: ``out_dir`` cannot be written to.
+    """
+    inputs = [inputs] if isinstance(inputs, (str, os.PathLike)) else list(inputs)
+    named = {os.path.realpath(item) for item in inputs}
+    results = os.path.realpath(out_dir)
+    inside: dict[str, bool] = {}  # by folder
+    sources = []
+    for source in find_sources(inputs):
+        folder = os.path.dirname(source)
+        if folder not in inside:
+            parents = Path(os.path.realpath(folder), 'x').parents
+            inside[folder] = Path(results) in parents
+        if not inside[folder] or os.path.realpath(source) in named:
+            sources.append(source)
+    if not sources:
+        raise ValueError(
+            f'There is no image but the results in {os.fspath(out_dir)!r}: check the inputs.'
+        )
+    ensure_writable_folder(out_dir)
+    return list(zip(sources, output_names(sources, reserved=RUN_FILES)))
+
+
+def invert_files(
+    inverter: OptimizationInverter,
+    inputs: str | os.PathLike | Iterable[str | os.PathLike],
+    out_dir: str | os.PathLike,
+    *,
+    fit: str = 'crop',
+    batch_size: int = 8,
+    packed: bool = False,
+    retry_failed: bool = False,
+    restart: bool = False,
+    workers: Workers | None = None,
+    on_step: StepCallback | None = None,
+    on_image: Callable[[ImageOutcome], object] | None = None,
+    on_progress: Callable[[int, int], object] | None = None,
+    check: Callable[[], object] | None = None,
+) -> list[ImageOutcome]:
+    """Invert image files; what is finished is on disk, whatever happens next.
+
+    For each image ``<out_dir>/<name>/`` gets the files :data:`RESULT_FILES` as soon as its batch
+    is done, ``metrics.json`` last, and the manifest a line. The run gets ``config.py`` (the
+    inverter's config, resolved), ``summary.csv``, ``report.md`` (the worst images first) and
+    ``contact_sheet.png`` (of the images that the first process inverted), after an interruption
+    too. An image that cannot be read, inverted or saved is noted, and the others go on; only a disk
+    that takes nothing more ends the run. Another call goes on where this one ended.
+
+    Args:
+        inverter (OptimizationInverter): From :func:`mmgen_bdinvert.apis.init_inverter`.
+        inputs (str | os.PathLike | Iterable): As for :func:`plan_files`.
+        out_dir (str | os.PathLike): As for :func:`plan_files`.
+        fit (str): As for :func:`mmgen_bdinvert.apis.invert`. Defaults to 'crop'.
+        batch_size (int): Images at a time, at most: fewer where memory does not suffice. Defaults
+            to 8.
+        packed (bool): Whether the results go into tar shards, see
+            :func:`mmgen_bdinvert.jobs.packed.read_packed`, instead of folders. Defaults to False.
+        retry_failed (bool): Whether images that an earlier run did not invert, or stopped, are
+            tried again. Defaults to False.
+        restart (bool): Whether to invert all images anew, whatever earlier runs did and with which
+            settings. Defaults to False.
+        workers (Workers | None): The processes that share the images. Defaults to this one alone.
+        on_step (Callable | None): As ``callback`` of :func:`mmgen_bdinvert.apis.invert`.
+        on_image (Callable | None): Called with every :class:`ImageOutcome` of this process.
+        on_progress (Callable | None): Called with how many of the images that no earlier run had
+            finished are finished, by all processes, and how many those are.
+        check (Callable | None): Called between steps and images: what it raises ends the run, with
+            its files written.
+
+    Returns:
+        list[ImageOutcome]: One for each image, those of earlier runs too; in a process that is
+        not the first, nothing.
+
+    Raises:
+        FileNotFoundError: As :func:`plan_files`.
+        ValueError: As :func:`plan_files`, or an argument is wrong, or ``out_dir`` has results of
+            other settings.
+        OutputError: Another run writes to ``out_dir``, or it cannot be written to.
+
+    Example:
+        >>> outcomes = invert_files(inverter, ['photo.png'], 'results')
+        >>> outcomes[0].name, outcomes[0].status
+        ('photo', 'done')
+    """
+    if not isinstance(batch_size, int) or batch_size < 1:
+        raise ValueError(f'batch_size is a whole number of 1 or more, but got {batch_size!r}.')
+    if fit not in FIT_MODES:
+        raise ValueError(f'fit must be one of {", ".join(FIT_MODES)}, but got {fit!r}.')
+    workers, check = workers or Workers(), check or (lambda: None)
+    queue = WorkQueue(workers)
+    with contextlib.ExitStack() as stack:
+        jobs: Sequence[Job] = []
+        if workers.rank == 0:
+            try:
+                jobs = plan_files(inputs, out_dir)
+                stack.enter_context(locked_folder(out_dir))
+                remove_leftovers(out_dir)
+                settings = settings_of(inverter, fit=fit, packed=packed)
+                remember_settings(out_dir, settings, restart)
+                if restart:
+                    remove_shards(out_dir)
+                cut_shards(out_dir)
+                save_config(out_dir, inverter)
+                earlier = _finished(jobs, out_dir, packed, retry_failed)
+                left = [job for job in jobs if job[1] not in earlier]
+            except BaseException as error:
+                queue.refuse(str(error))
+                raise
+            queue.publish([[source_to_json(source), name] for source, name in left])
+        count = queue.open(check)
+        if workers.rank > 0:
+            stack.enter_context(locked_folder(out_dir, workers.rank))
+        manifest = stack.enter_context(Manifest(out_dir, workers.rank))
+        here = {'host': socket.gethostname(), 'pid': os.getpid(), 'versions': versions_here()}
+        manifest.add('start', rank=workers.rank, world_size=workers.size, left=count, **here)
+
+        def tell(number: int = 0) -> None:
+            finished = queue.count_finished(number)
+            if on_progress is not None:
+                on_progress(finished, count)
+
+        def note(outcome: ImageOutcome) -> None:
+            if on_image is not None:
+                on_image(outcome)
+            tell(1)
+
+        def wait() -> None:
+            check()
+            tell()
+
+        run = BatchInversion(inverter, out_dir, fit, manifest, packed, on_step, note, check)
+        tell()
+        began, interrupted = time.monotonic(), True
+        try:
+            for batch in run.batches(_taken(queue), fitting_batch(inverter, batch_size)):
+                run.invert_fitting(batch)
+            workers.leave(wait)
+            interrupted = False
+        finally:
+            # A full disk is reported by what met it, not by what met it next.
+            with contextlib.suppress(*(OutputError,) if interrupted else ()):
+                run.close()
+                seconds = round(time.monotonic() - began, 3)
+                manifest.add('end', inverted=run.count, seconds=seconds, interrupted=interrupted)
+                if workers.rank == 0:
+                    outcomes = _outcomes(jobs, out_dir)
+                    _save_summary(out_dir, inverter, outcomes)
+                    run.sheet.save(Path(out_dir, 'contact_sheet.png'))
+    if workers.rank > 0:
+        return []
+    if len(outcomes) < len(jobs):  # a process died without its launcher's noticing
+        raise OutputError(
+            f'{len(jobs) - len(outcomes)} of {len(jobs)} images have no result in '
+            f'{os.fspath(out_dir)!r}; run the same command again'
+        )
+    return outcomes
+
+
+def _taken(queue: WorkQueue) -> Iterator[Job]:
+    while (job := queue.take()) is not None:
+        yield source_from_json(job[0]), job[1]
+
+
+def _finished(
+    jobs: Sequence[Job], out_dir: str | os.PathLike, packed: bool, retry_failed: bool
+) -> set[str]:
+    """Name the images that need no work: their record speaks of them, and their files are there."""
+    outcomes = read_outcomes(out_dir)
+    finished = set()
+    for source, name in jobs:
+        outcome = outcomes.get(name)
+        if outcome is None or os.fspath(outcome.source) != os.path.abspath(source):
+            continue
+        if outcome.status != 'done' and retry_failed:
+            continue
+        if not packed and outcome.status != 'failed':
+            if not os.path.exists(Path(out_dir, name, RESULT_FILES[-1])):
+                continue
+        finished.add(name)
+    return finished
+
+
+def _outcomes(jobs: Sequence[Job], out_dir: str | os.PathLike) -> list[ImageOutcome]:
+    known: Mapping[str, ImageOutcome] = read_outcomes(out_dir)
+    return [known[name] for _, name in jobs if name in known]
+
+
+def _save_summary(
+    out_dir: str | os.PathLike, inverter: OptimizationInverter, outcomes: Sequence[ImageOutcome]
+) -> None:
+    """Write the table in the order of the images, and the report with the worst first."""
+    losses = [f'loss_{name}' for name in (*inverter.losses, 'total')]
+    columns = (*_COLUMNS, *losses, *_LAST_COLUMNS)
+    save_table(Path(out_dir, 'summary.csv'), (o.row() for o in outcomes), columns)
+    save_report(Path(out_dir, 'report.md'), outcomes)

@@ -1,0 +1,156 @@
+# Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
+"""Progress of an inversion on a terminal, and its table at the end."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
+from rich.text import Text
+from torch import Tensor
+
+from . import ImageOutcome
+
+__all__ = ['InversionProgress', 'summary_table']
+
+_EVERY = 5  # steps between two looks at the losses, each of which waits for the GPU
+_EVERY_SECONDS = 60  # between two lines where there is no terminal
+_TABLE_ROWS = 40
+
+
+class InversionProgress:
+    """Two bars, for images and for the steps of the batch, with the losses of the batch.
+
+    Use it as a context manager, and give :meth:`on_step`, :meth:`on_image` and :meth:`on_progress`
+    to :func:`mmgen_bdinvert.apis.invert_files`. The bar of the images counts those of all
+    processes. Without a terminal every image is a line, and every minute the progress is another.
+    ``left`` is how many images there were to invert; None before that is known.
+
+    Args:
+        num_steps (int): Steps of each batch.
+    """
+
+    left: int | None = None
+
+    def __init__(self, num_steps: int) -> None:
+        self.console = Console(stderr=True, highlight=False)
+        self.progress = Progress(
+            TextColumn('{task.description}'),
+            BarColumn(bar_width=20),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            _Figures(),
+            console=self.console,
+            disable=not self.console.is_terminal,
+        )
+        self._images = self.progress.add_task('images', total=None, figures='')
+        self._steps = self.progress.add_task('steps', total=num_steps, figures='')
+        self._psnr_sum, self._psnr_count = 0.0, 0
+        self._began = self._told = time.monotonic()
+
+    def __enter__(self) -> InversionProgress:
+        self.progress.start()
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.progress.stop()
+
+    def on_step(self, step: int, num_steps: int, losses: dict[str, Tensor], images: Tensor) -> None:
+        """Show the weighted losses, averaged over the batch."""
+        if self.progress.disable or (step % _EVERY and step != num_steps):
+            return
+        if step == 0:
+            self.progress.reset(self._steps, total=num_steps)
+        terms = sorted(losses.items(), key=lambda item: item[0] != 'total')
+        figures = '  '.join(f'{name} {float(value.mean()):.3g}' for name, value in terms)
+        self.progress.update(self._steps, completed=step, figures=figures)
+
+    def on_image(self, outcome: ImageOutcome) -> None:
+        """Count in the PSNR of an image; say why it was not done."""
+        psnr = outcome.metrics.get('psnr')
+        if psnr is not None:
+            self._psnr_sum += psnr
+            self._psnr_count += 1
+        if outcome.reason:
+            self._print(f'error: {outcome.reason}')
+        elif self.progress.disable:
+            self._print(f'{outcome.name}: {psnr:.1f} dB, {outcome.metrics["seconds"]:.1f} s')
+
+    def on_progress(self, finished: int, left: int) -> None:
+        """Show how many of the images that were left are finished, by all processes."""
+        self.left = left
+        now = time.monotonic()
+        rate = finished / max(now - self._began, 1e-9)
+        figures = [f'{rate:.3g}/s'] if finished else []
+        if self._psnr_count:
+            figures.append(f'mean {self._psnr_sum / self._psnr_count:.1f} dB')
+        self.progress.update(
+            self._images, total=left, completed=finished, figures='  '.join(figures)
+        )
+        if self.progress.disable and finished and now - self._told > _EVERY_SECONDS:
+            self._told = now
+            rest = timedelta(seconds=round((left - finished) / rate))
+            self._print(f'{finished} of {left} images, {rate:.3g}/s, {rest} left')
+
+    def _print(self, line: str) -> None:
+        self.console.print(line, markup=False, soft_wrap=True)
+
+
+class _Figures(ProgressColumn):
+    """Losses or rates; in a narrow terminal they are cut, instead of the counts and times."""
+
+    def render(self, task: Task) -> Text:
+        return Text(task.fields['figures'], no_wrap=True, overflow='ellipsis')
+
+
+def summary_table(outcomes: Sequence[ImageOutcome]) -> Table:
+    """Build the table of a run, the mean of what was inverted at its end.
+
+    Args:
+        outcomes (Sequence[ImageOutcome]): What became of the images.
+
+    Returns:
+        Table: A rich table of at most 40 images.
+    """
+    table = Table(title=f'{len(outcomes)} images', title_justify='left')
+    table.add_column('name', overflow='ellipsis', no_wrap=True, max_width=40)
+    table.add_column('status')
+    columns = {'psnr': 'PSNR (dB)', 'perceptual': 'perceptual', 'steps': 'steps', 'seconds': 's'}
+    formats = {'psnr': '.2f', 'perceptual': '.4f', 'steps': '.0f', 'seconds': '.1f'}
+    for heading in columns.values():
+        table.add_column(heading, justify='right')
+    for outcome in outcomes[:_TABLE_ROWS]:
+        cells = [_cell(outcome.metrics.get(key), formats[key]) for key in columns]
+        colour = {'failed': '[red]', 'stopped': '[yellow]'}.get(outcome.status, '')
+        table.add_row(outcome.name.replace('[', r'\['), f'{colour}{outcome.status}', *cells)
+    if len(outcomes) > _TABLE_ROWS:
+        table.add_row(f'… and {len(outcomes) - _TABLE_ROWS} more')
+    inverted = [outcome.metrics for outcome in outcomes if outcome.metrics]
+    if len(inverted) > 1:
+        means = [[row.get(key) for row in inverted] for key in columns]
+        cells = [_cell(_mean(v), formats[key]) for key, v in zip(columns, means)]
+        table.add_section()
+        table.add_row('mean', '', *cells)
+    return table
+
+
+def _mean(values: Sequence[Any]) -> float | None:
+    return None if None in values else statistics.fmean(values)
+
+
+def _cell(value: float | None, style: str) -> str:
+    return '' if value is None else format(value, style)

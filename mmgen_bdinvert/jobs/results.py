@@ -1,0 +1,129 @@
+# Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
+"""What an inversion of files leaves on disk."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from ..io.outputs import atomic_write, remove_leftovers, save_png, write_error
+from ..io.tables import save_json
+from ..structures import LatentCode
+from ..visualization import comparison, contact_sheet, plot_losses
+from ..visualization.grid import MIN_TILE
+
+__all__ = [
+    'RESULT_FILES',
+    'Sheet',
+    'difference',
+    'save_config',
+    'save_inversion',
+]
+
+# In the order in which they are written: the last one says that all of them are there.
+RESULT_FILES = (
+    'code.safetensors',
+    'reconstruction.png',
+    'comparison.png',
+    'losses.png',
+    'metrics.json',
+)
+_GAIN = 4
+_SHEET_ROWS = 50
+
+
+def save_inversion(
+    folder: str | os.PathLike,
+    *,
+    code: LatentCode,
+    pictures: Mapping[str, np.ndarray],
+    reconstruction: np.ndarray,
+    history: Mapping[str, Sequence[float]],
+    metrics: Mapping[str, Any],
+    title: str = '',
+) -> None:
+    """Write the ``RESULT_FILES`` of one image, each whole or not at all, ``metrics.json`` last.
+
+    An earlier ``metrics.json`` is removed first, so that where there is one, the files beside it
+    belong together.
+
+    Args:
+        folder (str | os.PathLike): An existing folder.
+        code (LatentCode): Latent code of one image.
+        pictures (Mapping[str, np.ndarray]): Caption to RGB uint8 picture, for the comparison.
+        reconstruction (np.ndarray): RGB uint8 (H, W, 3).
+        history (Mapping[str, Sequence[float]]): Weighted losses at each step, by name.
+        metrics (Mapping[str, Any]): Facts that JSON can hold; non-finite numbers become null.
+        title (str): Name of the image. Defaults to ''.
+
+    Raises:
+        OutputError: A file cannot be written.
+    """
+    folder = Path(folder)
+    remove_leftovers(folder)
+    done = folder / RESULT_FILES[-1]
+    try:
+        done.unlink(missing_ok=True)
+    except OSError as error:
+        raise write_error(done, error) from error
+    code.save(folder / 'code.safetensors')
+    save_png(folder / 'reconstruction.png', reconstruction)
+    save_png(folder / 'comparison.png', comparison(pictures, title=title))
+    plot_losses(history, folder / 'losses.png', title=title)
+    save_json(done, metrics)
+
+
+def difference(image: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """Show where two RGB uint8 pictures (H, W, 3) differ: grey where equal, four times enlarged."""
+    gap = image.astype(np.int16) - target.astype(np.int16)
+    return (128 + _GAIN * gap).clip(0, 255).astype(np.uint8)
+
+
+class Sheet:
+    """A contact sheet in the making, which keeps the first rows only, and those small."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._rows: list[tuple[str, dict[str, np.ndarray]]] = []
+
+    def add(self, name: str, pictures: Mapping[str, np.ndarray]) -> None:
+        """Add a row: column heading to RGB uint8 picture (H, W, 3)."""
+        self.count += 1
+        if len(self._rows) < _SHEET_ROWS:
+            self._rows.append((name, {k: _thumbnail(v) for k, v in pictures.items()}))
+
+    def save(self, path: str | os.PathLike) -> None:
+        """Write the sheet; nothing if there is no row.
+
+        Raises:
+            OutputError: The file cannot be written.
+        """
+        if self._rows:
+            names, rows = zip(*self._rows)
+            title = f'The first {len(rows)} of {self.count}' if self.count > len(rows) else ''
+            save_png(path, contact_sheet(rows, names, title=title))
+
+
+def save_config(folder: str | os.PathLike, owner: object) -> None:
+    """Write ``config.py`` with the resolved config of a model that has one, as ``cfg``.
+
+    Raises:
+        OutputError: The file cannot be written.
+    """
+    cfg = getattr(owner, 'cfg', None)
+    if cfg is not None:
+        text = cfg.pretty_text
+        atomic_write(Path(folder, 'config.py'), lambda path: path.write_text(text, 'utf-8'))
+
+
+def _thumbnail(rgb: np.ndarray) -> np.ndarray:
+    if max(rgb.shape[:2]) <= MIN_TILE:
+        return rgb
+    image = Image.fromarray(rgb)
+    image.thumbnail((MIN_TILE, MIN_TILE), Image.Resampling.LANCZOS)
+    return np.array(image)

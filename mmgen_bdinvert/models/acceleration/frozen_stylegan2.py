@@ -1,0 +1,276 @@
+# Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
+"""StyleGAN2's layers with frozen weights, from mmgen's modules."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import torch
+import torch.nn.functional as F
+from mmgen.models.architectures.stylegan.modules.styleganv2_modules import (
+    ModulatedConv2d,
+    ModulatedStyleConv,
+    ModulatedToRGB,
+)
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+
+from .constant_convolution import (
+    Convolution,
+    DepthwiseConvolution,
+    UpConvolution,
+    WinogradConvolution,
+)
+from .derived import Derived, effective_weight, sources
+from .precision import gradient_dtype
+from .scaled_modulation import ScaledModulatedConv2d
+from .styled_convolution import StyledLayer, styled_convolution
+
+__all__ = ['FrozenStyleConv', 'FrozenStyleGAN2', 'FrozenToRGB']
+
+
+def _known(layer: nn.Module) -> bool:
+    """Tell whether a layer of mmgen is of the kind that is known here, in full precision."""
+    convolution = getattr(layer, 'conv', None)
+    if type(convolution) not in (ModulatedConv2d, ScaledModulatedConv2d) or layer.fp16_enabled:
+        return False
+    if convolution.style_modulation.with_activation or convolution.style_modulation.bias is None:
+        return False
+    if type(layer) is ModulatedToRGB:
+        return convolution.kernel_size == 1 and not convolution.demodulate
+    if type(layer) is not ModulatedStyleConv or not convolution.demodulate:
+        return False
+    even = not convolution.upsample or convolution.blur.pad[0] == convolution.blur.pad[1]
+    return convolution.kernel_size == 3 and convolution.padding == 1 and even
+
+
+@dataclass(frozen=True)
+class _Affine:
+    """``style = weight · w + bias``, float32 or better."""
+
+    weight: Tensor
+    bias: Tensor
+
+    def __call__(self, w: Tensor) -> Tensor:
+        return F.linear(w, self.weight, self.bias)
+
+
+def _affine(convolution: ModulatedConv2d) -> _Affine:
+    layer = convolution.style_modulation
+    bias = layer.bias * layer.lr_mul + convolution.style_bias
+    return _Affine(effective_weight(layer.linear), bias)
+
+
+def correlation(kernel: Tensor, channels: int) -> Tensor:
+    """Turn an FIR kernel (k, k) into the depthwise weight (C, 1, k, k) that convolves with it."""
+    return kernel.flip(0, 1).expand(channels, 1, *kernel.shape).contiguous()
+
+
+class FrozenStyleConv:
+    """A ``ModulatedStyleConv`` of mmgen, for less work than it does itself.
+
+    Args:
+        layer (ModulatedStyleConv): The layer.
+    """
+
+    def __init__(self, layer: ModulatedStyleConv):
+        self.layer = layer
+        self._constants = Derived(self._compute)
+
+    def __call__(
+        self, x: Tensor, w: Tensor, noise: Tensor, gradient: torch.dtype, lean: bool = False
+    ) -> Tensor | None:
+        """Compute the layer.
+
+        Args:
+            x (Tensor): Feature map (n, I, h, w), channels last, in the dtype to compute in.
+            w (Tensor): Style vectors (n, D), float32 or better.
+            noise (Tensor): Noise map (n or 1, 1, H, W).
+            gradient (torch.dtype): What the backward pass is computed in.
+            lean (bool): Whether memory counts for more than time, under checkpointing. Defaults to
+                False.
+
+        Returns:
+            Tensor | None: Feature map (n, O, H, W) in the dtype of ``x``; None if the weights are
+            not frozen, or a forward hook waits for the layer.
+        """
+        tensors = sources(self.layer)
+        if tensors is None:
+            return None
+        convolution = self.layer.conv
+        winograd = (
+            not (convolution.upsample or lean)  # its weights take memory
+            and WinogradConvolution.pays(x, convolution.weight[0])
+        )
+        constants = self._constants(tensors, x.dtype, gradient, winograd)
+        affine, energy, strength, layer = constants
+        style = affine(w)  # [NI]
+        scale = self.layer.activate.scale  # LeakyReLU(s · x) = s · LeakyReLU(x)
+        gain = scale * torch.rsqrt(F.linear(style.square(), energy) + convolution.eps)  # [NO]
+        return styled_convolution(x, style, gain, (strength * noise).to(x.dtype), layer, lean)
+
+    def _compute(self, dtype: torch.dtype, gradient: torch.dtype, winograd: bool) -> tuple:
+        layer = self.layer
+        weight = effective_weight(layer.conv)[0]  # [OI33]
+        energy = weight.square().sum((2, 3))  # [OI]
+        constants = self._convolution(weight.to(dtype), winograd)
+        if gradient != dtype:
+            constants = replace(constants, half=self._convolution(weight.to(gradient), False))
+        strength = layer.activate.scale * layer.noise_injector.weight
+        return _affine(layer.conv), energy, strength, constants
+
+    def _convolution(self, weight: Tensor, winograd: bool) -> StyledLayer:
+        layer = self.layer
+        bias, slope = layer.activate.scale * layer.activate.bias, layer.activate.negative_slope
+        if not layer.conv.upsample:
+            kind = WinogradConvolution if winograd else Convolution
+            return StyledLayer(kind(weight), bias, slope)
+        up = UpConvolution(weight.transpose(0, 1), (0, 0))
+        fir = correlation(layer.conv.blur.kernel, len(weight)).to(weight.dtype)
+        return StyledLayer(up, bias, slope, DepthwiseConvolution(fir, layer.conv.blur.pad))
+
+
+class FrozenToRGB:
+    """A ``ModulatedToRGB`` of mmgen, for less work than it does itself.
+
+    Args:
+        layer (ModulatedToRGB): The layer.
+    """
+
+    def __init__(self, layer: ModulatedToRGB):
+        self.layer = layer
+        self._constants = Derived(self._compute)
+
+    def __call__(self, x: Tensor, w: Tensor, skip: Tensor | None) -> Tensor | None:
+        """Add the colours of a feature map to those of the smaller ones.
+
+        Args:
+            x (Tensor): Feature map (n, C, h, w), channels last.
+            w (Tensor): Style vectors (n, D), float32 or better.
+            skip (Tensor | None): Image (n, 3, h / 2, w / 2) so far.
+
+        Returns:
+            Tensor | None: Image (n, 3, h, w) in the dtype of ``w``; None as for
+            :class:`FrozenStyleConv`.
+        """
+        tensors = sources(self.layer)
+        if tensors is None:
+            return None
+        affine, weight, bias, blur = self._constants(tensors)
+        rows = (affine(w)[:, None] * weight).to(x.dtype)  # [N3C]
+        pixels = x.permute(0, 2, 3, 1).flatten(1, 2)  # [NPC]
+        image = _matmul(pixels, rows.transpose(1, 2)).to(w.dtype) + bias  # [NP3]
+        image = image.view(len(x), *x.shape[2:], 3).permute(0, 3, 1, 2)  # [N3HW]
+        if skip is None:
+            return image
+        before = blur.shape[-1] - 1 - self.layer.upsample.pad[0]
+        up = F.conv_transpose2d(skip, blur, stride=2, groups=3)
+        height, width = x.shape[2:]
+        return image + up[..., before : before + height, before : before + width]
+
+    def _compute(self) -> tuple:
+        layer = self.layer
+        weight = effective_weight(layer.conv)[0, :, :, 0, 0]  # [3C]
+        blur = None
+        if hasattr(layer, 'upsample'):
+            # A transposed convolution spreads the kernel as it is: zeros between need no product.
+            blur = layer.upsample.kernel.expand(3, 1, -1, -1).contiguous()
+        return _affine(layer.conv), weight, layer.bias.flatten(), blur
+
+
+class FrozenStyleGAN2:
+    """The synthesis of mmgen's StyleGAN2, from any layer on, as long as its weights are frozen.
+
+    Layer 0 is ``conv1``, layer l is ``convs[l - 1]``; each has style vector l and noise l. After
+    every second one its colours are added, with style vector l + 1.
+
+    Args:
+        generator (StyleGANv2Generator): mmgen's generator.
+    """
+
+    def __init__(self, generator: nn.Module):
+        layers = [generator.conv1, *generator.convs]
+        colours = [generator.to_rgb1, *generator.to_rgbs]
+        self._generator = generator
+        self._known = all(map(_known, layers + colours))
+        self._layers = [FrozenStyleConv(layer) for layer in layers]
+        self._colours = [FrozenToRGB(layer) for layer in colours]
+
+    def __call__(
+        self,
+        x: Tensor,
+        styles: Tensor,
+        first: int,
+        dtype: torch.dtype,
+        *,
+        noise: Sequence[Tensor] | None = None,
+        checkpointing: bool = False,
+    ) -> Tensor | None:
+        """Render.
+
+        Args:
+            x (Tensor): Input of layer ``first``: (n, I, h, w).
+            styles (Tensor): Style vectors from ``first`` on: (n, N - first, D).
+            first (int): An even layer.
+            dtype (torch.dtype): What feature maps are computed in.
+            noise (Sequence[Tensor] | None): Noise maps (n or 1, 1, h, h) of all layers from 0 on.
+                Defaults to the generator's fixed buffers.
+            checkpointing (bool): Whether the backward pass computes feature maps again, of one
+                size at a time, instead of keeping all of them. Defaults to False.
+
+        Returns:
+            Tensor | None: Images (n, 3, H, W) in the dtype of ``styles``; None if a weight asks for
+            a gradient, a forward hook waits for a layer, or a layer is of a kind unknown here: then
+            mmgen's own modules must do it.
+        """
+        if not self._known:
+            return None
+        x, image = x.to(dtype).contiguous(memory_format=torch.channels_last), None
+        gradient = gradient_dtype(dtype)
+        if noise is None:
+            noise = [
+                getattr(self._generator, f'injected_noise_{i}') for i in range(len(self._layers))
+            ]
+        for last in range(first, len(self._layers), 2):  # layers of one size end with an even one
+            part = range(max(first, last - 1), last + 1)
+            inputs = x, styles, first, part, noise, image, gradient, checkpointing
+            if checkpointing:
+                # None of them draws random numbers.
+                options = dict(use_reentrant=False, preserve_rng_state=False)
+                x, image = checkpoint(self._part, *inputs, **options)
+            else:
+                x, image = self._part(*inputs)
+            if image is None:
+                return None
+        return image
+
+    def _part(
+        self,
+        x: Tensor,
+        styles: Tensor,
+        first: int,
+        layers: range,
+        noise: Sequence[Tensor],
+        image: Tensor | None,
+        gradient: torch.dtype,
+        lean: bool,
+    ) -> tuple[Tensor | None, Tensor | None]:
+        """Compute the layers of one size, and the image so far; None if one of them cannot."""
+        for i in layers:
+            x = self._layers[i](x, styles[:, i - first], noise[i], gradient, lean)
+            if x is None:
+                return None, None
+        i = layers[-1]
+        return x, self._colours[i // 2](x, styles[:, i + 1 - first], image)
+
+
+def _matmul(a: Tensor, b: Tensor) -> Tensor:
+    """Multiply (n, P, C) and (n, C, 3) one by one.
+
+    For so few columns MKL is slow at batches; so is cuBLAS at the gradient, of which P is the inner
+    dimension: two thirds of a step at 1024×1024 with four images.
+    """
+    if len(a) == 1:
+        return (a.squeeze(0) @ b.squeeze(0))[None]  # the gradient of a stack is a copy
+    return torch.stack([one @ other for one, other in zip(a, b)])

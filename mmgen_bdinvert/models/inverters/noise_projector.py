@@ -1,0 +1,171 @@
+# Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
+"""StyleGAN2's own projector: style vectors and noise maps, both regularised."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+from mmgen.registry import MODELS
+from torch import Tensor, nn
+
+from .regularized import WPlusInverter
+
+__all__ = ['NoiseProjector', 'noise_correlation', 'projector_rate', 'style_deviation']
+
+_SAMPLES = 10_000
+_SMALLEST = 8  # side of the last map of the noise pyramid
+
+
+def noise_correlation(noise: Tensor) -> Tensor:
+    """Measure how much neighbours in a noise map agree, on all scales (StyleGAN2, appendix D).
+
+    The map is halved by averaging 2×2 values, times 2 to keep their variance, down to 8×8. On each
+    scale the mean products with the right and the lower neighbour, edges joined, are squared.
+
+    Args:
+        noise (Tensor): Noise maps of shape (n, 1, h, h), h a power of two.
+
+    Returns:
+        Tensor: Shape (n,); near 0 for white noise.
+    """
+    total = noise.new_zeros(len(noise))
+    while True:
+        for dim in (2, 3):
+            total = total + (noise * noise.roll(1, dim)).mean((1, 2, 3)).square()
+        if noise.shape[-1] <= _SMALLEST:
+            return total
+        noise = 2 * F.avg_pool2d(noise, 2)  # [N1hh] -> [N1h/2h/2]
+
+
+def projector_rate(progress: float, up: float = 0.05, down: float = 0.25) -> float:
+    """Return the learning rate's factor (StyleGAN2, appendix D).
+
+    Args:
+        progress (float): Share of the steps that are done, 0 to 1.
+        up (float): Share of the steps in which it rises linearly from 0. Defaults to 0.05.
+        down (float): Share of the steps in which it falls to 0 as a cosine. Defaults to 0.25.
+
+    Returns:
+        float: 0 to 1.
+    """
+    fall = min(1.0, (1 - progress) / down)
+    return min(1.0, progress / up) * (0.5 - 0.5 * math.cos(math.pi * fall))
+
+
+def style_deviation(generator: nn.Module) -> float:
+    """Return the root mean squared distance of mapped style vectors from their mean.
+
+    Args:
+        generator (BaseDetailGenerator): Its mapping network is sampled from a fixed seed.
+    """
+    rng = torch.Generator().manual_seed(1)
+    z = torch.randn(_SAMPLES, generator.style_dim, generator=rng)
+    with torch.no_grad():
+        w = generator.mapping(z.to(generator.device))
+    return float((w - generator.mean_latent).square().sum(1).mean().sqrt())
+
+
+@MODELS.register_module()
+class NoiseProjector(WPlusInverter):
+    """StyleGAN2's projector (arXiv 1912.04958, appendix D): style vectors and noise maps.
+
+    Both are optimised; the maps must stay white noise. Early steps render style vectors with noise
+    on them, the same for all images, and the learning rate rises and falls. The image depends on
+    the maps: a latent code, which does not hold them, renders a little different.
+
+    Args:
+        generator (dict | BaseDetailGenerator): The generator, or its config.
+        statistics (dict | LatentStatistics | None): Needed only with a PNormLoss. Defaults to None.
+        losses (dict[str, dict] | None): See :class:`WPlusInverter`. Defaults to None.
+        optimizer (dict | None): Config of a torch optimiser. Defaults to Adam with lr 0.1.
+        num_steps (int): Optimisation steps. Defaults to 1000.
+        data_preprocessor (dict | None): See :class:`OptimizationInverter`. Defaults to None.
+        keep_best, amp: See :class:`OptimizationInverter`. Default to False.
+        one_style (bool): Whether one style vector serves all layers. Defaults to True.
+        noise_weight (float): Weight of :func:`noise_correlation`, summed over the maps. Defaults to
+            1e5.
+        exploration (float): Largest noise on the style vectors, in :func:`style_deviation`; it
+            falls to 0 with the square over three quarters of the steps. Defaults to 0.05.
+    """
+
+    reserved = ('total', 'noise')
+
+    def __init__(
+        self,
+        generator: dict | nn.Module,
+        statistics: dict | nn.Module | None = None,
+        losses: dict[str, dict] | None = None,
+        optimizer: dict | None = None,
+        num_steps: int = 1000,
+        data_preprocessor: dict | None = None,
+        keep_best: bool = False,
+        amp: bool | str = False,
+        one_style: bool = True,
+        noise_weight: float = 1e5,
+        exploration: float = 0.05,
+    ):
+        super().__init__(
+            generator,
+            statistics,
+            losses,
+            dict(type='Adam', lr=0.1) if optimizer is None else optimizer,
+            num_steps,
+            data_preprocessor,
+            keep_best,
+            amp,
+            one_style,
+        )
+        if noise_weight < 0 or exploration < 0:
+            raise ValueError(
+                f'noise_weight and exploration are not negative, but got {noise_weight} and '
+                f'{exploration}.'
+            )
+        self.noise_weight, self.exploration = noise_weight, exploration
+        self._deviation: float | None = None
+
+    def start(self, images: Tensor) -> dict[str, Tensor]:
+        """Start at the mean style vector and the generator's own noise maps."""
+        self._deviation = style_deviation(self.generator)
+        host = self.generator.generator
+        maps = [getattr(host, f'injected_noise_{i}') for i in range(host.num_injected_noises)]
+        noise = {f'noise_{i}': m.expand(len(images), -1, -1, -1) for i, m in enumerate(maps)}
+        return {**super().start(images), **noise}
+
+    def render(self, variables: dict[str, Tensor]) -> Tensor:
+        """Render style vectors with noise maps."""
+        return self.generator.quick_synthesis(self.w_plus(variables), _maps(variables))
+
+    def learning_rate(self, step: int) -> float:
+        """Rise and fall, see :func:`projector_rate`."""
+        return projector_rate(self._progress(step))
+
+    def explore(self, variables: dict[str, Tensor], step: int) -> dict[str, Tensor]:
+        """Put noise on the style vectors, the same on those of every image."""
+        ramp = max(0.0, 1 - self._progress(step) / 0.75)
+        if not ramp:
+            return variables
+        styles = variables['styles']
+        rng = torch.Generator().manual_seed(step)
+        noise = torch.randn(styles.shape[1:], generator=rng).to(styles)  # [LD]
+        scale = self._deviation * self.exploration * ramp**2
+        return {**variables, 'styles': styles + scale * noise}
+
+    def penalties(self, variables: dict[str, Tensor], step: int) -> dict[str, Tensor]:
+        """Hold the noise maps white."""
+        return {'noise': self.noise_weight * sum(map(noise_correlation, _maps(variables)))}
+
+    def constrain(self, variables: dict[str, Tensor]) -> None:
+        """Bring each noise map back to mean 0 and variance 1."""
+        for noise in _maps(variables):
+            noise -= noise.mean((1, 2, 3), keepdim=True)
+            noise *= noise.square().mean((1, 2, 3), keepdim=True).rsqrt()
+
+    def _progress(self, step: int) -> float:
+        return step / self.num_steps if self.num_steps else 1.0
+
+
+def _maps(variables: dict[str, Tensor]) -> list[Tensor]:
+    count = sum(name.startswith('noise_') for name in variables)
+    return [variables[f'noise_{i}'] for i in range(count)]  # whatever their order on disk was

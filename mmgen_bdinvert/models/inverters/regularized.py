@@ -1,0 +1,233 @@
+# Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
+"""Regularised inversion, and the inversions into W and W+ that it is compared with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import torch
+from mmgen.registry import MODELS, MODULES
+from torch import Tensor, nn
+
+from ...structures import LatentCode
+from .base_inverter import OptimizationInverter
+
+__all__ = ['RegularizedInverter', 'WPlusInverter']
+
+# Standard deviations of a whitened coordinate that are optimised as 1. Optimisers move all
+# variables about equally far, and detail codes have farther to go than base codes.
+_UNIT = 3.0
+
+
+def _paper_losses() -> dict[str, dict]:
+    return dict(
+        pixel=dict(type='PixelMSELoss', loss_weight=1.0),
+        perceptual=dict(type='LPIPSLoss', loss_weight=10.0),
+        base=dict(type='BaseCodeDistance', loss_weight=10.0),
+        detail=dict(type='PNormLoss', loss_weight=0.01),
+    )
+
+
+@MODELS.register_module()
+class RegularizedInverter(OptimizationInverter):
+    """BDInvert's regularised inversion (paper, section 3.4).
+
+    The base code starts at the encoder's guess ``f0 = E(I)``, the detail code at the mean style
+    vector. Both are optimised; the base code is held near ``f0``, the detail code near the mean in
+    P-norm+ space. Leaving the losses ``base`` or ``detail`` out gives the paper's ablations,
+    ``num_steps=0`` the encoder's guess alone.
+
+    Args:
+        generator (dict | BaseDetailGenerator): The generator, or its config.
+        encoder (dict | BaseCodeEncoder): The trained encoder, or its config.
+        statistics (dict | LatentStatistics | None): Statistics of that generator. Defaults to None.
+        losses (dict[str, dict] | None): Losses by name. Defaults to the paper's four.
+        optimizer (dict | None): Config of a torch optimiser. Defaults to Adam with lr 0.01.
+        num_steps (int): Optimisation steps. Defaults to 1200.
+        data_preprocessor (dict | None): See :class:`OptimizationInverter`. Defaults to None.
+        keep_best, amp: See :class:`OptimizationInverter`. Default to False.
+        clip (float | None): The paper's own regulariser of the detail code, for use without the
+            loss ``detail``: after each step every whitened coordinate is clamped to [-clip, clip].
+            Defaults to None, which clamps nothing.
+        detail_space (str): Coordinates that the detail code is optimised in. 'w+' are its style
+            vectors, from the mean one on, as in the paper. 'pnorm' are its whitened coordinates,
+            from zero on, where the loss ``detail`` is zero, too, in units of three standard
+            deviations; an optimiser gets much further in them. It needs the statistics. Defaults to
+            'w+'.
+
+    Raises:
+        ValueError: If encoder, statistics and generator do not belong together, or a setting is out
+            of range or lacks the statistics.
+    """
+
+    def __init__(
+        self,
+        generator: dict | nn.Module,
+        encoder: dict | nn.Module,
+        statistics: dict | nn.Module | None = None,
+        losses: dict[str, dict] | None = None,
+        optimizer: dict | None = None,
+        num_steps: int = 1200,
+        data_preprocessor: dict | None = None,
+        keep_best: bool = False,
+        amp: bool | str = False,
+        clip: float | None = None,
+        detail_space: str = 'w+',
+    ):
+        super().__init__(
+            generator,
+            statistics,
+            _paper_losses() if losses is None else losses,
+            dict(type='Adam', lr=0.01) if optimizer is None else optimizer,
+            num_steps,
+            data_preprocessor,
+            keep_best,
+            amp,
+        )
+        if clip is not None and not clip > 0:
+            raise ValueError(f'clip is a number above 0, but got {clip}.')
+        if clip is not None and self.statistics is None:
+            raise ValueError(f'clip={clip} needs the latent statistics: set statistics=.')
+        if detail_space not in ('w+', 'pnorm'):
+            raise ValueError(f"detail_space is 'w+' or 'pnorm', but got {detail_space!r}.")
+        if detail_space == 'pnorm' and self.statistics is None:
+            raise ValueError("detail_space='pnorm' needs the latent statistics: set statistics=.")
+        self.clip, self.detail_space = clip, detail_space
+        self.encoder = MODULES.build(encoder) if isinstance(encoder, dict) else encoder
+        self.encoder.check_generator(self.generator)
+        self.encoder.requires_grad_(False)
+
+    def start(self, images: Tensor) -> dict[str, Tensor]:
+        """Start at ``f0`` and at the mean style vector, or at the centre of P-norm+ space."""
+        self.encoder.check_generator(self.generator)
+        base, mean = self.encoder(self.generator.to_rgb(images)), self.generator.mean_latent
+        detail = mean.expand(len(images), self.generator.num_detail, -1)  # [NLD]
+        if self.detail_space == 'pnorm':
+            return {'base': base, 'whitened': torch.zeros_like(detail)}
+        return {'base': base, 'detail': detail}
+
+    def render(self, variables: dict[str, Tensor]) -> Tensor:
+        """Render base and detail code."""
+        return self.generator(variables['base'], self._detail(variables))
+
+    def values(self, variables: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Return base and detail code."""
+        return {'base': variables['base'], 'detail': self._detail(variables)}
+
+    def to_code(self, variables: dict[str, Tensor]) -> LatentCode:
+        """Bundle base and detail code."""
+        return self.generator.code(variables['base'], self._detail(variables))
+
+    def edit(
+        self,
+        variables: dict[str, Tensor],
+        direction,
+        strength: float,
+        layers: Iterable[int] | None = None,
+    ) -> dict[str, Tensor]:
+        """Add a direction to the detail code; the base code stays."""
+        vectors, rows = direction.offset(self.generator, layers)
+        detail = variables['detail'].clone()
+        detail[:, rows] += strength * vectors.to(detail)  # [kD], the same for all images
+        return {**variables, 'detail': detail}
+
+    def outcome(self, variables: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Return base and detail code as ``base`` and ``detail``, whatever was optimised."""
+        return self.values(variables)
+
+    def constrain(self, variables: dict[str, Tensor]) -> None:
+        """Clamp the detail code in P-norm+ space, if ``clip`` says so."""
+        if self.clip is None:
+            return
+        if 'whitened' in variables:
+            variables['whitened'].clamp_(-self.clip / _UNIT, self.clip / _UNIT)
+        else:
+            variables['detail'].copy_(self.statistics.clip(variables['detail'], self.clip))
+
+    def _detail(self, variables: dict[str, Tensor]) -> Tensor:
+        if 'detail' in variables:
+            return variables['detail']
+        return self.statistics.unwhiten(_UNIT * variables['whitened'])
+
+
+@MODELS.register_module()
+class WPlusInverter(OptimizationInverter):
+    """Inversion into the generator's own style vectors, W+ or W, without an encoder.
+
+    W+ is Image2StyleGAN's space (arXiv 1904.03189): all N style vectors, each on its own.
+
+    Args:
+        generator (dict | BaseDetailGenerator): The generator, or its config.
+        statistics (dict | LatentStatistics | None): Needed only with a PNormLoss. Defaults to None.
+        losses (dict[str, dict] | None): Losses by name. Defaults to pixel MSE, and LPIPS with
+            weight 10.
+        optimizer (dict | None): Config of a torch optimiser. Defaults to Adam with lr 0.01.
+        num_steps (int): Optimisation steps. Defaults to 1200.
+        data_preprocessor (dict | None): See :class:`OptimizationInverter`. Defaults to None.
+        keep_best, amp: See :class:`OptimizationInverter`. Default to False.
+        one_style (bool): Whether one style vector serves all layers, which is W. Defaults to False.
+    """
+
+    comparable = ('image', 'detail')
+
+    def __init__(
+        self,
+        generator: dict | nn.Module,
+        statistics: dict | nn.Module | None = None,
+        losses: dict[str, dict] | None = None,
+        optimizer: dict | None = None,
+        num_steps: int = 1200,
+        data_preprocessor: dict | None = None,
+        keep_best: bool = False,
+        amp: bool | str = False,
+        one_style: bool = False,
+    ):
+        if losses is None:
+            losses = {k: v for k, v in _paper_losses().items() if k in ('pixel', 'perceptual')}
+        super().__init__(
+            generator,
+            statistics,
+            losses,
+            dict(type='Adam', lr=0.01) if optimizer is None else optimizer,
+            num_steps,
+            data_preprocessor,
+            keep_best,
+            amp,
+        )
+        self.one_style = one_style
+
+    def start(self, images: Tensor) -> dict[str, Tensor]:
+        """Start at the mean style vector: ``styles`` of shape (n, N, D), in W (n, 1, D)."""
+        layers = 1 if self.one_style else self.generator.num_latents
+        return {'styles': self.generator.mean_latent.expand(len(images), layers, -1)}  # [NLD]
+
+    def render(self, variables: dict[str, Tensor]) -> Tensor:
+        """Render with the whole generator."""
+        return self.generator.quick_synthesis(self.w_plus(variables))
+
+    def values(self, variables: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Show all style vectors to losses on detail codes."""
+        return {'detail': variables['styles']}
+
+    def to_code(self, variables: dict[str, Tensor]) -> LatentCode:
+        """Split w+; without the coarse RGB, see :meth:`BaseDetailGenerator.split`."""
+        return self.generator.split(self.w_plus(variables))
+
+    def edit(
+        self,
+        variables: dict[str, Tensor],
+        direction,
+        strength: float,
+        layers: Iterable[int] | None = None,
+    ) -> dict[str, Tensor]:
+        """Add a direction to w+, in all N layers or the chosen ones."""
+        direction.offset(self.generator, layers)  # its checks
+        styles = self.w_plus(variables).clone()
+        vectors = direction.vector.to(styles).expand(styles.shape[1:])  # [ND]
+        rows = list(range(len(vectors)) if layers is None else layers)
+        styles[:, rows] += strength * vectors[rows]
+        return {**variables, 'styles': styles}
+
+    def w_plus(self, variables: dict[str, Tensor]) -> Tensor:
+        """Return the style vectors of all layers: (n, N, D)."""
+        return variables['styles'].expand(-1, self.generator.num_latents, -1)

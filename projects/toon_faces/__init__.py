@@ -1,0 +1,20 @@
+# Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
+"""How the embedded domain was made: drawn faces, their labels, trainers and classifiers."""
+
+from .attributes import ToonAttributes, attribute_accuracy, train_toon_attributes
+from .drawing import MOVES, draw_face, draw_set, random_move
+from .labelled_faces import TOON_LABELS, LabelledToonFaces
+from .labelled_trainer import LabelledGeneratorTrainer
+
+__all__ = [
+    'LabelledGeneratorTrainer',
+    'LabelledToonFaces',
+    'MOVES',
+    'TOON_LABELS',
+    'ToonAttributes',
+    'attribute_accuracy',
+    'draw_face',
+    'draw_set',
+    'random_move',
+    'train_toon_attributes',
+]

@@ -1,0 +1,51 @@
+# Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
+"""Draw the toon-face sets: training faces, and held-out faces that are moved out of alignment."""
+
+from __future__ import annotations
+
+from tqdm import tqdm
+
+from mmgen_bdinvert.utils.cli import ToolParser, run_tool
+from projects.toon_faces import MOVES, draw_set
+
+EXAMPLES = """
+python -m projects.toon_faces.draw --out-dir data/toon128 --size 128
+python -m projects.toon_faces.draw --out-dir data/few --train 100 --heldout 4
+"""
+
+
+def parse_args(argv=None):
+    parser = ToolParser(description=__doc__, examples=EXAMPLES)
+    parser.add_argument('--out-dir', default='data/toon64', help='folder for the sets')
+    parser.add_argument('--size', type=int, default=64, help='side of the images in pixels')
+    parser.add_argument('--train', type=int, default=20000, help='number of training faces')
+    parser.add_argument('--heldout', type=int, default=32, help='held-out faces of each kind')
+    parser.add_argument('--workers', type=int, default=2, help='processes')
+    args = parser.parse_args(argv)
+    if args.size < 8 or args.train < 0 or args.heldout < 0 or args.workers < 1:
+        parser.error('--size must be 8 or more, --workers 1 or more, and the counts not negative')
+    return args
+
+
+def main(argv=None):
+    args = parse_args(argv)
+
+    def draw(name, seeds, move='aligned'):
+        progress = lambda rows, total: tqdm(rows, total=total, desc=name)  # noqa: E731
+        return draw_set(
+            f'{args.out_dir}/{name}',
+            seeds,
+            size=args.size,
+            move=move,
+            workers=args.workers,
+            progress=progress,
+        )
+
+    draw('train', [f't{i}' for i in range(args.train)])
+    for move in MOVES:
+        draw(f'heldout_{move}', [f'h{i}' for i in range(args.heldout)], move)
+    print(f'Drawn into {args.out_dir}: train ({args.train}) and heldout_* ({args.heldout} each).')
+
+
+if __name__ == '__main__':
+    run_tool(main)

@@ -1,0 +1,103 @@
+# Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
+"""Train a classifier of drawn toon faces, and print its accuracy on faces that were held out.
+
+FACES is a folder of projects/toon_faces/draw.py; its last --held-out faces only test: as they are,
+and after a random motion out of the picture and back again.
+"""
+
+from __future__ import annotations
+
+import torch
+from rich.console import Console
+from rich.table import Table
+from safetensors.torch import save_file
+from tqdm import tqdm, trange
+
+from mmgen_bdinvert.io import atomic_write
+from mmgen_bdinvert.utils.cli import ToolParser, run_tool
+from projects.toon_faces import (
+    LabelledToonFaces,
+    ToonAttributes,
+    attribute_accuracy,
+    train_toon_attributes,
+)
+
+from .attributes import SIZE, away_and_back, resize
+
+EXAMPLES = """
+python -m projects.toon_faces.train_attributes data/toon64/train labeller.safetensors --epochs 4
+"""
+
+
+def parse_args(argv=None):
+    parser = ToolParser(description=__doc__, examples=EXAMPLES)
+    parser.add_argument('faces', metavar='FACES', help='folder with labels.jsonl')
+    parser.add_argument('out', metavar='OUT', help='weights to write, .safetensors')
+    parser.add_argument('--first', type=int, default=0, help='first face to train on')
+    parser.add_argument('--count', type=int, default=9000, help='faces to train on')
+    parser.add_argument('--held-out', type=int, default=2000, help='faces that only test')
+    parser.add_argument('--epochs', type=int, default=16, help='rounds over the faces: 16')
+    parser.add_argument('--batch-size', type=int, default=64, help='faces at a time: 64')
+    parser.add_argument('--seed', type=int, default=0, help='of weights and order: 0')
+    args = parser.parse_args(argv)
+    if not args.out.endswith('.safetensors'):
+        parser.error(f'OUT ends in .safetensors, but got {args.out!r}')
+    return args
+
+
+def load(faces, first, count):
+    """RGB uint8 (n, 3, 64, 64), and labels (n, A)."""
+    images = torch.empty(count, 3, SIZE, SIZE, dtype=torch.uint8)
+    for place in trange(count, desc='faces'):
+        image = resize(faces[first + place]['inputs'][None].float(), SIZE)
+        images[place] = image[0].round().clamp(0, 255)
+    return images, faces.labels[first : first + count]
+
+
+def main(argv=None):
+    args = parse_args(argv)
+    faces = LabelledToonFaces(args.faces)
+    last = len(faces) - args.held_out
+    if not 0 <= args.first < args.first + args.count <= last < len(faces):
+        raise ValueError(
+            f'Faces {args.first} to {args.first + args.count - 1} cannot be trained on: there are '
+            f'{len(faces)} in {args.faces}, and the last {args.held_out} only test.'
+        )
+    images, labels = load(faces, last, args.held_out)
+    images = images.float() / 127.5 - 1
+    rng = torch.Generator().manual_seed(args.seed)
+    moved = torch.cat([away_and_back(part, rng) for part in images.split(20)])
+    tests = {'held out': images, 'moved and back': moved}
+
+    pixels, choices = load(faces, args.first, args.count)
+    torch.manual_seed(args.seed)
+    model = ToonAttributes()
+    with tqdm(desc='training') as bar:
+
+        def on_step(step, steps, loss):
+            bar.total = steps
+            bar.set_postfix(loss=f'{loss:.2f}', refresh=False)
+            bar.update()
+
+        train_toon_attributes(
+            model,
+            pixels,
+            choices,
+            epochs=args.epochs,
+            batch_size=args.batch_size,
+            seed=args.seed,
+            on_step=on_step,
+        )
+    weights = {k: v.half() if v.is_floating_point() else v for k, v in model.state_dict().items()}
+    atomic_write(args.out, lambda temporary: save_file(weights, temporary))
+
+    model = ToonAttributes(args.out)  # as it is shipped
+    accuracy = {name: attribute_accuracy(model, batch, labels) for name, batch in tests.items()}
+    table = Table('attribute', *accuracy, 'choices')
+    for name, known in model.classes.items():
+        table.add_row(name, *(f'{a[name]:.3f}' for a in accuracy.values()), str(len(known)))
+    Console().print(table)
+
+
+if __name__ == '__main__':
+    run_tool(main)

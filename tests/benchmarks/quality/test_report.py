@@ -1,0 +1,71 @@
+# Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
+import csv
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from benchmarks.quality import Benchmark, DrawnFaces, summarise, write_report
+from benchmarks.quality.tables import csv_rows, markdown
+
+
+@pytest.fixture(scope='module')
+def run(make_plan, tmp_path_factory):
+    folder = tmp_path_factory.mktemp('run')
+    faces = DrawnFaces(3, 32)
+    benchmark = Benchmark(make_plan(), faces, ['aligned', 'shifted'], folder, device='cpu')
+    return benchmark, benchmark.run()
+
+
+def test_a_report_is_written(run, tmp_path):
+    benchmark, rows = run
+    files = write_report(benchmark, rows, tmp_path / 'report')
+    names = 'benchmark.md benchmark.csv benchmark.png reconstructions.png edits.png'
+    assert [file.name for file in files] == names.split()
+    assert all(file.is_file() for file in files)
+    width = Image.open(tmp_path / 'report' / 'reconstructions.png').width
+    assert width > 4 * 96  # the target and three methods
+    with (tmp_path / 'report' / 'benchmark.csv').open(encoding='utf-8') as file:
+        table = list(csv.DictReader(file))
+    psnr = np.mean([row['psnr'] for row in rows['w_plus']['shifted']])
+    (found,) = (
+        row
+        for row in table
+        if (row['kind'], row['method'], row['metric']) == ('shifted', 'w_plus', 'PSNR (dB)')
+    )
+    assert float(found['mean']) == pytest.approx(psnr)
+    assert found['faces'] == '3' and found['edit'] == found['strength'] == ''
+
+
+def test_the_tables_show_every_method(run):
+    benchmark, rows = run
+    cells = summarise(benchmark.plan, rows)
+    text = markdown(benchmark.plan, cells, title='A title')
+    assert text.startswith('# A title\n')
+    for part in ('## Reconstruction: aligned', '## Reconstruction: shifted', '### pale skin'):
+        section = text[text.index(part) :].split('\n#')[0]
+        lines = [line for line in section.splitlines() if line.startswith('|')]
+        columns = {line.count('|') for line in lines}
+        assert len(columns) == 1 and len(lines) >= 2 + 3
+        names = [line.split('|')[1].strip() for line in lines[2:]]
+        assert names[:3] == ['W+', 'free', 'BDInvert']
+    assert '| the drawn truth itself |' in text and '## Verdicts' in text
+    column = [line for line in text.splitlines() if line.startswith('| W+')][0]
+    assert f'{rows["w_plus"]["aligned"][0]["psnr"]:.0f}'[:1] in column
+    assert len(csv_rows(cells)) == len(cells)
+
+
+def test_a_part_of_the_methods_is_reported_too(run, tmp_path):
+    benchmark, rows = run
+    part = {'w_plus': rows['w_plus']}
+    assert len(write_report(benchmark, part, tmp_path)) == 5
+    text = (tmp_path / 'benchmark.md').read_text(encoding='utf-8')
+    assert '| W+ |' in text and '| BDInvert |' not in text
+
+
+def test_without_edits_there_is_no_picture_of_them(make_plan, tmp_path):
+    plan = make_plan(edits=(), classifier=None)
+    benchmark = Benchmark(plan, DrawnFaces(2, 32), ['shifted'], tmp_path / 'out', device='cpu')
+    files = write_report(benchmark, benchmark.run(['w_plus']), tmp_path / 'report')
+    assert 'edits.png' not in [file.name for file in files]
+    assert '## Edits' not in files[0].read_text(encoding='utf-8')

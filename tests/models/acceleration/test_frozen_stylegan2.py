@@ -1,0 +1,360 @@
+# Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
+"""The quick synthesis against mmgen's own modules: images, gradients, and weights that change."""
+
+import contextlib
+import copy
+
+import pytest
+import torch
+from mmgen.models.architectures.stylegan.modules.styleganv2_modules import ModulatedConv2d
+from mmgen.registry import MODULES
+from torch import nn
+from torch.func import functional_call
+
+from mmgen_bdinvert.models import BaseDetailGenerator
+from mmgen_bdinvert.models.acceleration import styled_convolution
+from mmgen_bdinvert.models.acceleration.derived import Derived
+from mmgen_bdinvert.models.acceleration.precision import half_gradients
+from mmgen_bdinvert.models.acceleration.scaled_modulation import ScaledModulatedConv2d
+
+
+@contextlib.contextmanager
+def modulated_weights(generator):
+    """Let mmgen's own modules modulate the weights, as they were written."""
+    scaled = [m for m in generator.modules() if type(m) is ScaledModulatedConv2d]
+    for module in scaled:
+        module.__class__ = ModulatedConv2d
+    yield
+    for module in scaled:
+        module.__class__ = ScaledModulatedConv2d
+
+
+def by_mmgen(generator):
+    """Return a function that renders with mmgen's own modules, which modulate the weights."""
+
+    def render(base, detail):
+        with modulated_weights(generator):
+            return generator._split._render_by_modules(base, detail)
+
+    return render
+
+
+def codes(generator, count=2, seed=3):
+    rng = torch.Generator().manual_seed(seed)
+    base = torch.randn(count, *generator.base_shape, generator=rng)
+    detail = torch.randn(count, generator.num_detail, generator.style_dim, generator=rng)
+    like = next(generator.parameters())
+    return base.to(like).requires_grad_(), detail.to(like).requires_grad_()
+
+
+def image_and_gradients(generator, base, detail):
+    image = generator(base, detail)
+    return image, *torch.autograd.grad(image.pow(3).sum(), (base, detail))
+
+
+def relative(value, expected):
+    return ((value - expected).norm() / expected.norm()).item()
+
+
+@pytest.mark.parametrize(('base_size', 'size'), [(8, 16), (8, 32), (16, 64), (32, 64)])
+@pytest.mark.parametrize('count', [1, 3])
+def test_images_and_gradients_are_those_of_mmgens_modules(
+    make_generator, functions_of, base_size, size, count
+):
+    for dtype, tolerance in ((torch.float64, 1e-11), (torch.float32, 1e-4)):
+        generator = make_generator(base_size, size).to(dtype)
+        for layer in generator.generator.to_rgbs:
+            layer.out_fp32 = False  # mmgen would round the colours of each size
+        inputs = codes(generator, count)
+        results = image_and_gradients(generator, *inputs)
+        assert '_StyledConvolutionBackward' in functions_of(results[0])
+        assert '_StyledConvolutionBackward' not in functions_of(by_mmgen(generator)(*inputs))
+        for ours, expected in zip(results, image_and_gradients(by_mmgen(generator), *inputs)):
+            assert ours.dtype == dtype and ours.shape == expected.shape
+            assert relative(ours, expected) <= tolerance
+
+
+@pytest.mark.parametrize(('dtype', 'tolerance'), [(torch.float64, 1e-11), (torch.float32, 1e-4)])
+def test_in_winograds_way(make_generator, winograd, dtype, tolerance):
+    generator = make_generator(8, 32).to(dtype)
+    for layer in generator.generator.to_rgbs:
+        layer.out_fp32 = False
+    inputs = codes(generator)
+    expected = image_and_gradients(by_mmgen(generator), *inputs)
+    assert not winograd
+    for ours, theirs in zip(image_and_gradients(generator, *inputs), expected):
+        assert relative(ours, theirs) <= tolerance
+    assert winograd == [8, 16, 32, 32, 16, 8]
+
+
+def test_gradients_alone_in_bfloat16_after_winograds_way(make_generator, winograd):
+    generator = make_generator(8, 32)
+    inputs = codes(generator)
+    expected = image_and_gradients(by_mmgen(generator), *inputs)
+    with half_gradients():
+        found = image_and_gradients(generator, *inputs)
+    assert winograd == [8, 16, 32]
+    assert relative(found[0], expected[0]) <= 1e-5
+    assert all(1e-4 < relative(a, b) < 0.03 for a, b in zip(found[1:], expected[1:]))
+
+
+def test_checkpointing_does_without_winograds_weights(make_generator, winograd):
+    generator = make_generator(8, 32, checkpointing=True)
+    image_and_gradients(generator, *codes(generator))
+    assert not winograd
+
+
+@pytest.mark.parametrize('rows', [5, 16, 128])
+def test_checkpointing_in_some_rows_at_a_time(make_generator, monkeypatch, rows):
+    monkeypatch.setattr(styled_convolution, '_ROWS', rows)
+    generator = make_generator(8, 32, checkpointing=True).double()
+    for layer in generator.generator.to_rgbs:
+        layer.out_fp32 = False
+    inputs = codes(generator)
+    expected = image_and_gradients(by_mmgen(generator), *inputs)
+    for ours, theirs in zip(image_and_gradients(generator, *inputs), expected):
+        assert relative(ours, theirs) <= 1e-11
+
+
+def test_checkpointed_gradients_can_be_asked_for_twice(make_generator):
+    generator = make_generator(8, 32, checkpointing=True)
+    inputs = codes(generator)
+    loss = generator(*inputs).pow(3).sum()
+    first = torch.autograd.grad(loss, inputs, retain_graph=True)
+    for again, before in zip(torch.autograd.grad(loss, inputs), first):
+        torch.testing.assert_close(again, before, rtol=0, atol=0)
+
+
+def test_of_mmgens_own_generator_in_full_width():
+    config = dict(type='StyleGANv2Generator', out_size=64, style_channels=32, num_mlps=1)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        stylegan2 = MODULES.build(config)
+        for parameter in stylegan2.parameters():
+            if not parameter.any():
+                nn.init.normal_(parameter, std=0.3)
+    generator = BaseDetailGenerator(stylegan2, 16)
+    inputs = codes(generator, 1)
+    results = image_and_gradients(generator, *inputs)
+    for ours, expected in zip(results, image_and_gradients(by_mmgen(generator), *inputs)):
+        # A value next to an activation's kink falls on either side: one in ten million is enough.
+        assert relative(ours, expected) <= 5e-4
+    assert relative(results[0], by_mmgen(generator)(*inputs)) <= 1e-5
+
+
+@pytest.mark.parametrize('wanted', [0, 1])
+def test_gradients_of_one_code_alone(make_generator, wanted):
+    generator = make_generator()
+    inputs = codes(generator)
+    both = image_and_gradients(generator, *inputs)[1 + wanted]
+    alone = [v if i == wanted else v.detach() for i, v in enumerate(inputs)]
+    (gradient,) = torch.autograd.grad(generator(*alone).pow(3).sum(), alone[wanted])
+    torch.testing.assert_close(gradient, both, rtol=1e-6, atol=1e-7)
+
+
+def test_a_whole_w_plus(make_generator, sample_w_plus):
+    generator = make_generator(16, 64)
+    w_plus = sample_w_plus(generator, count=3)
+    with torch.no_grad():
+        image = generator.quick_synthesis(w_plus)
+        assert relative(image, generator.synthesis(w_plus)) <= 1e-5
+    assert image.is_floating_point() and image.shape == (3, 3, 64, 64)
+
+
+@pytest.mark.parametrize('count', [1, 3])
+def test_styles_and_noise_maps_get_the_gradients_of_mmgens_modules(
+    make_generator, sample_w_plus, functions_of, count
+):
+    generator = make_generator(8, 32)
+    host = generator.generator
+    for layer in [host.to_rgb1, *host.to_rgbs]:
+        layer.out_fp32 = False
+    w_plus = sample_w_plus(generator, count)
+    for dtype, tolerance in ((torch.float64, 1e-11), (torch.float32, 1e-4)):
+        generator.to(dtype)
+        rng = torch.Generator().manual_seed(2)
+        own = [getattr(host, f'injected_noise_{i}') for i in range(host.num_injected_noises)]
+        maps = [torch.randn(count, *m.shape[1:], generator=rng).to(dtype) for m in own]
+        maps[1] = maps[1][:1]  # one for all images
+        inputs = [w_plus.to(dtype), *maps]
+        inputs = [value.requires_grad_() for value in inputs]
+        image = generator.quick_synthesis(inputs[0], inputs[1:])
+        assert '_StyledConvolutionBackward' in functions_of(image)
+        with modulated_weights(generator):
+            expected = host([inputs[0]], input_is_latent=True, injected_noise=inputs[1:])
+        results = [(v, *torch.autograd.grad(v.pow(3).sum(), inputs)) for v in (image, expected)]
+        # mmgen rounds its images to float32.
+        assert relative(results[0][0], results[1][0]) <= max(tolerance, 1e-7)
+        for ours, theirs in zip(results[0][1:], results[1][1:]):
+            assert ours.shape == theirs.shape
+            assert relative(ours, theirs) <= max(tolerance, 2e-7)
+    with half_gradients():
+        image = generator.quick_synthesis(inputs[0], inputs[1:])
+    for ours, theirs in zip(torch.autograd.grad(image.pow(3).sum(), inputs), results[1][1:]):
+        assert relative(ours, theirs) < 0.03
+
+
+def changes():
+    """Ways in which weights change, by name."""
+
+    def load(generator, other):
+        generator.load_state_dict(other.state_dict())
+
+    def write(generator, other):
+        with torch.no_grad():
+            for own, new in zip(generator.parameters(), other.parameters()):
+                own.copy_(new)
+
+    def replace(generator, other):
+        host = generator.generator
+        host.convs[-1].conv.weight_orig = copy.deepcopy(other.generator.convs[-1].conv.weight_orig)
+
+    def move(generator, other):
+        generator.half().float()  # the values are rounded
+
+    def noise(generator, other):
+        generator.generator.injected_noise_5.mul_(2)
+
+    def colours(generator, other):
+        generator.generator.to_rgbs[-1].conv.weight_orig.mul_(2)
+
+    return [load, write, replace, move, noise, colours]
+
+
+@pytest.mark.parametrize('change', changes(), ids=lambda change: change.__name__)
+def test_changed_weights_are_seen(make_generator, change):
+    generator, other = make_generator(), make_generator(seed=1)
+    inputs = codes(generator)
+    with torch.no_grad():
+        before = generator(*inputs)
+        change(generator, other)
+        after = generator(*inputs)
+        expected = by_mmgen(generator)(*inputs)
+    assert relative(after, expected) <= 1e-5
+    assert relative(after, before) > 1e-4
+
+
+def test_weights_that_ask_for_gradients_get_them(make_generator):
+    generator = make_generator()
+    base, detail = (code.detach() for code in codes(generator))
+    weight = generator.generator.convs[-1].conv.weight_orig.requires_grad_()
+    image = generator(base, detail)
+    (gradient,) = torch.autograd.grad(image.pow(3).sum(), weight)
+    (expected,) = torch.autograd.grad(by_mmgen(generator)(base, detail).pow(3).sum(), weight)
+    assert relative(gradient, expected) <= 1e-4 and expected.norm() > 0
+
+
+def test_weights_of_another_call_do_not_stay(make_generator):
+    generator, other = make_generator(), make_generator(seed=1)
+    inputs = codes(generator)
+    with torch.no_grad():
+        own, theirs = generator(*inputs), other(*inputs)
+        weights = dict(other.named_parameters()) | dict(other.named_buffers())
+        assert torch.equal(functional_call(generator, weights, inputs), theirs)
+        assert torch.equal(generator(*inputs), own)
+
+
+@pytest.mark.parametrize('layer', ['convs.5', 'convs.5.conv.style_modulation', 'to_rgbs.1'])
+def test_forward_hooks_still_see_their_layer(make_generator, layer):
+    generator, seen = make_generator(), []
+    inputs = codes(generator)
+    image = generator(*inputs)
+    host = generator.generator
+    hook = host.get_submodule(layer).register_forward_hook(lambda *_: seen.append(1))
+    torch.testing.assert_close(generator(*inputs), image, rtol=0, atol=1e-5)
+    assert seen == [1]
+    hook.remove()
+    assert torch.equal(generator(*inputs), image) and seen == [1]
+
+
+def test_bfloat16_autocast_is_followed_and_float16_is_not(make_generator):
+    generator = make_generator(16, 64)
+    inputs = codes(generator)
+    expected = image_and_gradients(generator, *inputs)
+    with torch.autocast('cpu', torch.bfloat16):
+        half = image_and_gradients(generator, *inputs)
+    for ours, reference in zip(half, expected):
+        assert ours.dtype == torch.float32
+        assert 1e-4 < relative(ours, reference) < 0.1  # 8 bits in each of six layers
+    assert relative(half[0], expected[0]) < 0.02
+    with torch.autocast('cpu', torch.float16):
+        assert torch.equal(generator(*inputs), expected[0])
+
+
+@pytest.mark.parametrize('checkpointing', [False, True])
+def test_half_gradients_follow_exact_images(make_stylegan2, checkpointing):
+    generator = BaseDetailGenerator(make_stylegan2(64), 16, checkpointing=checkpointing)
+    inputs = codes(generator)
+    expected = image_and_gradients(generator, *inputs)
+    with half_gradients():
+        image = generator(*inputs)
+    # Outside the context, as an inversion does: what is computed again must know of it.
+    found = torch.autograd.grad(image.pow(3).sum(), inputs)
+    assert torch.equal(image, expected[0])
+    for ours, reference in zip(found, expected[1:]):
+        assert ours.dtype == torch.float32
+        assert 1e-4 < relative(ours, reference) < 0.02
+    with half_gradients():
+        doubles = [code.double() for code in inputs]
+        image = generator.double()(*doubles)  # float64 is left alone
+        again = torch.autograd.grad(image.pow(3).sum(), doubles)
+    for ours, reference in zip(again, expected[1:]):
+        assert relative(ours, reference.double()) < 1e-4
+
+
+def test_a_derived_value_is_computed_once_for_one_state():
+    calls = []
+    derived = Derived(lambda factor: calls.append(factor))
+    tensor = torch.ones(3)
+    for _ in range(2):
+        derived([tensor], 2)
+    assert calls == [2]
+    derived([tensor], 3)
+    derived([tensor.clone()], 3)
+    tensor.add_(1)
+    derived([tensor], 3)
+    assert calls == [2, 3, 3, 3]
+
+
+@pytest.mark.parametrize('family', ['stylegan1', 'stylegan2'])
+def test_checkpointing_keeps_less_and_changes_nothing(make_stylegan1, make_stylegan2, family):
+    stylegan = (make_stylegan1 if family == 'stylegan1' else make_stylegan2)(64)
+    results, kept = [], []
+    for checkpointing in (False, True):
+        generator = BaseDetailGenerator(stylegan, 8, checkpointing=checkpointing)
+        inputs, sizes = codes(generator), []
+        with torch.autograd.graph.saved_tensors_hooks(
+            lambda x, sizes=sizes: sizes.append(x.numel()) or x, lambda x: x
+        ):
+            image = generator(*inputs)
+        results.append((image, *torch.autograd.grad(image.pow(3).sum(), inputs)))
+        kept.append(sum(sizes))
+    assert kept[1] < 0.5 * kept[0]
+    for ours, expected in zip(*results):
+        assert torch.equal(ours, expected)
+
+
+@pytest.mark.parametrize('rows', [5, 16])
+def test_products_of_some_rows_at_a_time(make_generator, sample_w_plus, monkeypatch, rows):
+    generator = make_generator(8, 32)
+    w_plus = sample_w_plus(generator, 2).double().requires_grad_()
+    host = generator.double().generator
+    maps = [getattr(host, f'injected_noise_{i}') for i in range(host.num_injected_noises)]
+    maps[0] = maps[0].repeat(2, 1, 1, 1)  # one for each image, the others for all
+    results = []
+    for at_a_time in (1024, rows):
+        monkeypatch.setattr(styled_convolution, '_ROWS', at_a_time)
+        image = generator.quick_synthesis(w_plus, maps)
+        results.append(torch.autograd.grad(image.pow(3).sum(), w_plus)[0])
+    assert relative(*results) <= 1e-13
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason='needs a GPU')
+def test_on_a_gpu(make_generator):
+    generator = make_generator(16, 64)
+    inputs = codes(generator)
+    expected = image_and_gradients(generator, *inputs)
+    moved = [code.detach().cuda().requires_grad_() for code in inputs]
+    torch.backends.cudnn.allow_tf32 = False
+    for ours, reference in zip(image_and_gradients(generator.cuda(), *moved), expected):
+        assert relative(ours.cpu(), reference) <= 1e-4
