@@ -25,7 +25,7 @@ from mmgen_bdinvert.models import (
     RegularizedInverter,
 )
 
-pytest_plugins = ['tests.fixtures.tiny_config']
+pytest_plugins = ['tests.fixtures.tiny_config', 'tests.fixtures.tools']
 
 STYLE = 16
 RUNS = itertools.count()

@@ -15,22 +15,13 @@ API = {
         load_config plan_files recorded_config render shipped_configs to_batch transform""",
     'compat': 'apply',
     'converters': 'Conversion FORMATS Format convert_file',
-    'datasets': """InversionImageFolder LabelledToonFaces LatentSeeds MOVES TOON_LABELS draw_face
-        draw_set random_move""",
+    'datasets': 'InversionImageFolder LatentSeeds',
     'editing': """ClassScores Direction GANSpace InterFaceGAN PatchLightness Regression SeFa
         add_direction_options draw_latents edit_effect fit_direction load_direction
         parse_directions parse_layers parse_strengths read_directions read_labels shield_ranges""",
     'engine': 'MissedValidationHook ReconstructionGridHook StrictRunner read_config',
     'engine.hooks': 'MissedValidationHook ReconstructionGridHook',
-    'evaluation': """EquivarianceRow MAGNITUDES ReconstructionMetric ToonAttributes
-        attribute_accuracy equivariance_markdown frechet_distance masked_rmse measure_equivariance
-        precision_recall psnr ssim train_toon_attributes write_equivariance""",
-    'evaluation.benchmark': """Benchmark Cell DrawnFaces Edit Face Interval Measures Metric Photos
-        Plan best_strengths build_method edit_region mean_interval paired_interval read_plan
-        resolution summarise unmove verdicts write_report""",
-    'evaluation.speed': """FaceSetting Row Setting convolution_rate count_operations
-        describe_machine measure_encoder measure_memory measure_objective measure_statistics
-        measure_step short_form speed_table write_speed""",
+    'evaluation': 'ReconstructionMetric frechet_distance masked_rmse precision_recall psnr ssim',
     'geometry': """Composition GeometricTransform MatrixTransform PerspectiveTransform
         RandomTransform ThinPlateSpline Transform add_motion_options compose estimate_similarity
         inverse normalise_points part_of read_motion transform_base transform_image validity_mask
@@ -42,12 +33,15 @@ API = {
     'jobs': """ImageOutcome Interrupted Manifest Workers deferred_signals join_workers locked_folder
         read_outcomes remember_settings settings_of""",
     'models': """BaseCodeDistance BaseCodeEncoder BaseCodeEncoderTrainer BaseDetailGenerator
-        GradientL1Loss ImageLBFGS LPIPSLoss LabelledGeneratorTrainer LatentStatistics
+        GradientL1Loss ImageLBFGS LPIPSLoss LatentStatistics
         NarrowStyleGAN2Discriminator NarrowStyleGANv1Generator NarrowStyleGANv2Generator
         NoiseProjector PNormLoss PivotalTuningInverter PixelL1Loss PixelMSELoss RegularizedInverter
         STLPIPSLoss WPlusInverter load_tuning save_tuning""",
+    'models.acceleration': '',
     'models.generators': """BaseDetailGenerator GeneratorSplit NarrowStyleGAN2Discriminator
         NarrowStyleGANv1Generator NarrowStyleGANv2Generator register_split""",
+    'models.inverters': """ImageLBFGS NoiseProjector PRESETS PivotalTuningInverter
+        RegularizedInverter WPlusInverter load_tuning save_tuning""",
     'models.losses': """BaseCodeDistance GradientL1Loss LPIPSLoss PNormLoss PixelL1Loss PixelMSELoss
         STLPIPSLoss""",
     'report': 'write_page',
@@ -55,21 +49,19 @@ API = {
     'studio': """Edit InversionCancelled InversionStep Session Studio animated_webp
         shipped_directions watch_inversion""",
     'utils': 'ToolParser check_device one_sentence run_tool silence_host',
-    'visualization': """Column comparison contact_sheet image_grid panels plot_equivariance
-        plot_losses""",
+    'visualization': 'Column comparison contact_sheet image_grid panels plot_losses',
 }
 REGISTERED = {
-    'DATASETS': 'InversionImageFolder LabelledToonFaces LatentSeeds',
+    'DATASETS': 'InversionImageFolder LatentSeeds',
     'HOOKS': 'MissedValidationHook ReconstructionGridHook',
     'METRICS': 'ReconstructionMetric',
-    'MODELS': """BaseCodeEncoderTrainer LabelledGeneratorTrainer NoiseProjector
-        PivotalTuningInverter RegularizedInverter WPlusInverter""",
+    'MODELS': """BaseCodeEncoderTrainer NoiseProjector PivotalTuningInverter
+        RegularizedInverter WPlusInverter""",
     'MODULES': """BaseCodeDistance BaseCodeEncoder BaseDetailGenerator ClassScores Composition
         GANSpace GeometricTransform GradientL1Loss InterFaceGAN LPIPSLoss LatentStatistics
         MatrixTransform NarrowStyleGAN2Discriminator NarrowStyleGANv1Generator
         NarrowStyleGANv2Generator PNormLoss PatchLightness PerspectiveTransform PixelL1Loss
-        PixelMSELoss RandomTransform Regression STLPIPSLoss SeFa ThinPlateSpline
-        ToonAttributes""",
+        PixelMSELoss RandomTransform Regression STLPIPSLoss SeFa ThinPlateSpline""",
     'OPTIMIZERS': 'ImageLBFGS',
     'OPTIM_WRAPPERS': 'CpuAmpOptimWrapper',
     'RUNNERS': 'StrictRunner',

@@ -27,8 +27,7 @@ try:
     from mmgen_bdinvert.jobs import Interrupted, deferred_signals, join_workers, read_outcomes
     from mmgen_bdinvert.jobs.progress import InversionProgress, summary_table
     from mmgen_bdinvert.jobs.recorder import InversionRecorder
-    from mmgen_bdinvert.jobs.workers import LAUNCHERS
-    from mmgen_bdinvert.utils.cli import ToolParser, check_device, run_tool, silence_host
+    from mmgen_bdinvert.utils.cli import LAUNCHERS, ToolParser, check_device, run_tool, silence_host
 except ImportError as error:  # a package is missing: the message says which
     sys.exit(f'error: {error}')
 

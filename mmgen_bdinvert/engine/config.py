@@ -4,16 +4,15 @@
 from __future__ import annotations
 
 import inspect
-import re
 import sys
 from pathlib import Path
 
-from mmengine.config import Config, DictAction
+from mmengine.config import Config
 from mmengine.runner import Runner
 
 _CHECKOUT = Path(__file__).resolve().parents[2]
 
-__all__ = ['RUNNER_KEYS', 'CfgOptions', 'read_config']
+__all__ = ['RUNNER_KEYS', 'read_config']
 
 # The settings that mmengine's Runner takes from a config, as arguments or from `self.cfg`.
 RUNNER_KEYS = frozenset(inspect.signature(Runner.__init__).parameters) - {'self', 'cfg'} | {
@@ -24,19 +23,6 @@ RUNNER_KEYS = frozenset(inspect.signature(Runner.__init__).parameters) - {'self'
     'runner_type',
     'sync_bn',
 }
-
-
-class CfgOptions(DictAction):
-    """mmengine's ``DictAction``, which says in a sentence where an option is not ``key=value``."""
-
-    def __call__(self, parser, namespace, values, option_string=None):
-        for value in values:
-            if not re.match(r'[^\s=]+=', value):
-                parser.error(f'{option_string} takes key=value, but got {value!r}')
-        try:
-            super().__call__(parser, namespace, values, option_string)
-        except AssertionError as e:  # brackets that do not match
-            parser.error(f'{option_string} cannot read {" ".join(values)!r} ({e})')
 
 
 def read_config(path: str | Path, options: dict | None = None) -> Config:

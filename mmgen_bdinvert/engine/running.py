@@ -6,7 +6,6 @@ from __future__ import annotations
 import os
 from argparse import Namespace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import torch
 from mmengine.config import Config
@@ -16,12 +15,9 @@ from mmgen.registry import RUNNERS
 
 from ..compat.cpu_amp import CpuAmpOptimWrapper
 from ..io import ensure_writable_folder, find_images
-from ..jobs.workers import LAUNCHERS
+from ..utils.cli import LAUNCHERS, ToolParser
 from .config import read_config
 from .strict_runner import StrictRunner
-
-if TYPE_CHECKING:  # it imports this package
-    from ..utils.cli import ToolParser
 
 __all__ = [
     'add_runner_options',

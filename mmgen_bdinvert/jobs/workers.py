@@ -22,7 +22,6 @@ import torch
 import torch.distributed as dist
 
 __all__ = [
-    'LAUNCHERS',
     'WorkQueue',
     'Workers',
     'agree_on_session',
@@ -30,7 +29,6 @@ __all__ = [
     'launched_environment',
 ]
 
-LAUNCHERS = ('none', 'pytorch', 'slurm', 'mpi')
 _CHUNK = 1000  # items under one key: a key holds some megabytes at the most
 _POLL = 0.2  # seconds
 _PATIENCE = timedelta(days=30)

@@ -7,10 +7,15 @@ from .generators import (
     NarrowStyleGANv1Generator,
     NarrowStyleGANv2Generator,
 )
-from .inverters.image_lbfgs import ImageLBFGS
-from .inverters.noise_projector import NoiseProjector
-from .inverters.pivotal_tuning import PivotalTuningInverter, load_tuning, save_tuning
-from .inverters.regularized import RegularizedInverter, WPlusInverter
+from .inverters import (
+    ImageLBFGS,
+    NoiseProjector,
+    PivotalTuningInverter,
+    RegularizedInverter,
+    WPlusInverter,
+    load_tuning,
+    save_tuning,
+)
 from .latent_stats import LatentStatistics
 from .losses import (
     BaseCodeDistance,

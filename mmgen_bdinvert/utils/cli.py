@@ -14,13 +14,13 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NoReturn
 
 import torch
+from mmengine.config import DictAction
 from mmengine.config.utils import ConfigParsingError
 from mmengine.logging import MMLogger
 
-from ..engine.config import CfgOptions
+__all__ = ['LAUNCHERS', 'ToolParser', 'check_device', 'one_sentence', 'run_tool', 'silence_host']
 
-__all__ = ['ToolParser', 'check_device', 'one_sentence', 'run_tool', 'silence_host']
-
+LAUNCHERS = ('none', 'pytorch', 'slurm', 'mpi')
 DEBUG_VARIABLE = 'MMGEN_BDINVERT_DEBUG'
 INTERRUPTED = 130
 
@@ -36,6 +36,19 @@ _USER_ERRORS = (
     torch.cuda.OutOfMemoryError,
 )
 _UNREGISTERED = re.compile(r'(\S+) is not in the (\S+) registry\.')
+
+
+class CfgOptions(DictAction):
+    """mmengine's ``DictAction``, which says in a sentence where an option is not ``key=value``."""
+
+    def __call__(self, parser, namespace, values, option_string=None):
+        for value in values:
+            if not re.match(r'[^\s=]+=', value):
+                parser.error(f'{option_string} takes key=value, but got {value!r}')
+        try:
+            super().__call__(parser, namespace, values, option_string)
+        except AssertionError as e:  # brackets that do not match
+            parser.error(f'{option_string} cannot read {" ".join(values)!r} ({e})')
 
 
 class ToolParser(argparse.ArgumentParser):

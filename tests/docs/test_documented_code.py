@@ -2,7 +2,6 @@
 """Documented commands fit the tools' command lines; documented Python runs, and configs parse."""
 
 import ast
-import importlib.util
 import re
 import shlex
 from pathlib import Path
@@ -28,23 +27,24 @@ def commands():
     for page in PAGES:
         for line in re.sub(r'\\\n', ' ', '\n'.join(blocks(page, 'bash'))).splitlines():
             words = shlex.split(line, comments=True)
-            if words[:1] == ['bdinvert'] and '$' not in line:
+            if not words or '$' in line:
+                continue
+            if words[0] == 'bdinvert':
                 name = words[1].replace('-', '_')
-            elif words[:1] == ['python'] and '$' not in line and words[1].startswith('tools/'):
+            elif words[0] == 'python' and words[1].startswith('tools/'):
                 name = Path(words[1]).stem
+            elif words[:2] == ['python', '-m'] and words[2].startswith(('benchmarks', 'projects')):
+                name = words.pop(2)
+                name += '.__main__' * (ROOT / name.replace('.', '/')).is_dir()
             else:
                 continue
-            found.append(pytest.param(name, words[2:], id=f'{page.stem}: {" ".join(words[:3])}'))
+            found.append(pytest.param(name, words[2:], id=f'{page.stem}: {name} {words[2:3]}'))
     return found
 
 
 @pytest.mark.parametrize(('name', 'words'), commands())
-def test_a_tool_takes_the_command(name, words):
-    path = ROOT / 'tools' / f'{name}.py'
-    assert path.is_file()
-    spec = importlib.util.spec_from_file_location(f'documented_{name}', path)
-    tool = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(tool)
+def test_a_tool_takes_the_command(name, words, load_tool):
+    tool = load_tool(name)
     if hasattr(tool, 'find_config'):
         tool.find_config = str  # a config of the reader's own need not be here
     assert tool.parse_args(words)

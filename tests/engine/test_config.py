@@ -4,7 +4,8 @@ import argparse
 import pytest
 from mmengine.runner import Runner
 
-from mmgen_bdinvert.engine.config import RUNNER_KEYS, CfgOptions, read_config
+from mmgen_bdinvert.engine.config import RUNNER_KEYS, read_config
+from mmgen_bdinvert.utils.cli import CfgOptions
 
 TEXT = """
 model = dict(type='A', depth=3, checkpoint='a.pth')

@@ -2,32 +2,26 @@
 """The examples that end the help of each tool."""
 
 import argparse
-import importlib.util
 import shlex
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[2]
-TOOLS = sorted((ROOT / 'tools').glob('*.py'))
+COMMANDS = {path.stem: [] for path in sorted((ROOT / 'tools').glob('*.py'))}
+for _stem, _starts in COMMANDS.items():
+    _starts += [['bdinvert', _stem.replace('_', '-')], ['python', f'tools/{_stem}.py']]
+# What measures the package, and how the embedded domain was made: run as modules.
+for _folder in ('benchmarks', 'projects'):
+    for _path in sorted((ROOT / _folder).rglob('*.py')):
+        if 'run_tool(main)' in _path.read_text(encoding='utf-8'):
+            _name = '.'.join(_path.relative_to(ROOT).with_suffix('').parts)
+            COMMANDS[_name] = [['python', '-m', _name.replace('.__main__', '')]]
 
 
-@pytest.fixture()
-def load(monkeypatch):
-    """Return a function that loads a tool without running it."""
+@pytest.mark.parametrize('name', COMMANDS)
+def test_the_help_explains_every_option(name, load_tool, monkeypatch):
     monkeypatch.chdir(ROOT)
-
-    def load(path):
-        spec = importlib.util.spec_from_file_location(f'example_{path.stem}', path)
-        tool = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(tool)
-        return tool
-
-    return load
-
-
-@pytest.mark.parametrize('path', TOOLS, ids=lambda path: path.stem)
-def test_the_help_explains_every_option(path, load, monkeypatch):
     bare = []
     add = argparse.ArgumentParser.add_argument
 
@@ -36,22 +30,23 @@ def test_the_help_explains_every_option(path, load, monkeypatch):
             bare.append(names)
         return add(self, *names, **settings)
 
-    tool = load(path)
+    tool = load_tool(name)
     monkeypatch.setattr(argparse.ArgumentParser, 'add_argument', note)
     with pytest.raises(SystemExit):
         tool.parse_args(['--help'])
     assert bare == []
 
 
-@pytest.mark.parametrize('path', TOOLS, ids=lambda path: path.stem)
-def test_the_tool_takes_the_examples_of_its_help(path, load, capsys):
-    tool = load(path)
-    starts = (['bdinvert', path.stem.replace('_', '-')], ['python', f'tools/{path.name}'])
+@pytest.mark.parametrize('name', COMMANDS)
+def test_the_tool_takes_the_examples_of_its_help(name, load_tool, monkeypatch, capsys):
+    monkeypatch.chdir(ROOT)
+    tool = load_tool(name)
     lines = tool.EXAMPLES.strip().splitlines()
     for line in lines:
         words = shlex.split(line)
-        assert words[:2] in starts, line
-        assert tool.parse_args(words[2:])
+        starts = [start for start in COMMANDS[name] if words[: len(start)] == start]
+        assert starts, line
+        assert tool.parse_args(words[len(starts[0]) :])
     with pytest.raises(SystemExit) as info:
         tool.parse_args(['--help'])
     assert info.value.code == 0

@@ -14,8 +14,9 @@ ROOT = Path(__file__).parents[2]
 
 
 def _run(tool, *args, code=0):
+    start = [f'tools/{tool}'] if tool.endswith('.py') else ['-m', tool]
     done = subprocess.run(
-        [sys.executable, str(ROOT / 'tools' / tool), *map(str, args)],
+        [sys.executable, *start, *map(str, args)],
         capture_output=True,
         text=True,
         cwd=ROOT,
@@ -28,7 +29,7 @@ def _run(tool, *args, code=0):
 @pytest.fixture(scope='module')
 def faces(tmp_path_factory):
     folder = tmp_path_factory.mktemp('toon')
-    _run('draw_toon_faces.py', '--out-dir', folder, '--train', 12, '--heldout', 2)
+    _run('projects.toon_faces.draw', '--out-dir', folder, '--train', 12, '--heldout', 2)
     return folder
 
 
@@ -41,7 +42,7 @@ def test_draw_writes_faces_and_their_labels(faces):
 
 
 def test_draw_refuses_a_negative_count(tmp_path):
-    done = _run('draw_toon_faces.py', '--out-dir', tmp_path, '--train', -1, code=2)
+    done = _run('projects.toon_faces.draw', '--out-dir', tmp_path, '--train', -1, code=2)
     assert 'not negative' in done.stderr
 
 
@@ -65,7 +66,7 @@ def test_demo_says_which_folder_is_missing(tmp_path):
 
 def test_evaluate_generator_measures_and_draws_samples(faces, tmp_path):
     config = ROOT / 'configs' / 'bdinvert_inv_toon64.py'
-    _run('evaluate_generator.py', config, faces / 'train', '--out-dir', tmp_path)
+    _run('benchmarks.evaluate_generator', config, faces / 'train', '--out-dir', tmp_path)
     metrics = json.loads((tmp_path / 'metrics.json').read_text())
     assert metrics['images'] == 12
     assert 0 <= metrics['precision'] <= 1
@@ -95,9 +96,9 @@ def test_train_toon_attributes_writes_what_the_classifier_loads(faces, tmp_path)
 
     out = tmp_path / 'a.safetensors'
     counts = ('--count', 8, '--held-out', 4, '--epochs', 1, '--batch-size', 4)
-    done = _run('train_toon_attributes.py', faces / 'train', out, *counts)
+    done = _run('projects.toon_faces.train_attributes', faces / 'train', out, *counts)
     assert 'moved and back' in done.stdout and 'skinColor' in done.stdout
     assert out.stat().st_size < 300_000
     ToonAttributes(str(out))
-    done = _run('train_toon_attributes.py', faces / 'train', out, '--count', 10, code=2)
+    done = _run('projects.toon_faces.train_attributes', faces / 'train', out, '--count', 10, code=2)
     assert 'cannot be trained on' in done.stderr

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from mmgen.registry import MODELS
 from torch import Tensor, nn
 
-from .regularized import WPlusInverter
+from .w_plus import WPlusInverter
 
 __all__ = ['NoiseProjector', 'noise_correlation', 'projector_rate', 'style_deviation']
 

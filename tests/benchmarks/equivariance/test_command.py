@@ -28,7 +28,7 @@ def config(tmp_path_factory, make_generator, generator_config):
 @pytest.fixture()
 def run(run_in_process, monkeypatch):
     monkeypatch.setenv('COLUMNS', '200')
-    return run_in_process('equivariance')
+    return run_in_process('benchmarks.equivariance.__main__')
 
 
 def test_a_report_of_two_base_sizes(run, config, make_generator, tmp_path):

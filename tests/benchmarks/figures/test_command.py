@@ -5,12 +5,12 @@ import pytest
 
 from mmgen_bdinvert.io import read_image
 
-PHOTOS = Path(__file__).parents[2] / 'demo' / 'images'
+PHOTOS = Path(__file__).parents[3] / 'demo' / 'images'
 
 
 @pytest.fixture()
 def run(run_in_process):
-    return run_in_process('make_figures')
+    return run_in_process('benchmarks.figures.__main__')
 
 
 def test_all_figures_by_one_command_whose_inversions_are_kept(run, tmp_path):

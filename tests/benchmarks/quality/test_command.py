@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 def run(*args, code=0):
     done = subprocess.run(
-        [sys.executable, str(ROOT / 'benchmarks/quality/__main__.py'), *map(str, args)],
+        [sys.executable, '-m', 'benchmarks.quality', *map(str, args)],
         capture_output=True,
         text=True,
         cwd=ROOT,

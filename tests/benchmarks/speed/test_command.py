@@ -9,7 +9,7 @@ from benchmarks.speed import measure
 @pytest.fixture()
 def benchmark(run_in_process, monkeypatch):
     monkeypatch.setattr(measure, 'convolution_rate', lambda device, repeats: 100.0)
-    return run_in_process('benchmark')
+    return run_in_process('benchmarks.speed.__main__')
 
 
 def test_the_last_line_is_the_figure_in_short(benchmark, tmp_path):

@@ -1,0 +1,98 @@
+# Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
+"""Inversion into the generator's own style vectors, W and W+."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from mmgen.registry import MODELS
+from torch import Tensor, nn
+
+from ...structures import LatentCode
+from .base_inverter import OptimizationInverter
+from .regularized import paper_losses
+
+__all__ = ['WPlusInverter']
+
+
+@MODELS.register_module()
+class WPlusInverter(OptimizationInverter):
+    """Inversion into the generator's own style vectors, W+ or W, without an encoder.
+
+    W+ is Image2StyleGAN's space (arXiv 1904.03189): all N style vectors, each on its own.
+
+    Args:
+        generator (dict | BaseDetailGenerator): The generator, or its config.
+        statistics (dict | LatentStatistics | None): Needed only with a PNormLoss. Defaults to None.
+        losses (dict[str, dict] | None): Losses by name. Defaults to pixel MSE, and LPIPS with
+            weight 10.
+        optimizer (dict | None): Config of a torch optimiser. Defaults to Adam with lr 0.01.
+        num_steps (int): Optimisation steps. Defaults to 1200.
+        data_preprocessor (dict | None): See :class:`OptimizationInverter`. Defaults to None.
+        keep_best, amp: See :class:`OptimizationInverter`. Default to False.
+        one_style (bool): Whether one style vector serves all layers, which is W. Defaults to False.
+    """
+
+    comparable = ('image', 'detail')
+
+    def __init__(
+        self,
+        generator: dict | nn.Module,
+        statistics: dict | nn.Module | None = None,
+        losses: dict[str, dict] | None = None,
+        optimizer: dict | None = None,
+        num_steps: int = 1200,
+        data_preprocessor: dict | None = None,
+        keep_best: bool = False,
+        amp: bool | str = False,
+        one_style: bool = False,
+    ):
+        if losses is None:
+            losses = {k: v for k, v in paper_losses().items() if k in ('pixel', 'perceptual')}
+        super().__init__(
+            generator,
+            statistics,
+            losses,
+            dict(type='Adam', lr=0.01) if optimizer is None else optimizer,
+            num_steps,
+            data_preprocessor,
+            keep_best,
+            amp,
+        )
+        self.one_style = one_style
+
+    def start(self, images: Tensor) -> dict[str, Tensor]:
+        """Start at the mean style vector: ``styles`` of shape (n, N, D), in W (n, 1, D)."""
+        layers = 1 if self.one_style else self.generator.num_latents
+        return {'styles': self.generator.mean_latent.expand(len(images), layers, -1)}  # [NLD]
+
+    def render(self, variables: dict[str, Tensor]) -> Tensor:
+        """Render with the whole generator."""
+        return self.generator.quick_synthesis(self.w_plus(variables))
+
+    def values(self, variables: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Show all style vectors to losses on detail codes."""
+        return {'detail': variables['styles']}
+
+    def to_code(self, variables: dict[str, Tensor]) -> LatentCode:
+        """Split w+; without the coarse RGB, see :meth:`BaseDetailGenerator.split`."""
+        return self.generator.split(self.w_plus(variables))
+
+    def edit(
+        self,
+        variables: dict[str, Tensor],
+        direction,
+        strength: float,
+        layers: Iterable[int] | None = None,
+    ) -> dict[str, Tensor]:
+        """Add a direction to w+, in all N layers or the chosen ones."""
+        direction.offset(self.generator, layers)  # its checks
+        styles = self.w_plus(variables).clone()
+        vectors = direction.vector.to(styles).expand(styles.shape[1:])  # [ND]
+        rows = list(range(len(vectors)) if layers is None else layers)
+        styles[:, rows] += strength * vectors[rows]
+        return {**variables, 'styles': styles}
+
+    def w_plus(self, variables: dict[str, Tensor]) -> Tensor:
+        """Return the style vectors of all layers: (n, N, D)."""
+        return variables['styles'].expand(-1, self.generator.num_latents, -1)
