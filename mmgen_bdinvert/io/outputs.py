@@ -237,4 +237,4 @@ def _fold(name: str) -> str:
 
 
 def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode('utf-8', 'surrogateescape')).hexdigest()[:8]
+    return hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()[:8]
