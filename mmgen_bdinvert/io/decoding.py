@@ -24,6 +24,8 @@ __all__ = ['decode', 'orientation', 'turned']
 _DECODERS = ('PNG', 'JPEG', 'MPO', 'BMP', 'GIF', 'WEBP', 'TIFF', 'PPM', 'JPEG2000', 'AVIF', 'HEIF')
 _MAX_BYTES = 2**30  # of a file: some decoders take all of it into memory
 _MAX_SIDE = 2**18  # decoders hold some rows, whatever their length
+# Of decoders that need more memory than the picture; Pillow's limit for all is 179 megapixels.
+_MEGAPIXELS = {'JPEG2000': 60, 'WEBP': 100, 'AVIF': 100, 'HEIF': 100, 'TIFF': 160}
 _REDUCED_PIXELS = 2**25  # a larger picture is reduced while it is decoded
 _PNG = b'\x89PNG\r\n\x1a\n'
 _ORIENTATION = 0x0112
@@ -33,7 +35,7 @@ _BRANDS = {  # of ISO media files (ISO/IEC 14496-12)
     ),
     **dict.fromkeys((b'avif', b'avis'), 'AVIF'),
 }
-_PACKAGES = {'HEIF': 'pillow-heif', 'AVIF': 'pillow>=11.3'}
+_PACKAGES = {'HEIF': 'pillow-heif', 'AVIF': "'pillow>=11.3'"}
 
 
 def decode(path: str | os.PathLike | TarMember, size: int | None = None) -> Image.Image:
@@ -115,11 +117,12 @@ def _opened(path: str | os.PathLike | TarMember) -> Iterator[BinaryIO]:
 
 def _picture(stream: BinaryIO, shown: str, size: int | None) -> Image.Image:
     image = _image(stream, shown)
-    if max(image.size) > _MAX_SIDE:
+    pixels = image.width * image.height
+    if max(image.size) > _MAX_SIDE or pixels > 1e6 * _MEGAPIXELS.get(image.format or '', 179):
         raise Image.DecompressionBombError
     if image.format != 'MPO' and _is_animated(image):  # what follows in an MPO is a preview
         say_once(f'image file {shown} has several frames or pages: the first is taken')
-    large = size is not None and image.width * image.height > _REDUCED_PIXELS
+    large = size is not None and pixels > _REDUCED_PIXELS
     if large:
         image.draft(None, (4 * size, 4 * size))  # what JPEG can do
     stored = Stored.of(image, lambda: _image(stream, shown))
@@ -141,7 +144,7 @@ def _image(stream: BinaryIO, shown: str) -> Image.Image:
         if kind is not None and kind not in formats:
             raise ImageReadError(
                 f'image file {shown} is in the format {kind}, which nothing here reads; '
-                f"pip install '{_PACKAGES[kind]}', or convert it to PNG or JPEG"
+                f'pip install {_PACKAGES[kind]}, or convert it to PNG or JPEG'
             ) from None
         rest = _without_profile(stream)
         if rest is None:

@@ -6,8 +6,6 @@ from __future__ import annotations
 import functools
 import logging
 
-from mmengine.logging import print_log
-
 __all__ = ['ImageReadError', 'say_once']
 
 
@@ -17,5 +15,9 @@ class ImageReadError(ValueError):
 
 @functools.lru_cache(maxsize=1024)
 def say_once(sentence: str) -> None:
-    """Log a sentence about an input, once in a process, however often the input is read."""
-    print_log(sentence, 'current', logging.WARNING)
+    """Log a note about an input, once in a process, however often the input is read.
+
+    Not through mmengine's logger: the tools turn its warnings off, which are the host's news. A
+    program that sets no logging up has it on stderr.
+    """
+    logging.getLogger('mmgen_bdinvert').warning('note: %s', sentence)

@@ -6,10 +6,8 @@ import zlib
 
 import pytest
 
-PRIMARIES = {  # red, green and blue as XYZ under D50
-    'adobe': ((0.60974, 0.31111, 0.01947), (0.20528, 0.62567, 0.06087), (0.14919, 0.06322, 0.74457)),
-    'srgb': ((0.43607, 0.22249, 0.01392), (0.38515, 0.71687, 0.09708), (0.14307, 0.06061, 0.71410)),
-}
+# Adobe RGB's red, green and blue as XYZ under D50.
+PRIMARIES = (0.60974, 0.31111, 0.01947), (0.20528, 0.62567, 0.06087), (0.14919, 0.06322, 0.74457)
 
 
 def number(value):
@@ -18,15 +16,22 @@ def number(value):
 
 @pytest.fixture(scope='session')
 def icc_profile():
-    """Return a function that makes a version 2 profile of one gamma, for RGB or for grey."""
+    """Return a function that makes version 2 profiles: Adobe RGB, grey of a gamma, CMYK."""
 
-    def make(primaries='adobe', gamma=563 / 256, space=b'RGB '):
+    def make(space=b'RGB ', gamma=563 / 256, corners=()):
         curve = b'curv' + bytes(4) + struct.pack('>IH', 1, round(256 * gamma)) + bytes(2)
         tags = {b'wtpt': b'XYZ ' + bytes(4) + b''.join(map(number, (0.9642, 1, 0.82491)))}
+        connection = b'Lab ' if space == b'CMYK' else b'XYZ '
         if space == b'GRAY':
             tags[b'kTRC'] = curve
+        elif space == b'CMYK':  # a table of two levels an ink, 8-bit Lab
+            lines = bytes(range(256))
+            matrix = b''.join(map(number, (1, 0, 0, 0, 1, 0, 0, 0, 1)))
+            table = b''.join(bytes(corner) for corner in corners)
+            tags[b'A2B0'] = b'mft1' + bytes(4) + bytes([4, 3, 2, 0]) + matrix
+            tags[b'A2B0'] += 4 * lines + table + 3 * lines
         else:
-            for name, xyz in zip('rgb', PRIMARIES[primaries]):
+            for name, xyz in zip('rgb', PRIMARIES):
                 tags[f'{name}XYZ'.encode()] = b'XYZ ' + bytes(4) + b''.join(map(number, xyz))
                 tags[f'{name}TRC'.encode()] = curve
         table, data = struct.pack('>I', len(tags)), b''
@@ -35,7 +40,9 @@ def icc_profile():
             table += struct.pack('>4sII', name, place, len(content))
             data += content
         body = table + data
-        head = struct.pack('>I4sI4s4s4s', 128 + len(body), bytes(4), 0x02100000, b'mntr', space, b'XYZ ')
+        kind = b'prtr' if space == b'CMYK' else b'mntr'
+        head = struct.pack('>I4sI', 128 + len(body), bytes(4), 0x02100000)
+        head += kind + space + connection
         head += bytes(12) + b'acsp' + bytes(28) + b''.join(map(number, (0.9642, 1, 0.82491)))
         return head.ljust(128, b'\0') + body
 
@@ -44,7 +51,7 @@ def icc_profile():
 
 @pytest.fixture(scope='session')
 def png_bytes():
-    """Return a function that writes a PNG by its specification: Pillow cannot write 16-bit colour."""
+    """Return a function that writes any PNG: Pillow cannot write 16-bit colour."""
 
     def chunk(kind, data):
         check = zlib.crc32(kind + data)
