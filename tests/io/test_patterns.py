@@ -86,13 +86,25 @@ def listings(monkeypatch):
     return listed
 
 
-def test_deep_folders(tmp_path, monkeypatch):
+@pytest.fixture()
+def deep(tmp_path, monkeypatch):
+    """Return a folder with 1,500 in one another, more than Python's own ways to search can take."""
     monkeypatch.chdir(tmp_path)
     for _ in range(1500):
         os.mkdir('d')
         os.chdir('d')
     open('x.png', 'w').close()
     os.chdir(tmp_path)
+    yield tmp_path
+    for _ in range(1500):  # step by step: pytest cannot remove it either
+        os.chdir('d')
+    os.unlink('x.png')
+    for _ in range(1500):
+        os.chdir('..')
+        os.rmdir('d')
+
+
+def test_deep_folders(deep):
     assert len(find_images('.')) == 1
     assert len(find_sources('**/*.png')) == 1
 
