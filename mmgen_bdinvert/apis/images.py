@@ -14,7 +14,9 @@ from PIL import Image
 from torch import Tensor
 
 from ..io import FIT_MODES, image_to_tensor, read_image
-from ..io.images import _make_square, _to_rgb, _upright
+from ..io.colours import to_srgb
+from ..io.decoding import orientation, turned
+from ..io.images import make_square
 
 __all__ = ['ImageLike', 'to_batch']
 
@@ -78,7 +80,8 @@ def _read(image: ImageLike, size: int, fit: str) -> np.ndarray:
             f'An image must be a path, a PIL image or an RGB uint8 array, but got '
             f'{type(image).__name__}.'
         )
-    return np.array(_make_square(_to_rgb(_upright(image)), size, fit, None))
+    upright = turned(to_srgb(image, 'an image'), orientation(image))
+    return np.array(make_square(upright, size, fit, None))
 
 
 def _checked(images: Tensor) -> Tensor:

@@ -3,30 +3,30 @@
 
 from __future__ import annotations
 
-import io
 import os
 from collections.abc import Sequence
 from numbers import Integral
-from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps
+from PIL import Image
 from torch import Tensor
 
-from .outputs import shown_path
+from .archives import TarMember
+from .decoding import decode
+from .problems import ImageReadError
 
-if TYPE_CHECKING:
-    from .sources import TarMember
+__all__ = [
+    'FIT_MODES',
+    'ImageReadError',
+    'image_to_tensor',
+    'make_square',
+    'read_image',
+    'tensor_to_image',
+    'tensor_to_images',
+]
 
 FIT_MODES = ('crop', 'pad', 'squash')
-
-# Only these decoders are tried: some of Pillow's others start outside programs (EPS).
-_DECODERS = ('PNG', 'JPEG', 'MPO', 'BMP', 'GIF', 'WEBP', 'TIFF', 'PPM', 'JPEG2000', 'AVIF', 'HEIF')
-
-
-class ImageReadError(ValueError):
-    """An image file cannot be read; the message is one sentence that names the file."""
 
 
 def read_image(
@@ -39,7 +39,8 @@ def read_image(
     """Read an image file as RGB, upright and square if a size is given.
 
     EXIF orientation is honoured, transparency composited on white, 16-bit values scaled to 8 bits
-    (not clipped); an animation gives its first frame. Colour profiles are not applied.
+    (not clipped). An embedded colour profile is applied; of an animation the first frame is taken,
+    which is said. HEIC needs the package pillow-heif.
 
     Args:
         path (str | os.PathLike | TarMember): Image file, or one inside a tar archive.
@@ -64,8 +65,8 @@ def read_image(
     if size is not None and (not isinstance(size, Integral) or size < 1):
         raise ValueError(f'size must be a positive whole number of pixels, but got {size!r}')
     colour = _check_colour(pad_colour)
-    image = _decode(path)
-    return np.array(image if size is None else _make_square(image, size, fit, colour))
+    image = decode(path, size)
+    return np.array(image if size is None else make_square(image, size, fit, colour))
 
 
 def image_to_tensor(rgb: np.ndarray, channel_order: str = 'rgb') -> Tensor:
@@ -143,76 +144,10 @@ def _check_colour(colour: str | int | Sequence[int]) -> tuple[int, ...] | None:
     return tuple(int(v) for v in values)
 
 
-def _open(path: str | os.PathLike | TarMember) -> BinaryIO:
-    shown = shown_path(path)
-    if hasattr(path, 'read'):  # a TarMember
-        return io.BytesIO(path.read())
-    if not os.path.exists(path):
-        raise ImageReadError(f'image file {shown} does not exist; check the path')
-    if not os.path.isfile(path):
-        kind = 'a folder' if os.path.isdir(path) else 'not a regular file'
-        raise ImageReadError(f'an image file is needed, but {shown} is {kind}; name a file')
-    if os.path.getsize(path) == 0:
-        raise ImageReadError(f'image file {shown} is empty; copy it again or leave it out')
-    return open(path, 'rb')
-
-
-def _decode(path: str | os.PathLike | TarMember) -> Image.Image:
-    shown = shown_path(path)
-    Image.init()
-    try:
-        with _open(path) as stream:
-            image = Image.open(stream, formats=[name for name in _DECODERS if name in Image.OPEN])
-            image.load()
-            return _to_rgb(_upright(image))
-    except ImageReadError:
-        raise
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise ImageReadError(
-            f'image file {shown} is too large to be decoded safely; make it smaller first'
-        ) from error
-    except Image.UnidentifiedImageError as error:
-        raise ImageReadError(
-            f'{shown} is not an image in a known format; convert it to PNG or JPEG, or leave it out'
-        ) from error
-    except PermissionError as error:
-        raise ImageReadError(f'image file {shown} may not be read; allow it first') from error
-    except Exception as error:  # decoders raise almost any type on damaged data
-        reason = ' '.join(str(error).split()) or type(error).__name__
-        raise ImageReadError(
-            f'image file {shown} is damaged or unsupported ({reason}); '
-            'convert it to PNG or JPEG, or leave it out'
-        ) from error
-
-
-def _upright(image: Image.Image) -> Image.Image:
-    try:
-        return ImageOps.exif_transpose(image)
-    except Exception:  # a damaged EXIF block does not make the picture itself unreadable
-        return image
-
-
-def _to_rgb(image: Image.Image) -> Image.Image:
-    if image.mode in ('I', 'F') or image.mode.startswith('I;16'):
-        return _deep_grey_to_rgb(image)
-    if image.mode in ('RGBA', 'LA', 'PA') or 'transparency' in image.info:
-        image = image.convert('RGBA')
-        image = Image.alpha_composite(Image.new('RGBA', image.size, 'white'), image)
-    return image.convert('RGB')
-
-
-def _deep_grey_to_rgb(image: Image.Image) -> Image.Image:
-    """Scale 16-bit and floating-point grey; Pillow's own conversion would clip them at 255."""
-    white = 1.0 if image.mode == 'F' else 65535.0
-    grey = np.asarray(image).astype(np.float64)
-    if not (grey.min() >= 0 and grey.max() <= white):
-        raise ValueError(f'values must lie in [0, {white:g}], not [{grey.min():g}, {grey.max():g}]')
-    return Image.fromarray(np.rint(grey * (255 / white)).astype(np.uint8)).convert('RGB')
-
-
-def _make_square(
+def make_square(
     image: Image.Image, size: int, fit: str, colour: tuple[int, ...] | None
 ) -> Image.Image:
+    """Bring a picture to a size; ``colour``, three values or None, is that of the bars of 'pad'."""
     width, height = image.size
     if fit == 'pad' and width != height:
         return _pad(image, size, colour)

@@ -5,12 +5,13 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable
+from collections import deque
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from .images import ImageReadError
 from .outputs import shown_path
+from .problems import ImageReadError
 
 T = TypeVar('T', bound=os.PathLike)
 
@@ -25,8 +26,8 @@ def find_images(inputs: str | os.PathLike | Iterable[str | os.PathLike]) -> list
     """List the image files that files and folders stand for.
 
     A file is kept whatever its name. A folder is searched recursively for ``IMAGE_SUFFIXES``, in
-    natural order (``2.png`` before ``10.png``), hidden files and folders left out. The order of
-    the inputs is kept; what was reached before, by links too, is not repeated.
+    natural order (``2.png`` before ``10.png``); hidden files and folders and ``__MACOSX`` are left
+    out. The order of the inputs is kept; what was reached before, by links too, is not repeated.
 
     Args:
         inputs (str | os.PathLike | Iterable): Files and folders.
@@ -65,35 +66,65 @@ def by_place(paths: Iterable[T]) -> dict[str, T]:
     for path in paths:
         folder, name = os.path.split(os.fspath(path))
         if folder not in folders:
-            folders[folder] = os.path.realpath(folder)
+            folders[folder] = real_path(folder)
         places.setdefault(os.path.join(folders[folder], name), path)
     return places
 
 
-def _images_below(folder: Path) -> list[Path]:
-    def refuse(error: OSError) -> None:
-        raise ImageReadError(
-            f'folder {shown_path(error.filename)} cannot be listed ({error.strerror}); '
-            'change its permissions or leave it out'
-        ) from error
+def real_path(path: str | os.PathLike) -> str:
+    """Follow all links; a path that no file system can hold, of lone surrogates, stays itself."""
+    try:
+        return os.path.realpath(path)
+    except ValueError:
+        return os.path.abspath(path)
 
+
+def is_of_macos(path: str | os.PathLike) -> bool:
+    """Return whether macOS made a file, beside the one of the same name, for notes of its own."""
+    path = Path(path)
+    return path.name.startswith('._') or '__MACOSX' in path.parts
+
+
+def counted(names: Sequence[str]) -> str:
+    """Return how many names there are, and the first of them."""
+    shown = ', '.join(map(repr, names[:3]))
+    return f'{len(names)} ({shown}{", …" if len(names) > 3 else ""})'
+
+
+def _images_below(folder: Path) -> list[Path]:
     images = []
-    visited = {os.path.realpath(folder)}
-    for root, folders, files in os.walk(folder, onerror=refuse, followlinks=True):
-        inner = {name: os.path.realpath(os.path.join(root, name)) for name in sorted(folders)}
-        folders.clear()
-        for name, real in inner.items():
-            if not name.startswith('.') and real not in visited:
-                visited.add(real)
-                folders.append(name)
-        images += [
-            Path(root, name)
-            for name in files
-            if not name.startswith('.') and os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES
-        ]  # pipes and broken links too: they fail with a sentence, rather than in silence
+    searched: set[tuple[int, int]] = set()
+    waiting = deque([os.fspath(folder)])
+    while waiting:
+        here = waiting.popleft()
+        try:
+            status = os.stat(here)
+            if (status.st_dev, status.st_ino) in searched:  # links may lead in circles
+                continue
+            searched.add((status.st_dev, status.st_ino))
+            with os.scandir(here) as entries:
+                visible = [e for e in entries if e.name[0] != '.' and e.name != '__MACOSX']
+        except OSError as error:
+            raise ImageReadError(
+                f'folder {shown_path(here)} cannot be listed ({error.strerror}); '
+                'change its permissions or leave it out'
+            ) from error
+        for entry in sorted(visible, key=lambda entry: entry.name):
+            if _is_folder(entry):
+                waiting.append(entry.path)
+            elif os.path.splitext(entry.name)[1].lower() in IMAGE_SUFFIXES:
+                # Pipes and broken links too: they fail with a sentence, rather than in silence.
+                images.append(Path(entry.path))
     if not images:
         raise ValueError(f'folder {shown_path(folder)} holds no image file; check the path')
     return sorted(images, key=natural_key)
+
+
+def _is_folder(entry: os.DirEntry) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link to itself
+        return False
 
 
 def natural_key(path: Path) -> tuple:

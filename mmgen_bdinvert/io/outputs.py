@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import Image, PngImagePlugin
 
 _MAX_NAME_BYTES = 120
 _DEVICE_NAMES = re.compile(r'(con|prn|aux|nul|com\d|lpt\d)(\..*)?', re.IGNORECASE)
@@ -89,7 +89,7 @@ def sync_folder(path: str | os.PathLike) -> None:
 
 
 def save_png(path: str | os.PathLike, rgb: np.ndarray) -> None:
-    """Save a picture as PNG, atomically.
+    """Save a picture as PNG, marked as sRGB, atomically.
 
     Args:
         path (str | os.PathLike): File name ending in ``.png``.
@@ -105,7 +105,14 @@ def save_png(path: str | os.PathLike, rgb: np.ndarray) -> None:
     if Path(path).suffix.lower() != '.png':
         raise ValueError(f'picture file must end in .png, but got {shown_path(path)}')
     picture = Image.fromarray(np.ascontiguousarray(rgb))
-    atomic_write(path, lambda temporary: picture.save(temporary, format='PNG'))
+    atomic_write(path, lambda temporary: picture.save(temporary, 'PNG', pnginfo=png_of_srgb()))
+
+
+def png_of_srgb() -> PngImagePlugin.PngInfo:
+    """Return what marks a PNG file as sRGB, for Pillow's ``pnginfo``."""
+    info = PngImagePlugin.PngInfo()
+    info.add(b'sRGB', b'\0')  # perceptual intent
+    return info
 
 
 def ensure_writable_folder(path: str | os.PathLike) -> Path:
@@ -237,4 +244,4 @@ def _fold(name: str) -> str:
 
 
 def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode('utf-8', 'surrogateescape')).hexdigest()[:8]
+    return hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()[:8]

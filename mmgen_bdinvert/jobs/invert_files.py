@@ -17,6 +17,7 @@ from ..io import (
     find_sources,
     output_names,
 )
+from ..io.listing import real_path
 from ..io.outputs import remove_leftovers
 from ..io.sources import ImageSource, source_from_json, source_to_json
 from ..io.tables import save_table
@@ -85,9 +86,9 @@ def plan_files(
     for source in find_sources(inputs):
         folder = os.path.dirname(source)
         if folder not in inside:
-            parents = Path(os.path.realpath(folder), 'x').parents
+            parents = Path(real_path(folder), 'x').parents
             inside[folder] = Path(results) in parents
-        if not inside[folder] or os.path.realpath(source) in named:
+        if not inside[folder] or real_path(source) in named:
             sources.append(source)
     if not sources:
         raise ValueError(

@@ -10,6 +10,7 @@ import io
 import numpy as np
 from PIL import Image
 
+from ..io.outputs import png_of_srgb
 from .live_inversion import InversionStep
 
 __all__ = ['as_jpeg', 'as_png', 'data_url', 'progress', 'said', 'warned']
@@ -17,7 +18,7 @@ __all__ = ['as_jpeg', 'as_png', 'data_url', 'progress', 'said', 'warned']
 
 def as_png(picture: np.ndarray) -> bytes:
     """Encode a picture, RGB uint8 (H, W, 3), without loss."""
-    return _encode(picture, format='PNG')
+    return _encode(picture, format='PNG', pnginfo=png_of_srgb())
 
 
 def as_jpeg(picture: np.ndarray) -> bytes:

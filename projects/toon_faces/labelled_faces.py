@@ -7,12 +7,12 @@ import json
 import os
 from pathlib import Path
 
-import numpy as np
 import torch
 from mmgen.registry import DATASETS
 from mmgen.structures import GenDataSample
-from PIL import Image
 from torch.utils.data import Dataset
+
+from mmgen_bdinvert.io import read_image
 
 from .drawing import BACKGROUNDS
 
@@ -92,6 +92,5 @@ class LabelledToonFaces(Dataset):
     def __getitem__(self, index: int) -> dict:
         sample = GenDataSample(metainfo={'img_path': str(self.folder / self.files[index])})
         sample.set_field(self.labels[index], 'labels')
-        with Image.open(self.folder / self.files[index]) as image:
-            rgb = torch.from_numpy(np.array(image.convert('RGB')))
+        rgb = torch.from_numpy(read_image(self.folder / self.files[index]))
         return {'inputs': rgb.permute(2, 0, 1).contiguous(), 'data_samples': sample}  # [3HW]

@@ -1,0 +1,161 @@
+# Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
+"""Images in tar archives, read without unpacking them."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import tarfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from .listing import IMAGE_SUFFIXES, counted, is_of_macos
+from .outputs import shown_path
+from .problems import ImageReadError, say_once
+
+__all__ = ['TarMember', 'images_in_tar']
+
+# What tarfile raises for damaged headers; RecursionError for very many that extend one another.
+_DAMAGED = (tarfile.TarError, OSError, ValueError, OverflowError, RecursionError)
+
+
+class _MemberFile(tarfile.ExFileObject):
+    def fileno(self) -> int:
+        raise io.UnsupportedOperation('it is a part of a file')  # as file objects say it
+
+
+class _Archive(tarfile.TarFile):
+    fileobject = _MemberFile
+
+
+@dataclass(frozen=True)
+class TarMember:
+    """An image inside an uncompressed tar archive, read without unpacking it.
+
+    Args:
+        archive (str): The archive.
+        member (str): Name of the image in it.
+        offset (int): Where the header of its bytes begins; of a link, that of its target.
+        size (int): How many bytes it has when it is unpacked.
+    """
+
+    archive: str
+    member: str
+    offset: int
+    size: int
+
+    def __fspath__(self) -> str:
+        """Return a path to show and to name results by; there is no such file."""
+        return f'{self.archive}/{self.member}'
+
+    @contextlib.contextmanager
+    def open(self) -> Iterator[BinaryIO]:
+        """Open the image as a file to read; the holes of a sparse member read as zeros.
+
+        Raises:
+            ImageReadError: The archive is gone, has changed, or is shorter than it says.
+        """
+        with contextlib.ExitStack() as stack:
+            try:
+                file = stack.enter_context(open(self.archive, 'rb'))
+                file.seek(self.offset)
+                archive = stack.enter_context(_Archive(fileobj=file))
+                info = archive.next()
+                stream = archive.extractfile(info) if info is not None and info.isreg() else None
+                end = os.fstat(file.fileno()).st_size
+            except OSError as error:
+                raise ImageReadError(
+                    f'{shown_path(self)} cannot be read ({error.strerror}); check the archive'
+                ) from error
+            except _DAMAGED:
+                stream = None
+            if stream is None or end < info.offset_data + _stored(info):
+                raise ImageReadError(
+                    f'{shown_path(self)} is cut off: the archive ends before the image does'
+                )
+            if info.size != self.size:
+                raise ImageReadError(
+                    f'{shown_path(self)} has changed since the archive was listed; start again'
+                )
+            yield stack.enter_context(stream)
+
+
+def images_in_tar(path: str) -> dict[str, TarMember]:
+    """List the images of an archive by their names when it is unpacked.
+
+    Hard links to images are images. What else is left out is said: links and devices, images that a
+    later one of the same name replaces, and what macOS notes about files.
+
+    Args:
+        path (str): The archive.
+
+    Returns:
+        dict[str, TarMember]: At least one.
+
+    Raises:
+        ValueError: It holds no image or cannot be read.
+    """
+    found: dict[str, TarMember] = {}
+    left_out: dict[str, list[str]] = {}
+    size = os.stat(path).st_size
+    try:
+        with tarfile.open(path, 'r:') as archive:
+            while (info := archive.next()) is not None:
+                vars(archive)['members'].clear()  # else it keeps every header
+                if archive.offset <= info.offset:
+                    raise tarfile.ReadError('a member has a negative size')
+                reason = _take(path, info, found)
+                if reason:
+                    left_out.setdefault(reason, []).append(info.name)
+            whole = _ends_at(archive.fileobj, archive.offset)
+    except _DAMAGED as error:
+        if not found:
+            reason = ' '.join(str(error).split())
+            raise ValueError(
+                f'{shown_path(path)} cannot be read as an uncompressed tar archive ({reason})'
+            ) from error
+        whole = False
+    for reason, names in left_out.items():
+        say_once(f'archive {shown_path(path)}: left out {counted(names)}: {reason}')
+    if not whole:  # what it has is taken, and the rest fails when it is read
+        found['rest_of_the_archive'] = TarMember(path, 'rest_of_the_archive', size, 1)
+    if not found:
+        raise ValueError(f'the archive {shown_path(path)} holds no image file')
+    return found
+
+
+def _take(path: str, info: tarfile.TarInfo, found: dict[str, TarMember]) -> str:
+    """Add a member if it is an image; return why it is left out, '' if it is not or is none."""
+    name = _unpacked(info.name)
+    if os.path.splitext(name)[1].lower() not in IMAGE_SUFFIXES or info.isdir():
+        return ''
+    if is_of_macos(name):
+        return 'macOS keeps notes about files there'
+    if info.isreg():
+        member = TarMember(path, info.name, info.offset, info.size)
+    elif info.islnk() and _unpacked(info.linkname) in found:
+        target = found[_unpacked(info.linkname)]
+        member = TarMember(path, info.name, target.offset, target.size)
+    elif info.islnk() or info.issym():
+        return 'symbolic links, and hard links to what is no earlier image, are not followed'
+    else:
+        return 'devices and pipes are no images'
+    replaced = name in found
+    found[name] = member
+    return 'later ones of the same name replace them, as in unpacking' if replaced else ''
+
+
+def _unpacked(name: str) -> str:
+    return os.path.normpath(name.lstrip('/'))
+
+
+def _stored(info: tarfile.TarInfo) -> int:
+    """Return how many bytes of a member the archive holds."""
+    return info.size if info.sparse is None else sum(size for _, size in info.sparse)
+
+
+def _ends_at(file, offset: int) -> bool:
+    file.seek(offset)
+    return not file.read(tarfile.BLOCKSIZE).strip(b'\0')
