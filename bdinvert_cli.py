@@ -2,25 +2,37 @@
 """The command ``bdinvert NAME …``: runs ``tools/NAME.py``, in a checkout and from a wheel alike.
 
 It stands outside the package because that imports torch, which takes seconds: here nothing is
-imported until a tool is chosen.
+imported until it is needed, so that Ctrl-C is answered from the first moment on.
 """
 
 from __future__ import annotations
 
-import argparse
-import ast
-import difflib
-import importlib.util
+import os
+import signal
 import sys
 from collections.abc import Sequence
-from importlib.metadata import version
 from pathlib import Path
 
-__all__ = ['find_tools', 'main']
+__all__ = ['find_tools', 'leave_at_once', 'main']
 
 PACKAGE = 'mmgen_bdinvert'
 # Tools that test the package itself; they are run from a checkout.
 DEVELOPERS = {'benchmark_scaling', 'hostile_inputs', 'kill_test', 'kill_training'}
+
+
+def leave_at_once() -> None:
+    """Let Ctrl-C end the process with exit code 130 and one line, whatever is being imported.
+
+    A KeyboardInterrupt that is raised inside an import may be printed, taken for another error or
+    swallowed. ``mmgen_bdinvert.utils.run_tool`` brings it back, since a tool at work cleans up.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # not one that is ignored
+        signal.signal(signal.SIGINT, _leave)
+
+
+def _leave(signum, frame) -> None:
+    os.write(2, b'error: interrupted\n')
+    os._exit(128 + signum)
 
 
 def find_tools() -> dict[str, Path]:
@@ -28,6 +40,8 @@ def find_tools() -> dict[str, Path]:
 
     A wheel carries them in the package's ``.mim``; in a checkout they lie beside the package.
     """
+    import importlib.util
+
     package = Path(importlib.util.find_spec(PACKAGE).origin).parent
     folder = next(f for f in (package / '.mim/tools', package.parent / 'tools') if f.is_dir())
     paths = sorted(folder.glob('*.py'))
@@ -36,11 +50,15 @@ def find_tools() -> dict[str, Path]:
 
 def first_sentence(tool: Path) -> str:
     """Return the first line of a tool's docstring, without importing what it imports."""
+    import ast
+
     return ast.get_docstring(ast.parse(tool.read_text(encoding='utf-8'))).splitlines()[0]
 
 
 def run(tool: Path, argv: list[str]) -> None:
     """Make a file the main program; unlike runpy, leave the name that it sees itself called by."""
+    import importlib.util
+
     spec = importlib.util.spec_from_file_location('__main__', tool)
     module = importlib.util.module_from_spec(spec)
     module.__spec__ = None  # as in a script: worker processes then find it by its file
@@ -58,6 +76,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     Raises:
         SystemExit: With the tool's exit code; 2 where there is no such command.
     """
+    leave_at_once()
+    import argparse
+    import difflib
+    from importlib.metadata import version
+
     tools = find_tools()
     width = max(map(len, tools))
     lines = [f'  {name:{width}}  {first_sentence(path)}' for name, path in tools.items()]

@@ -7,6 +7,11 @@ be downloaded; the numbers compare generators here with each other, not with pub
 
 from __future__ import annotations
 
+if __name__ == '__main__':  # Ctrl-C while the rest is imported
+    from bdinvert_cli import leave_at_once
+
+    leave_at_once()
+
 import json
 from pathlib import Path
 

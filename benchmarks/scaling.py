@@ -8,6 +8,11 @@ loading is left out. The runs alternate, --rounds times; nothing else should run
 
 from __future__ import annotations
 
+if __name__ == '__main__':  # Ctrl-C while the rest is imported
+    from bdinvert_cli import leave_at_once
+
+    leave_at_once()
+
 import json
 import os
 import statistics

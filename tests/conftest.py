@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from safetensors import safe_open
+from safetensors.torch import save_file
 from torch import nn
 
 if not torch.cuda.is_available():
@@ -244,3 +246,29 @@ def free_port():
     with socket.socket() as probe:
         probe.bind(('127.0.0.1', 0))
         return probe.getsockname()[1]
+
+
+DAMAGES = {
+    'fp8': lambda t: t.to(torch.float8_e4m3fn),
+    'whole numbers': lambda t: t.long(),
+    'complex': lambda t: t.cfloat(),
+    'bool': lambda t: t > 0,
+    'NaN': lambda t: t * float('nan'),
+    'too large': lambda t: t.double() * 1e60,
+}
+
+
+@pytest.fixture(params=[*DAMAGES, 'cut', 'text'])
+def damage(request):
+    """Return what damages a code file in place."""
+
+    def change(path):
+        if request.param in ('cut', 'text'):
+            path.write_bytes(path.read_bytes()[:-100] if request.param == 'cut' else b'no code')
+            return
+        with safe_open(path, 'pt') as file:
+            facts, tensors = file.metadata(), {name: file.get_tensor(name) for name in file.keys()}
+        changed = {name: DAMAGES[request.param](tensor) for name, tensor in tensors.items()}
+        save_file(changed, path, facts)
+
+    return change

@@ -7,6 +7,11 @@ run. The last line of the output is what a config says to use OUT.
 
 from __future__ import annotations
 
+if __name__ == '__main__':  # Ctrl-C while the rest is imported
+    from bdinvert_cli import leave_at_once
+
+    leave_at_once()
+
 from collections import Counter
 from pathlib import Path
 

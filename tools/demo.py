@@ -8,6 +8,11 @@ unless --host says otherwise. A generator that travels with the package comes wi
 
 from __future__ import annotations
 
+if __name__ == '__main__':  # Ctrl-C while the rest is imported
+    from bdinvert_cli import leave_at_once
+
+    leave_at_once()
+
 import logging
 import os
 import sys
@@ -20,6 +25,7 @@ try:
     from mmgen_bdinvert.editing import load_direction
     from mmgen_bdinvert.io import find_images
     from mmgen_bdinvert.studio import Studio, shipped_directions
+    from mmgen_bdinvert.studio.address import check_address
     from mmgen_bdinvert.utils.cli import ToolParser, check_device, run_tool, silence_host
 except ImportError as error:  # a package is missing: the message says which
     sys.exit(f'error: {error}')
@@ -58,6 +64,7 @@ def parse_args(argv=None):
 def main(argv=None):
     args = parse_args(argv)
     # Everything that needs no network is checked before one is built.
+    check_address(args.host, args.port)
     directions = [load_direction(file) for file in args.direction]
     device = check_device(args.device)
     config = apis.load_config(args.config, args.cfg_options)

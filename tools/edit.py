@@ -19,6 +19,11 @@ age.pt@4-7 -0.5. Strength multiplies them all: --strength -2 0 2, or seven steps
 
 from __future__ import annotations
 
+if __name__ == '__main__':  # Ctrl-C while the rest is imported
+    from bdinvert_cli import leave_at_once
+
+    leave_at_once()
+
 import logging
 import sys
 

@@ -11,6 +11,11 @@ attribute, and name it in the config as finder.labels; samples follow from --see
 
 from __future__ import annotations
 
+if __name__ == '__main__':  # Ctrl-C while the rest is imported
+    from bdinvert_cli import leave_at_once
+
+    leave_at_once()
+
 import logging
 import sys
 

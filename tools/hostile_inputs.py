@@ -8,6 +8,11 @@ expected.json: for each input 'done' or 'failed' (of images and of what a list o
 
 from __future__ import annotations
 
+if __name__ == '__main__':  # Ctrl-C while the rest is imported
+    from bdinvert_cli import leave_at_once
+
+    leave_at_once()
+
 import contextlib
 import io
 import json

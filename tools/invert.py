@@ -15,6 +15,11 @@ command or where nothing can be written, 130 after Ctrl-C, 143 after SIGTERM.
 
 from __future__ import annotations
 
+if __name__ == '__main__':  # Ctrl-C while the rest is imported
+    from bdinvert_cli import leave_at_once
+
+    leave_at_once()
+
 import logging
 import sys
 

@@ -14,6 +14,11 @@ OUT_DIR/kill_training.json gets the figures. Exit code: 0 if everything was the 
 
 from __future__ import annotations
 
+if __name__ == '__main__':  # Ctrl-C while the rest is imported
+    from bdinvert_cli import leave_at_once
+
+    leave_at_once()
+
 import json
 import os
 import random

@@ -6,10 +6,16 @@ each to the next as well. The ending of the file gives the format: .mp4 (H.264),
 
 Motions start from none: shift, angles and corners grow evenly, a scale by even factors. A strength
 is reached from 0; several, such as --strength -3 3 or --strength -3:3:7, are passed one after the
-other. With --align the motion is that of the photo, and is undone.
+other. With --align the motion is that of the photo, and is undone. Exit code: 0 if all codes were
+shown, 1 if some were left out, 2 after a wrong command.
 """
 
 from __future__ import annotations
+
+if __name__ == '__main__':  # Ctrl-C while the rest is imported
+    from bdinvert_cli import leave_at_once
+
+    leave_at_once()
 
 import logging
 import sys
@@ -24,7 +30,13 @@ try:
     from mmgen_bdinvert.geometry import add_motion_options, read_motion
     from mmgen_bdinvert.io import save_video
     from mmgen_bdinvert.io.video import check_video_path
-    from mmgen_bdinvert.utils.cli import ToolParser, check_device, run_tool, silence_host
+    from mmgen_bdinvert.utils.cli import (
+        ToolParser,
+        check_device,
+        one_sentence,
+        run_tool,
+        silence_host,
+    )
 except ImportError as error:  # a package is missing: the message says which
     sys.exit(f'error: {error}')
 
@@ -68,9 +80,15 @@ def main(argv=None):
     config = apis.load_config(args.config or apis.recorded_config(files), args.cfg_options)
     with silence_host():
         generator = apis.init_generator(config, device)
+    refused = []
+
+    def on_refused(error):
+        refused.append(error)
+        print(f'error: {one_sentence(error)}', file=sys.stderr)
+
     frames = apis.animate(
         generator,
-        load_codes(files, generator),
+        load_codes(files, generator, on_refused),
         directions=directions,
         strengths=strengths,
         move=args.move,
@@ -84,6 +102,7 @@ def main(argv=None):
     bar = tqdm(frames, total=args.frames, desc='frames', disable=None)
     save_video(args.out_file, bar, args.fps)
     print(f'Video: {args.out_file}')
+    return 1 if refused else 0
 
 
 if __name__ == '__main__':

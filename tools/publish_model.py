@@ -3,9 +3,12 @@
 
 from __future__ import annotations
 
-from safetensors.torch import save_file
+if __name__ == '__main__':  # Ctrl-C while the rest is imported
+    from bdinvert_cli import leave_at_once
 
-from mmgen_bdinvert.io import atomic_write
+    leave_at_once()
+
+from mmgen_bdinvert.io.saved import save_tensors
 from mmgen_bdinvert.models.checkpoint import (
     ENCODER_PREFIXES,
     GENERATOR_PREFIXES,
@@ -47,8 +50,11 @@ def main(argv=None):
         tensors = {
             k: v.half() if v.is_floating_point() and v.ndim > 1 else v for k, v in tensors.items()
         }
-    tensors = {k: v.contiguous() for k, v in tensors.items()}
-    atomic_write(args.out, lambda temporary: save_file(tensors, temporary))
+    for name, tensor in tensors.items():
+        if tensor.is_floating_point() and not tensor.isfinite().all():
+            remedy = ': leave --half out' if args.half else ''
+            raise ValueError(f'The tensor {name} holds values that are not finite{remedy}.')
+    save_tensors(args.out, tensors, {})
     print(f'Wrote the {len(tensors)} tensors under "{prefix}" to {args.out}.')
 
 

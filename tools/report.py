@@ -8,6 +8,11 @@ versions. Packed results are read too. Nothing is changed in the folder but repo
 
 from __future__ import annotations
 
+if __name__ == '__main__':  # Ctrl-C while the rest is imported
+    from bdinvert_cli import leave_at_once
+
+    leave_at_once()
+
 import logging
 import sys
 

@@ -3,6 +3,11 @@
 
 from __future__ import annotations
 
+if __name__ == '__main__':  # Ctrl-C while the rest is imported
+    from bdinvert_cli import leave_at_once
+
+    leave_at_once()
+
 import sys
 
 import mmgen_bdinvert  # noqa: F401  (first: it makes mmgen importable)

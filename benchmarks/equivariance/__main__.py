@@ -7,6 +7,11 @@ generator's noise off, and away from the borders. OUT_DIR gets equivariance.md, 
 
 from __future__ import annotations
 
+if __name__ == '__main__':  # Ctrl-C while the rest is imported
+    from bdinvert_cli import leave_at_once
+
+    leave_at_once()
+
 import logging
 import sys
 

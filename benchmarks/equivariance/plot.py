@@ -8,10 +8,8 @@ from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 
-from mmgen_bdinvert.io import atomic_write
+from mmgen_bdinvert.visualization.drawing import new_figure, own_style, save_figure
 from mmgen_bdinvert.visualization.plots import COLOURS, FAINT, INK, bare_axes
 
 from .measure import EquivarianceRow
@@ -27,6 +25,7 @@ _AXES = {
 _EXACT = 60  # dB at which everything closer is drawn
 
 
+@own_style
 def plot_equivariance(
     rows: Sequence[EquivarianceRow], path: str | os.PathLike, title: str = ''
 ) -> None:
@@ -50,10 +49,7 @@ def plot_equivariance(
         raise ValueError('rows must hold at least one measurement, but got none')
     motions = list(dict.fromkeys(row.motion for row in rows))
     sizes = sorted({row.base_size for row in rows})
-    figure = Figure(
-        figsize=(3.1 * len(motions) + 0.6, 4.2), dpi=120, layout='constrained', facecolor='white'
-    )
-    FigureCanvasAgg(figure)
+    figure = new_figure(3.1 * len(motions) + 0.6, 4.2)
     panels = figure.subplots(1, len(motions), sharey=True, squeeze=False)[0]
     for axes, motion in zip(panels, motions):
         for number, size in enumerate(sizes):
@@ -71,7 +67,7 @@ def plot_equivariance(
     legend = figure.legend(handles, labels, loc='outside lower center', ncols=3, frameon=False)
     for text in legend.get_texts():
         text.set_color(INK)
-    atomic_write(path, lambda temporary: figure.savefig(temporary))
+    save_figure(figure, path)
 
 
 def _equivariance_curves(

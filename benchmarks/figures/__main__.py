@@ -7,6 +7,11 @@ WORK_DIR, and are not done again by another run.
 
 from __future__ import annotations
 
+if __name__ == '__main__':  # Ctrl-C while the rest is imported
+    from bdinvert_cli import leave_at_once
+
+    leave_at_once()
+
 import logging
 import sys
 from dataclasses import replace

@@ -8,6 +8,11 @@ only writes the report. Photos (--images) have no truth: of them only reconstruc
 
 from __future__ import annotations
 
+if __name__ == '__main__':  # Ctrl-C while the rest is imported
+    from bdinvert_cli import leave_at_once
+
+    leave_at_once()
+
 import logging
 import sys
 from dataclasses import replace

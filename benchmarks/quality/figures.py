@@ -8,12 +8,11 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 
 from mmgen_bdinvert.editing import load_direction
-from mmgen_bdinvert.io import atomic_write, save_png, tensor_to_image
+from mmgen_bdinvert.io import save_png, tensor_to_image
 from mmgen_bdinvert.visualization import contact_sheet
+from mmgen_bdinvert.visualization.drawing import new_figure, own_style, save_figure
 
 from .plan import Plan
 from .runner import DRAWN, Benchmark
@@ -27,6 +26,7 @@ _COLOURS = ('#262626', '#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#
 _RULE = '#e4e4e4'
 
 
+@own_style
 def plot_intervals(plan: Plan, cells: Sequence[Cell], path: str | os.PathLike) -> None:
     """Draw means and intervals: a panel for each measure, a line for each method.
 
@@ -51,9 +51,7 @@ def plot_intervals(plan: Plan, cells: Sequence[Cell], path: str | os.PathLike) -
     kinds = [k for k in dict.fromkeys(c.kind for c in cells) if k != MOVED]
     columns = min(4, len(panels))
     lines = -(-len(panels) // columns)
-    size = (3.1 * columns + 1.6, lines * (0.42 * len(methods) + 1.1) + 0.4)
-    figure = Figure(figsize=size, dpi=120, layout='constrained', facecolor='white')
-    FigureCanvasAgg(figure)
+    figure = new_figure(3.1 * columns + 1.6, lines * (0.42 * len(methods) + 1.1) + 0.4)
     axes = figure.subplots(lines, columns, squeeze=False, sharey=True)
     for panel, axis in zip(panels, axes.flat):
         _panel(axis, panel, methods, kinds)
@@ -64,7 +62,7 @@ def plot_intervals(plan: Plan, cells: Sequence[Cell], path: str | os.PathLike) -
     axes[0, 0].invert_yaxis()
     handles, labels = axes[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, loc='outside lower center', ncols=len(kinds), frameon=False)
-    atomic_write(path, lambda temporary: figure.savefig(temporary))
+    save_figure(figure, path)
 
 
 def _panel(axis, cells: Sequence[Cell], methods: list[str], kinds: list[str]) -> None:

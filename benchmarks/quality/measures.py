@@ -15,9 +15,10 @@ from torch import Tensor
 from mmgen_bdinvert.editing import load_direction
 from mmgen_bdinvert.evaluation.functional import masked_rmse, psnr, ssim
 from mmgen_bdinvert.models.inverters.base_inverter import OptimizationInverter
+from mmgen_bdinvert.models.state_dicts import update_digest
 
 from .faces import Face, unmove
-from .plan import Edit, Plan, stable_json, update_digest
+from .plan import Edit, Plan, stable_json
 
 __all__ = ['Measures', 'edit_region']
 

@@ -6,7 +6,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from mmengine.config import Config
 from mmgen_bdinvert.apis.config import config_folder, find_config, load_config
 from mmgen_bdinvert.apis.inference import init_inverter
 from mmgen_bdinvert.models.inverters.base_inverter import OptimizationInverter
+from mmgen_bdinvert.models.state_dicts import update_digest
 from projects.toon_faces import TOON_LABELS
 
 __all__ = [
@@ -198,14 +198,6 @@ def weights_digest(inverter: OptimizationInverter) -> str:
         tensors.update(inverter.statistics.state_dict(prefix='statistics.'))
     update_digest(digest, tensors)
     return digest.hexdigest()
-
-
-def update_digest(digest, tensors: Mapping[str, torch.Tensor]) -> None:
-    """Feed tensors, by name, to a hash."""
-    for name, tensor in sorted(tensors.items()):
-        if isinstance(tensor, torch.Tensor):
-            digest.update(f'{name}{tuple(tensor.shape)}'.encode())
-            digest.update(tensor.detach().double().cpu().contiguous().numpy().tobytes())
 
 
 def stable_json(value: object) -> str:

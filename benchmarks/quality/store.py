@@ -9,13 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
 from mmgen_bdinvert.io import atomic_write, ensure_writable_folder
+from mmgen_bdinvert.io.saved import FileKind, json_fact
 
 __all__ = ['InversionStore', 'RowStore']
+
+_KIND = FileKind(
+    'mmgen_bdinvert.inversion', 'result of a benchmark', 'remove it and run the benchmark again'
+)
 
 
 class _Store:
@@ -55,10 +58,7 @@ class InversionStore(_Store):
         self, kind: str, face: str, variables: Mapping[str, Tensor], facts: Mapping[str, Any]
     ) -> None:
         """Store a face's variables, each without the batch dimension, and facts JSON can hold."""
-        tensors = {k: v.detach().cpu().contiguous().clone() for k, v in variables.items()}
-        text = {'facts': json.dumps(dict(facts))}
-        path = self._path_to_write(kind, face)
-        atomic_write(path, lambda temporary: save_file(tensors, temporary, text))
+        _KIND.save(self._path_to_write(kind, face), variables, {'facts': json.dumps(dict(facts))})
 
     def load(self, kind: str, face: str) -> dict[str, Tensor]:
         """Read a face's variables.
@@ -66,22 +66,14 @@ class InversionStore(_Store):
         Raises:
             ValueError: The file is damaged.
         """
-        with self._open(kind, face) as file:
-            return {name: file.get_tensor(name) for name in file.keys()}
+        return _KIND.read(self.path(kind, face))[0]
 
     def facts(self, kind: str, face: str) -> dict[str, Any] | None:
         """Read a face's facts; None if it was not inverted yet."""
-        if not self.path(kind, face).is_file():
-            return None
-        with self._open(kind, face) as file:
-            return json.loads(file.metadata()['facts'])
-
-    def _open(self, kind: str, face: str):
         path = self.path(kind, face)
-        try:
-            return safe_open(path, 'pt')
-        except (SafetensorError, OSError) as e:
-            raise ValueError(f'{path} is damaged ({e}): remove it and run again.') from e
+        if not path.is_file():
+            return None
+        return json_fact(path, _KIND.read(path)[1], 'facts', {})
 
 
 class RowStore(_Store):

@@ -12,6 +12,11 @@ The last line has the figures in short.
 
 from __future__ import annotations
 
+if __name__ == '__main__':  # Ctrl-C while the rest is imported
+    from bdinvert_cli import leave_at_once
+
+    leave_at_once()
+
 import logging
 import sys
 from pathlib import Path

@@ -6,10 +6,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
-
-from mmgen_bdinvert.io import atomic_write
+from mmgen_bdinvert.visualization.drawing import new_figure, own_style, save_figure
 
 __all__ = ['plot_ratios']
 
@@ -22,6 +19,7 @@ _COLOURS = {
 }
 
 
+@own_style
 def plot_ratios(
     ratios: Mapping[str, Mapping[str, float]], path: str | os.PathLike, title: str = ''
 ) -> None:
@@ -36,8 +34,7 @@ def plot_ratios(
         OutputError: The file cannot be written.
     """
     bars = [(name, side, value) for name, by in ratios.items() for side, value in by.items()]
-    figure = Figure(figsize=(8, 1 + 0.3 * len(bars)), dpi=120, layout='constrained')
-    FigureCanvasAgg(figure)
+    figure = new_figure(8, 1 + 0.3 * len(bars))
     axes = figure.add_subplot()
     drawn = axes.barh(
         [f'{name}: {side}' for name, side, _ in bars],
@@ -50,4 +47,4 @@ def plot_ratios(
     axes.invert_yaxis()
     axes.set_xlabel('times better than the plain baseline')
     axes.set_title(title, loc='left', fontsize=9, parse_math=False)
-    atomic_write(path, lambda temporary: figure.savefig(temporary))
+    save_figure(figure, path)

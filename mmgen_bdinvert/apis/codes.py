@@ -6,7 +6,7 @@ from __future__ import annotations
 import functools
 import os
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -183,20 +183,36 @@ def _packed_folder(shard: Path) -> Path:
     return shard.resolve().parent.parent
 
 
-def load_codes(paths: Iterable[str | os.PathLike], generator: BaseDetailGenerator) -> LatentCode:
+def load_codes(
+    paths: Iterable[str | os.PathLike],
+    generator: BaseDetailGenerator,
+    on_refused: Callable[[Exception], object] | None = None,
+) -> LatentCode:
     """Read the codes in files as one batch, in their order.
 
     Args:
         paths (Iterable[str | os.PathLike]): From :func:`find_codes`.
         generator (BaseDetailGenerator): Their generator.
+        on_refused (Callable | None): Called with what is wrong with a file, which is then left out.
+            Defaults to None: the first such error is raised.
 
     Returns:
         LatentCode: The codes, on the CPU.
 
     Raises:
-        ValueError: A file holds no code of this generator.
+        FileNotFoundError, ValueError: A file, or every file, holds no code of this generator.
     """
-    return LatentCode.cat([source.load(generator) for source in code_sources(paths)])
+    codes = []
+    for source in code_sources(paths):
+        try:
+            codes.append(source.load(generator))
+        except (FileNotFoundError, ValueError) as error:
+            if on_refused is None:
+                raise
+            on_refused(error)
+    if not codes:
+        raise ValueError('None of the codes can be used.')
+    return LatentCode.cat(codes)
 
 
 @torch.no_grad()

@@ -12,7 +12,7 @@ from typing import Any, Union
 
 from mmengine.config import Config
 
-from ..engine.config import read_config
+from ..engine.config import check_config, read_config
 from ..models.inverters.presets import PRESETS
 from ..utils.cli import one_sentence
 
@@ -117,11 +117,11 @@ def load_config(
 def _merged(config: ConfigLike, options: dict[str, Any]) -> Config:
     if not isinstance(config, Config):
         return read_config(find_config(config), options)
-    if not isinstance(config.get('model'), dict):
-        raise ValueError('The config has no model: give one with model = dict(type=…).')
+    check_config(config)
     cfg = copy.deepcopy(config)
     try:
         cfg.merge_from_dict(options)
     except Exception as e:  # mmengine asserts here, and descends into what is no dict
         raise ValueError(f'The options do not fit the config ({one_sentence(e)}).') from e
+    check_config(cfg)
     return cfg

@@ -277,5 +277,7 @@ def _build(build, what):
     """Call a registry; what a config got wrong becomes one ValueError."""
     try:
         return build(what)
-    except (KeyError, TypeError) as e:
+    except (ValueError, OSError, ImportError, MemoryError, torch.cuda.OutOfMemoryError):
+        raise
+    except Exception as e:  # classes of others check little of what they are given
         raise ValueError(f'The model of the config cannot be built: {one_sentence(e)}.') from e

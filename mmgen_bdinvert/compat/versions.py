@@ -32,7 +32,8 @@ def check() -> None:
 
     Raises:
         ImportError: One sentence that names the package, the version found and the remedy; also
-            where OpenCV, which mmcv imports, misses libraries of a desktop.
+            where matplotlib cannot read the user's settings, or where OpenCV, which mmcv imports,
+            misses libraries of a desktop.
     """
     mmgen = _installed('mmgen')
     if mmgen is None:
@@ -56,6 +57,16 @@ def check() -> None:
     if mmengine is None or _release(mmengine) < (0, 10):
         found = 'it is not' if mmengine is None else f'mmengine {mmengine} is'
         raise ImportError(f'mmengine >= 0.10 is required but {found} installed; {_INSTALL}.')
+    try:
+        import_module('matplotlib')
+    except ImportError:
+        raise
+    except Exception as error:  # it reads the user's settings while it is imported
+        reason = ' '.join(str(error).split())
+        raise ImportError(
+            f'matplotlib cannot be imported ({reason}): check the file matplotlibrc and the '
+            f'variable MPLBACKEND.'
+        ) from error
     try:
         import_module('cv2')
     except ImportError as error:

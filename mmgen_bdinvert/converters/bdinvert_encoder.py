@@ -9,7 +9,8 @@ from collections.abc import Mapping
 import torch
 
 from ..models.base_code_encoder import BaseCodeEncoder
-from .conversion import Conversion, Ledger, check_layout
+from ..models.state_dicts import fit_state
+from .conversion import NOTHING, Conversion, Ledger
 
 __all__ = ['convert_bdinvert_encoder']
 
@@ -46,7 +47,7 @@ def convert_bdinvert_encoder(source: Mapping, *, base_size: int = 16) -> Convers
         wanted = BaseCodeEncoder(**settings).state_dict()
     unbound = ('generator_fingerprint', 'trained_base_size')  # buffers that the source lacks
     tensors.update({name: wanted[name] for name in unbound})
-    check_layout(tensors, {name: value.shape for name, value in wanted.items()})
+    tensors = fit_state(tensors, wanted, 'what it holds', 'a BaseCodeEncoder', NOTHING)
     facts = {name: json.dumps(value) for name, value in settings.items()}
     return Conversion('encoder', tensors, config, len(ledger.taken), facts)
 

@@ -3,20 +3,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import torch
-from safetensors.torch import save_file
 from torch import Tensor
 
-from ..io import atomic_write
+from ..io.saved import save_tensors
+from ..io.tensors import floats, shown_name
 from ..models.latent_stats import LatentStatistics
 
-__all__ = ['Conversion', 'Ledger', 'check_layout', 'named_tensors']
+__all__ = ['NOTHING', 'Conversion', 'Ledger']
+
+NOTHING = 'Nothing is converted, since tensors would be lost.'
 
 _SHOWN = 3  # names in an error
+_COUNTER = 'num_batches_tracked'
 
 
 @dataclass(frozen=True)
@@ -58,8 +60,7 @@ class Conversion:
             LatentStatistics(**self.tensors).save(path)
             return
         metadata = {'kind': f'mmgen_bdinvert.{self.kind}', 'version': '1', **self.facts}
-        tensors = {name: tensor.contiguous() for name, tensor in self.tensors.items()}
-        atomic_write(path, lambda temporary: save_file(tensors, temporary, metadata))
+        save_tensors(path, self.tensors, metadata)
 
 
 def _as_call(config: Mapping) -> str:
@@ -76,28 +77,22 @@ class Ledger:
 
     Args:
         source (Mapping): Tensors by name; values that are no tensors are left out.
-
-    Raises:
-        ValueError: A tensor holds values that are not finite.
     """
 
     def __init__(self, source: Mapping) -> None:
         self._source = {k: v for k, v in source.items() if isinstance(v, Tensor)}
         self.taken: set[str] = set()
         self.set_aside: dict[str, str] = {}
-        for name, tensor in self._source.items():
-            if tensor.is_floating_point() and not tensor.isfinite().all():
-                raise ValueError(f'the tensor {name} holds values that are not finite.')
 
     def take(self, name: str, rank: int | None = None) -> Tensor:
-        """Return a tensor, float ones in float32.
+        """Return a tensor of finite real numbers in float32, or a counter of batches as it is.
 
         Args:
             name (str): Its name.
             rank (int | None): Number of dimensions that it must have. Defaults to None, any.
 
         Raises:
-            ValueError: There is none of this name, or of another rank.
+            ValueError: There is none of this name, or of another rank, or it holds anything else.
         """
         if name not in self._source:
             raise ValueError(f'the tensor {name} is missing: the file is incomplete.')
@@ -106,7 +101,7 @@ class Ledger:
             shape = tuple(tensor.shape)
             raise ValueError(f'the tensor {name} must have {rank} dimensions, but is {shape}.')
         self.taken.add(name)
-        return tensor.float() if tensor.is_floating_point() else tensor
+        return tensor if name.endswith(_COUNTER) else floats(tensor, name)
 
     def numbers(self, pattern: str, first: int = 0) -> range:
         """Return the numbers from ``first`` on for which ``pattern.format(number)`` is there."""
@@ -116,8 +111,14 @@ class Ledger:
         return range(first, last)
 
     def leave(self, name: str, reason: str) -> None:
-        """Set a tensor aside, if it is there."""
+        """Set a tensor aside, if it is there.
+
+        Raises:
+            ValueError: It holds values that are not finite: the file is damaged.
+        """
         if name in self._source:
+            if self._source[name].is_floating_point():
+                floats(self._source[name], name)
             self.set_aside[name] = reason
 
     def close(self) -> None:
@@ -128,44 +129,8 @@ class Ledger:
         """
         left = [k for k in self._source if k not in self.taken and k not in self.set_aside]
         if left:
-            more = ', …' if len(left) > _SHOWN else ''
+            first = ', '.join(map(shown_name, left[:_SHOWN])) + (', …' if left[_SHOWN:] else '')
             raise ValueError(
                 f'{len(left)} of {len(self._source)} tensors are not known to this format: '
-                f'{", ".join(left[:_SHOWN])}{more}. Nothing is converted, since they would be lost.'
+                f'{first}. {NOTHING}'
             )
-
-
-def named_tensors(content: object, prefix: str = '') -> Iterator[tuple[str, Tensor]]:
-    """Yield every tensor inside nested dicts and lists, with its path as ``a.b.0.c``."""
-    if isinstance(content, Tensor):
-        yield prefix, content
-        return
-    if isinstance(content, Mapping):
-        items: Iterable[tuple[object, object]] = content.items()
-    elif isinstance(content, (list, tuple)):
-        items = enumerate(content)
-    else:
-        return
-    for key, value in items:
-        yield from named_tensors(value, f'{prefix}.{key}' if prefix else str(key))
-
-
-def check_layout(tensors: Mapping[str, Tensor], wanted: Mapping[str, torch.Size]) -> None:
-    """Check names and shapes of a result.
-
-    Raises:
-        ValueError: One is missing, left over, or of another shape; names the first ones.
-    """
-    wrong = [f'{name} is missing' for name in wanted if name not in tensors]
-    wrong += [f'{name} has no place' for name in tensors if name not in wanted]
-    wrong += [
-        f'{name} is {tuple(tensors[name].shape)} instead of {tuple(shape)}'
-        for name, shape in wanted.items()
-        if name in tensors and tensors[name].shape != shape
-    ]
-    if wrong:
-        more = '; …' if len(wrong) > _SHOWN else ''
-        raise ValueError(
-            f'the tensors do not make up a network of this kind ({len(wrong)} do not fit): '
-            f'{"; ".join(wrong[:_SHOWN])}{more}.'
-        )

@@ -10,14 +10,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
-import torch
 from torch import Tensor
 
+from ..io.tensors import named_tensors, read_array
 from ..models.checkpoint import read_checkpoint
 from .bdinvert_encoder import convert_bdinvert_encoder
 from .bdinvert_pnorm import PNORM_ARRAYS, convert_bdinvert_pnorm
-from .conversion import Conversion, named_tensors
+from .conversion import Conversion
 from .genforce import convert_genforce
 from .mmgen_checkpoint import convert_mmgen
 from .nvidia import convert_nvidia
@@ -203,8 +202,7 @@ def _read(source: Path) -> Mapping:
         if start.startswith(_PICKLE) and start != _TORCH_LEGACY:
             return read_network_pickle(source)
     # rosinality's checkpoints hold the arguments of their training, a plain record.
-    torch.serialization.add_safe_globals([argparse.Namespace])
-    content = read_checkpoint(source)
+    content = read_checkpoint(source, safe_globals=[argparse.Namespace])
     if not isinstance(content, Mapping):
         raise ValueError(f'{source} holds no tensors by name, but a {type(content).__name__}.')
     return content
@@ -217,16 +215,7 @@ def _read_arrays(folder: Path) -> dict[str, Tensor]:
             f'A folder of P-norm+ statistics holds {", ".join(f"{n}.npy" for n in PNORM_ARRAYS)}, '
             f'but {folder} has no {", ".join(missing)}.'
         )
-    arrays = {}
-    for name in PNORM_ARRAYS:
-        file = folder / f'{name}.npy'
-        try:
-            array = np.load(file, allow_pickle=False)
-            arrays[name] = torch.from_numpy(np.ascontiguousarray(array, dtype=np.float64))
-        except Exception as error:  # damaged files raise nearly anything
-            reason = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip('.')
-            raise ValueError(f'{file} is not a readable array of numbers ({reason}).') from error
-    return arrays
+    return {name: read_array(folder / f'{name}.npy') for name in PNORM_ARRAYS}
 
 
 def _account(content: Mapping, part: str, format: Format) -> dict[str, str]:

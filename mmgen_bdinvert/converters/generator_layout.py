@@ -11,7 +11,8 @@ import torch
 from mmgen.registry import MODULES
 from torch import Tensor
 
-from .conversion import Conversion, Ledger, check_layout
+from ..models.state_dicts import fit_state
+from .conversion import NOTHING, Conversion, Ledger
 
 __all__ = ['StyleGAN2Builder', 'generator_config', 'generator_conversion']
 
@@ -97,7 +98,7 @@ def generator_conversion(
     config = generator_config(tensors)
     with torch.random.fork_rng(devices=[]):
         wanted = MODULES.build(config).state_dict()
-    check_layout(tensors, {name: value.shape for name, value in wanted.items()})
+    tensors = fit_state(tensors, wanted, 'what it holds', f'a {config["type"]}', NOTHING)
     channels = _channels(tensors, _family(tensors))
     facts = {
         'generator': json.dumps(config),

@@ -19,6 +19,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from ..io.tensors import check_tensors
+
 __all__ = ['read_network_pickle']
 
 _PLAIN = (str, int, float, bool, type(None))
@@ -84,6 +86,8 @@ def _module(meta: dict) -> _Module:
 
 
 def _storage(data: bytes) -> _Storage:
+    if data.startswith(b'PK'):  # an archive, which NVIDIA's are not, may unpack to much more
+        raise _Refused('the bytes of a tensor are an archive')
     with warnings.catch_warnings():
         warnings.simplefilter('ignore')  # torch's own storages warn of their end
         try:
@@ -165,7 +169,9 @@ def read_network_pickle(path: str | Path) -> dict[str, Any]:
         if not isinstance(content, dict):
             raise _Refused('it holds no networks by name')
         networks = {str(k): v for k, v in dict.items(content) if isinstance(v, _Module)}
-        return {name: dict(_contents(module)) for name, module in networks.items()}
+        found = {name: dict(_contents(module)) for name, module in networks.items()}
+        _check(found, path)
+        return found
     except _Refused as error:
         raise ValueError(f'{path} is refused: {error}.') from error
     except OSError:
@@ -175,6 +181,13 @@ def read_network_pickle(path: str | Path) -> dict[str, Any]:
             f'{path} is not a readable network pickle: it is damaged, or another kind of file '
             f'({type(error).__name__}).'
         ) from error
+
+
+def _check(found: dict[str, dict], path: str | Path) -> None:
+    try:
+        check_tensors(found, path)
+    except ValueError as error:
+        raise _Refused(str(error)) from error
 
 
 def _contents(module: _Module, prefix: str = '', depth: int = 0) -> Iterator[tuple[str, Any]]:

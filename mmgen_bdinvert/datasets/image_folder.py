@@ -15,6 +15,7 @@ from torch.utils.data import Dataset
 
 from ..geometry import RandomTransform, Transform, transform_image
 from ..io import FIT_MODES, find_images, output_names, read_image
+from ..utils.numbers import checked_number
 
 
 @DATASETS.register_module()
@@ -54,11 +55,9 @@ class InversionImageFolder(Dataset):
     ) -> None:
         if fit not in FIT_MODES:
             raise ValueError(f'fit must be one of {", ".join(FIT_MODES)}, but got {fit!r}')
-        if not isinstance(size, int) or size < 1:
-            raise ValueError(f'size must be a positive whole number of pixels, but got {size!r}')
-        self.size = size
+        self.size = checked_number('size', size, least=1, whole=True)
         self.fit = fit
-        self.seed = seed
+        self.seed = checked_number('seed', seed, whole=True)
         self.move = MODULES.build(move) if isinstance(move, dict) else move
         if not isinstance(self.move, (Transform, RandomTransform, type(None))):
             raise TypeError(f'move must be a motion, but got {type(self.move).__name__}')

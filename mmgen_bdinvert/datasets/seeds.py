@@ -6,6 +6,8 @@ from __future__ import annotations
 from mmgen.registry import DATASETS
 from torch.utils.data import Dataset
 
+from ..utils.numbers import checked_number
+
 __all__ = ['LatentSeeds']
 
 
@@ -23,11 +25,8 @@ class LatentSeeds(Dataset):
     """
 
     def __init__(self, length: int = 1_000_000, first: int = 0):
-        if length < 1 or first < 0:
-            raise ValueError(
-                f'LatentSeeds needs length >= 1 and first >= 0, but got {length} and {first}.'
-            )
-        self.length, self.first = length, first
+        self.length = checked_number('length', length, least=1, whole=True)
+        self.first = checked_number('first', first, least=0, whole=True)
 
     @property
     def metainfo(self) -> dict:

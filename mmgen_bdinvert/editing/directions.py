@@ -11,18 +11,19 @@ from dataclasses import dataclass, field, replace
 from numbers import Integral, Real
 from pathlib import Path
 
-import numpy as np
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
-from ..io import atomic_write, local_path
+from ..io import local_path
+from ..io.saved import FileKind, json_fact
+from ..io.tensors import read_array
 
 __all__ = ['Direction', 'load_direction']
 
-_KIND, _VERSION = 'mmgen_bdinvert.direction', '1'
-_SUFFIXES = ('.safetensors', '.pt', '.pth', '.npy')
+_KIND = FileKind(
+    'mmgen_bdinvert.direction', 'direction', 'give a file that tools/find_directions.py wrote'
+)
+_SUFFIXES = ('.safetensors', '.pt', '.pth', '.npy', '.npz')
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,18 +138,14 @@ class Direction:
         """
         if Path(path).suffix != '.safetensors':
             raise ValueError(f'A direction is saved as .safetensors, but got {os.fspath(path)!r}.')
-        metadata = {
-            'kind': _KIND,
-            'version': _VERSION,
+        facts = {
             'name': self.name,
-            'generator': self.fingerprint,
             'method': self.method,
             'notes': json.dumps(dict(self.notes)),
         }
         if self.layers is not None:
-            metadata['layers'] = json.dumps(self.layers)
-        tensors = {'vector': self.vector.cpu().contiguous()}
-        atomic_write(path, lambda temporary: save_file(tensors, temporary, metadata))
+            facts['layers'] = json.dumps(self.layers)
+        _KIND.save(path, {'vector': self.vector}, facts, self.fingerprint)
 
     @property
     def _called(self) -> str:
@@ -189,45 +186,16 @@ def load_direction(path: str | os.PathLike) -> Direction:
     return _build(file, vector=read_array(file), name=file.stem)
 
 
-def read_array(file: Path) -> Tensor:
-    """Read the one tensor of a ``.npy``, ``.pt`` or ``.pth`` file; no code in it is run."""
-    try:
-        if file.suffix == '.npy':
-            content = torch.from_numpy(np.load(file, allow_pickle=False))
-        else:
-            content = torch.load(file, map_location='cpu', weights_only=True)
-    except Exception as e:  # damaged files raise nearly anything
-        reason = (str(e).strip().splitlines() or [type(e).__name__])[0].rstrip('.')
-        raise ValueError(f'{file} is not a readable array of numbers ({reason}).') from e
-    if not isinstance(content, Tensor):
-        raise ValueError(f'{file} must hold one tensor, but holds a {type(content).__name__}.')
-    return content
-
-
 def _read_saved(file: Path) -> Direction:
-    try:
-        with safe_open(file, 'pt') as opened:
-            facts, names = opened.metadata() or {}, set(opened.keys())
-            # Copied, since the file may be replaced while this one is in use.
-            tensors = {name: opened.get_tensor(name).clone() for name in names & {'vector'}}
-    except (SafetensorError, OSError) as e:
-        raise ValueError(f'{file} is not a readable safetensors file ({e}).') from e
-    if facts.get('kind') != _KIND or names != {'vector'}:
-        kind = facts.get('kind', 'unknown')
-        raise ValueError(f'{file} must hold a direction, but its kind is {kind}.')
-    if facts.get('version') != _VERSION:
-        raise ValueError(
-            f'{file} has format version {facts.get("version")}, but this release reads version '
-            f'{_VERSION}.'
-        )
+    tensors, facts = _KIND.read(file, ('vector',))
     return _build(
         file,
         vector=tensors['vector'],
         name=facts.get('name') or file.stem,
-        fingerprint=facts.get('generator', ''),
+        fingerprint=facts[_KIND.generator],
         method=facts.get('method', ''),
-        notes=json.loads(facts.get('notes', '{}')),
-        layers=json.loads(facts.get('layers', 'null')),
+        notes=json_fact(file, facts, 'notes', {}),
+        layers=json_fact(file, facts, 'layers', None),
     )
 
 

@@ -9,6 +9,7 @@ import torch
 from mmgen.registry import MODULES
 
 from ..models import BaseDetailGenerator, LatentStatistics
+from ..utils.numbers import checked_number
 from .directions import Direction
 from .samples import Progress
 
@@ -32,9 +33,9 @@ class GANSpace:
     def __init__(
         self, count: int = 10, layers: Sequence[int] | None = None, num_samples: int = 100_000
     ):
-        if count < 1:
-            raise ValueError(f'GANSpace gives one component or more, but got count={count}.')
-        self.count, self.layers, self.num_samples = count, layers, num_samples
+        self.count = checked_number('count', count, least=1, whole=True)
+        self.num_samples = checked_number('num_samples', num_samples, least=2, whole=True)
+        self.layers = layers
 
     def find(
         self, generator: BaseDetailGenerator, *, seed: int = 0, progress: Progress = None

@@ -9,6 +9,7 @@ import torch
 from mmgen.registry import MODULES
 from torch import Tensor
 
+from ..utils.numbers import checked_number
 from .samples import in_deviations
 from .supervised import SupervisedFinder, labelled
 
@@ -136,9 +137,9 @@ class InterFaceGAN(SupervisedFinder):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        if not 0 < fraction <= 0.5:
-            raise ValueError(f'fraction lies between 0 and 0.5, but got {fraction}.')
-        self.fraction, self.conditions, self.cost = fraction, conditions, cost
+        self.fraction = checked_number('fraction', fraction, above=0, most=0.5)
+        self.cost = None if cost is None else checked_number('cost', cost, above=0)
+        self.conditions = conditions
 
     def fit(
         self, w: Tensor, scores: Mapping[str, Tensor]

@@ -11,6 +11,7 @@ from mmgen.registry import MODULES
 from torch import Tensor
 
 from ..models import BaseDetailGenerator
+from ..utils.numbers import checked_number
 from .directions import Direction
 from .samples import Progress, draw_latents, in_deviations
 
@@ -67,9 +68,8 @@ class SeFa:
     """
 
     def __init__(self, count: int = 10, layers: Sequence[int] | None = None):
-        if count < 1:
-            raise ValueError(f'SeFa gives one direction or more, but got count={count}.')
-        self.count, self.layers = count, layers
+        self.count = checked_number('count', count, least=1, whole=True)
+        self.layers = layers
 
     def find(
         self, generator: BaseDetailGenerator, *, seed: int = 0, progress: Progress = None

@@ -6,15 +6,16 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 
 import torch
 from mmgen.registry import MODULES
 from torch import Tensor, nn
 
 from ..io import local_path
+from ..io.tensors import read_array
 from ..models import BaseDetailGenerator
-from .directions import Direction, read_array
+from ..utils.numbers import checked_number
+from .directions import Direction
 from .labellers import read_labels
 from .samples import (
     Labeller,
@@ -73,7 +74,9 @@ class SupervisedFinder:
             raise ValueError('mixed samples are made for a labeller; labels in a file come as is.')
         self.labeller = MODULES.build(labeller) if isinstance(labeller, dict) else labeller
         self.labels, self.latents = labels, latents
-        self.num_samples, self.mixed, self.batch_size = num_samples, mixed, batch_size
+        self.num_samples = checked_number('num_samples', num_samples, least=1, whole=True)
+        self.batch_size = checked_number('batch_size', batch_size, least=1, whole=True)
+        self.mixed = mixed
 
     def fit(
         self, w: Tensor, scores: Mapping[str, Tensor]
@@ -135,7 +138,7 @@ class SupervisedFinder:
             file = local_path(self.latents)
             if not file.is_file():
                 raise FileNotFoundError(f'There is no file of latents {file}: check the path.')
-            w = read_array(Path(file)).float()
+            w = read_array(file)
             if w.ndim != 2 or w.shape[1] != generator.style_dim:
                 raise ValueError(
                     f'{file} must hold style vectors (n, {generator.style_dim}), but got '

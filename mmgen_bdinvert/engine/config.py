@@ -3,8 +3,11 @@
 
 from __future__ import annotations
 
+import difflib
 import inspect
+import math
 import sys
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from mmengine.config import Config
@@ -12,7 +15,9 @@ from mmengine.runner import Runner
 
 _CHECKOUT = Path(__file__).resolve().parents[2]
 
-__all__ = ['RUNNER_KEYS', 'read_config']
+__all__ = ['RUNNER_KEYS', 'check_config', 'read_config']
+
+_ALIKE = 0.8  # of a name, from where on it is taken for a misspelt one
 
 # The settings that mmengine's Runner takes from a config, as arguments or from `self.cfg`.
 RUNNER_KEYS = frozenset(inspect.signature(Runner.__init__).parameters) - {'self', 'cfg'} | {
@@ -38,7 +43,8 @@ def read_config(path: str | Path, options: dict | None = None) -> Config:
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If it cannot be read, has no model, or an option belongs to nothing.
+        ValueError: If it cannot be read, an option belongs to nothing, or it does not pass
+            :func:`check_config`.
     """
     if (_CHECKOUT / 'projects').is_dir() and str(_CHECKOUT) not in sys.path:
         sys.path.append(str(_CHECKOUT))  # `custom_imports` of the configs of projects/
@@ -60,6 +66,45 @@ def read_config(path: str | Path, options: dict | None = None) -> Config:
     except Exception as e:  # mmengine asserts here, and descends into what is no dict
         reason = f'{type(e).__name__}: {" ".join(str(e).split())}'
         raise ValueError(f'The options do not fit {path} ({reason}).') from e
-    if not isinstance(cfg.get('model'), dict):
-        raise ValueError(f'{path} has no model: give a config with model = dict(type=…).')
+    check_config(cfg, path)
     return cfg
+
+
+def check_config(cfg: Config, source: object = 'The config') -> None:
+    """Check that a config has a model, that its numbers are finite, and that no name is misspelt.
+
+    Args:
+        cfg (Config): The config.
+        source (object): Where it is from, for messages. Defaults to 'The config'.
+
+    Raises:
+        ValueError: It has none, a number is infinite or not a number, or a setting that nothing
+            reads is called nearly as one that is read.
+    """
+    unknown = [name for name in cfg if name not in RUNNER_KEYS]
+    for name in unknown:
+        meant = difflib.get_close_matches(name, RUNNER_KEYS, n=1, cutoff=_ALIKE)
+        if meant and isinstance(cfg[name], (dict, list)):
+            raise ValueError(f'{source} sets {name}, which nothing reads: did you mean {meant[0]}?')
+    model = cfg.get('model')
+    if not isinstance(model, dict):
+        found = 'has no model' if model is None else f'has a model that is no dict but {model!r}'
+        others = f'; it sets {", ".join(unknown[:5])}, which nothing reads' if unknown else ''
+        raise ValueError(f'{source} {found}: give a config with model = dict(type=…){others}.')
+    for name, value in _numbers(cfg._cfg_dict.to_dict()):
+        if not math.isfinite(value):
+            raise ValueError(f'{source} must have finite numbers, but {name} is {value}.')
+
+
+def _numbers(value: object, name: str = '') -> Iterator[tuple[str, float]]:
+    """Yield the floats in nested dicts and lists, with their dotted names."""
+    if isinstance(value, float):
+        yield name, value
+        return
+    items: Iterable[tuple[object, object]] = ()
+    if isinstance(value, dict):
+        items = value.items()
+    elif isinstance(value, (list, tuple)):
+        items = enumerate(value)
+    for key, item in items:
+        yield from _numbers(item, f'{name}.{key}' if name else str(key))

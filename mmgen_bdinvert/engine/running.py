@@ -116,7 +116,7 @@ def set_checkpoint(cfg: Config, checkpoint: str | None) -> None:
     """Test the encoder of ``checkpoint``, or the whole model where it has no encoder."""
     if checkpoint is None:
         return
-    if 'encoder' in cfg.model:
+    if isinstance(cfg.model.get('encoder'), dict):
         cfg.model.encoder.checkpoint = checkpoint
     else:
         cfg.load_from = checkpoint

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 from collections import OrderedDict
 from collections.abc import Mapping
@@ -13,6 +14,7 @@ import torch
 from torch import Tensor
 
 from .outputs import atomic_write
+from .tensors import floats, read_file, shown_name
 
 __all__ = ['Projection', 'load_projections', 'save_projections']
 
@@ -65,15 +67,7 @@ def load_projections(path: str | os.PathLike) -> dict[str, Projection]:
         ValueError: It is of another kind, damaged, or holds more than tensors and plain data.
     """
     file = Path(path)
-    if not file.is_file():
-        raise FileNotFoundError(f'There is no file of projections {file}: check the path.')
-    try:
-        content = torch.load(file, map_location='cpu', weights_only=True)
-    except Exception as e:  # damaged files raise nearly anything
-        raise ValueError(
-            f'{file} is not a readable file of projections: it is damaged, of another kind, or '
-            f'holds what could run code ({type(e).__name__}).'
-        ) from e
+    content = read_file(file, 'file of projections')
     if not isinstance(content, dict) or not content:
         raise ValueError(f'{file} must hold a dict of projections, but holds none.')
     return {str(name): _checked(file, name, entry) for name, entry in content.items()}
@@ -100,7 +94,9 @@ def save_projections(path: str | os.PathLike, projections: Mapping[str, Projecti
         )
         for name, p in projections.items()
     )
-    atomic_write(path, lambda temporary: torch.save(content, temporary))
+    buffer = io.BytesIO()
+    torch.save(content, buffer)
+    atomic_write(path, lambda temporary: temporary.write_bytes(buffer.getvalue()))
 
 
 def _checked(file: Path, name: object, entry: object) -> Projection:
@@ -112,10 +108,12 @@ def _checked(file: Path, name: object, entry: object) -> Projection:
         found = ', '.join(f'{key} {type(value).__name__}'.strip() for key, value in entry.items())
         raise ValueError(
             f'{file} must hold tensors img and latent and a list of tensors injected_noise of each '
-            f'image, as mmgen projects them, but for {name!r} it holds {found or "nothing"}.'
+            f'image, as mmgen projects them, but for {shown_name(name)!r} it holds '
+            f'{found or "nothing"}.'
         )
-    latent, image, *noises = (part.detach().float() for part in parts)
+    names = ['latent', 'img', *(f'injected_noise.{i}' for i in range(len(parts) - 2))]
     try:
+        latent, image, *noises = map(floats, parts, names)
         return Projection(latent, tuple(noises), image)
     except ValueError as e:
-        raise ValueError(f'{file}, {name!r}: {e}') from e
+        raise ValueError(f'{file}, {shown_name(name)!r}: {e}') from e

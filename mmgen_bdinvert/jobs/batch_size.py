@@ -10,6 +10,7 @@ import torch
 
 from ..models import BaseDetailGenerator
 from ..models.inverters.base_inverter import OptimizationInverter
+from ..utils.cli import is_out_of_memory
 
 __all__ = ['fitting_batch', 'free_memory', 'image_memory', 'is_out_of_memory']
 
@@ -66,13 +67,3 @@ def fitting_batch(inverter: OptimizationInverter, wanted: int) -> int:
         return wanted
     each = image_memory(inverter.generator, 2 if inverter.amp is True else 4)
     return max(1, min(wanted, int(_KEPT_SHARE * free / each)))
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Tell whether an error says that memory did not suffice, on a GPU or a CPU."""
-    if isinstance(error, (torch.cuda.OutOfMemoryError, MemoryError)):
-        return True
-    text = str(error)
-    return isinstance(error, RuntimeError) and (
-        "can't allocate memory" in text or 'not enough memory' in text
-    )

@@ -16,6 +16,7 @@ from torch import nn
 
 from ..io.outputs import OutputError, shown_path, write_error
 from ..io.tables import save_json
+from ..models.state_dicts import update_digest
 from .manifest import manifest_files
 
 __all__ = ['SETTINGS_FILE', 'locked_folder', 'remember_settings', 'settings_of']
@@ -63,9 +64,7 @@ def settings_of(inverter: nn.Module, **settings: Any) -> dict[str, Any]:
     """
     digest = hashlib.sha256(inverter.generator.fingerprint.encode())
     for module in (inverter, inverter.statistics):
-        for name, tensor in () if module is None else sorted(module.state_dict().items()):
-            digest.update(name.encode())
-            digest.update(tensor.detach().float().cpu().contiguous().numpy().tobytes())
+        update_digest(digest, {} if module is None else module.state_dict())
     config = getattr(inverter, 'cfg', None)
     described = {
         **settings,

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,11 +12,18 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from ..io.outputs import atomic_write, remove_leftovers, save_png, write_error
+from ..io.outputs import (
+    OutputError,
+    atomic_write,
+    remove_leftovers,
+    save_png,
+    write_error,
+)
 from ..io.tables import save_json
 from ..structures import LatentCode
 from ..visualization import comparison, contact_sheet, plot_losses
 from ..visualization.grid import MIN_TILE
+from ..visualization.lettering import notice
 
 __all__ = [
     'RESULT_FILES',
@@ -74,8 +82,25 @@ def save_inversion(
     code.save(folder / 'code.safetensors')
     save_png(folder / 'reconstruction.png', reconstruction)
     save_png(folder / 'comparison.png', comparison(pictures, title=title))
-    plot_losses(history, folder / 'losses.png', title=title)
+    _save_curves(folder / 'losses.png', history, title)
     save_json(done, metrics)
+
+
+def _save_curves(path: Path, history: Mapping[str, Sequence[float]], title: str) -> None:
+    """Draw the loss curves; a plot that fails never fails the image, and a notice takes its place.
+
+    Raises:
+        OutputError: The file cannot be written.
+    """
+    try:
+        plot_losses(history, path, title=title)
+    except OutputError:
+        raise
+    except Exception as error:  # matplotlib has many reasons
+        reason = ' '.join(str(error).split())[:200] or type(error).__name__
+        text = f'The loss curves cannot be drawn ({reason}).'
+        warnings.warn(text, stacklevel=2)
+        save_png(path, notice(text))
 
 
 def difference(image: np.ndarray, target: np.ndarray) -> np.ndarray:

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from mmgen.registry import MODULES
 from torch import Tensor, nn
 
+from ..utils.numbers import checked_number
 from .checkpoint import ENCODER_PREFIXES, load_weights
 
 __all__ = ['BaseCodeEncoder']
@@ -50,11 +51,11 @@ class BaseCodeEncoder(nn.Module):
         checkpoint: str | None = None,
     ):
         super().__init__()
-        if len(widths) != 3 or min(*widths, base_channels, base_size) < 1:
-            raise ValueError(
-                f'An encoder needs three positive widths, base_channels and base_size, but got '
-                f'widths={tuple(widths)}, base_channels={base_channels}, base_size={base_size}.'
-            )
+        if len(widths) != 3:
+            raise ValueError(f'An encoder has three widths, but got {tuple(widths)}.')
+        widths = [checked_number('a width', width, least=1, whole=True) for width in widths]
+        base_channels = checked_number('base_channels', base_channels, least=1, whole=True)
+        base_size = checked_number('base_size', base_size, least=1, whole=True)
         layers, inputs = [], 3
         for width in widths:
             for _ in range(3):

@@ -7,18 +7,19 @@ Here every key is accounted for, and what does not fit is refused by name.
 
 from __future__ import annotations
 
-import re
+from collections.abc import Sequence
 from pathlib import Path
-from pickle import UnpicklingError
+from typing import Any
 from urllib.error import URLError
 from urllib.parse import urlparse
 
 import torch
 from mmengine.logging import print_log
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from ..io import local_path
+from ..io.tensors import read_file, shown_name
+from .state_dicts import fit_state
 
 __all__ = [
     'ENCODER_PREFIXES',
@@ -32,7 +33,6 @@ __all__ = [
 # mmgen 1.x, mmgen 0.x, a run without EMA, a wrapped module, a bare file.
 GENERATOR_PREFIXES = ('generator_ema.module.', 'generator_ema.', 'generator.', 'module.', '')
 ENCODER_PREFIXES = ('encoder.', '')
-_SHOWN = 3  # mismatches named in an error
 
 
 def _download(url: str, hint: str) -> Path:
@@ -53,7 +53,7 @@ def _download(url: str, hint: str) -> Path:
     return cached
 
 
-def read_checkpoint(source: str | Path, *, what: str = '') -> object:
+def read_checkpoint(source: str | Path, *, what: str = '', safe_globals: Sequence[Any] = ()) -> Any:
     """Read all that a checkpoint file holds without running any code in it.
 
     Args:
@@ -61,9 +61,10 @@ def read_checkpoint(source: str | Path, *, what: str = '') -> object:
             ``torch.save``. Files from a URL are cached where torch.hub caches.
         what (str): 'generator' or 'encoder' names the tools' option when the file is not there.
             Defaults to ''.
+        safe_globals (Sequence): Further classes that this file may hold. Defaults to none.
 
     Returns:
-        object: What was saved, usually a dict, with its tensors on the CPU.
+        Any: What was saved, usually a dict, with its tensors on the CPU.
 
     Raises:
         FileNotFoundError: If there is no such file, or it cannot be downloaded.
@@ -77,22 +78,7 @@ def read_checkpoint(source: str | Path, *, what: str = '') -> object:
         raise FileNotFoundError(
             f'There is no checkpoint file {path}: check the path, or give another{hint}.'
         )
-    try:
-        if path.suffix == '.safetensors':
-            return load_file(path)
-        return torch.load(path, map_location='cpu', weights_only=True)
-    except Exception as e:  # damaged files raise nearly anything
-        # torch's own text is left out: it explains at length how to load without the check.
-        held = re.search(r'GLOBAL (\S+)', str(e)) if isinstance(e, UnpicklingError) else None
-        if held:
-            raise ValueError(
-                f'{path} is refused: it holds {held.group(1)}, and what is neither a tensor nor '
-                f'plain data could run code when loaded. Give a file with the state dict alone.'
-            ) from e
-        raise ValueError(
-            f'{path} is not a readable checkpoint: it is empty, damaged or another kind of file '
-            f'({type(e).__name__}).'
-        ) from e
+    return read_file(path, 'checkpoint', safe_globals=safe_globals)
 
 
 def read_state_dict(source: str | Path, *, what: str = '') -> dict[str, Tensor]:
@@ -115,11 +101,12 @@ def read_state_dict(source: str | Path, *, what: str = '') -> dict[str, Tensor]:
     content = read_checkpoint(source, what=what)
     if isinstance(content, dict) and isinstance(content.get('state_dict'), dict):
         content = content['state_dict']
-    tensors = (
-        {str(k): v for k, v in content.items() if isinstance(v, Tensor)}
-        if isinstance(content, dict)
-        else {}
-    )
+    tensors = {}
+    for name, tensor in content.items() if isinstance(content, dict) else ():
+        if isinstance(tensor, Tensor):
+            if str(name) in tensors:
+                raise ValueError(f'{source} holds two tensors called {shown_name(name)}.')
+            tensors[str(name)] = tensor
     if not tensors:
         raise ValueError(f'{source} holds no state dict: no tensor was found in it.')
     return tensors
@@ -160,36 +147,13 @@ def load_weights(
 
     Raises:
         FileNotFoundError: If there is no such file, or it cannot be downloaded.
-        ValueError: If a key is missing, left over or of another shape, or a value is not finite;
-            the message names the first ones.
+        ValueError: If a key is missing, left over, of another shape or another family of numbers,
+            or a value is not finite; the message names the first ones.
     """
     given, prefix = select_part(read_state_dict(source, what=what), prefixes)
     wanted = module.state_dict()
-    missing = [k for k in wanted if k not in given]
-    unexpected = [k for k in given if k not in wanted]
-    shapes = [
-        f'{k} is {tuple(given[k].shape)} instead of {tuple(v.shape)}'
-        for k, v in wanted.items()
-        if k in given and given[k].shape != v.shape
-    ]
-    if missing or unexpected or shapes:
-        matched = len(wanted) - len(missing) - len(shapes)
-        parts = [f'{matched} of {len(wanted)} tensors match']
-        for label, names in (
-            ('other shape', shapes),
-            ('missing', missing),
-            ('unexpected', unexpected),
-        ):
-            if names:
-                more = ', …' if len(names) > _SHOWN else ''
-                parts.append(f'{label} ({len(names)}): ' + ', '.join(names[:_SHOWN]) + more)
-        raise ValueError(
-            f'{source} does not fit this {what}: {"; ".join(parts)}. Give the checkpoint that '
-            f'belongs to the configured architecture.'
-        )
-    bad = [k for k, v in given.items() if v.is_floating_point() and not v.isfinite().all()]
-    if bad:
-        raise ValueError(f'{source} holds values that are not finite, first in {bad[0]}.')
+    remedy = 'Give the checkpoint that belongs to the configured architecture.'
+    given = fit_state(given, wanted, source, f'this {what}', remedy)
     module.load_state_dict(given)
     under = f' under "{prefix}"' if prefix else ''
     print_log(f'Loaded all {len(wanted)} tensors of the {what} from {source}{under}', 'current')

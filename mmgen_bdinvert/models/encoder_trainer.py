@@ -12,9 +12,12 @@ from mmgen.structures import GenDataSample
 from torch import Tensor, nn
 
 from ..geometry import RandomTransform, Transform, transform_base, transform_image
+from ..utils.numbers import checked_number
 from .acceleration.allocator import keep_memory
 from .frozen import HoldsFrozen
+from .losses.building import checked_losses
 from .losses.latent import base_code_distance
+from .parts import build_part
 
 __all__ = ['BaseCodeEncoderTrainer']
 
@@ -72,12 +75,13 @@ class BaseCodeEncoderTrainer(HoldsFrozen, BaseModel):
         data_preprocessor: dict | None = None,
     ):
         super().__init__(data_preprocessor=data_preprocessor)
-        self.hold_frozen(MODULES.build(generator) if isinstance(generator, dict) else generator)
-        self.encoder = MODULES.build(encoder) if isinstance(encoder, dict) else encoder
+        self.hold_frozen(build_part('generator', generator, has='channel_order'))
+        self.encoder = build_part('encoder', encoder, has='check_generator')
         self.encoder.check_generator(self.generator)
         self.encoder.bind(self.generator.fingerprint)
         losses = _LOSSES if losses is None else losses
-        built = {k: MODULES.build(v) if isinstance(v, dict) else v for k, v in losses.items()}
+        checked_losses(losses)
+        built = {k: build_part(f'losses.{k}', v, has='compares') for k, v in losses.items()}
         self.losses = nn.ModuleDict(built)
         for name, loss in self.losses.items():
             if loss.compares not in ('image', 'base'):
@@ -85,14 +89,15 @@ class BaseCodeEncoderTrainer(HoldsFrozen, BaseModel):
                     f'Encoder training compares images and base codes, but the loss {name!r} '
                     f'({type(loss).__name__}) compares {loss.compares} codes.'
                 )
-        self.truncation, self.truncation_layers = truncation, truncation_layers
+        self.truncation = checked_number('truncation', truncation)
+        self.truncation_layers = checked_number(
+            'truncation_layers', truncation_layers, least=0, whole=True
+        )
         if isinstance(moves, dict):
             moves = MODULES.build({'type': 'RandomTransform', **moves})
-        for name, share in (('moved_share', moved_share), ('swapped_share', swapped_share)):
-            if not 0 <= share <= 1:
-                raise ValueError(f'{name} lies between 0 and 1, but got {share}.')
-        self.moves, self.moved_share = moves, moved_share
-        self.swapped_share = swapped_share
+        self.moves = moves
+        self.moved_share = checked_number('moved_share', moved_share, least=0, most=1)
+        self.swapped_share = checked_number('swapped_share', swapped_share, least=0, most=1)
 
     @property
     def generator(self) -> nn.Module:

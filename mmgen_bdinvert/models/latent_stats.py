@@ -3,22 +3,28 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Callable
 
 import torch
 import torch.nn.functional as F
 from mmgen.registry import MODULES
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save as serialize
 from torch import Tensor, nn
 
-from ..io import atomic_write, local_path
+from ..io import local_path
+from ..io.saved import FileKind, json_fact
+from ..io.tensors import floats
+from ..utils.numbers import checked_number
 
-_KIND = 'latent_statistics'
-_VERSION = '1'
 _BUFFERS = ('mean', 'components', 'eigenvalues')
-_FACTS = ('slope', 'floor', 'fingerprint', 'num_samples')
+_NUMBERS = ('slope', 'floor', 'num_samples')
+_KIND = FileKind(
+    'latent_statistics',
+    'file of latent statistics',
+    'make one for this generator with tools/latent_stats.py',
+    generator='fingerprint',
+)
 # Latents are drawn in blocks of this size: torch's random stream depends on the size of a draw.
 _BLOCK = 4096
 
@@ -56,11 +62,9 @@ def latent_moments(
     Raises:
         ValueError: A number is too small, or the mapping gives non-finite or misshapen latents.
     """
-    if num_samples < 2 or batch_size < 1:
-        raise ValueError(
-            'latent statistics need num_samples >= 2 and batch_size >= 1, '
-            f'but got {num_samples} and {batch_size}.'
-        )
+    checked_number('num_samples', num_samples, least=2, whole=True)
+    checked_number('batch_size', batch_size, least=1, whole=True)
+    checked_number('slope', slope, above=0)
     count, mean, scatter = 0, torch.tensor(0.0), torch.tensor(0.0)
     for block_start in range(0, num_samples, _BLOCK):
         block = torch.randn(_BLOCK, dim, generator=generator, device=generator.device)
@@ -143,18 +147,18 @@ class LatentStatistics(nn.Module):
             )
         facts: dict = dict(slope=5.0, floor=1e-8, fingerprint=fingerprint, num_samples=num_samples)
         if path is not None:
-            tensors, facts = _read(local_path(path), fingerprint)
-        self.slope = float(facts['slope'] if slope is None else slope)
-        self.floor = float(facts['floor'] if floor is None else floor)
+            file = local_path(path)
+            tensors, read = _KIND.read(file, _BUFFERS, fingerprint)
+            facts = {name: json_fact(file, read, name, None) for name in _NUMBERS}
+            facts['fingerprint'] = read['fingerprint']
+        chosen = {'slope': slope, 'floor': floor}
+        facts.update({name: value for name, value in chosen.items() if value is not None})
+        self.slope = checked_number('slope', facts['slope'], above=0)
+        self.floor = checked_number('floor', facts['floor'], above=0, below=1)
         self.fingerprint = str(facts['fingerprint'])
-        self.num_samples = int(facts['num_samples'])
-        if not (self.slope > 0 and 0 < self.floor < 1):
-            raise ValueError(
-                'LatentStatistics needs slope > 0 and 0 < floor < 1, '
-                f'but got slope {self.slope:g} and floor {self.floor:g}.'
-            )
+        self.num_samples = checked_number('num_samples', facts['num_samples'], least=0, whole=True)
         for name, tensor in zip(_BUFFERS, _checked(path or 'LatentStatistics', **tensors)):
-            self.register_buffer(name, tensor.float())
+            self.register_buffer(name, floats(tensor, name))
 
     @classmethod
     def fit(
@@ -172,6 +176,8 @@ class LatentStatistics(nn.Module):
         progress: Callable[[int, int], object] | None = None,
     ) -> LatentStatistics:
         """Measure a mapping network; see :func:`latent_moments` for the arguments and errors."""
+        if floor is not None:
+            checked_number('floor', floor, above=0, below=1)
         sampling = dict(num_samples=num_samples, batch_size=batch_size, device=device)
         mean, covariance = latent_moments(
             mapping, dim, generator=generator, slope=slope, progress=progress, **sampling
@@ -184,21 +190,14 @@ class LatentStatistics(nn.Module):
         eigenvalues = eigenvalues.clamp_min(0)  # rounding leaves dead directions at about -1e-17
         return cls(mean=mean, components=components, eigenvalues=eigenvalues, **facts)
 
-    @classmethod
-    def load(cls, path: str | Path, fingerprint: str | None = None) -> LatentStatistics:
-        """Read a file of :meth:`save`, as ``LatentStatistics(path, fingerprint=...)`` does."""
-        return cls(path, fingerprint=fingerprint or '')
-
     def save(self, path: str | Path) -> None:
         """Write a safetensors file, under its name only once it is complete.
 
         Raises:
-            OSError: It cannot be written.
+            OutputError: It cannot be written.
         """
-        metadata = {name: str(getattr(self, name)) for name in _FACTS}
-        metadata.update(kind=_KIND, version=_VERSION)
-        tensors = {name: getattr(self, name).cpu().contiguous() for name in _BUFFERS}
-        atomic_write(path, lambda temporary: temporary.write_bytes(serialize(tensors, metadata)))
+        facts = {name: json.dumps(getattr(self, name)) for name in _NUMBERS}
+        _KIND.save(path, dict(self.named_buffers()), facts, self.fingerprint)
 
     @property
     def deviations(self) -> Tensor:
@@ -228,8 +227,7 @@ class LatentStatistics(nn.Module):
         Raises:
             ValueError: ``limit`` is not positive.
         """
-        if limit <= 0:
-            raise ValueError(f'clip needs a limit above 0, but got {limit}.')
+        checked_number('the limit of clip', limit, above=0)
         v = self.whiten(w)
         inside = (v.abs() <= limit).all(-1, keepdim=True)
         return torch.where(inside, w.to(v.dtype), self.unwhiten(v.clamp(-limit, limit)))
@@ -267,32 +265,3 @@ def _checked(source: object, mean: Tensor, components: Tensor, eigenvalues: Tens
         raise ValueError(f'{source}: components must be orthonormal, but are off by {error:.2g}.')
     eigenvalues, order = eigenvalues.sort(descending=True)
     return [mean, components[:, order], eigenvalues]
-
-
-def _read(path: Path, fingerprint: str) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """Read the tensors and facts of a statistics file, checking kind, version and generator."""
-    if not path.is_file():
-        raise FileNotFoundError(
-            f'{path}: there is no such file of latent statistics; tools/latent_stats.py makes it.'
-        )
-    try:
-        with safe_open(path, 'pt') as file:
-            facts = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}
-    except SafetensorError as error:
-        raise ValueError(f'{path} is not a readable safetensors file: {error}.') from error
-    kind, version = facts.get('kind', 'unknown'), facts.get('version', 'unknown')
-    if (kind, version) != (_KIND, _VERSION):
-        raise ValueError(
-            f'{path} must be a file of {_KIND}, version {_VERSION}, '
-            f'but its kind is {kind} and its version {version}.'
-        )
-    if set(tensors) != set(_BUFFERS) or not set(_FACTS) <= set(facts):
-        raise ValueError(f'{path} must hold {", ".join(_BUFFERS + _FACTS)}, but some are missing.')
-    if fingerprint and facts['fingerprint'] and facts['fingerprint'] != fingerprint:
-        raise ValueError(
-            f'{path} holds the latent statistics of another generator '
-            f'(fingerprint {facts["fingerprint"][:12]}…, this one is {fingerprint[:12]}…): fit '
-            f'them for this one with tools/latent_stats.py.'
-        )
-    return tensors, facts

@@ -8,15 +8,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
-from ..io.outputs import atomic_write
+from ..io.saved import FileKind
 
 __all__ = ['LatentCode']
 
-_KIND, _VERSION = 'mmgen_bdinvert.latent_code', '1'
+_KIND = FileKind(
+    'mmgen_bdinvert.latent_code',
+    'latent code',
+    'give a code.safetensors that tools/invert.py wrote',
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,16 +94,9 @@ class LatentCode:
         Raises:
             OutputError: If the file cannot be written.
         """
-        metadata = {
-            'kind': _KIND,
-            'version': _VERSION,
-            'generator': self.fingerprint,
-            'base_size': str(self.base_size),
-            'channel_order': self.channel_order,
-        }
+        facts = {'base_size': str(self.base_size), 'channel_order': self.channel_order}
         tensors = {'base': self.base, 'detail': self.detail}
-        tensors = {k: v.detach().cpu().contiguous() for k, v in tensors.items()}
-        atomic_write(path, lambda temporary: save_file(tensors, temporary, metadata))
+        _KIND.save(path, tensors, facts, self.fingerprint)
 
     @classmethod
     def load(cls, path: str | Path, generator=None) -> LatentCode:
@@ -113,42 +108,21 @@ class LatentCode:
                 or base size is refused. Defaults to None.
 
         Returns:
-            LatentCode: The code, on the CPU.
+            LatentCode: The code in float32, on the CPU.
 
         Raises:
             FileNotFoundError: If there is no such file.
             ValueError: If it is not a latent code, or one of another generator.
         """
-        path = Path(path)
-        if not path.is_file():
-            raise FileNotFoundError(f'There is no latent code {path}: check the path.')
+        tensors, facts = _KIND.read(path, ('base', 'detail'))
         try:
-            with safe_open(path, 'pt') as file:
-                metadata = file.metadata() or {}
-                tensors = {k: file.get_tensor(k) for k in file.keys()}
-        except (SafetensorError, OSError) as e:
-            raise ValueError(
-                f'{path} is not a latent code: it is no readable safetensors file ({e}).'
-            ) from e
-        if metadata.get('kind') != _KIND or set(tensors) != {'base', 'detail'}:
-            raise ValueError(
-                f'{path} is not a latent code: give a code.safetensors that tools/invert.py wrote.'
+            code = cls(
+                **tensors,
+                fingerprint=facts[_KIND.generator],
+                channel_order=facts.get('channel_order', 'bgr'),
             )
-        if metadata.get('version') != _VERSION:
-            raise ValueError(
-                f'{path} has format version {metadata.get("version")}, but this release reads '
-                f'version {_VERSION}.'
-            )
-        if not all(t.is_floating_point() for t in tensors.values()):
-            kinds = ', '.join(sorted({str(t.dtype) for t in tensors.values()}))
-            raise ValueError(f'A latent code holds real numbers, but {path} holds {kinds}.')
-        if not all(torch.isfinite(t).all() for t in tensors.values()):
-            raise ValueError(f'{path} holds values that are not finite: invert the image again.')
-        code = cls(
-            **tensors,
-            fingerprint=metadata.get('generator', ''),
-            channel_order=metadata.get('channel_order', 'bgr'),
-        )
+        except ValueError as error:
+            raise ValueError(f'{path} is not a usable latent code: {error}') from error
         if generator is not None:
             generator.check_code(code, name=str(path))
         return code

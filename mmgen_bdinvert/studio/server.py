@@ -11,6 +11,8 @@ import gradio as gr
 from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from .address import check_address
+
 __all__ = ['MAX_FILE_SIZE', 'launch']
 
 MAX_FILE_SIZE = '20mb'
@@ -67,8 +69,10 @@ def launch(page: gr.Blocks, *, host: str = '127.0.0.1', port: int | None = None)
         str: The address of the page.
 
     Raises:
+        ValueError: The port is no port.
         OSError: The address is not one of this machine, or the port is taken.
     """
+    check_address(host, port)
     os.environ.pop('GRADIO_ALLOWED_PATHS', None)  # it would go before an empty list
     # Gradio's table of all events takes longer than a picture; this makes it once in a billion.
     os.environ['GRADIO_ANALYTICS_CACHE_FREQUENCY'] = str(10**9)

@@ -8,8 +8,10 @@ import contextlib
 import logging
 import os
 import re
+import signal
 import sys
 import textwrap
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NoReturn
 
@@ -18,7 +20,15 @@ from mmengine.config import DictAction
 from mmengine.config.utils import ConfigParsingError
 from mmengine.logging import MMLogger
 
-__all__ = ['LAUNCHERS', 'ToolParser', 'check_device', 'one_sentence', 'run_tool', 'silence_host']
+__all__ = [
+    'LAUNCHERS',
+    'ToolParser',
+    'check_device',
+    'is_out_of_memory',
+    'one_sentence',
+    'run_tool',
+    'silence_host',
+]
 
 LAUNCHERS = ('none', 'pytorch', 'slurm', 'mpi')
 DEBUG_VARIABLE = 'MMGEN_BDINVERT_DEBUG'
@@ -33,7 +43,6 @@ _USER_ERRORS = (
     KeyError,
     SyntaxError,
     ConfigParsingError,
-    torch.cuda.OutOfMemoryError,
 )
 _UNREGISTERED = re.compile(r'(\S+) is not in the (\S+) registry\.')
 
@@ -95,6 +104,7 @@ def run_tool(
     Raises:
         SystemExit: Always: with what ``main`` returns, 2 after an error, 130 after Ctrl-C.
     """
+    _interrupt_by_exception()
     try:
         code = main(argv) or 0
     except KeyboardInterrupt:
@@ -103,12 +113,30 @@ def run_tool(
     except BrokenPipeError:  # `tool | head`: whoever read the output has left
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 1
-    except _USER_ERRORS as error:
-        if os.environ.get(DEBUG_VARIABLE, '0') not in ('', '0'):
+    except Exception as error:
+        known = isinstance(error, _USER_ERRORS) or is_out_of_memory(error)
+        if not known or os.environ.get(DEBUG_VARIABLE, '0') not in ('', '0'):
             raise
         print(f'error: {one_sentence(error)}', file=sys.stderr)
         code = 2
     raise SystemExit(code)
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Tell whether an error says that memory did not suffice, on a GPU or a CPU."""
+    if isinstance(error, (torch.cuda.OutOfMemoryError, MemoryError)):
+        return True
+    text = str(error)
+    return isinstance(error, RuntimeError) and (
+        "can't allocate memory" in text or 'not enough memory' in text
+    )
+
+
+def _interrupt_by_exception() -> None:
+    """Undo ``bdinvert_cli.leave_at_once``: a tool at work is ended by a KeyboardInterrupt."""
+    if threading.current_thread() is threading.main_thread():
+        if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def one_sentence(error: BaseException) -> str:
@@ -123,6 +151,9 @@ def one_sentence(error: BaseException) -> str:
     text = ' '.join(str(error).split())
     if isinstance(error, torch.cuda.OutOfMemoryError):
         return 'the GPU is out of memory: make the batch smaller, or choose another device'
+    if is_out_of_memory(error):
+        more = f' ({text})' if text else ''
+        return f'the memory of this machine does not suffice: work on less at a time{more}'
     if isinstance(error, KeyError) and error.args:
         text = ' '.join(str(error.args[0]).split())  # str() of a KeyError is quoted
         unregistered = _UNREGISTERED.match(text)
@@ -156,8 +187,8 @@ def check_device(device: str | torch.device | None) -> torch.device:
         return torch.device('cuda' if torch.cuda.is_available() else 'cpu')
     try:
         found = torch.device(device)
-        torch.empty(0, device=found)
-    except (RuntimeError, AssertionError, TypeError, NotImplementedError) as error:
+        torch.ones(1, device=found).item()  # the meta device, for one, has no values
+    except Exception as error:  # torch has many ways to say no
         raise ValueError(
             f'the device {str(device)!r} is not available here: take cpu'
             + (', or one of ' + _gpus() if torch.cuda.is_available() else '')

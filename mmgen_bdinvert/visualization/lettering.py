@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -20,6 +21,7 @@ __all__ = [
     'fit_lines',
     'font',
     'line_height',
+    'notice',
     'resize',
     'shorten',
     'text_width',
@@ -83,6 +85,14 @@ def draw_lines(
     for number, text in enumerate(lines):
         draw.text((x, y), text, FAINT if number else first, font(text, size), anchor=anchor)
         y += line_height(size)
+
+
+def notice(text: str, size: int = 16, width: int = 720) -> np.ndarray:
+    """Draw a text in the place of a picture that is missing: RGB uint8 (H, W, 3)."""
+    lines = textwrap.wrap(text, max(1, int(width / text_width('n', size))))
+    image = Image.new('RGB', (width, (len(lines) + 2) * line_height(size)), PAPER)
+    draw_lines(ImageDraw.Draw(image), (size, line_height(size)), lines, size, 'la')
+    return np.asarray(image)
 
 
 def fit_lines(text: str, size: int, width: float) -> list[str]:

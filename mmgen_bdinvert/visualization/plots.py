@@ -8,11 +8,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from ..io.outputs import atomic_write
+from .drawing import new_figure, own_style, save_figure
 
 __all__ = ['COLOURS', 'FAINT', 'INK', 'bare_axes', 'plot_losses']
 
@@ -24,6 +22,7 @@ INK, FAINT, _RULE = '#262626', '#707070', '#e4e4e4'
 _TOTAL_LOOK = {'color': INK, 'linewidth': 2.2, 'zorder': 3}
 
 
+@own_style
 def plot_losses(
     history: Mapping[str, Sequence[float]], path: str | os.PathLike, title: str = ''
 ) -> None:
@@ -46,9 +45,7 @@ def plot_losses(
     curves = {name: np.asarray([float(v) for v in values]) for name, values in history.items()}
     if not any(values.size for values in curves.values()):
         raise ValueError(f'history must hold at least one value, but got {dict(history)!r}')
-    # No pyplot: it keeps global state, opens windows and is not safe in threads.
-    figure = Figure(figsize=(8, 4.5), dpi=120, layout='constrained', facecolor='white')
-    FigureCanvasAgg(figure)
+    figure = new_figure(8, 4.5)
     axes = figure.add_subplot()
     terms = [name for name in curves if name not in _TOTALS]
     for name in sorted(curves, key=lambda name: name in terms):  # totals first
@@ -61,7 +58,7 @@ def plot_losses(
             **(_term_look(terms.index(name)) if name in terms else _TOTAL_LOOK),
         )
     _style(axes, title, longest=max(values.size for values in curves.values()))
-    atomic_write(path, lambda temporary: figure.savefig(temporary))
+    save_figure(figure, path)
 
 
 def _term_look(number: int) -> dict:

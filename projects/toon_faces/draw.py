@@ -3,6 +3,11 @@
 
 from __future__ import annotations
 
+if __name__ == '__main__':  # Ctrl-C while the rest is imported
+    from bdinvert_cli import leave_at_once
+
+    leave_at_once()
+
 from tqdm import tqdm
 
 from mmgen_bdinvert.utils.cli import ToolParser, run_tool

@@ -9,11 +9,13 @@ import torch
 import torch.nn.functional as F
 from mmengine.model import BaseModel, ImgDataPreprocessor
 from mmgen.models.losses.gen_auxiliary_loss import gen_path_regularizer
-from mmgen.registry import MODELS, MODULES
+from mmgen.registry import MODELS
 from mmgen.structures import GenDataSample
 from torch import Tensor, nn
 
 from mmgen_bdinvert.models.checkpoint import GENERATOR_PREFIXES, read_state_dict, select_part
+from mmgen_bdinvert.models.parts import build_part
+from mmgen_bdinvert.utils.numbers import checked_number
 
 from .labelled_latents import latents_with_labels, write_steps
 
@@ -87,7 +89,7 @@ class LabelledGeneratorTrainer(BaseModel):
                 mean=[127.5] * 3, std=[127.5] * 3, rgb_to_bgr=True
             )
         )
-        self.generator = MODULES.build(generator) if isinstance(generator, dict) else generator
+        self.generator = build_part('generator', generator, has='style_mapping')
         self.choices, self.detail_labels = list(choices), list(detail_labels)
         self.crossovers = tuple(crossovers)
         if grow_from is not None:
@@ -95,9 +97,14 @@ class LabelledGeneratorTrainer(BaseModel):
             grow(self.generator, weights)
         write_steps(self.generator.style_mapping, self.choices)
         self.losses = nn.ModuleDict(
-            {name: MODULES.build(cfg) for name, cfg in losses.items() if cfg is not None}
+            {
+                k: build_part(f'losses.{k}', v, has='compares')
+                for k, v in losses.items()
+                if v is not None
+            }
         )
-        self.path_weight, self.path_interval = path_weight, path_interval
+        self.path_weight = checked_number('path_weight', path_weight, least=0)
+        self.path_interval = checked_number('path_interval', path_interval, least=1, whole=True)
         self.register_buffer('mean_path_length', torch.tensor(0.0))
         self._step = 0
 

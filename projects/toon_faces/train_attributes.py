@@ -7,13 +7,17 @@ and after a random motion out of the picture and back again.
 
 from __future__ import annotations
 
+if __name__ == '__main__':  # Ctrl-C while the rest is imported
+    from bdinvert_cli import leave_at_once
+
+    leave_at_once()
+
 import torch
 from rich.console import Console
 from rich.table import Table
-from safetensors.torch import save_file
 from tqdm import tqdm, trange
 
-from mmgen_bdinvert.io import atomic_write
+from mmgen_bdinvert.io.saved import save_tensors
 from mmgen_bdinvert.utils.cli import ToolParser, run_tool
 from projects.toon_faces import (
     LabelledToonFaces,
@@ -89,7 +93,7 @@ def main(argv=None):
             on_step=on_step,
         )
     weights = {k: v.half() if v.is_floating_point() else v for k, v in model.state_dict().items()}
-    atomic_write(args.out, lambda temporary: save_file(weights, temporary))
+    save_tensors(args.out, weights, {})
 
     model = ToonAttributes(args.out)  # as it is shipped
     accuracy = {name: attribute_accuracy(model, batch, labels) for name, batch in tests.items()}

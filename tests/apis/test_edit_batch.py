@@ -141,7 +141,7 @@ class TestEditFiles:
         seen, out = [], tmp_path / 'out'
         outcomes = edit_files(inverter, results, out, move=MOVE, on_code=seen.append)
         assert [o.status for o in outcomes] == ['failed', 'done'] and outcomes == seen
-        assert 'is not a latent code' in outcomes[0].reason
+        assert 'is not a readable latent code' in outcomes[0].reason
         assert names(out) == ['b.jpeg', 'config.py', 'contact_sheet.png']
 
     def test_a_code_of_another_generator_fails(self, results, tmp_path, make_generator):

@@ -82,7 +82,7 @@ def test_a_bad_image_is_one_sentence(folder):
 def test_wrong_input(folder, tmp_path):
     with pytest.raises(ValueError, match="fit must be one of crop, pad, squash, but got 'x'"):
         InversionImageFolder(folder, 8, fit='x')
-    with pytest.raises(ValueError, match='size must be a positive whole number .* but got 0'):
+    with pytest.raises(ValueError, match='size is a whole number of at least 1, but got 0'):
         InversionImageFolder(folder, 0)
     with pytest.raises(FileNotFoundError, match='nowhere.* does not exist; check the path'):
         InversionImageFolder(tmp_path / 'nowhere', 8)

@@ -31,7 +31,7 @@ def test_directions_are_the_principal_components_of_w(generator):
 
 
 def test_counts_that_cannot_be(generator):
-    with pytest.raises(ValueError, match='one component or more, but got count=0'):
+    with pytest.raises(ValueError, match='count is a whole number of at least 1, but got 0'):
         GANSpace(count=0)
     with pytest.raises(ValueError, match='16 components, but got count=17'):
         GANSpace(count=17).find(generator)

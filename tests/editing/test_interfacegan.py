@@ -124,7 +124,7 @@ class TestInterFaceGAN:
         assert cosine(vector, self.finder().fit(w, scores)['a'][0]) > 0.9999
 
     def test_wrong_settings(self, data):
-        with pytest.raises(ValueError, match='between 0 and 0.5, but got 0.6'):
+        with pytest.raises(ValueError, match='above 0 and at most 0.5, but got 0.6'):
             self.finder(fraction=0.6)
         with pytest.raises(ValueError, match="one of the attributes a, b, but got 'c'"):
             self.finder(conditions={'a': ['c']}).fit(*data)

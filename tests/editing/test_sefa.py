@@ -84,7 +84,7 @@ def test_stylegan1_has_the_affines_of_its_normalisations():
 
 
 def test_what_cannot_be(generator):
-    with pytest.raises(ValueError, match='one direction or more, but got count=0'):
+    with pytest.raises(ValueError, match='count is a whole number of at least 1, but got 0'):
         SeFa(count=0)
     with pytest.raises(ValueError, match='8 directions, but got count=9'):
         SeFa(count=9, layers=[3]).find(generator)

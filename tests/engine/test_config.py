@@ -57,7 +57,10 @@ def test_words_that_are_no_options_are_refused(words, message, capsys):
         ({'modell.depth': 1}, 'modell.depth is unknown.* a setting modell'),
         ({'model.depth.x': 1}, 'do not fit .*c.py'),
         ({'param_scheduler.7.step_size': 1}, 'do not fit .*c.py'),
-        ({'model': 5}, 'has no model'),
+        ({'model': 5}, 'has a model that is no dict but 5'),
+        ({'model': None}, 'has no model: give'),
+        ({'model.rate': float('inf')}, 'finite numbers, but model.rate is inf'),
+        ({'model.rates': [1, float('nan')]}, 'finite numbers, but model.rates.1 is nan'),
     ],
 )
 def test_options_that_belong_to_nothing_are_refused(config, given, message):
@@ -105,3 +108,19 @@ def test_the_keys_of_the_runner_are_those_it_takes():
     Nothing.from_cfg(Record())
     assert len(Record.asked) > 20
     assert Record.asked <= RUNNER_KEYS
+
+
+@pytest.mark.parametrize('name', ['modle', 'Model', 'models', 'train_dataloder'])
+def test_a_misspelt_setting_is_named(tmp_path, name):
+    (tmp_path / 'c.py').write_text(f'{TEXT}\n{name} = dict(depth=4)\n')
+    meant = 'train_dataloader' if name.startswith('train') else 'model'
+    message = f'c.py sets {name}, which nothing reads: did you mean {meant}'
+    with pytest.raises(ValueError, match=message):
+        read_config(tmp_path / 'c.py')
+
+
+@pytest.mark.parametrize('model', ['', "model = 'A'", 'model = None'])
+def test_settings_that_nothing_reads_are_named_where_the_model_is_wrong(tmp_path, model):
+    (tmp_path / 'c.py').write_text(f'{model}\ninverter = dict(type=3)\nother = 1\n')
+    with pytest.raises(ValueError, match=r'c.py has .*model.* it sets inverter, other, which noth'):
+        read_config(tmp_path / 'c.py')

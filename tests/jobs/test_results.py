@@ -10,7 +10,7 @@ import torch
 from mmengine.config import Config
 from PIL import Image
 
-from mmgen_bdinvert.io import OutputError
+from mmgen_bdinvert.io import OutputError, results
 from mmgen_bdinvert.io.tables import save_json, save_table
 from mmgen_bdinvert.jobs.results import RESULT_FILES, Sheet, difference, save_config, save_inversion
 from mmgen_bdinvert.structures import LatentCode
@@ -126,3 +126,30 @@ def test_the_config_of_a_model_is_written_as_it_can_be_read(tmp_path):
 def test_a_model_without_a_config_leaves_none(tmp_path):
     save_config(tmp_path, object())
     assert os.listdir(tmp_path) == []
+
+
+class TestPlotsThatFail:
+    @pytest.fixture()
+    def failing(self, monkeypatch):
+        def fail(*args, **kwargs):
+            raise RuntimeError('Failed to process string with tex\nbecause latex is not there')
+
+        monkeypatch.setattr(results, 'plot_losses', fail)
+
+    def test_the_image_is_saved_whole_with_a_notice(self, tmp_path, failing):
+        with pytest.warns(
+            UserWarning, match='cannot be drawn .Failed .* latex is not there'
+        ) as seen:
+            save(tmp_path)
+        assert len(seen) == 1 and '\n' not in str(seen[0].message)
+        assert sorted(os.listdir(tmp_path)) == sorted(RESULT_FILES)
+        notice = np.array(Image.open(tmp_path / 'losses.png'))
+        assert notice.min() < 100 and notice.mean() > 200  # dark letters on white
+
+    def test_a_full_disk_is_still_an_error(self, tmp_path, monkeypatch):
+        def fail(*args, **kwargs):
+            raise OutputError('cannot write')
+
+        monkeypatch.setattr(results, 'plot_losses', fail)
+        with pytest.raises(OutputError):
+            save(tmp_path)

@@ -134,7 +134,11 @@ def test_a_file_without_the_part_is_refused(make_encoder, tmp_path, trained):
 def test_values_that_are_not_finite_are_refused(make_stylegan2, tmp_path, trained, value):
     trained['to_rgb1.bias'].view(-1)[1] = value
     torch.save(trained, tmp_path / 'nan.pth')
-    refused(make_stylegan2(), tmp_path / 'nan.pth', 'values that are not finite, first in to_rgb1')
+    refused(
+        make_stylegan2(),
+        tmp_path / 'nan.pth',
+        'to_rgb1.bias holds values that are not finite',
+    )
 
 
 @pytest.mark.parametrize(

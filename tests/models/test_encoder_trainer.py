@@ -176,7 +176,7 @@ def test_a_share_of_the_images_is_moved(make_trainer):
     assert aligned.motions(seeds) == plain.motions(seeds) == [None] * 400
     losses = [t(SEEDS, mode='loss')['loss_pixel'].item() for t in (aligned, plain)]
     assert losses[0] == losses[1]
-    with pytest.raises(ValueError, match='moved_share lies between 0 and 1, but got 2'):
+    with pytest.raises(ValueError, match='moved_share is a finite number from 0 to 1, but got 2'):
         make_trainer(moves=MOVES, moved_share=2)
 
 
@@ -196,5 +196,7 @@ def test_swapped_images_have_the_detail_codes_of_their_neighbours(make_trainer):
     torch.testing.assert_close(targets, expected, rtol=0, atol=1e-5)
     assert (targets[:2] - images[:2]).abs().max() > 1e-3
     torch.testing.assert_close(loss, (rendered - expected).square().mean(), rtol=1e-4, atol=1e-6)
-    with pytest.raises(ValueError, match='swapped_share lies between 0 and 1, but got 1.5'):
+    with pytest.raises(
+        ValueError, match='swapped_share is a finite number from 0 to 1, but got 1.5'
+    ):
         make_trainer(swapped_share=1.5)

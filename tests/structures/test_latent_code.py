@@ -128,7 +128,7 @@ def rewrite(path, tensors=None, **facts):
     ('change', 'message'),
     [
         (dict(kind='latent_statistics'), 'is not a latent code: give a code.safetensors that'),
-        (dict(tensors=dict(third=torch.zeros(1))), 'is not a latent code: give'),
+        (dict(tensors=dict(third=torch.zeros(1))), 'has base, detail, third: give'),
         (dict(version='2'), 'has format version 2, but this release reads version 1'),
         (dict(tensors=dict(detail=torch.full((3, 4, 6), torch.nan))), 'values that are not finite'),
         (dict(tensors=dict(base=torch.full((3, 5, 8, 8), torch.inf))), 'values that are not fin'),
@@ -150,7 +150,7 @@ def test_unreadable_files_are_refused(tmp_path, data):
         make().save(path)
         data = path.read_bytes()[:-8]
     path.write_bytes(data)
-    with pytest.raises(ValueError, match='code.safetensors is not a latent code: it is no readabl'):
+    with pytest.raises(ValueError, match='code.safetensors is not a readable latent code: it is'):
         LatentCode.load(path)
 
 

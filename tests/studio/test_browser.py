@@ -251,7 +251,7 @@ def test_bad_files_get_a_sentence(open_studio, tmp_path):
     other.write_text('no code')
     codes = page.locator('input[type=file][accept*=safetensors]')
     codes.set_input_files(other)
-    expect(status).to_contain_text('other.safetensors is not a latent code')
+    expect(status).to_contain_text('other.safetensors is not a readable latent code')
     assert str(tmp_path) not in status.inner_text() and '/tmp' not in status.inner_text()
     big.write_bytes(b'x' * (21 << 20))
     page.locator('#photo input[type=file]').set_input_files(big)

@@ -197,3 +197,11 @@ def test_a_photo_that_is_not_inverted_cannot_be_edited(handlers, photos):
 def test_a_video_of_nothing_is_refused(handlers, session):
     shown = handlers.save_video(session)
     assert shown['file'] is None and 'nothing is edited yet' in shown['status']
+
+
+def test_a_damaged_code_is_one_sentence(handlers, session, code, tmp_path, damage):
+    code.save(tmp_path / 'code.safetensors')
+    damage(tmp_path / 'code.safetensors')
+    shown = handlers.open_code(session, tmp_path / 'code.safetensors', 'me')
+    assert set(shown) == {'upload', 'status'} and str(tmp_path) not in shown['status']
+    assert 'code.safetensors' in shown['status'] and '\n' not in shown['status'].strip()

@@ -55,7 +55,7 @@ def test_codes_of_several_images_and_other_files_are_refused(
     with pytest.raises(ValueError, match=r'^two.safetensors must hold the code of one image'):
         studio.read_code(path)
     path.write_bytes(b'nonsense')
-    with pytest.raises(ValueError, match=r'^two.safetensors is not a latent code'):
+    with pytest.raises(ValueError, match=r'^two.safetensors is not a readable latent code'):
         studio.read_code(path)
 
 

@@ -117,7 +117,7 @@ class TestProcess:
         out = tmp_path / 'out'
         done = process(results, '--out-dir', out, '--flip')
         assert done.returncode == 1
-        assert is_one_error(done.stderr, 'is not a latent code')
+        assert is_one_error(done.stderr, 'is not a readable latent code')
         assert names(out) == ['b', 'config.py', 'contact_sheet.png']
         assert names(out / 'b') == ['code.safetensors', 'comparison.png', 'edited.png']
 
@@ -226,3 +226,20 @@ def test_what_is_no_code(run, results, tmp_path, monkeypatch, code):
     status, _, err = run(code, '--out-dir', 'out', '--flip', '--config', 'results/config.py')
     assert status == (1 if code.endswith('.py') else 2)
     assert is_one_error(err, code)
+
+
+def test_codes_after_a_damaged_one_are_edited(run, results, tmp_path, damage):
+    damage(results / 'a/code.safetensors')
+    code, out, err = run(results, '--out-dir', tmp_path / 'out', '--rotate', 5)
+    assert (code, out.splitlines()[-1][:21]) == (1, '1 of 2 codes edited. ')
+    assert is_one_error(err, 'a/code.safetensors')
+    assert (tmp_path / 'out/b/edited.png').is_file() and not (tmp_path / 'out/a').exists()
+
+
+def test_codes_of_every_real_kind_are_edited_in_float32(run, results, codes, generator, tmp_path):
+    for name, dtype in (('a', torch.float64), ('b', torch.bfloat16)):
+        codes[0].to(dtype).save(results / name / 'code.safetensors')
+    assert run(results, '--out-dir', tmp_path / 'out', '--rotate', 5)[0] == 0
+    expected = transform(generator, codes[0], GeometricTransform(rotate=5))
+    saved = LatentCode.load(tmp_path / 'out/a/code.safetensors', generator)
+    assert torch.equal(saved.base, expected.base)

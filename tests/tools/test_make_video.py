@@ -1,4 +1,6 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
+import shutil
+
 import numpy as np
 import pytest
 import torch
@@ -98,3 +100,18 @@ def test_one_sentence_about_a_wrong_call(run, results, tmp_path, monkeypatch, wo
     assert (code, out) == (2, '')
     assert err.startswith('error: ') and message in err and err.count('\n') == 1
     assert not list(tmp_path.iterdir())
+
+
+def test_codes_that_are_damaged_are_left_out(run, results, generator, codes, tmp_path, damage):
+    folder = tmp_path / 'results'
+    shutil.copytree(results, folder)
+    damage(folder / 'a/code.safetensors')
+    words = ('--rotate', 30, '--frames', 2, '--out-file', tmp_path / 'video.gif')
+    code, out, err = run(folder, *words)
+    assert (code, out) == (1, f'Video: {tmp_path / "video.gif"}\n')
+    assert err.startswith('error: ') and 'a/code.safetensors' in err and err.count('\n') == 1
+    assert gap(read(tmp_path / 'video.gif')[0], render(generator, codes[1])[0]) < 6
+    code, out, err = run(folder / 'a', *words)
+    assert (code, out) == (2, '') and err.splitlines()[
+        -1
+    ] == 'error: None of the codes can be used.'

@@ -53,6 +53,12 @@ class TestRunTool:
             (KeyError('num_steps'), "the setting 'num_steps' is missing"),
             (ValueError(), 'ValueError'),
             (torch.cuda.OutOfMemoryError('CUDA …'), 'the GPU is out of memory'),
+            (MemoryError(), 'the memory of this machine does not suffice: work on less at a time'),
+            (MemoryError('Unable to allocate 4 PiB'), 'the memory of this machine does not suff'),
+            (
+                RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9"),
+                'the memory of this machine does not suffice',
+            ),
         ],
     )
     def test_a_users_error_is_one_line_and_code_2(self, error, line, capsys):
@@ -140,7 +146,9 @@ class TestCheckDevice:
         assert check_device(torch.device('cpu')) == torch.device('cpu')
         assert check_device(None).type == ('cuda' if torch.cuda.is_available() else 'cpu')
 
-    @pytest.mark.parametrize('device', ['gpu', 'cpu:x', 'cuda:99'])
+    @pytest.mark.parametrize(
+        'device', ['gpu', 'cpu:x', 'cuda:99', 'meta', 'hpu', 'privateuseone', 'xla', 'vulkan', '']
+    )
     def test_what_is_not(self, device):
         with pytest.raises(ValueError, match=f"device '{device}' is not available here: take cpu"):
             check_device(device)

@@ -4,9 +4,11 @@ import sys
 
 import numpy as np
 import pytest
+from matplotlib import rc_context, rcParams
 from matplotlib.figure import Figure
 
 from benchmarks.equivariance import EquivarianceRow, plot_equivariance
+from benchmarks.speed.plot import plot_ratios
 from mmgen_bdinvert.io import OutputError, read_image
 from mmgen_bdinvert.visualization import plot_losses
 
@@ -90,6 +92,32 @@ def test_leaves_the_state_of_pyplot_alone(tmp_path):
     plot_losses(HISTORY, tmp_path / 'x.png')
     if 'matplotlib.pyplot' in sys.modules:
         assert sys.modules['matplotlib.pyplot'].get_fignums() == []
+
+
+def equivariance(path):
+    plot_equivariance(equivariance_rows(), path)
+
+
+def ratios(path):
+    plot_ratios({'step': {'fp32': 2.0}}, path)
+
+
+@pytest.mark.parametrize('draw', [lambda p: plot_losses(HISTORY, p), equivariance, ratios])
+def test_settings_of_the_user_change_nothing(tmp_path, draw):
+    """text.usetex asks for LaTeX, which is not there."""
+    draw(tmp_path / 'plain.png')
+    settings = {
+        'text.usetex': True,
+        'savefig.dpi': 30,
+        'savefig.bbox': 'tight',
+        'axes.facecolor': 'red',
+        'font.size': 40,
+        'figure.autolayout': True,
+    }
+    with rc_context(settings):
+        draw(tmp_path / 'own.png')
+        assert {name: rcParams[name] for name in settings} == settings
+    assert (tmp_path / 'own.png').read_bytes() == (tmp_path / 'plain.png').read_bytes()
 
 
 @pytest.mark.parametrize('history', [{}, {'a': []}])

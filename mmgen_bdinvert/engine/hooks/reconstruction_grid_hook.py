@@ -10,6 +10,7 @@ from mmengine.hooks import Hook
 from mmgen.registry import HOOKS
 
 from ...io import save_png, tensor_to_image
+from ...utils.numbers import checked_number
 from ...visualization import image_grid
 
 __all__ = ['ReconstructionGridHook']
@@ -27,9 +28,7 @@ class ReconstructionGridHook(Hook):
     """
 
     def __init__(self, max_images: int = 16):
-        if max_images < 1:
-            raise ValueError(f'max_images is 1 or more, but got {max_images}.')
-        self.max_images = max_images
+        self.max_images = checked_number('max_images', max_images, least=1, whole=True)
         self._targets: list = []
         self._outputs: list = []
 

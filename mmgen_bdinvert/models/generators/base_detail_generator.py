@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from ...structures import LatentCode
 from ..checkpoint import load_weights
+from ..state_dicts import update_digest
 from .split import split_generator
 
 __all__ = ['BaseDetailGenerator']
@@ -167,9 +168,7 @@ class BaseDetailGenerator(nn.Module):
         """str: SHA-256 of all weights (names, shapes, float32 values), in hexadecimal."""
         if self._fingerprint is None:
             digest = hashlib.sha256()
-            for name, tensor in sorted(self.generator.state_dict().items()):
-                digest.update(f'{name}{tuple(tensor.shape)}'.encode())
-                digest.update(tensor.detach().float().cpu().contiguous().numpy().tobytes())
+            update_digest(digest, self.generator.state_dict())
             self._fingerprint = digest.hexdigest()
         return self._fingerprint
 

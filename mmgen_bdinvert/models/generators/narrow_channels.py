@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import math
 
+from ...utils.numbers import checked_number
+
 __all__ = ['NarrowChannels', 'check_channels']
 
 
@@ -14,9 +16,12 @@ def check_channels(channels: dict, size: int) -> dict[int, int]:
     Raises:
         ValueError: If a resolution has no width or ``size`` is not a power of two from 8 up.
     """
+    size = checked_number('out_size', size, whole=True)
     if size < 8 or size & (size - 1):
         raise ValueError(f'The image size must be a power of two from 8 up, but got {size}.')
-    channels = {int(k): int(v) for k, v in channels.items()}
+    channels = {
+        int(k): checked_number(f'the width for {k}', v, whole=True) for k, v in channels.items()
+    }
     wanted = [2**i for i in range(2, int(math.log2(size)) + 1)]
     missing = [s for s in wanted if channels.get(s, 0) < 1]
     if missing:

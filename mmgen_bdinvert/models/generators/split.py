@@ -10,6 +10,8 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor, nn
 
+from ...utils.numbers import checked_number
+
 __all__ = [
     'GeneratorSplit',
     'outside_autocast',
@@ -49,6 +51,7 @@ class GeneratorSplit:
     normalizes_base = False  # whether an instance normalisation follows the base code
 
     def __init__(self, generator: nn.Module, base_size: int):
+        base_size = checked_number('base_size', base_size, whole=True)
         sizes = [2**k for k in range(3, generator.log_size)]
         if base_size not in sizes:
             raise ValueError(

@@ -14,11 +14,13 @@ from mmgen.structures import GenDataSample
 from torch import Tensor, nn
 
 from ...structures import InversionResult, LatentCode
+from ...utils.numbers import checked_number
 from ..acceleration.allocator import kept_memory, returned_memory
 from ..acceleration.precision import gains_from_half_gradients, half_gradients
 from ..frozen import HoldsFrozen
 from ..losses.building import build_losses
-from .image_optimizer import ImageOptimizer
+from ..parts import build_part
+from .image_optimizer import ImageOptimizer, checked_optimizer
 from .image_state import ImageProgress
 from .step import CudaGraphStep, InversionStep
 
@@ -73,9 +75,8 @@ class OptimizationInverter(HoldsFrozen, BaseModel):
         keep_best: bool = False,
         amp: bool | str = False,
     ):
-        if not isinstance(num_steps, int) or num_steps < 0:
-            raise ValueError(f'num_steps is a whole number of 0 or more, but got {num_steps!r}.')
-        generator = MODULES.build(generator) if isinstance(generator, dict) else generator
+        num_steps = checked_number('num_steps', num_steps, least=0, whole=True)
+        generator = build_part('generator', generator, has='channel_order')
         if data_preprocessor is None:
             data_preprocessor = ImgDataPreprocessor(
                 mean=[127.5] * 3, std=[127.5] * 3, rgb_to_bgr=generator.channel_order == 'bgr'
@@ -84,7 +85,9 @@ class OptimizationInverter(HoldsFrozen, BaseModel):
         self.hold_frozen(generator)
         if isinstance(statistics, dict):
             statistics = MODULES.build({**statistics, 'fingerprint': generator.fingerprint})
-        elif statistics is not None and statistics.fingerprint not in ('', generator.fingerprint):
+        if statistics is not None:
+            statistics = build_part('statistics', statistics, has='whiten')
+        if statistics is not None and statistics.fingerprint not in ('', generator.fingerprint):
             raise ValueError(
                 f'The latent statistics are those of another generator (fingerprint '
                 f'{statistics.fingerprint[:12]}…, this one is {generator.fingerprint[:12]}…): fit '
@@ -98,7 +101,7 @@ class OptimizationInverter(HoldsFrozen, BaseModel):
             reserved=self.reserved,
             statistics=statistics,
         )
-        self.optimizer = dict(optimizer)
+        self.optimizer = checked_optimizer(optimizer)
         self.num_steps = num_steps
         self.keep_best = keep_best
         if amp not in (False, True, 'gradients'):

@@ -9,6 +9,8 @@ import torch
 from mmgen.registry import OPTIMIZERS
 from torch import Tensor
 
+from ...utils.numbers import checked_number
+
 __all__ = ['ImageLBFGS', 'newton_direction']
 
 _DECREASE = 1e-4  # share of the expected decrease that a step must bring (Armijo)
@@ -89,10 +91,8 @@ class ImageLBFGS(torch.optim.Optimizer):
     """
 
     def __init__(self, params: Iterable[Tensor], lr: float = 0.01, history: int = 10):
-        if lr <= 0 or history < 1:
-            raise ValueError(
-                f'lr is above 0 and history 1 or more, but got lr={lr} and history={history}.'
-            )
+        lr = checked_number('lr', lr, above=0)
+        history = checked_number('history', history, least=1, whole=True)
         super().__init__(params, dict(lr=lr, history=history))
         if len(self.param_groups) > 1:
             raise ValueError(f'ImageLBFGS takes one group, but got {len(self.param_groups)}.')

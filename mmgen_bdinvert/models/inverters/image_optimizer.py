@@ -3,16 +3,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import torch
 from mmgen.registry import OPTIMIZERS
 from torch import Tensor
 
+from ...utils.numbers import checked_number
 from .image_lbfgs import ImageLBFGS
 from .image_state import per_image
 
-__all__ = ['ImageOptimizer', 'restart_correction']
+__all__ = ['ImageOptimizer', 'checked_optimizer', 'restart_correction']
 
 
 def restart_correction(betas: tuple[float, float], steps: Tensor, ages: Tensor) -> Tensor:
@@ -33,6 +35,30 @@ def restart_correction(betas: tuple[float, float], steps: Tensor, ages: Tensor) 
     steps, ages = steps.float(), ages.float()
     mean = (1 - first**steps) / (1 - first**ages)
     return mean * ((1 - second**ages) / (1 - second**steps)).sqrt()
+
+
+def checked_optimizer(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Build an optimiser once, to find out early what is wrong with its config.
+
+    Args:
+        config (Mapping[str, Any]): Without parameters.
+
+    Returns:
+        dict[str, Any]: The config.
+
+    Raises:
+        ValueError: It is of no known type, or a setting is unknown or out of range.
+    """
+    try:
+        built = OPTIMIZERS.build({**config, 'params': [torch.zeros(1, requires_grad=True)]})
+    except Exception as error:  # every optimiser has checks of its own
+        reason = ' '.join(str(error).split()) or type(error).__name__
+        raise ValueError(f'optimizer={config!r} cannot be built ({reason}).') from error
+    for name, value in built.defaults.items():
+        for number in value if isinstance(value, (list, tuple)) else (value,):
+            if isinstance(number, float):
+                checked_number(f'optimizer.{name}', number)
+    return dict(config)
 
 
 class ImageOptimizer:

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from mmgen.registry import MODELS
 from torch import Tensor, nn
 
+from ...utils.numbers import checked_number
 from .w_plus import WPlusInverter
 
 __all__ = ['NoiseProjector', 'noise_correlation', 'projector_rate', 'style_deviation']
@@ -117,12 +118,8 @@ class NoiseProjector(WPlusInverter):
             amp,
             one_style,
         )
-        if noise_weight < 0 or exploration < 0:
-            raise ValueError(
-                f'noise_weight and exploration are not negative, but got {noise_weight} and '
-                f'{exploration}.'
-            )
-        self.noise_weight, self.exploration = noise_weight, exploration
+        self.noise_weight = checked_number('noise_weight', noise_weight, least=0)
+        self.exploration = checked_number('exploration', exploration, least=0)
         self._deviation: float | None = None
 
     def start(self, images: Tensor) -> dict[str, Tensor]:

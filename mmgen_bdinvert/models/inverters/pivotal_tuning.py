@@ -8,19 +8,22 @@ from pathlib import Path
 
 import torch
 from mmgen.registry import MODELS
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from ...io import atomic_write
+from ...io.saved import FileKind
 from ...structures import LatentCode
+from ...utils.numbers import checked_number
 from .base_inverter import OptimizationInverter
 from .noise_projector import style_deviation
 
 __all__ = ['PivotalTuningInverter', 'load_tuning', 'save_tuning', 'tail_weights']
 
-_KIND, _VERSION = 'mmgen_bdinvert.tuned_weights', '1'
+_KIND = FileKind(
+    'mmgen_bdinvert.tuned_weights',
+    'file of tuned weights',
+    'give one that save_tuning wrote for this generator',
+)
 
 
 def tail_weights(generator: nn.Module) -> dict[str, Tensor]:
@@ -63,9 +66,7 @@ def save_tuning(path: str | Path, variables: Mapping[str, Tensor], generator: nn
     tuned = {k: v - own[k].detach() for k, v in variables.items() if k in own}
     if not tuned:
         raise ValueError('Tuned weights are those of a PivotalTuningInverter, but got none.')
-    tuned = {k: v.cpu().contiguous() for k, v in tuned.items()}
-    metadata = {'kind': _KIND, 'version': _VERSION, 'generator': generator.fingerprint}
-    atomic_write(path, lambda temporary: save_file(tuned, temporary, metadata))
+    _KIND.save(path, tuned, {}, generator.fingerprint)
 
 
 def load_tuning(path: str | Path, generator: nn.Module) -> dict[str, Tensor]:
@@ -75,21 +76,7 @@ def load_tuning(path: str | Path, generator: nn.Module) -> dict[str, Tensor]:
         FileNotFoundError: If there is no such file.
         ValueError: If it holds something else, or weights of another generator.
     """
-    if not Path(path).is_file():
-        raise FileNotFoundError(f'There is no file of tuned weights {path}: check the path.')
-    try:
-        with safe_open(path, 'pt') as file:
-            facts = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}
-    except (SafetensorError, OSError) as e:
-        raise ValueError(f'{path} is not a readable safetensors file ({e}).') from e
-    if (facts.get('kind'), facts.get('version')) != (_KIND, _VERSION):
-        raise ValueError(
-            f'{path} must hold tuned weights of version {_VERSION}, but its kind is '
-            f'{facts.get("kind", "unknown")}.'
-        )
-    if facts.get('generator') != generator.fingerprint:
-        raise ValueError(f'{path} holds tuned weights of another generator: use its config.')
+    tensors, _ = _KIND.read(path, fingerprint=generator.fingerprint)
     own = dict(generator.generator.named_parameters())
     return {k: own[k].detach() + v.to(own[k]) for k, v in tensors.items()}
 
@@ -143,11 +130,8 @@ class PivotalTuningInverter(OptimizationInverter):
                 f'The pivot of pivotal tuning is an inverter into base and detail codes, but got '
                 f'{type(pivot).__name__}.'
             )
-        if locality_weight < 0 or locality_distance <= 0:
-            raise ValueError(
-                f'locality_weight is not negative and locality_distance above 0, but got '
-                f'{locality_weight} and {locality_distance}.'
-            )
+        locality_weight = checked_number('locality_weight', locality_weight, least=0)
+        locality_distance = checked_number('locality_distance', locality_distance, above=0)
         if losses is None:
             losses = {k: v for k, v in pivot.losses.items() if v.compares == 'image'}
         super().__init__(

@@ -6,10 +6,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import torch
-from mmgen.registry import MODELS, MODULES
+from mmgen.registry import MODELS
 from torch import Tensor, nn
 
 from ...structures import LatentCode
+from ...utils.numbers import checked_number
+from ..parts import build_part
 from .base_inverter import OptimizationInverter
 
 __all__ = ['RegularizedInverter', 'paper_losses']
@@ -85,16 +87,16 @@ class RegularizedInverter(OptimizationInverter):
             keep_best,
             amp,
         )
-        if clip is not None and not clip > 0:
-            raise ValueError(f'clip is a number above 0, but got {clip}.')
+        if clip is not None:
+            clip = checked_number('clip', clip, above=0)
         if clip is not None and self.statistics is None:
-            raise ValueError(f'clip={clip} needs the latent statistics: set statistics=.')
+            raise ValueError(f'clip={clip:g} needs the latent statistics: set statistics=.')
         if detail_space not in ('w+', 'pnorm'):
             raise ValueError(f"detail_space is 'w+' or 'pnorm', but got {detail_space!r}.")
         if detail_space == 'pnorm' and self.statistics is None:
             raise ValueError("detail_space='pnorm' needs the latent statistics: set statistics=.")
         self.clip, self.detail_space = clip, detail_space
-        self.encoder = MODULES.build(encoder) if isinstance(encoder, dict) else encoder
+        self.encoder = build_part('encoder', encoder, has='check_generator')
         self.encoder.check_generator(self.generator)
         self.encoder.requires_grad_(False)
 

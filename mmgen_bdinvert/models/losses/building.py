@@ -4,11 +4,22 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from typing import TypeVar
 
-from mmgen.registry import MODULES
 from torch import nn
 
-__all__ = ['build_losses']
+from ..parts import build_part
+
+__all__ = ['build_losses', 'checked_losses']
+
+T = TypeVar('T')
+
+
+def checked_losses(losses: Mapping[str, T]) -> Mapping[str, T]:
+    """Return losses by name, or say that there must be one."""
+    if not isinstance(losses, Mapping) or all(loss is None for loss in losses.values()):
+        raise ValueError(f'losses is a dict with at least one loss, but got {losses!r}.')
+    return losses
 
 
 def build_losses(
@@ -30,14 +41,15 @@ def build_losses(
         statistics (LatentStatistics | None): Its statistics.
 
     Raises:
-        ValueError: If a name is reserved, or a loss compares what the inverter has not.
+        ValueError: If there is no loss, a name is reserved, or a loss compares what the inverter
+            has not.
     """
     built = nn.ModuleDict()
-    for name, loss in losses.items():
+    for name, loss in checked_losses(losses).items():
         if name in reserved:
             raise ValueError(f'The loss name {name!r} is taken: choose another.')
         if loss is not None:
-            built[name] = MODULES.build(loss) if isinstance(loss, dict) else loss
+            built[name] = build_part(f'losses.{name}', loss, has='compares')
     for name, loss in built.items():
         if loss.compares not in comparable:
             raise ValueError(

@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from mmgen.registry import MODULES
 from torch import Tensor, nn
 
+from ...utils.numbers import checked_number
 from ..latent_stats import LatentStatistics
 from .pixel import mean_squared_difference
 
@@ -47,7 +48,8 @@ class BaseCodeDistance(nn.Module):
 
     def __init__(self, loss_weight: float = 10.0, normalized: bool = False) -> None:
         super().__init__()
-        self.loss_weight, self.normalized = float(loss_weight), normalized
+        self.loss_weight = checked_number('loss_weight', loss_weight, least=0)
+        self.normalized = normalized
 
     def prepare(self, reference: Tensor) -> Tensor:
         """Keep the encoder's base code ``f0`` (n, C, s, s)."""
@@ -74,7 +76,7 @@ class PNormLoss(nn.Module):
 
     def __init__(self, loss_weight: float = 0.01) -> None:
         super().__init__()
-        self.loss_weight = float(loss_weight)
+        self.loss_weight = checked_number('loss_weight', loss_weight, least=0)
 
     def prepare(self, reference: LatentStatistics) -> LatentStatistics:
         """Keep the latent statistics of the generator.

@@ -17,13 +17,15 @@ import torch.nn.functional as F
 import torchvision
 from mmengine.logging import MMLogger
 from mmgen.registry import MODULES
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from ...utils.numbers import checked_number
 from ..acceleration.blurred_convolution import quicken_blurs
 from ..acceleration.image_convolution import quicken_convolutions
 from ..acceleration.normalized_distance import normalized_distance
+from ..checkpoint import read_state_dict
 from ..frozen import HoldsFrozen
+from ..state_dicts import fit_state
 
 _TORCHVISION_NAMES = dict(vgg='vgg16', alex='alexnet', squeeze='squeezenet1_1')
 
@@ -69,7 +71,10 @@ class PerceptualLoss(HoldsFrozen, nn.Module):
         self, network: nn.Module, *, smallest: int, resize: int | None, loss_weight: float
     ) -> None:
         super().__init__()
-        self.smallest, self.resize, self.loss_weight = smallest, resize, float(loss_weight)
+        self.smallest, self.resize = smallest, resize
+        if resize is not None:
+            self.resize = checked_number('resize', resize, least=1, whole=True)
+        self.loss_weight = checked_number('loss_weight', loss_weight, least=0)
         quicken_convolutions(network)
         quicken_blurs(network)
         self.hold_frozen(network.to(memory_format=torch.channels_last))  # convolutions like it
@@ -155,7 +160,7 @@ class LPIPSLoss(PerceptualLoss):
             file = _torchvision_file(net) if backbone is None else Path(backbone)
             weights = _read_backbone(file, network.net, _TORCHVISION_NAMES[net])
         with resources.as_file(resources.files('lpips') / f'weights/v0.1/{net}.pth') as path:
-            weights.update(_read_weights(path))
+            weights.update(read_state_dict(path))
         weights.update(lpips.ScalingLayer().state_dict(prefix='scaling_layer.'))
         _fill(network, weights, 'the lpips package')
         super().__init__(network, smallest=smallest, resize=resize, loss_weight=loss_weight)
@@ -183,7 +188,7 @@ class STLPIPSLoss(PerceptualLoss):
         network = _empty(_import_stlpips().LPIPS, net=net, variant='shift_tolerant')
         weights = resources.files('stlpips_pytorch') / f'weights/vST0.0/{net}_shift_tolerant.pth'
         with resources.as_file(weights) as path:
-            _fill(network, _read_weights(path), str(path))
+            _fill(network, read_state_dict(path), str(path))
         super().__init__(network, smallest=smallest, resize=resize, loss_weight=loss_weight)
 
 
@@ -231,24 +236,8 @@ def _empty(network_class: Callable[..., nn.Module], **kwargs) -> nn.Module:
 def _fill(network: nn.Module, weights: dict[str, Tensor], source: str) -> None:
     """Copy ``weights`` into ``network``, every tensor accounted for."""
     own = network.state_dict()  # `lins.0.*` are `lin0.*` again
-    _check_fit({name: own[name] for name in own if name[:5] != 'lins.'}, weights, source)
-    network.load_state_dict(weights, strict=False)
-
-
-def _check_fit(expected: dict[str, Tensor], given: dict[str, Tensor], source: str) -> None:
-    """Refuse ``given`` unless it has the names and shapes of ``expected``."""
-    wrong = [f'{name} is missing' for name in expected if name not in given]
-    for name, tensor in given.items():
-        shape = tuple(getattr(tensor, 'shape', ()))
-        if name not in expected:
-            wrong.append(f'{name} is unknown')
-        elif shape != tuple(expected[name].shape):
-            wrong.append(f'{name} is {shape} instead of {tuple(expected[name].shape)}')
-    if wrong:
-        raise ValueError(
-            f'{source} must hold exactly the {len(expected)} tensors of its network, '
-            f'but {len(wrong)} do not fit: {"; ".join(wrong[:3])}.'
-        )
+    wanted = {name: own[name] for name in own if name[:5] != 'lins.'}
+    network.load_state_dict(fit_state(weights, wanted, source, 'this network'), strict=False)
 
 
 def _random_weights(net: nn.Module) -> dict[str, Tensor]:
@@ -263,24 +252,13 @@ def _random_weights(net: nn.Module) -> dict[str, Tensor]:
 
 def _read_backbone(path: Path, net: nn.Module, name: str) -> dict[str, Tensor]:
     """Read torchvision's network ``name`` from ``path``; return it under the package's names."""
-    given = {k: v for k, v in _read_weights(path).items() if not str(k).startswith('classifier.')}
+    given = {k: v for k, v in read_state_dict(path).items() if not k.startswith('classifier.')}
     own = net.state_dict()
     # `slice2.5.weight` of the package is `features.5.weight` of torchvision.
     theirs = {key: f'features.{key.partition(".")[2]}' for key in own}
-    _check_fit({theirs[key]: own[key] for key in own}, given, f'{path} (torchvision {name})')
+    wanted = {theirs[key]: own[key] for key in own}
+    given = fit_state(given, wanted, path, f"torchvision's {name}")
     return {f'net.{key}': given[theirs[key]] for key in own}
-
-
-def _read_weights(path: Path) -> dict[str, Tensor]:
-    if not path.is_file():
-        raise FileNotFoundError(f'{path}: there is no such file of network weights.')
-    try:
-        if path.suffix == '.safetensors':
-            return load_file(path)
-        return dict(torch.load(path, map_location='cpu', weights_only=True))
-    except Exception as error:  # damaged files raise nearly anything
-        reason = str(error).strip().partition('\n')[0].rstrip('.') or type(error).__name__
-        raise ValueError(f'{path} is not a readable file of weights ({reason}).') from error
 
 
 def _torchvision_file(net: str) -> Path:

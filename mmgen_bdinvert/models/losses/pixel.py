@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from mmgen.registry import MODULES
 from torch import Tensor, nn
 
+from ...utils.numbers import checked_number
+
 
 def mean_squared_difference(value: Tensor, reference: Tensor) -> Tensor:
     """Average the squared difference over everything but the batch.
@@ -56,7 +58,8 @@ class PixelLoss(nn.Module):
             raise ValueError(
                 f'region is ((top, bottom), (left, right)) in shares from 0 to 1, but got {region}.'
             )
-        self.loss_weight, self.region = float(loss_weight), region
+        self.loss_weight = checked_number('loss_weight', loss_weight, least=0)
+        self.region = region
 
     def prepare(self, reference: Tensor) -> Tensor:
         """Keep the target image, RGB (n, 3, H, W) in [-1, 1]."""

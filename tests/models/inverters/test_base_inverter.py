@@ -98,7 +98,7 @@ def test_clipping_bounds_the_whitened_detail_code(make_inverter, images):
 
 
 def test_bad_clipping_is_refused(make_inverter):
-    with pytest.raises(ValueError, match='clip is a number above 0, but got 0'):
+    with pytest.raises(ValueError, match='clip is a finite number above 0, but got 0'):
         make_inverter(clip=0)
     with pytest.raises(ValueError, match='clip=1 needs the latent statistics: set statistics='):
         make_inverter(PIXEL, statistics=None, clip=1)

@@ -108,7 +108,7 @@ def test_an_image_that_is_set_back_begins_anew_alone():
 
 def test_bad_settings_are_refused():
     value = torch.zeros(1, 2, requires_grad=True)
-    with pytest.raises(ValueError, match='lr is above 0 and history 1 or more, but got lr=0'):
+    with pytest.raises(ValueError, match='lr is a finite number above 0, but got 0'):
         ImageLBFGS([value], lr=0)
     with pytest.raises(ValueError, match='takes one group, but got 2'):
         ImageLBFGS([{'params': [value]}, {'params': [torch.zeros(1, 2, requires_grad=True)]}])

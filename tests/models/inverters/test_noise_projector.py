@@ -148,7 +148,9 @@ def test_the_order_of_stored_maps_does_not_matter(make_projector, images):
 
 
 def test_bad_settings_are_refused(make_projector):
-    with pytest.raises(ValueError, match='are not negative, but got -1 and 0.05'):
+    with pytest.raises(
+        ValueError, match='noise_weight is a finite number of at least 0, but got -1'
+    ):
         make_projector(noise_weight=-1)
     with pytest.raises(ValueError, match="The loss name 'noise' is taken"):
         make_projector(losses=dict(noise=dict(type='PixelMSELoss')))

@@ -320,7 +320,7 @@ def test_parts_of_another_generator_are_refused(
     config = dict(type='LatentStatistics', path=str(tmp_path / 'statistics.safetensors'))
     with pytest.raises(ValueError, match='latent statistics are those of another generator'):
         make_inverter(statistics=foreign)
-    with pytest.raises(ValueError, match='holds the latent statistics of another generator'):
+    with pytest.raises(ValueError, match='is a file of latent statistics of another generator'):
         make_inverter(statistics=config)
     fit_statistics(make_generator()).save(tmp_path / 'statistics.safetensors')
     assert isinstance(make_inverter(statistics=config).statistics, LatentStatistics)
@@ -338,7 +338,9 @@ def test_bad_settings_are_refused(make_inverter, make_generator, images):
     with pytest.raises(ValueError, match=r"'detail' \(PNormLoss\) needs the latent statistics of"):
         make_inverter(statistics=None)
     for steps in (-1, 1.5):
-        with pytest.raises(ValueError, match=f'whole number of 0 or more, but got {steps}'):
+        with pytest.raises(
+            ValueError, match=f'num_steps is a whole number of at least 0, but got {steps}'
+        ):
             make_inverter(num_steps=steps)
     with pytest.raises(ValueError, match="amp is False, True or 'gradients', but got 'bf16'"):
         make_inverter(amp='bf16')
@@ -348,8 +350,9 @@ def test_bad_settings_are_refused(make_inverter, make_generator, images):
         make_inverter(PIXEL, statistics=None, detail_space='pnorm')
     with pytest.raises(ValueError, match="'total' is taken"):
         make_inverter(losses=dict(total=dict(type='PixelMSELoss')))
-    with pytest.raises(ValueError, match='needs at least one loss, but losses is empty'):
-        make_inverter({}).invert(images)
+    for nothing in ({}, {'pixel': None}, '{}', 5):
+        with pytest.raises(ValueError, match='losses is a dict with at least one loss, but got'):
+            make_inverter(nothing)
     base = dict(base=dict(type='BaseCodeDistance'))
     with pytest.raises(ValueError, match=r"WPlusInverter has no base code for the loss 'base'"):
         WPlusInverter(make_generator(), losses=base)

@@ -1,0 +1,155 @@
+# Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
+"""The safetensors files that this package writes: their kind, version and generator."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from safetensors.torch import save as serialize
+from torch import Tensor
+
+from .outputs import atomic_write
+from .tensors import floats, read_safetensors
+
+__all__ = ['FileKind', 'json_fact', 'save_tensors', 'to_bytes']
+
+
+@dataclass(frozen=True)
+class FileKind:
+    """A kind of file of this package.
+
+    Args:
+        kind (str): What its metadata says under ``kind``.
+        title (str): What it holds, for messages, such as 'latent code'.
+        remedy (str): What to give instead of another file, as an imperative.
+        version (str): What its metadata says under ``version``. Defaults to '1'.
+        generator (str): Under what its metadata has the fingerprint of the generator. Defaults to
+            'generator'.
+    """
+
+    kind: str
+    title: str
+    remedy: str
+    version: str = '1'
+    generator: str = 'generator'
+
+    def save(
+        self,
+        path: str | os.PathLike,
+        tensors: Mapping[str, Tensor],
+        facts: Mapping[str, str],
+        fingerprint: str = '',
+    ) -> None:
+        """Write a file of this kind; the same content gives the same bytes.
+
+        Args:
+            path (str | os.PathLike): The file.
+            tensors (Mapping[str, Tensor]): On any device.
+            facts (Mapping[str, str]): Further metadata.
+            fingerprint (str): Of the generator. Defaults to '', any.
+
+        Raises:
+            OutputError: It cannot be written.
+        """
+        own = {'kind': self.kind, 'version': self.version, self.generator: fingerprint}
+        save_tensors(path, tensors, {**facts, **own})
+
+    def read(
+        self,
+        path: str | os.PathLike,
+        names: Iterable[str] | None = None,
+        fingerprint: str = '',
+    ) -> tuple[dict[str, Tensor], dict[str, str]]:
+        """Read a file of this kind.
+
+        Args:
+            path (str | os.PathLike): The file.
+            names (Iterable[str] | None): The tensors that it must have, and no others. Defaults to
+                None, any.
+            fingerprint (str): A file of another generator is refused; '', here or there, fits any.
+
+        Returns:
+            tuple[dict, dict]: Tensors in float32 on the CPU, and the metadata, with the fingerprint
+            under ``generator`` of this kind.
+
+        Raises:
+            FileNotFoundError: There is no such file.
+            ValueError: It is damaged, of another kind, version or generator, or a tensor is not one
+                of finite real numbers.
+        """
+        path = Path(path)
+        try:
+            tensors, facts = read_safetensors(path, self.title)
+        except ValueError as error:
+            raise ValueError(f'{str(error).rstrip(".")}: {self.remedy}.') from error
+        if facts.get('kind') != self.kind:
+            raise ValueError(f'{path} is not a {self.title}: {self.remedy}.')
+        if facts.get('version') != self.version:
+            raise ValueError(
+                f'{path} has format version {facts.get("version")}, but this release reads version '
+                f'{self.version}.'
+            )
+        if names is not None and set(names) != set(tensors):
+            raise ValueError(
+                f'A {self.title} has the tensors {", ".join(names)}, but {path} has '
+                f'{", ".join(sorted(tensors)[:4]) or "none"}: {self.remedy}.'
+            )
+        try:
+            tensors = {name: floats(tensor, name) for name, tensor in tensors.items()}
+        except ValueError as error:
+            raise ValueError(f'{path} is not a usable {self.title}: {error}.') from error
+        found = facts.setdefault(self.generator, '')
+        if fingerprint and found and found != fingerprint:
+            raise ValueError(
+                f'{path} is a {self.title} of another generator (fingerprint {found[:12]}…, this '
+                f'one is {fingerprint[:12]}…): {self.remedy}.'
+            )
+        return tensors, facts
+
+
+def save_tensors(
+    path: str | os.PathLike, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]
+) -> None:
+    """Write a safetensors file, whole or not at all; the same content gives the same bytes.
+
+    Args:
+        path (str | os.PathLike): File to make or replace.
+        tensors (Mapping[str, Tensor]): On any device.
+        metadata (Mapping[str, str]): Texts by name.
+
+    Raises:
+        OutputError: It cannot be written.
+    """
+    data = to_bytes(tensors, metadata)
+    atomic_write(path, lambda temporary: temporary.write_bytes(data))
+
+
+def to_bytes(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> bytes:
+    """Return the content of a safetensors file, see :func:`save_tensors`."""
+    own = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
+    data = serialize(own, dict(metadata))
+    size = int.from_bytes(data[:8], 'little')
+    # safetensors writes the metadata in a random order.
+    encoded = json.dumps(json.loads(data[8 : 8 + size]), sort_keys=True).encode()
+    encoded += b' ' * (-len(encoded) % 8)
+    return len(encoded).to_bytes(8, 'little') + encoded + data[8 + size :]
+
+
+def json_fact(path: str | os.PathLike, facts: Mapping[str, str], name: str, default: Any) -> Any:
+    """Return what a file's metadata has under a name as JSON.
+
+    Raises:
+        ValueError: It is no JSON, or nested too deeply.
+    """
+    try:
+        return json.loads(facts[name]) if name in facts else default
+    except (ValueError, RecursionError) as error:
+        reason = 'it is no JSON' if isinstance(error, ValueError) else 'it is nested too deeply'
+        raise ValueError(
+            f'{path} has metadata that cannot be read under {name}: {reason}.'
+        ) from error

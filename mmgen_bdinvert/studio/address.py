@@ -1,0 +1,61 @@
+# Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
+"""Where the studio listens, checked before anything is built."""
+
+from __future__ import annotations
+
+import queue
+import socket
+import threading
+from typing import Any
+
+from ..utils.numbers import checked_number
+
+__all__ = ['check_address']
+
+_PATIENCE = 1.5  # seconds for a name server; a name of this machine is known at once
+
+
+def check_address(host: str, port: int | None) -> None:
+    """Find out whether a server can listen at an address of this machine.
+
+    Args:
+        host (str): A name or an address.
+        port (int | None): None stands for any that is free.
+
+    Raises:
+        ValueError: The port is no port.
+        OSError: The host is none of this machine's, or the port is taken; says so within 2 seconds.
+    """
+    if port is not None:
+        checked_number('port', port, least=1, most=65535, whole=True)
+    place = f'{host!r}, port {"7860 and up" if port is None else port}'
+    reason: object = 'there is no such host'
+    for family, kind, protocol, _, address in _resolve(host, port or 0):
+        try:
+            with socket.socket(family, kind, protocol) as tried:
+                tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                tried.bind(address)
+            return
+        except OSError as error:
+            reason = error.strerror or error
+    raise OSError(f'The studio cannot listen at {place} ({reason}): choose another one.')
+
+
+def _resolve(host: str, port: int) -> list[tuple[Any, ...]]:
+    """Return the addresses of a host; nothing if they are not known in time."""
+    answers: queue.Queue = queue.Queue()
+
+    def ask() -> None:
+        try:
+            answers.put(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
+        except (OSError, UnicodeError):
+            answers.put([])
+
+    if not host:
+        return []
+    # In a thread of its own: without a network, a name server is asked for up to 40 seconds.
+    threading.Thread(target=ask, daemon=True).start()
+    try:
+        return answers.get(timeout=_PATIENCE)
+    except queue.Empty:
+        return []

@@ -1,0 +1,59 @@
+# Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
+"""Numbers that users set."""
+
+from __future__ import annotations
+
+from numbers import Integral, Real
+from typing import Any
+
+__all__ = ['checked_number']
+
+
+def checked_number(
+    name: str,
+    value: object,
+    *,
+    above: float | None = None,
+    least: float | None = None,
+    below: float | None = None,
+    most: float | None = None,
+    whole: bool = False,
+) -> Any:
+    """Return a setting as a finite number, or say which numbers it takes.
+
+    Args:
+        name (str): Of the setting, for the message.
+        value (object): What the user gave.
+        above, least (float | None): Lower bound without, or with, itself. Default to none.
+        below, most (float | None): Upper bound without, or with, itself. Default to none.
+        whole (bool): Whether it must be a whole number. Defaults to False.
+
+    Returns:
+        int | float: An int if ``whole``, or else a float.
+
+    Raises:
+        ValueError: It is something else.
+    """
+    kind = Integral if whole else Real
+    if isinstance(value, kind) and not isinstance(value, bool):
+        try:
+            number: Any = int(value) if whole else float(value)
+        except OverflowError:
+            number = float('inf')
+        fits = (
+            -float('inf') < number < float('inf')
+            and (above is None or number > above)
+            and (least is None or number >= least)
+            and (below is None or number < below)
+            and (most is None or number <= most)
+        )
+        if fits:
+            return number
+    words = ['whole number' if whole else 'finite number']
+    if least is not None and most is not None:
+        words.append(f'from {least:g} to {most:g}')
+    else:
+        limits = {'above': above, 'of at least': least, 'below': below, 'at most': most}
+        bounds = [f'{word} {limit:g}' for word, limit in limits.items() if limit is not None]
+        words.append(' and '.join(bounds))
+    raise ValueError(f'{name} is a {" ".join(words).strip()}, but got {value!r}.')

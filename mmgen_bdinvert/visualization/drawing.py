@@ -1,0 +1,62 @@
+# Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
+"""Plots that look the same whatever the user's matplotlibrc says."""
+
+from __future__ import annotations
+
+import functools
+import io
+import os
+import warnings
+from collections.abc import Callable
+from typing import TypeVar
+
+import matplotlib
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from ..io.outputs import atomic_write
+
+__all__ = ['new_figure', 'own_style', 'save_figure']
+
+T = TypeVar('T')
+
+
+def own_style(draw: Callable[..., T]) -> Callable[..., T]:
+    """Let a function draw and save with matplotlib's own settings instead of the user's.
+
+    A user's ``text.usetex``, for one, needs programs that are not there.
+    """
+
+    @functools.wraps(draw)
+    def drawn(*args, **kwargs) -> T:
+        # Not `rcdefaults`: that changes the backend, which belongs to the whole process.
+        settings = {k: v for k, v in matplotlib.rcParamsDefault.items() if 'backend' not in k}
+        with matplotlib.rc_context():
+            with warnings.catch_warnings():
+                warnings.simplefilter('ignore', matplotlib.MatplotlibDeprecationWarning)
+                matplotlib.rcParams.update(settings)
+            return draw(*args, **kwargs)
+
+    return drawn
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """Return an empty figure of a size in inches; call it inside of :func:`own_style`.
+
+    Without pyplot, which keeps global state, opens windows and is not safe in threads.
+    """
+    figure = Figure(figsize=(width, height), dpi=120, layout='constrained', facecolor='white')
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def save_figure(figure: Figure, path: str | os.PathLike) -> None:
+    """Write a figure, whole or not at all; the suffix gives the format.
+
+    Raises:
+        OutputError: It cannot be written.
+    """
+    buffer = io.BytesIO()
+    suffix = os.path.splitext(os.fspath(path))[1]
+    figure.savefig(buffer, format=suffix[1:] or 'png')
+    atomic_write(path, lambda temporary: temporary.write_bytes(buffer.getvalue()))
