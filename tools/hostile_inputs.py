@@ -447,7 +447,10 @@ def main(argv=None):
     if any(folder.iterdir()):
         raise ValueError(f'The folder must be empty, but {str(folder)!r} is not.')
     corpus = Corpus(folder)
-    for add in (add_images, add_lists, add_configs, add_codes):
+    sys.path.append(str(Path(__file__).parents[1] / 'tests' / 'robustness'))
+    from hostile_pictures import add_pictures
+
+    for add in (add_images, add_lists, add_configs, add_codes, add_pictures):
         add(corpus)
     count = sum(map(len, corpus.expected.values()))
     (folder / 'expected.json').write_text(json.dumps(corpus.expected, indent=1))

@@ -1,8 +1,8 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
 """Invert images into base and detail codes.
 
-IMAGES are files, folders, patterns ('photos/**/*.jpg'), lists of paths (.txt, .csv with a column
-path, .jsonl with objects that have a path) and uncompressed .tar archives.
+IMAGES are files, folders, patterns ('photos/**/*.jpg'), lists of paths (.txt, .list, .csv with a
+column path, .jsonl with objects that have a path) and uncompressed .tar archives.
 
 For each image OUT_DIR/<name>/ gets code.safetensors, reconstruction.png, comparison.png, losses.png
 and metrics.json as soon as its batch is done; the run gets summary.csv, report.md (worst images

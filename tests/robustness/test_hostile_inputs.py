@@ -46,7 +46,7 @@ def corpus(tmp_path_factory):
 
 
 def test_the_corpus_is_large(corpus):
-    assert sum(len(inputs) for inputs in corpus[1].values()) >= 160
+    assert sum(len(inputs) for inputs in corpus[1].values()) >= 200
 
 
 @pytest.fixture(scope='module')
@@ -85,8 +85,8 @@ def test_each_image_is_inverted_or_its_reason_is_one_sentence(corpus, inverted):
             wanted.update({os.path.join(folder, kind, name): o for name, o in inputs.items()})
         elif kind.startswith('in '):
             place = folder / kind[3:]
-            base = place.parent if place.suffix == '.txt' else place
-            join = os.path.join if place.suffix == '.txt' else '{}/{}'.format
+            base = place if place.suffix == '.tar' else place.parent
+            join = '{}/{}'.format if place.suffix == '.tar' else os.path.join
             wanted.update({os.path.abspath(join(base, name)): o for name, o in inputs.items()})
     wanted = {k.encode('utf-8', 'backslashreplace').decode(): v for k, v in wanted.items()}
     found = {row['source']: row['status'] for row in rows}
