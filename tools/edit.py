@@ -94,6 +94,7 @@ def main(argv=None):
             padding_mode=args.padding_mode,
             sampling=args.sampling,
             on_code=on_code,
+            on_note=lambda sentence: bar.write(f'note: {sentence}', file=sys.stderr),
         )
     done = sum(outcome.status == 'done' for outcome in outcomes)
     print(f'{done} of {len(outcomes)} codes edited. Results: {args.out_dir}')

@@ -143,6 +143,7 @@ def main(argv=None):
                 on_step=on_step,
                 on_image=on_image,
                 on_progress=progress.on_progress if workers.rank == 0 else None,
+                on_note=progress.on_note,
                 check=check,
             )
         except Interrupted as interruption:

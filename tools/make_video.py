@@ -88,7 +88,9 @@ def main(argv=None):
 
     frames = apis.animate(
         generator,
-        load_codes(files, generator, on_refused),
+        load_codes(
+            files, generator, on_refused, lambda note: print(f'note: {note}', file=sys.stderr)
+        ),
         directions=directions,
         strengths=strengths,
         move=args.move,

@@ -54,7 +54,7 @@ def main(argv=None):
         if tensor.is_floating_point() and not tensor.isfinite().all():
             remedy = ': leave --half out' if args.half else ''
             raise ValueError(f'The tensor {name} holds values that are not finite{remedy}.')
-    save_tensors(args.out, tensors, {})
+    save_tensors(args.out, tensors)
     print(f'Wrote the {len(tensors)} tensors under "{prefix}" to {args.out}.')
 
 

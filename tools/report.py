@@ -45,7 +45,12 @@ def parse_args(argv=None):
 
 def main(argv=None):
     args = parse_args(argv)
-    path = write_page(args.folder, args.out_file, max_images=args.max_images)
+    path = write_page(
+        args.folder,
+        args.out_file,
+        max_images=args.max_images,
+        on_note=lambda sentence: print(f'note: {sentence}', file=sys.stderr),
+    )
     print(f'Report: {path} ({path.stat().st_size / 1e6:.1f} MB)')
 
 

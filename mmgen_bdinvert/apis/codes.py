@@ -6,6 +6,7 @@ from __future__ import annotations
 import functools
 import os
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,7 +16,8 @@ import torch
 from torch import Tensor
 
 from ..io import Projection, load_projections
-from ..jobs.packed import SHARDS, packed_records, read_packed
+from ..jobs.manifest import passed_over_note
+from ..jobs.packed import packed_records, read_packed, shards_of
 from ..models import BaseDetailGenerator
 from ..structures import LatentCode
 
@@ -28,7 +30,7 @@ __all__ = [
     'recorded_config',
 ]
 
-_CODES = 'code*.safetensors'
+_CODE, _CODES = 'code.safetensors', 'code*.safetensors'
 _PROJECTIONS = ('.pt', '.pth')
 
 
@@ -51,14 +53,18 @@ def find_codes(inputs: str | os.PathLike | Iterable[str | os.PathLike]) -> list[
     found: dict[Path, Path] = {}
     for item in map(Path, inputs):
         if item.is_dir():
-            patterns = (_CODES, f'*/{_CODES}', f'{SHARDS}/*.tar', 'project_result.pt')
-            codes = next((c for c in (sorted(item.glob(p)) for p in patterns) if c), [])
+            codes = (
+                sorted(item.glob(_CODES))
+                or sorted(p for p in item.glob(f'*/{_CODES}') if p.parent.name[0] != '.')
+                or shards_of(item)
+                or sorted(item.glob('project_result.pt'))
+            )
             if not codes:
                 raise ValueError(
                     f'The folder {str(item)!r} holds no code.safetensors: give an output folder of '
                     f'tools/invert.py.'
                 )
-        elif item.exists():
+        elif item.exists() or item in shards_of(_packed_folder(item)):
             codes = [item]
         else:
             raise FileNotFoundError(f'The code {str(item)!r} does not exist: check the path.')
@@ -145,8 +151,10 @@ class CodeSource:
             load_projections(self.path)  # says what is wrong with it
         if self.record is not None:
             files = read_packed(_packed_folder(self.path), self.image, {self.image: self.record})
+            if _CODE not in files:
+                raise ValueError(f'{self.path} holds no {_CODE} of {self.image!r}.')
             with tempfile.TemporaryDirectory() as folder:
-                unpacked = Path(folder, 'code.safetensors')
+                unpacked = Path(folder, _CODE)
                 unpacked.write_bytes(files[unpacked.name])
                 code = LatentCode.load(unpacked, generator)
         else:
@@ -156,10 +164,22 @@ class CodeSource:
         return code
 
 
-def code_sources(paths: Iterable[str | os.PathLike]) -> list[CodeSource]:
-    """List the codes in files: one for each image. A file that cannot be read counts as one."""
-    sources = []
-    packed = functools.lru_cache(maxsize=None)(packed_records)  # one manifest serves many shards
+def code_sources(
+    paths: Iterable[str | os.PathLike], on_note: Callable[[str], object] | None = None
+) -> list[CodeSource]:
+    """List the codes in files: one for each image. A file that cannot be read counts as one.
+
+    Args:
+        paths (Iterable[str | os.PathLike]): From :func:`find_codes`.
+        on_note (Callable | None): Called with a sentence on damaged records of packed results.
+            Defaults to None.
+    """
+    sources, passed_over = [], Counter[str]()
+
+    @functools.cache  # one manifest serves many shards
+    def packed(folder: Path) -> dict[str, dict[str, Any]]:
+        return packed_records(folder, passed_over)
+
     for path in map(Path, paths):
         projections = {}
         if path.suffix in _PROJECTIONS:
@@ -176,6 +196,8 @@ def code_sources(paths: Iterable[str | os.PathLike]) -> list[CodeSource]:
                 if record['shard'] == path.name
             ]
         sources += found or [CodeSource(path)]
+    if on_note is not None and passed_over:
+        on_note(passed_over_note(passed_over))
     return sources
 
 
@@ -187,6 +209,7 @@ def load_codes(
     paths: Iterable[str | os.PathLike],
     generator: BaseDetailGenerator,
     on_refused: Callable[[Exception], object] | None = None,
+    on_note: Callable[[str], object] | None = None,
 ) -> LatentCode:
     """Read the codes in files as one batch, in their order.
 
@@ -195,6 +218,7 @@ def load_codes(
         generator (BaseDetailGenerator): Their generator.
         on_refused (Callable | None): Called with what is wrong with a file, which is then left out.
             Defaults to None: the first such error is raised.
+        on_note (Callable | None): As for :func:`code_sources`. Defaults to None.
 
     Returns:
         LatentCode: The codes, on the CPU.
@@ -203,7 +227,7 @@ def load_codes(
         FileNotFoundError, ValueError: A file, or every file, holds no code of this generator.
     """
     codes = []
-    for source in code_sources(paths):
+    for source in code_sources(paths, on_note):
         try:
             codes.append(source.load(generator))
         except (FileNotFoundError, ValueError) as error:

@@ -67,6 +67,7 @@ def edit_files(
     padding_mode: str = 'border',
     sampling: str = 'bicubic',
     on_code: Callable[[EditOutcome], object] | None = None,
+    on_note: Callable[[str], object] | None = None,
 ) -> list[EditOutcome]:
     """Move and edit code files, and save codes and pictures.
 
@@ -97,6 +98,7 @@ def edit_files(
         padding_mode (str): As for :func:`mmgen_bdinvert.apis.transform`. Defaults to 'border'.
         sampling (str): ``mode`` of :func:`mmgen_bdinvert.apis.transform`. Defaults to 'bicubic'.
         on_code (Callable | None): Called with every :class:`EditOutcome`.
+        on_note (Callable | None): As for :func:`mmgen_bdinvert.apis.codes.code_sources`.
 
     Returns:
         list[EditOutcome]: One for each code.
@@ -124,7 +126,7 @@ def edit_files(
     generator = generator_of(inverter)
     for direction in directions:  # before anything is written
         direction.offset(generator, layers)
-    sources = code_sources(find_codes(inputs))
+    sources = code_sources(find_codes(inputs), on_note)
     names = output_names([s.called for s in sources], reserved=(_SHEET, 'config.py', 'report.html'))
     out_dir = ensure_writable_folder(out_dir)
     for source, name in zip(sources, names):

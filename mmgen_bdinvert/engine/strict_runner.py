@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import atexit
+import functools
 from pathlib import Path
 
 import torch
@@ -14,10 +15,13 @@ from mmengine.runner import Runner, find_latest_checkpoint
 from mmgen.registry import RUNNERS
 from torch import nn
 
+from ..io.inputs import input_digests
 from ..io.outputs import atomic_write, remove_leftovers
 from ..models.checkpoint import load_weights
 
 __all__ = ['StrictRunner']
+
+_INPUTS = 'inputs'  # key of a checkpoint's meta data
 
 
 def _leave_group() -> None:
@@ -30,10 +34,11 @@ def _latest_checkpoint(work_dir: str) -> str | None:
 
     mmengine's hook empties that file before it writes, so a killed training may leave it so.
     """
-    named = find_latest_checkpoint(work_dir)
+    named = Path(work_dir, 'last_checkpoint').is_file() and find_latest_checkpoint(work_dir)
     if named and Path(named).is_file():
         return named
     found = [path for kind in ('iter', 'epoch') for path in Path(work_dir).glob(f'{kind}_*.pth')]
+    found = [path for path in found if path.is_file()]
     return str(max(found, key=lambda path: path.stat().st_mtime_ns)) if found else None
 
 
@@ -41,13 +46,15 @@ def _latest_checkpoint(work_dir: str) -> str | None:
 class StrictRunner(Runner):
     """The Runner of ``tools/train.py`` and ``tools/test.py``.
 
-    Four things differ from mmengine's:
+    Five things differ from mmengine's:
 
     * A checkpoint is counted, and refused if it does not fit or belongs to another generator;
       mmengine loads what fits and goes on. Only ``load_from`` of a model without an encoder, such
       as a GAN that starts from another's generator, stays as lenient as mmengine is.
     * A checkpoint is written whole or not at all, and a training that was killed resumes from the
       latest one whatever the moment.
+    * A checkpoint knows the weights and statistics that its config names; where one of those files
+      has changed since, a training does not resume.
     * Without a GPU, ``launcher='pytorch'`` joins the processes over gloo.
     * A model with nothing to train, such as an inverter, is distributed without the wrapper, which
       would refuse it.
@@ -75,12 +82,13 @@ class StrictRunner(Runner):
 
     @master_only
     def save_checkpoint(self, out_dir: str, filename: str, *args, **kwargs) -> None:
-        """Save a checkpoint as mmengine's Runner does, but in one step.
+        """Save a checkpoint as mmengine's Runner does, but in one step, with digests of its inputs.
 
         Raises:
             OutputError: If it cannot be written.
         """
         save = super().save_checkpoint
+        kwargs['meta'] = {**(kwargs.get('meta') or {}), _INPUTS: self._inputs}
         if '://' in out_dir:
             save(out_dir, filename, *args, **kwargs)
             return
@@ -89,6 +97,10 @@ class StrictRunner(Runner):
             Path(out_dir, filename),
             lambda temporary: save(str(temporary.parent), temporary.name, *args, **kwargs),
         )
+
+    @functools.cached_property
+    def _inputs(self) -> dict[str, str]:
+        return input_digests(self.cfg.model)
 
     def load_or_resume(self) -> None:
         """Load or resume as mmengine's Runner does; 'auto' means the latest whole checkpoint."""
@@ -103,6 +115,7 @@ class StrictRunner(Runner):
     def train(self) -> nn.Module:
         """Train, without what a process that was killed left half-written."""
         if is_main_process():
+            _ = self._inputs  # now, lest a file changes before the first checkpoint
             for folder in (self.work_dir, Path(self.work_dir, 'vis')):
                 remove_leftovers(folder)
         return super().train()
@@ -113,7 +126,7 @@ class StrictRunner(Runner):
         Raises:
             FileNotFoundError: If there is no such file.
             ValueError: If it is no checkpoint, does not fit, belongs to another generator, or is to
-                be resumed from but holds weights only.
+                be resumed from but holds weights only, or a file that the config names has changed.
         """
         model = self.model.module if is_model_wrapper(self.model) else self.model
         if self._resume or hasattr(model, 'encoder'):
@@ -126,5 +139,12 @@ class StrictRunner(Runner):
                 f'{filename} holds weights but no state of a training: resume from a checkpoint '
                 f'of tools/train.py, or start anew from these weights with '
                 f'--cfg-options load_from={filename}.'
+            )
+        known = checkpoint['meta'].get(_INPUTS, {}) if self._resume else {}
+        changed = [name for name in known if self._inputs.get(name, known[name]) != known[name]]
+        if changed:
+            raise ValueError(
+                f'The file {changed[0]} has changed since the training in {filename} read it: '
+                f'bring it back, or train anew in another work dir.'
             )
         return checkpoint

@@ -22,7 +22,8 @@ _MAX_NAME_BYTES = 120
 _DEVICE_NAMES = re.compile(r'(con|prn|aux|nul|com\d|lpt\d)(\..*)?', re.IGNORECASE)
 
 
-_STORAGE_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
+# EFBIG: `ulimit -f`. What another result needs is about as large.
+_STORAGE_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EFBIG)
 
 
 class OutputError(OSError):
@@ -53,9 +54,7 @@ def atomic_write(path: str | os.PathLike, writer: Callable[[Path], object]) -> N
     try:
         # Not `tempfile`: its files are private (0600) whatever the user's umask says.
         os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
-        mode = temporary.stat().st_mode
         writer(temporary)
-        temporary.chmod(mode)  # safetensors puts a private file (0600) in its place
         _sync(temporary)
         os.replace(temporary, target)
     except OSError as error:
@@ -64,6 +63,11 @@ def atomic_write(path: str | os.PathLike, writer: Callable[[Path], object]) -> N
         with contextlib.suppress(OSError):
             os.unlink(temporary)
     sync_folder(target.parent)
+
+
+def write_bytes(path: str | os.PathLike, data: bytes) -> None:
+    """Write a file of these bytes as :func:`atomic_write` does, with its errors."""
+    atomic_write(path, lambda temporary: temporary.write_bytes(data))
 
 
 def remove_leftovers(folder: str | os.PathLike) -> None:

@@ -3,17 +3,15 @@
 
 from __future__ import annotations
 
-import io
 import os
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
 from torch import Tensor
 
-from .outputs import atomic_write
+from .saved import save_pickled
 from .tensors import floats, read_file, shown_name
 
 __all__ = ['Projection', 'load_projections', 'save_projections']
@@ -94,9 +92,7 @@ def save_projections(path: str | os.PathLike, projections: Mapping[str, Projecti
         )
         for name, p in projections.items()
     )
-    buffer = io.BytesIO()
-    torch.save(content, buffer)
-    atomic_write(path, lambda temporary: temporary.write_bytes(buffer.getvalue()))
+    save_pickled(path, content)
 
 
 def _checked(file: Path, name: object, entry: object) -> Projection:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 from collections.abc import Iterable, Mapping
@@ -10,13 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors.torch import save as serialize
 from torch import Tensor
 
-from .outputs import atomic_write
+from .outputs import write_bytes
 from .tensors import floats, read_safetensors
 
-__all__ = ['FileKind', 'json_fact', 'save_tensors', 'to_bytes']
+__all__ = ['FileKind', 'json_fact', 'save_pickled', 'save_tensors', 'to_bytes']
 
 
 @dataclass(frozen=True)
@@ -113,20 +115,32 @@ class FileKind:
 
 
 def save_tensors(
-    path: str | os.PathLike, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]
+    path: str | os.PathLike,
+    tensors: Mapping[str, Tensor],
+    metadata: Mapping[str, str] | None = None,
 ) -> None:
     """Write a safetensors file, whole or not at all; the same content gives the same bytes.
 
     Args:
         path (str | os.PathLike): File to make or replace.
         tensors (Mapping[str, Tensor]): On any device.
-        metadata (Mapping[str, str]): Texts by name.
+        metadata (Mapping[str, str] | None): Texts by name. Defaults to None.
 
     Raises:
         OutputError: It cannot be written.
     """
-    data = to_bytes(tensors, metadata)
-    atomic_write(path, lambda temporary: temporary.write_bytes(data))
+    write_bytes(path, to_bytes(tensors, metadata or {}))
+
+
+def save_pickled(path: str | os.PathLike, content: object) -> None:
+    """Write what ``torch.save`` writes, whole or not at all.
+
+    Raises:
+        OutputError: It cannot be written.
+    """
+    buffer = io.BytesIO()
+    torch.save(content, buffer)
+    write_bytes(path, buffer.getvalue())
 
 
 def to_bytes(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> bytes:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import importlib.util
+import io
 import itertools
 import os
 from collections.abc import Callable, Iterable, Iterator
@@ -123,7 +124,10 @@ def _write_webp(path: Path, frames: Iterable[np.ndarray], fps: float) -> None:
 
 def _write_pillow(path: Path, frames: Iterable[np.ndarray], kind: str, **options: float) -> None:
     pictures = map(Image.fromarray, frames)
-    next(pictures).save(path, format=kind, save_all=True, append_images=pictures, loop=0, **options)
+    buffer = io.BytesIO()  # where a disk is full, Pillow names no cause
+    first = next(pictures)
+    first.save(buffer, format=kind, save_all=True, append_images=pictures, loop=0, **options)
+    path.write_bytes(buffer.getvalue())
 
 
 _WRITERS: dict[str, Callable[[Path, Iterable[np.ndarray], float], None]] = {

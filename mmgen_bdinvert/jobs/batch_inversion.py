@@ -27,6 +27,7 @@ from ..io import (
     tensor_to_image,
 )
 from ..io.sources import ImageSource
+from ..io.stamps import FileStamp, source_stamp
 from ..models.inverters.base_inverter import OptimizationInverter, StepCallback
 from ..structures import InversionResult
 from . import ImageOutcome, Manifest
@@ -67,6 +68,7 @@ class BatchInversion:
         self.on_step, self.on_image = on_step, on_image
         self.shards = ShardWriter(out_dir, manifest.rank) if packed else None
         self.sheet, self.count = Sheet(), 0
+        self._stamps: dict[str, FileStamp | None] = {}  # of the sources of a batch, by name
 
     def batches(
         self, jobs: Iterable[tuple[ImageSource, str]], size: int
@@ -75,6 +77,7 @@ class BatchInversion:
         batch = []
         for source, name in jobs:
             self.check()
+            self._stamps[name] = source_stamp(source)  # before it is read: it may be changed later
             try:
                 rgb = read_image(source, self.inverter.generator.resolution, fit=self.fit)
                 if self.shards is None:
@@ -189,6 +192,9 @@ class BatchInversion:
             if self.shards is not None:
                 files = {file: (folder / file).read_bytes() for file in RESULT_FILES}
                 place = self.shards.add(name, files)
+            else:
+                written = [file for file in RESULT_FILES if (folder / file).is_file()]
+                place = {'file_stamps': {f: FileStamp.of(folder / f).json() for f in written}}
         except StorageError:
             raise
         except OutputError as error:
@@ -197,7 +203,8 @@ class BatchInversion:
         return outcome, place
 
     def _note(self, outcome: ImageOutcome, place: Mapping[str, Any] = MappingProxyType({})) -> None:
-        self.manifest.add('image', **outcome.record(), **place)
+        stamp = self._stamps.pop(outcome.name)
+        self.manifest.add('image', **outcome.record(), source_stamp=stamp and stamp.json(), **place)
         self.count += 1
         self.on_image(outcome)
 

@@ -14,7 +14,9 @@ from typing import Any
 from filelock import FileLock, Timeout
 from torch import nn
 
+from ..io.inputs import input_digests
 from ..io.outputs import OutputError, shown_path, write_error
+from ..io.stamps import check_regular
 from ..io.tables import save_json
 from ..models.state_dicts import update_digest
 from .manifest import manifest_files
@@ -66,10 +68,13 @@ def settings_of(inverter: nn.Module, **settings: Any) -> dict[str, Any]:
     for module in (inverter, inverter.statistics):
         update_digest(digest, {} if module is None else module.state_dict())
     config = getattr(inverter, 'cfg', None)
+    model = None if config is None else config.model.to_dict()
     described = {
         **settings,
         'weights': digest.hexdigest(),
-        'model': None if config is None else config.model.to_dict(),
+        'model': model,
+        # Those of losses are no weights of the inverter.
+        'files': input_digests(model),
     }
     return json.loads(json.dumps(described, default=str))
 
@@ -95,11 +100,16 @@ def remember_settings(
                 file.unlink()
         except OSError as error:
             raise write_error(file, error) from error
-    elif path.is_file() and manifest_files(folder):
-        try:
-            old = json.loads(path.read_text(encoding='utf-8'))
-        except ValueError:
-            old = {}
+    elif manifest_files(folder):
+        old = recorded_settings(folder)
+        if old is None:
+            raise ValueError(
+                f'The settings of the results in {shown_path(folder)} are not known, as '
+                f'{SETTINGS_FILE} is gone or damaged: choose another output folder, or ask for a '
+                'restart, which inverts all images anew.'
+            )
+        if 'files' not in old:  # of an earlier release
+            settings = {k: v for k, v in settings.items() if k != 'files'}
         if old != settings:
             raise ValueError(
                 f'The results in {shown_path(folder)} were made with other settings '
@@ -110,12 +120,26 @@ def remember_settings(
     save_json(path, settings)
 
 
+def recorded_settings(folder: str | os.PathLike) -> dict[str, Any] | None:
+    """Read the settings of an output folder; None if there are none, or the file is damaged."""
+    path = Path(folder, SETTINGS_FILE)
+    try:
+        check_regular(path)
+        settings = json.loads(path.read_text(encoding='utf-8'))
+        deepest = dict(flat_settings(settings))  # what nests too deep for this is none of ours
+    except (OSError, ValueError, RecursionError):
+        return None
+    return settings if isinstance(settings, dict) and deepest else None
+
+
 def _first_difference(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
     one, two = dict(flat_settings(old)), dict(flat_settings(new))
     keys = [key for key in {**one, **two} if one.get(key) != two.get(key)]
     if keys == ['weights']:
         return 'the weights of a network are no longer the same'
     key = next(key for key in keys if key != 'weights')
+    if key.startswith('files.'):
+        return f'the file {key[len("files.") :]!r} has changed'
     return f'{key} was {one.get(key)!r} and is {two.get(key)!r}'
 
 

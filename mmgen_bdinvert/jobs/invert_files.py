@@ -7,7 +7,7 @@ import contextlib
 import os
 import socket
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from ..io import (
@@ -28,17 +28,17 @@ from . import (
     Manifest,
     Workers,
     locked_folder,
-    read_outcomes,
     remember_settings,
     settings_of,
 )
 from .batch_inversion import BatchInversion
 from .batch_size import fitting_batch
 from .folder import SETTINGS_FILE
-from .manifest import MANIFEST
+from .manifest import MANIFEST, latest_records, next_run
 from .packed import SHARDS, cut_shards, remove_shards
+from .remaining import images_left
 from .report import save_report
-from .results import RESULT_FILES, save_config
+from .results import save_config
 from .workers import WorkQueue
 
 __all__ = ['ImageOutcome', 'RUN_FILES', 'invert_files', 'plan_files']
@@ -56,6 +56,7 @@ RUN_FILES = (
 )
 _COLUMNS = ('name', 'status', 'psnr', 'mse', 'perceptual')
 _LAST_COLUMNS = ('steps', 'stopped_at', 'setbacks', 'seconds', 'fit', 'reason', 'source')
+_RUN = 'run'  # key of the number of the run, which all processes share
 Job = tuple[ImageSource, str]
 
 
@@ -112,6 +113,7 @@ def invert_files(
     on_step: StepCallback | None = None,
     on_image: Callable[[ImageOutcome], object] | None = None,
     on_progress: Callable[[int, int], object] | None = None,
+    on_note: Callable[[str], object] | None = None,
     check: Callable[[], object] | None = None,
 ) -> list[ImageOutcome]:
     """Invert image files; what is finished is on disk, whatever happens next.
@@ -141,6 +143,8 @@ def invert_files(
         on_image (Callable | None): Called with every :class:`ImageOutcome` of this process.
         on_progress (Callable | None): Called with how many of the images that no earlier run had
             finished are finished, by all processes, and how many those are.
+        on_note (Callable | None): Called with sentences on what of earlier runs is done again, as
+            an image has changed or its results are damaged.
         check (Callable | None): Called between steps and images: what it raises ends the run, with
             its files written.
 
@@ -176,10 +180,12 @@ def invert_files(
                 remember_settings(out_dir, settings, restart)
                 if restart:
                     remove_shards(out_dir)
+                left = images_left(
+                    jobs, out_dir, packed=packed, retry_failed=retry_failed, on_note=on_note
+                )
                 cut_shards(out_dir)
                 save_config(out_dir, inverter)
-                earlier = _finished(jobs, out_dir, packed, retry_failed)
-                left = [job for job in jobs if job[1] not in earlier]
+                workers.store.set(_RUN, str(next_run(out_dir)))
             except BaseException as error:
                 queue.refuse(str(error))
                 raise
@@ -187,7 +193,8 @@ def invert_files(
         count = queue.open(check)
         if workers.rank > 0:
             stack.enter_context(locked_folder(out_dir, workers.rank))
-        manifest = stack.enter_context(Manifest(out_dir, workers.rank))
+        run_number = int(workers.store.get(_RUN))
+        manifest = stack.enter_context(Manifest(out_dir, workers.rank, run_number))
         here = {'host': socket.gethostname(), 'pid': os.getpid(), 'versions': versions_here()}
         manifest.add('start', rank=workers.rank, world_size=workers.size, left=count, **here)
 
@@ -238,28 +245,13 @@ def _taken(queue: WorkQueue) -> Iterator[Job]:
         yield source_from_json(job[0]), job[1]
 
 
-def _finished(
-    jobs: Sequence[Job], out_dir: str | os.PathLike, packed: bool, retry_failed: bool
-) -> set[str]:
-    """Name the images that need no work: their record speaks of them, and their files are there."""
-    outcomes = read_outcomes(out_dir)
-    finished = set()
-    for source, name in jobs:
-        outcome = outcomes.get(name)
-        if outcome is None or os.fspath(outcome.source) != os.path.abspath(source):
-            continue
-        if outcome.status != 'done' and retry_failed:
-            continue
-        if not packed and outcome.status != 'failed':
-            if not os.path.exists(Path(out_dir, name, RESULT_FILES[-1])):
-                continue
-        finished.add(name)
-    return finished
-
-
 def _outcomes(jobs: Sequence[Job], out_dir: str | os.PathLike) -> list[ImageOutcome]:
-    known: Mapping[str, ImageOutcome] = read_outcomes(out_dir)
-    return [known[name] for _, name in jobs if name in known]
+    records = latest_records(out_dir)
+    return [
+        ImageOutcome.of_record(records[name])
+        for source, name in jobs
+        if name in records and records[name]['source'] == os.path.abspath(source)
+    ]
 
 
 def _save_summary(

@@ -5,11 +5,14 @@ Every process of a run appends to a file of its own, ``manifest/<rank>.jsonl``, 
 for another and no network file system has to merge lines. A line counts once its line break is on
 disk; a torn one at the end is cut off before the next is written.
 
-A line has ``event``, ``time`` (seconds since 1970) and what belongs to the event:
+A line has ``event``, ``time`` (seconds since 1970), ``run`` (number of the run) and what belongs to
+the event:
 
 * ``start``: ``rank``, ``world_size``, ``host``, ``pid``, ``left``, the images to invert, and
   ``versions`` of what inverts them, by package;
-* ``image``: what :class:`ImageOutcome` holds and, of packed results, ``shard``, ``begin``, ``end``;
+* ``image``: what :class:`ImageOutcome` holds; ``source_stamp``, null if the source could not be
+  read; of what was inverted ``file_stamps`` by the name of the file or, of packed results,
+  ``shard``, ``begin``, ``end`` and ``shard_stamp``;
 * ``end``: ``inverted`` by this process, ``seconds``, and ``interrupted``, true or false.
 """
 
@@ -18,24 +21,31 @@ from __future__ import annotations
 import json
 import os
 import time
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ..io.outputs import sync_folder, write_error
+from ..io.outputs import shown_path, sync_folder, write_error
+from ..io.stamps import check_regular
 from ..io.tables import finite
 from .outcome import ImageOutcome
+from .record import check_event, check_image
 
 __all__ = [
     'MANIFEST',
     'Manifest',
     'image_records',
+    'latest_records',
     'manifest_files',
+    'next_run',
+    'passed_over_note',
     'read_events',
     'read_outcomes',
 ]
 
 MANIFEST = 'manifest'
+_LONGEST_LINE = 2**20
 
 
 class Manifest:
@@ -44,17 +54,21 @@ class Manifest:
     Args:
         folder (str | os.PathLike): The output folder.
         rank (int): Number of the process. Defaults to 0.
+        run (int): Number of the run: later records have higher ones, whatever the clock says.
+            Defaults to 0.
 
     Raises:
-        OutputError: The file cannot be opened.
+        OutputError: The file cannot be opened, or is a pipe or another thing that is no file.
     """
 
-    def __init__(self, folder: str | os.PathLike, rank: int = 0) -> None:
-        self.rank = rank
+    def __init__(self, folder: str | os.PathLike, rank: int = 0, run: int = 0) -> None:
+        self.rank, self.run = rank, run
         self.path = Path(folder, MANIFEST, f'{rank}.jsonl')
         try:
             self.path.parent.mkdir(exist_ok=True)
-            new = not self.path.exists()
+            new = not os.path.lexists(self.path)
+            if not new:
+                check_regular(self.path)
             self._file = open(self.path, 'ab', buffering=0)
             self._cut(_whole_lines(self.path))
         except OSError as error:
@@ -74,7 +88,7 @@ class Manifest:
         Raises:
             OutputError: It cannot be written; then nothing of it stays in the file.
         """
-        entry = {'event': event, 'time': round(time.time(), 3), **values}
+        entry = {'event': event, 'time': round(time.time(), 3), 'run': self.run, **values}
         line = (json.dumps(finite(entry), allow_nan=False) + '\n').encode()
         size = os.fstat(self._file.fileno()).st_size
         try:
@@ -95,49 +109,108 @@ def manifest_files(folder: str | os.PathLike) -> list[Path]:
     return sorted(Path(folder, MANIFEST).glob('*.jsonl'))
 
 
-def image_records(folder: str | os.PathLike) -> Iterator[dict[str, Any]]:
-    """Read the records of images, of each process in the order of time.
+def image_records(
+    folder: str | os.PathLike, passed_over: Counter[str] | None = None
+) -> Iterator[dict[str, Any]]:
+    """Read the records of images as :func:`read_events` does.
 
-    Lines that are no such records, because a machine died, are passed over: their images count as
-    not yet inverted.
+    Those that are damaged are passed over: their images count as not yet inverted.
     """
-    for entry in read_events(folder, 'image'):
-        try:
-            ImageOutcome.of_record(entry)
-        except (ValueError, KeyError, TypeError):
-            continue
-        yield entry
+    return read_events(folder, 'image', passed_over)
 
 
-def read_events(folder: str | os.PathLike, event: str) -> Iterator[dict[str, Any]]:
-    """Read the whole lines of one event, of each process in the order of time."""
+def read_events(
+    folder: str | os.PathLike, event: str, passed_over: Counter[str] | None = None
+) -> Iterator[dict[str, Any]]:
+    """Read the whole lines of one event, of each process in the order in which they were written.
+
+    Args:
+        folder (str | os.PathLike): The output folder.
+        event (str): Name of the event.
+        passed_over (Counter | None): Counts lines of any event that are none of ours, by file.
+            Defaults to None.
+    """
+    for _, _, entry in _entries(folder, Counter() if passed_over is None else passed_over):
+        if entry['event'] == event:
+            yield entry
+
+
+def latest_records(
+    folder: str | os.PathLike, passed_over: Counter[str] | None = None
+) -> dict[str, dict[str, Any]]:
+    """Read the last record of each image, by name.
+
+    What a later run wrote is later. Records of earlier releases, which had no number of a run, are
+    in the order of their times, but in one file in that of its lines.
+    """
+    latest: dict[str, tuple[tuple[int, float], dict[str, Any]]] = {}
+    for run, moment, entry in _entries(folder, Counter() if passed_over is None else passed_over):
+        if entry['event'] == 'image':
+            name, order = entry['name'], (run, moment)
+            if name not in latest or order >= latest[name][0]:
+                latest[name] = (order, entry)
+    return {name: entry for name, (_, entry) in latest.items()}
+
+
+def next_run(folder: str | os.PathLike) -> int:
+    """Return a number for a new run that is higher than those of the runs before."""
+    return 1 + max((run for run, _, _ in _entries(folder, Counter())), default=0)
+
+
+def read_outcomes(
+    folder: str | os.PathLike, passed_over: Counter[str] | None = None
+) -> dict[str, ImageOutcome]:
+    """Read what became of the images of an output folder, by name: the last record counts.
+
+    Args:
+        folder (str | os.PathLike): The output folder.
+        passed_over (Counter | None): As for :func:`read_events`. Defaults to None.
+    """
+    records = latest_records(folder, passed_over)
+    return {name: ImageOutcome.of_record(record) for name, record in records.items()}
+
+
+def passed_over_note(passed_over: Counter[str]) -> str:
+    """Say in one sentence what was passed over; '' if nothing was."""
+    counts = ', '.join(f'{n} in {shown_path(path)}' for path, n in sorted(passed_over.items()))
+    return counts and f'damaged lines of the manifest count as never written: {counts}'
+
+
+def _entries(
+    folder: str | os.PathLike, passed_over: Counter[str]
+) -> Iterator[tuple[int, float, dict[str, Any]]]:
+    """Yield run, time (never lower than that of a line before) and content of each sound line."""
     for path in manifest_files(folder):
-        with open(path, 'rb') as lines:
-            for line in lines:
-                if not line.endswith(b'\n'):
-                    continue
-                try:
-                    entry = json.loads(line)
-                    if entry['event'] != event:
-                        continue
-                    float(entry['time'])
-                except (ValueError, KeyError, TypeError):
-                    continue
-                yield entry
+        latest = 0.0
+        for line in _lines(path, passed_over):
+            try:
+                entry = json.loads(line)
+                check_event(entry)
+                if entry['event'] == 'image':
+                    check_image(entry)
+            except (ValueError, RecursionError):
+                passed_over[str(path)] += 1
+                continue
+            latest = max(latest, float(entry['time']))
+            yield entry.get('run', 0), latest, entry
 
 
-def read_outcomes(folder: str | os.PathLike) -> dict[str, ImageOutcome]:
-    """Read what became of the images of an output folder, by name.
-
-    Of several records of one name the latest counts, and one that is 'done' always.
-    """
-    latest: dict[str, tuple[bool, float]] = {}
-    outcomes: dict[str, ImageOutcome] = {}
-    for record in image_records(folder):
-        name, weight = record['name'], (record['status'] == 'done', record['time'])
-        if name not in latest or weight >= latest[name]:
-            latest[name], outcomes[name] = weight, ImageOutcome.of_record(record)
-    return outcomes
+def _lines(path: Path, passed_over: Counter[str]) -> Iterator[bytes]:
+    """Yield the lines of a manifest file that are whole, and no longer than a line may be."""
+    try:
+        check_regular(path)
+        file = open(path, 'rb')
+    except OSError:
+        passed_over[str(path)] += 1
+        return
+    with file:
+        while line := file.readline(_LONGEST_LINE):
+            if line.endswith(b'\n'):
+                yield line
+            elif len(line) == _LONGEST_LINE:
+                passed_over[str(path)] += 1
+                while line and not line.endswith(b'\n'):
+                    line = file.readline(_LONGEST_LINE)
 
 
 def _whole_lines(path: Path) -> int:

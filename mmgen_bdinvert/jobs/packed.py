@@ -10,22 +10,30 @@ shard is the rest of a process that died, and is cut off before the next run.
 
 from __future__ import annotations
 
+import hashlib
+import io
 import os
 import tarfile
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from ..io.outputs import shown_path, sync_folder, write_error
-from .manifest import image_records
+from ..io.stamps import FileStamp, check_regular
+from .manifest import image_records, latest_records
+from .record import shard_stamp
 
 __all__ = [
     'SHARDS',
     'ShardWriter',
     'cut_shards',
+    'is_untouched',
+    'last_records',
     'packed_records',
     'read_packed',
     'remove_shards',
+    'shards_of',
 ]
 
 _BLOCK = 512
@@ -46,6 +54,7 @@ class ShardWriter:
         self, folder: str | os.PathLike, rank: int, shard_bytes: int = _SHARD_BYTES
     ) -> None:
         self.folder, self.rank, self.shard_bytes = Path(folder, SHARDS), rank, shard_bytes
+        self._last = last_records(folder)
 
     def add(self, name: str, files: dict[str, bytes]) -> dict[str, Any]:
         """Append the files of an image; when this returns, they are on disk.
@@ -55,7 +64,8 @@ class ShardWriter:
             files (dict[str, bytes]): Contents by file name.
 
         Returns:
-            dict[str, Any]: ``shard``, ``begin`` and ``end``, for the record in the manifest.
+            dict[str, Any]: ``shard``, ``begin``, ``end`` and ``shard_stamp``, for the record in
+            the manifest.
 
         Raises:
             OutputError: They cannot be written; then nothing of them stays in the shard.
@@ -78,17 +88,46 @@ class ShardWriter:
                     raise
                 if begin == 0:
                     sync_folder(self.folder)
-                return {'shard': path.name, 'begin': begin, 'end': file.tell()}
+                place = {'shard': path.name, 'begin': begin, 'end': file.tell()}
+            stamp = FileStamp.of(path, begin, place['end'])
+            self._last[path.name] = {**place, 'shard_stamp': stamp.json()}
+            return self._last[path.name]
         except OSError as error:
             raise write_error(self.folder, error) from error
 
     def _shard(self) -> Path:
+        """Return a shard with room in it that is as this package left it, or a new one."""
         number = 0
         while True:
             path = self.folder / f'{self.rank:05d}-{number:05d}.tar'
-            if not path.exists() or path.stat().st_size < self.shard_bytes:
+            if not os.path.lexists(path):
+                return path
+            last = self._last.get(path.name)
+            if last and last['end'] < self.shard_bytes and is_untouched(path, last):
                 return path
             number += 1
+
+
+def last_records(folder: str | os.PathLike) -> dict[str, dict[str, Any]]:
+    """Find the record of each shard's last image, by the shard's name."""
+    last: dict[str, dict[str, Any]] = {}
+    for record in image_records(folder):
+        if 'shard' in record and record['end'] > last.get(record['shard'], {'end': 0})['end']:
+            last[record['shard']] = record
+    return last
+
+
+def is_untouched(path: Path, last: Mapping[str, Any]) -> bool:
+    """Say whether nobody has written to a shard since its last record was written.
+
+    Only such a shard is appended to; so where this is so, all that lies in the shard is sound.
+    """
+    stamp = shard_stamp(last)
+    try:
+        found = check_regular(path)
+    except OSError:
+        return False
+    return stamp is not None and (found.st_size, found.st_mtime_ns) == (last['end'], stamp.mtime_ns)
 
 
 def cut_shards(folder: str | os.PathLike) -> None:
@@ -123,9 +162,24 @@ def remove_shards(folder: str | os.PathLike) -> None:
             raise write_error(path, error) from error
 
 
-def packed_records(folder: str | os.PathLike) -> dict[str, dict[str, Any]]:
-    """Find where the packed results of an output folder are, by name of the image."""
-    return {record['name']: record for record in image_records(folder) if 'shard' in record}
+def shards_of(folder: str | os.PathLike) -> list[Path]:
+    """List the shards of an output folder, also those that are gone; without records, all there."""
+    named = {record['shard'] for record in packed_records(folder).values()}
+    return sorted(Path(folder, SHARDS, name) for name in named) or _shards(folder)
+
+
+def packed_records(
+    folder: str | os.PathLike, passed_over: Counter[str] | None = None
+) -> dict[str, dict[str, Any]]:
+    """Find where the packed results of an output folder are, by name of the image.
+
+    Args:
+        folder (str | os.PathLike): The output folder.
+        passed_over (Counter | None): As for :func:`mmgen_bdinvert.jobs.manifest.read_events`.
+            Defaults to None.
+    """
+    records = latest_records(folder, passed_over)
+    return {name: record for name, record in records.items() if 'shard' in record}
 
 
 def read_packed(
@@ -144,19 +198,47 @@ def read_packed(
 
     Raises:
         FileNotFoundError: There are no results of this name.
+        ValueError: Their shard is gone or damaged.
     """
     found = (packed_records(folder) if records is None else records).get(name)
     if found is None:
         raise FileNotFoundError(f'There are no packed results of {name!r} in {shown_path(folder)}.')
+    path = Path(folder, SHARDS, found['shard'])
+    try:
+        return _members(name, _part(path, found))
+    except (ValueError, OSError, tarfile.TarError) as error:
+        raise ValueError(
+            f'The results of {name!r} cannot be read from the shard {shown_path(path)} '
+            f'({_why(error)}): invert the image again.'
+        ) from error
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, FileNotFoundError):
+        return 'it is gone'
+    return (isinstance(error, OSError) and error.strerror) or ' '.join(str(error).split())
+
+
+def _part(path: Path, record: Mapping[str, Any]) -> bytes:
+    begin, end, stamp = record['begin'], record['end'], shard_stamp(record)
+    if check_regular(path).st_size < end:
+        raise ValueError('it is cut off')
+    with open(path, 'rb') as file:
+        file.seek(begin)
+        data = file.read(end - begin)
+    if stamp is not None and hashlib.sha256(data).hexdigest() != stamp.digest:
+        raise ValueError('it has been written over')
+    return data
+
+
+def _members(name: str, data: bytes) -> dict[str, bytes]:
     files = {}
-    with open(Path(folder, SHARDS, found['shard']), 'rb') as file:
-        file.seek(found['begin'])
-        with tarfile.open(fileobj=file, mode='r:') as archive:
-            while file.tell() <= found['end']:
-                member = archive.next()
-                if member is None or member.offset >= found['end']:
-                    break
-                files[member.name[len(name) + 1 :]] = archive.extractfile(member).read()
+    with tarfile.open(fileobj=io.BytesIO(data), mode='r:') as archive:
+        for member in archive:
+            content = archive.extractfile(member)
+            if content is None or not member.name.startswith(f'{name}.'):
+                raise ValueError('it has been written over')
+            files[member.name[len(name) + 1 :]] = content.read()
     return files
 
 

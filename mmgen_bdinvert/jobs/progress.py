@@ -106,6 +106,10 @@ class InversionProgress:
             rest = timedelta(seconds=round((left - finished) / rate))
             self._print(f'{finished} of {left} images, {rate:.3g}/s, {rest} left')
 
+    def on_note(self, sentence: str) -> None:
+        """Show what a run found in its output folder."""
+        self._print(f'note: {sentence}')
+
     def _print(self, line: str) -> None:
         self.console.print(line, markup=False, soft_wrap=True)
 

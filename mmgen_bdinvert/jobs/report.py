@@ -44,7 +44,7 @@ def _lines(outcomes: Sequence[ImageOutcome]) -> list[str]:
     lines += [f'| {status} | {counts[status]} |' for status in sorted(counts)]
     if inverted:
         values = [o.metrics['psnr'] for o in inverted]
-        seconds = sum(o.metrics['seconds'] for o in inverted)
+        seconds = sum(o.metrics.get('seconds') or 0 for o in inverted)
         lines += [
             '',
             f'PSNR: mean {statistics.fmean(values):.2f} dB, median '

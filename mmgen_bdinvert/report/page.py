@@ -5,11 +5,10 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import json
 import math
 import os
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from ..io import atomic_write, local_path
-from ..jobs.folder import SETTINGS_FILE, flat_settings
+from ..jobs.folder import flat_settings, recorded_settings
 from ..jobs.manifest import read_events
 from ..version import __version__
 from .figures import figures_of
@@ -35,7 +34,11 @@ _LINES = 200  # of failures and of processes that are listed
 
 
 def write_page(
-    folder: str | os.PathLike, path: str | os.PathLike | None = None, *, max_images: int = 200
+    folder: str | os.PathLike,
+    path: str | os.PathLike | None = None,
+    *,
+    max_images: int = 200,
+    on_note: Callable[[str], object] | None = None,
 ) -> Path:
     """Write one HTML page about an output folder, with everything that it shows inside.
 
@@ -51,6 +54,8 @@ def write_page(
         path (str | os.PathLike | None): The page. Defaults to ``report.html`` in ``folder``.
         max_images (int): The most images with pictures, the worst; 30 to 60 kB each. Defaults to
             200.
+        on_note (Callable | None): Called with sentences on what in the folder is damaged: the page
+            shows the rest. Defaults to None.
 
     Returns:
         Path: The page.
@@ -62,7 +67,7 @@ def write_page(
     """
     if not isinstance(max_images, int) or max_images < 0:
         raise ValueError(f'max_images is a whole number of 0 or more, but got {max_images!r}.')
-    found = ResultFolder(folder)
+    found = ResultFolder(folder, on_note)
     path = found.folder / PAGE if path is None else Path(path)
     seen = [result for result in found.results if result.status != 'failed']
     metrics = [m for m in METRICS if any(m.key in r.numbers for r in seen)]
@@ -93,7 +98,7 @@ def write_page(
         left_out=len(seen) - len(shown),
         refused=refused[:_LINES],
         more_refused=len(refused) - len(refused[:_LINES]),
-        settings=_settings(found.text(SETTINGS_FILE)),
+        settings=list(flat_settings(recorded_settings(folder) or {})),
         config=found.text('config.py'),
         starts=[_start(event) for event in starts[-_LINES:]],
         version=__version__,
@@ -148,14 +153,6 @@ def _card(found: ResultFolder, result: Result, metrics: Sequence[Metric]) -> dic
         ],
         'numbers': {key.replace('_', ' '): f'{value:.5g}' for key, value in result.numbers.items()},
     }
-
-
-def _settings(text: str) -> list[tuple[str, Any]]:
-    try:
-        values = json.loads(text)
-    except ValueError:
-        return []
-    return list(flat_settings(values)) if isinstance(values, Mapping) else []
 
 
 def _start(event: Mapping[str, Any]) -> dict[str, Any]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -16,7 +17,7 @@ from ..io import ImageReadError, find_sources, read_image
 from ..io.outputs import shown_path
 from ..io.sources import ImageSource
 from ..jobs import read_outcomes
-from ..jobs.manifest import manifest_files
+from ..jobs.manifest import manifest_files, passed_over_note
 from ..jobs.packed import packed_records, read_packed
 
 __all__ = ['METRICS', 'Metric', 'Result', 'ResultFolder']
@@ -78,14 +79,19 @@ class ResultFolder:
 
     Args:
         folder (str | os.PathLike): The folder.
+        on_note (Callable | None): Called with sentences on what in the folder is damaged. Defaults
+            to None.
 
     Raises:
         FileNotFoundError: There is no such folder.
         ValueError: It holds no results.
     """
 
-    def __init__(self, folder: str | os.PathLike) -> None:
+    def __init__(
+        self, folder: str | os.PathLike, on_note: Callable[[str], object] | None = None
+    ) -> None:
         self.folder = Path(folder)
+        self._note = on_note or (lambda sentence: None)
         if not self.folder.is_dir():
             raise FileNotFoundError(
                 f'There is no folder {shown_path(folder)}: give an output folder of '
@@ -99,6 +105,7 @@ class ResultFolder:
                 f'tools/edit.py.'
             )
         self._packed = packed_records(folder) if self.inverted else {}
+        self._named: set[str] = set()  # shards that a sentence was said about
 
     def text(self, file: str) -> str:
         """Return a text file of the run, '' if there is none."""
@@ -110,9 +117,13 @@ class ResultFolder:
         if result.name in self._packed and not (self.folder / result.name).is_dir():
             try:
                 return read_packed(self.folder, result.name, self._packed)
-            except FileNotFoundError:
+            except ValueError as error:
+                shard = self._packed[result.name]['shard']
+                if shard not in self._named:
+                    self._named.add(shard)
+                    self._note(str(error))
                 return {}
-        paths = (self.folder / result.name).glob('*.png')
+        paths = [path for path in (self.folder / result.name).glob('*.png') if path.is_file()]
         return {path.name: path.read_bytes() for path in paths}
 
     def original(self, result: Result, size: int) -> np.ndarray | None:
@@ -131,7 +142,11 @@ class ResultFolder:
             return None
 
     def _inversions(self) -> Iterator[Result]:
-        for outcome in read_outcomes(self.folder).values():
+        passed_over: Counter[str] = Counter()
+        outcomes = read_outcomes(self.folder, passed_over)
+        if passed_over:
+            self._note(passed_over_note(passed_over))
+        for outcome in outcomes.values():
             row = outcome.row()
             numbers = {
                 key: float(value)

@@ -20,6 +20,8 @@ from mmengine.config import DictAction
 from mmengine.config.utils import ConfigParsingError
 from mmengine.logging import MMLogger
 
+from .streams import flush_output, output_may_be_left
+
 __all__ = [
     'LAUNCHERS',
     'ToolParser',
@@ -94,6 +96,7 @@ def run_tool(
 ) -> NoReturn:
     """Run a tool and leave; a user's error is ``error: …`` on stderr instead of a traceback.
 
+    Whoever reads the output may leave (``tool | head``): the work and the exit code stay the same.
     The environment variable ``MMGEN_BDINVERT_DEBUG=1`` brings the traceback back.
 
     Args:
@@ -105,20 +108,22 @@ def run_tool(
         SystemExit: Always: with what ``main`` returns, 2 after an error, 130 after Ctrl-C.
     """
     _interrupt_by_exception()
-    try:
-        code = main(argv) or 0
-    except KeyboardInterrupt:
-        print('error: interrupted', file=sys.stderr)
-        code = INTERRUPTED
-    except BrokenPipeError:  # `tool | head`: whoever read the output has left
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 1
-    except Exception as error:
-        known = isinstance(error, _USER_ERRORS) or is_out_of_memory(error)
-        if not known or os.environ.get(DEBUG_VARIABLE, '0') not in ('', '0'):
-            raise
-        print(f'error: {one_sentence(error)}', file=sys.stderr)
-        code = 2
+    with output_may_be_left():
+        try:
+            code = main(argv) or 0
+            flush_output()
+        except KeyboardInterrupt:
+            print('error: interrupted', file=sys.stderr)
+            code = INTERRUPTED
+        except Exception as error:
+            known = isinstance(error, _USER_ERRORS) or is_out_of_memory(error)
+            if not known or os.environ.get(DEBUG_VARIABLE, '0') not in ('', '0'):
+                raise
+            print(f'error: {one_sentence(error)}', file=sys.stderr)
+            code = 2
+        finally:  # argparse leaves by SystemExit
+            with contextlib.suppress(OSError):
+                flush_output()
     raise SystemExit(code)
 
 

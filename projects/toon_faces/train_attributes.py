@@ -93,7 +93,7 @@ def main(argv=None):
             on_step=on_step,
         )
     weights = {k: v.half() if v.is_floating_point() else v for k, v in model.state_dict().items()}
-    save_tensors(args.out, weights, {})
+    save_tensors(args.out, weights)
 
     model = ToonAttributes(args.out)  # as it is shipped
     accuracy = {name: attribute_accuracy(model, batch, labels) for name, batch in tests.items()}

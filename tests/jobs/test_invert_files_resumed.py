@@ -78,12 +78,13 @@ def test_an_image_of_another_folder_is_not_taken_for_one_that_is_done(
     assert sizes == [1, 1]
 
 
-def test_failed_images_are_tried_again_when_asked_for(inverter, photos, tmp_path, picture, steps):
+def test_failed_images_are_tried_again_when_asked_for(inverter, photos, tmp_path, steps):
     sizes, on_step = steps
-    (photos / 'p1.png').write_bytes(b'no picture')
-    out = tmp_path / 'out'
+    out, blocked = tmp_path / 'out', tmp_path / 'out' / 'p1'
+    out.mkdir()
+    blocked.touch()  # its results have no room
     invert_files(inverter, photos, out, on_step=on_step)
-    Image.fromarray(picture(1)).save(photos / 'p1.png')
+    blocked.unlink()
     again = invert_files(inverter, photos, out, on_step=on_step)
     assert [o.status for o in again] == ['done', 'failed', 'done'] and sizes == [2]
     again = invert_files(inverter, photos, out, on_step=on_step, retry_failed=True)

@@ -1,12 +1,21 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
 import json
+import os
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
-from mmgen_bdinvert.io import StorageError
+from mmgen_bdinvert.io import OutputError, StorageError
 from mmgen_bdinvert.jobs import ImageOutcome, Manifest, read_outcomes
-from mmgen_bdinvert.jobs.manifest import image_records
+from mmgen_bdinvert.jobs.manifest import image_records, next_run, passed_over_note
+
+ODD_FILES = {
+    'pipe': os.mkfifo,
+    'folder': os.mkdir,
+    'device': lambda path: os.symlink('/dev/zero', path),
+    'loop': lambda path: os.symlink(path, path),
+}
 
 
 def outcome(name, status='done', **metrics):
@@ -57,25 +66,84 @@ def test_a_file_without_any_whole_line(tmp_path):
     assert list(read_outcomes(tmp_path)) == ['a']
 
 
-@pytest.mark.parametrize('line', [b'\0\0\0', b'{}', b'[1]', b'3', b'{"event": "image"}', b'\xff'])
-def test_a_line_that_is_no_record_is_passed_over(tmp_path, line):
+@pytest.mark.parametrize(
+    'line',
+    [
+        b'\0\0\0',
+        b'{}',
+        b'[1]',
+        b'3',
+        b'{"event": "image"}',
+        b'{"event": [], "time": 1}',
+        b'\xff',
+        b'[' * 100_000,
+        b'x' * 3_000_000,
+        b'9' * 5000,
+        b'',
+    ],
+)
+def test_a_line_that_is_no_record_is_passed_over_and_counted(tmp_path, line):
     write(tmp_path, outcome('a'))
-    with open(tmp_path / 'manifest' / '0.jsonl', 'ab') as file:
+    path = tmp_path / 'manifest' / '0.jsonl'
+    with open(path, 'ab') as file:
         file.write(line + b'\n')
     write(tmp_path, outcome('b'))
-    assert list(read_outcomes(tmp_path)) == ['a', 'b']
+    passed_over = Counter()
+    assert list(read_outcomes(tmp_path, passed_over)) == ['a', 'b']
+    assert passed_over == {str(path): 1}
+    note = f'damaged lines of the manifest count as never written: 1 in {str(path)!r}'
+    assert passed_over_note(passed_over) == note
 
 
-def test_the_latest_record_counts_and_done_always(tmp_path, monkeypatch):
+@pytest.mark.parametrize('make', ODD_FILES.values(), ids=ODD_FILES)
+def test_what_is_no_regular_file_is_passed_over_and_not_written_to(tmp_path, make):
+    write(tmp_path, outcome('a'))
+    odd = tmp_path / 'manifest' / '5.jsonl'
+    make(odd)
+    passed_over = Counter()
+    assert list(read_outcomes(tmp_path, passed_over)) == ['a']
+    assert passed_over == {str(odd): 1}
+    with pytest.raises(OutputError, match=r"cannot write '.*5\.jsonl'"):
+        Manifest(tmp_path, 5)
+
+
+@pytest.fixture()
+def statuses(tmp_path):
+    """Return what the manifest has of each image."""
+    return lambda: {name: outcome.status for name, outcome in read_outcomes(tmp_path).items()}
+
+
+def test_the_latest_record_counts_also_after_done(tmp_path, monkeypatch, statuses):
     now = iter(range(100))
     monkeypatch.setattr('mmgen_bdinvert.jobs.manifest.time.time', lambda: next(now))
     write(tmp_path, outcome('a', 'failed'), rank=1)
     write(tmp_path, outcome('a', 'stopped'), outcome('b', 'done'))
     write(tmp_path, outcome('b', 'failed'), rank=1)
-    assert {n: o.status for n, o in read_outcomes(tmp_path).items()} == {
-        'a': 'stopped',
-        'b': 'done',
-    }
+    assert statuses() == {'a': 'stopped', 'b': 'failed'}
+
+
+@pytest.mark.parametrize('ranks', [(0, 0), (0, 1), (1, 0)])
+def test_what_a_later_run_says_counts_also_where_the_clock_went_back(
+    tmp_path, monkeypatch, ranks, statuses
+):
+    now = iter(range(100, 0, -1))
+    monkeypatch.setattr('mmgen_bdinvert.jobs.manifest.time.time', lambda: next(now))
+    for rank, status in zip(ranks, ('done', 'failed')):
+        with Manifest(tmp_path, rank, next_run(tmp_path)) as manifest:
+            manifest.add('image', **outcome('a', status).record())
+    assert next_run(tmp_path) == 3
+    assert statuses() == {'a': 'failed'}
+
+
+def test_lines_of_a_release_without_numbers_of_runs_keep_their_order(
+    tmp_path, monkeypatch, statuses
+):
+    now = iter(range(100, 0, -1))
+    monkeypatch.setattr('mmgen_bdinvert.jobs.manifest.time.time', lambda: next(now))
+    write(tmp_path, outcome('a'), outcome('a', 'failed'))
+    path = tmp_path / 'manifest' / '0.jsonl'
+    path.write_text(path.read_text().replace('"run": 0, ', ''))
+    assert statuses() == {'a': 'failed'}
 
 
 def test_a_full_disk_leaves_no_half_line(tmp_path, monkeypatch):

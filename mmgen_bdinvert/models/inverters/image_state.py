@@ -15,8 +15,8 @@ class ImageProgress:
     """Which images of a batch are still optimised, and the best state of each.
 
     A step whose loss or gradient is not finite sets its image back to its best state; one too many
-    stops it there. Nothing here waits for a GPU, and all tensors are written to in place, so that a
-    CUDA graph can repeat it.
+    stops it there, and an image without any sound step is stopped at the end. Nothing here waits
+    for a GPU, and all tensors are written to in place, so that a CUDA graph can repeat it.
 
     Args:
         variables (Mapping[str, Tensor]): What is optimised, by name, with the batch first.
@@ -69,6 +69,16 @@ class ImageProgress:
             best = self._best[name]
             best.copy_(torch.where(per_image(self.better, value), value, best))
         self._steps += 1
+
+    def close(self, num_steps: int) -> None:
+        """Stop the images of which no step was sound, once the state after the last is noted.
+
+        Args:
+            num_steps (int): Steps that were done.
+        """
+        setbacks = self.setbacks - self.broken.long()  # those of the steps alone
+        hopeless = self._best_total.isinf() | (setbacks >= max(1, num_steps))
+        self.stopped_at.copy_(torch.where(self.alive & hopeless, num_steps, self.stopped_at))
 
     def restore(self, variables: Mapping[str, Tensor], which: Tensor) -> None:
         """Give some images (bool, (n,)) their best state back, in place."""

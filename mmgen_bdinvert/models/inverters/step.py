@@ -73,6 +73,7 @@ class InversionStep:
         with torch.no_grad():
             terms, images = self.evaluate(step)
             self.progress.observe(terms['total'], self.variables, [])
+            self.progress.close(step)
             restored = ~(self.progress.better if keep_best else self.progress.moving)
             self.progress.restore(self.variables, restored)
         return terms, images, restored

@@ -1,0 +1,150 @@
+# Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
+"""Which images of a job are left: without a result, with a damaged one, or changed since."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+from safetensors import SafetensorError
+from safetensors.torch import load as parse_tensors
+
+from ..io.outputs import shown_path
+from ..io.sources import ImageSource
+from ..io.stamps import FileStamp, check_regular, source_unchanged
+from .manifest import latest_records, passed_over_note
+from .packed import SHARDS, is_untouched, last_records, read_packed
+from .record import file_stamps, shard_stamp
+from .results import RESULT_FILES
+
+__all__ = ['images_left']
+
+_SHOWN = 3  # images named in a sentence
+Job = tuple[ImageSource, str]
+
+
+def images_left(
+    jobs: Sequence[Job],
+    folder: str | os.PathLike,
+    *,
+    packed: bool = False,
+    retry_failed: bool = False,
+    on_note: Callable[[str], object] | None = None,
+) -> list[Job]:
+    """List the images that are to be inverted, in their order.
+
+    Those without a record of their source are; those whose source has changed since; those whose
+    results are not as they were written; and, if asked for, those that failed or were
+    stopped. Where the source of a finished image is gone, its results stay.
+
+    Args:
+        jobs (Sequence[tuple]): Images and the names of their results.
+        folder (str | os.PathLike): The output folder.
+        packed (bool): Whether results lie in shards. Defaults to False.
+        retry_failed (bool): Whether what was not done is tried again. Defaults to False.
+        on_note (Callable | None): Called with a sentence on what was found damaged, and one on what
+            has changed. Defaults to None.
+    """
+    passed_over: Counter[str] = Counter()
+    records = latest_records(folder, passed_over)
+    untouched = {
+        shard: is_untouched(Path(folder, SHARDS, shard), record)
+        for shard, record in (last_records(folder) if packed else {}).items()
+    }
+    left, changed, damaged = [], [], []
+    for source, name in jobs:
+        record = records.get(name)
+        if record is None or record['source'] != os.path.abspath(source):
+            left.append((source, name))
+        elif _has_changed(source, record):
+            left.append((source, name))
+            changed.append(shown_path(source))
+        elif record['status'] != 'done' and retry_failed:
+            left.append((source, name))
+        elif record['status'] != 'failed':
+            fault = _fault_in_shard(folder, record, untouched) if packed else _fault(folder, record)
+            if fault:
+                left.append((source, name))
+                damaged.append(f'{name!r} ({fault})')
+    if on_note is not None:
+        for note in (
+            passed_over_note(passed_over),
+            _note('changed since an earlier run, and inverted again', changed),
+            _note('inverted again, as results are not what was written', damaged),
+        ):
+            if note:
+                on_note(note)
+    return left
+
+
+def _note(words: str, names: Sequence[str]) -> str:
+    more = f' and {len(names) - _SHOWN} more' if len(names) > _SHOWN else ''
+    return f'{words}: {", ".join(names[:_SHOWN])}{more}' if names else ''
+
+
+def _has_changed(source: ImageSource, record: Mapping[str, Any]) -> bool:
+    if 'source_stamp' in record:
+        value = record['source_stamp']
+        return not source_unchanged(source, value and FileStamp.of_json(value))
+    try:  # the record of an earlier release
+        return os.stat(getattr(source, 'archive', source)).st_mtime > record['time']
+    except OSError:
+        return False
+
+
+def _fault(folder: str | os.PathLike, record: Mapping[str, Any]) -> str:
+    """Say what is wrong with the files of an image; '' if nothing is."""
+    stamps, file = file_stamps(record), ''
+    try:
+        for file, stamp in stamps.items():
+            if not stamp.fits(Path(folder, record['name'], file)):
+                return f'{file} has changed'
+        if RESULT_FILES[0] not in stamps:  # the record of an earlier release
+            for file in RESULT_FILES:
+                path = Path(folder, record['name'], file)
+                check_regular(path)
+                _check_content(file, path.read_bytes())
+    except FileNotFoundError:
+        return f'{file} is gone'
+    except (OSError, ValueError) as error:
+        return f'{file} cannot be read: {" ".join(str(error).split())}'
+    return ''
+
+
+def _fault_in_shard(
+    folder: str | os.PathLike, record: Mapping[str, Any], untouched: Mapping[str, bool]
+) -> str:
+    shard, name = record.get('shard'), record['name']
+    if shard is None:
+        return 'no shard is on record'
+    if untouched[shard]:
+        return ''
+    try:
+        files = read_packed(folder, name, {name: record})
+        if shard_stamp(record) is None:
+            for file in RESULT_FILES:
+                if file not in files:
+                    return f'{file} is gone'
+                _check_content(file, files[file])
+    except ValueError as error:
+        return str(error)
+    return ''
+
+
+def _check_content(file: str, data: bytes) -> None:
+    """Raise a ValueError if a result file does not hold what its name says."""
+    try:
+        if file.endswith('.safetensors'):
+            parse_tensors(data)
+        elif file.endswith('.png'):
+            Image.open(io.BytesIO(data)).load()
+        else:
+            json.loads(data)
+    except (SafetensorError, OSError, SyntaxError, RecursionError) as error:
+        raise ValueError(str(error)) from error
