@@ -21,7 +21,8 @@ from tqdm import tqdm
 from mmgen_bdinvert.apis import init_generator
 from mmgen_bdinvert.evaluation import frechet_distance, precision_recall
 from mmgen_bdinvert.io import (
-    ensure_writable_folder,
+    claim_folder,
+    claim_outputs,
     find_images,
     image_to_tensor,
     read_image,
@@ -44,10 +45,9 @@ def parse_args(argv=None):
     parser.add_argument('--num-images', type=int, default=2000, help='images of each kind')
     parser.add_argument('--batch-size', type=int, default=50, help='images at a time: 50')
     parser.add_argument('--seed', type=int, default=0, help='of the samples: 0')
-    parser.add_argument(
-        '--out-dir',
+    parser.add_out_dir(
+        'folder for figures and samples: work_dirs/evaluate_generator',
         default='work_dirs/evaluate_generator',
-        help='folder for figures and samples: work_dirs/evaluate_generator',
     )
     parser.add_cfg_options()
     return parser.parse_args(argv)
@@ -64,7 +64,7 @@ def features(batches, total, network, name):
 
 def main(argv=None):
     args = parse_args(argv)
-    out_dir = ensure_writable_folder(args.out_dir)
+    out_dir = claim_folder(args.out_dir, 'evaluate-generator', into_existing=args.into_existing)
     paths = find_images(args.real)[: args.num_images]
     generator = init_generator(args.config, 'cpu', args.cfg_options)
     network = STLPIPSLoss(net='vgg')
@@ -106,8 +106,10 @@ def main(argv=None):
         'precision': precision,
         'recall': recall,
     }
-    save_png(out_dir / 'samples.png', image_grid(sample(z[:64]), ncol=16))
-    save_json(out_dir / 'metrics.json', result)
+    files = [out_dir / 'samples.png', out_dir / 'metrics.json']
+    claim_outputs(files, 'evaluate-generator', paths)
+    save_png(files[0], image_grid(sample(z[:64]), ncol=16))
+    save_json(files[1], result)
     print(json.dumps(result, indent=2))
     print(f'Samples: {Path(out_dir) / "samples.png"}')
 

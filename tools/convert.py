@@ -16,7 +16,7 @@ from collections import Counter
 from pathlib import Path
 
 from mmgen_bdinvert.converters import FORMATS, convert_file
-from mmgen_bdinvert.io import OutputError, ensure_writable_folder
+from mmgen_bdinvert.io import ensure_writable_folder
 from mmgen_bdinvert.utils.cli import ToolParser, run_tool, silence_host
 
 EXAMPLES = """
@@ -54,8 +54,6 @@ def parse_args(argv=None):
 def main(argv=None):
     args = parse_args(argv)
     ensure_writable_folder(args.out.parent)
-    if args.out.is_dir():
-        raise OutputError(f'{args.out} is a folder: give the name of a file')
     with silence_host():
         done = convert_file(args.source, args.out, args.format, base_size=args.base_size)
     print(f'{args.source}: {FORMATS[args.format].title}.')

@@ -18,6 +18,8 @@ from mmgen_bdinvert.apis import edit, init_inverter, invert, render, transform
 from mmgen_bdinvert.evaluation import psnr
 from mmgen_bdinvert.geometry import GeometricTransform
 from mmgen_bdinvert.io import (
+    claim_folder,
+    claim_outputs,
     ensure_writable_folder,
     find_images,
     image_to_tensor,
@@ -52,14 +54,14 @@ def parse_args(argv=None):
         '--config', default='bdinvert_inv_toon128', help='of the inversion: bdinvert_inv_toon128'
     )
     parser.add_argument('--images', default=IMAGES, help='image, or folder of images')
-    parser.add_argument('--out-dir', default='work_dirs/demo', help='folder: work_dirs/demo')
+    parser.add_out_dir('folder: work_dirs/demo', default='work_dirs/demo')
     parser.add_argument('--steps', type=int, help="optimisation steps instead of the config's")
     return parser.parse_args(argv)
 
 
 def main(argv=None):
     args = parse_args(argv)
-    out_dir = ensure_writable_folder(args.out_dir)
+    out_dir = claim_folder(args.out_dir, 'demo-toon', into_existing=args.into_existing)
     paths = find_images([args.images])
     options = {} if args.steps is None else {'model.num_steps': args.steps}
     inverter = init_inverter(args.config, cfg_options=options)
@@ -93,9 +95,12 @@ def main(argv=None):
     names = [f'{path.stem}\n{value:.1f} dB' for path, value in zip(paths, quality)]
     for i, name in enumerate(output_names(paths)):
         folder = ensure_writable_folder(out_dir / name)
-        result.code[i].save(folder / 'code.safetensors')
-        save_png(folder / 'reconstruction.png', columns['BDInvert'][i])
+        files = folder / 'code.safetensors', folder / 'reconstruction.png'
+        claim_outputs(files, 'demo-toon', paths)
+        result.code[i].save(files[0])
+        save_png(files[1], columns['BDInvert'][i])
     sheet = out_dir / 'contact_sheet.png'
+    claim_outputs([sheet, out_dir / 'summary.json'], 'demo-toon', paths)
     save_png(sheet, contact_sheet(rows, names, tile=128))
     summary = {
         'images': len(photos),

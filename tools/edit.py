@@ -3,8 +3,8 @@
 
 For each code OUT_DIR/<name>/ gets edited.png, code.safetensors and comparison.png; with several
 strengths edited_<strength>.png and code_<strength>.safetensors for each. The run gets
-contact_sheet.png. Exit code: 0 if all codes were edited, 1 if some were not, 2 after a wrong
-command.
+contact_sheet.png, config.py and settings.json. Exit code: 0 if all codes were edited, 1 if some
+were not, 2 after a wrong command.
 
 Motions move the base code: flip, then scale, shear, rotate, shift, perspective. With --align they
 say how the photo left alignment, and are undone; what is saved is the aligned face, edited. With
@@ -34,7 +34,7 @@ try:
     from mmgen_bdinvert import apis
     from mmgen_bdinvert.editing import add_direction_options, read_directions, shield_ranges
     from mmgen_bdinvert.geometry import add_motion_options, read_motion
-    from mmgen_bdinvert.io import ensure_writable_folder
+    from mmgen_bdinvert.io import claim_folder
     from mmgen_bdinvert.utils.cli import ToolParser, check_device, run_tool, silence_host
 except ImportError as error:  # a package is missing: the message says which
     sys.exit(f'error: {error}')
@@ -51,8 +51,8 @@ bdinvert edit results/0 --align --and-back --rotate 20 --direction age.pt --out-
 def parse_args(argv=None):
     parser = ToolParser(description=__doc__, examples=EXAMPLES)
     parser.add_argument('codes', nargs='+', help='code files, or result folders of tools/invert.py')
-    parser.add_argument('--out-dir', required=True, help='folder for the results')
-    parser.add_argument('--config', help='their config: the one that tools/invert.py left there')
+    parser.add_out_dir('folder for the results')
+    parser.add_argument('--config', help='their config: the model in settings.json beside them')
     add_direction_options(parser)
     add_motion_options(parser)
     parser.add_argument('--device', help='such as cpu or cuda:0: the GPU if there is one')
@@ -71,7 +71,7 @@ def main(argv=None):
     device = check_device(args.device)
     codes = apis.find_codes(args.codes)
     config = apis.load_config(args.config or apis.recorded_config(codes), args.cfg_options)
-    ensure_writable_folder(args.out_dir)
+    claim_folder(args.out_dir, 'edit', into_existing=args.into_existing)
     with silence_host():
         generator = apis.init_generator(config, device)
 

@@ -28,6 +28,7 @@ try:
     from mmgen_bdinvert import apis
     from mmgen_bdinvert.apis.directions import figures
     from mmgen_bdinvert.engine import read_config
+    from mmgen_bdinvert.io import claim_folder
     from mmgen_bdinvert.utils.cli import ToolParser, check_device, run_tool, silence_host
 except ImportError as error:  # a package is missing: the message says which
     sys.exit(f'error: {error}')
@@ -43,7 +44,7 @@ bdinvert find-directions bdinvert_inv_toon64 --draw-samples 200 --out-dir to_lab
 def parse_args(argv=None):
     parser = ToolParser(description=__doc__, examples=EXAMPLES)
     parser.add_argument('config', metavar='CONFIG', help='config with a model and a finder')
-    parser.add_argument('--out-dir', required=True, help='folder for the directions')
+    parser.add_out_dir('folder for the directions')
     parser.add_argument('--preview-dir', help='folder for the pictures: OUT_DIR')
     parser.add_argument('--seed', type=int, default=0, help='of the samples: 0')
     parser.add_argument(
@@ -70,6 +71,8 @@ def main(argv=None):
     config = read_config(apis.find_config(args.config), args.cfg_options)
     if args.draw_samples is None and not isinstance(config.get('finder'), dict):
         raise ValueError(f'{args.config} has no finder: add one, as configs/directions do.')
+    for folder in filter(None, (args.out_dir, args.preview_dir)):
+        claim_folder(folder, 'find-directions', into_existing=args.into_existing)
     with silence_host():
         generator = apis.init_generator(config, device)
 

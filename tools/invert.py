@@ -6,9 +6,9 @@ column path, .jsonl with objects that have a path) and uncompressed .tar archive
 
 For each image OUT_DIR/<name>/ gets code.safetensors, reconstruction.png, comparison.png, losses.png
 and metrics.json as soon as its batch is done; the run gets summary.csv, report.md (worst images
-first), contact_sheet.png, config.py, and its log, manifest/<process>.jsonl. The same command again
-goes on where the last run ended. Several processes share the images under torchrun, srun and
-mpirun: see tools/dist_invert.sh and tools/slurm_invert.sh. Exit code: 0 if all images were
+first), contact_sheet.png, config.py, settings.json and its log, manifest/<process>.jsonl. The same
+command again goes on where the last run ended. Several processes share the images under torchrun,
+srun and mpirun: see tools/dist_invert.sh and tools/slurm_invert.sh. Exit code: 0 if all images were
 inverted, 1 if some were not (under torchrun 0 too, lest it starts all again), 2 after a wrong
 command or where nothing can be written, 130 after Ctrl-C, 143 after SIGTERM.
 """
@@ -28,7 +28,7 @@ from rich.console import Console
 logging.getLogger('torch.utils.cpp_extension').setLevel(logging.ERROR)  # "No CUDA runtime"
 try:
     from mmgen_bdinvert import apis
-    from mmgen_bdinvert.io import FIT_MODES
+    from mmgen_bdinvert.io import FIT_MODES, claim_folder
     from mmgen_bdinvert.jobs import Interrupted, deferred_signals, join_workers, read_outcomes
     from mmgen_bdinvert.jobs.progress import InversionProgress, summary_table
     from mmgen_bdinvert.jobs.recorder import InversionRecorder
@@ -49,7 +49,7 @@ def parse_args(argv=None):
     parser = ToolParser(description=__doc__, examples=EXAMPLES)
     parser.add_argument('config', help='config file, or the name of a shipped one')
     parser.add_argument('images', nargs='+', help='files, folders, patterns, lists, .tar')
-    parser.add_argument('--out-dir', required=True, help='folder for the results')
+    parser.add_out_dir('folder for the results')
     parser.add_argument('--checkpoint', help="encoder weights instead of the config's")
     parser.add_argument(
         '--fit', choices=FIT_MODES, default='crop', help='what to do with non-square images: crop'
@@ -105,6 +105,8 @@ def main(argv=None):
     if args.vis:
         config.visualizer = dict(vis_backends=[dict(type=name) for name in args.vis])
     if workers.rank == 0:
+        if args.into_existing:
+            claim_folder(args.out_dir, 'invert', into_existing=True)
         apis.plan_files(args.images, args.out_dir)
         given = {'encoder': args.checkpoint}
         for part in ('generator', 'encoder'):

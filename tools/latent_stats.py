@@ -17,7 +17,7 @@ import mmgen_bdinvert  # noqa: F401  (first: it makes mmgen importable)
 from mmgen_bdinvert.apis import find_config
 from mmgen_bdinvert.apis.statistics import fit_statistics, generator_from_config, measure_whiteness
 from mmgen_bdinvert.engine import read_config
-from mmgen_bdinvert.io import OutputError, ensure_writable_folder
+from mmgen_bdinvert.io import check_outputs, claim_outputs, ensure_writable_folder
 from mmgen_bdinvert.utils.cli import ToolParser, check_device, run_tool
 
 EXAMPLES = """
@@ -47,8 +47,7 @@ def main(argv=None):
     device = check_device(args.device)
     config = read_config(find_config(args.config), args.cfg_options)
     ensure_writable_folder(args.out.parent)
-    if args.out.is_dir():
-        raise OutputError(f'{args.out} is a folder: give the name of a file.')
+    check_outputs([args.out], 'latent-stats', [args.config, args.checkpoint])
     generator = generator_from_config(config, args.checkpoint).to(device)
 
     with tqdm(total=args.num_samples, desc='samples', unit_scale=True) as bar:
@@ -59,6 +58,7 @@ def main(argv=None):
             batch_size=args.batch_size,
             progress=lambda done, total: bar.update(done - bar.n),
         )
+    claim_outputs([args.out], 'latent-stats')
     statistics.save(args.out)
     values = statistics.eigenvalues
     white = measure_whiteness(statistics, generator, seed=args.seed + 1)

@@ -17,6 +17,7 @@ if __name__ == '__main__':  # Ctrl-C while the rest is imported
 
     leave_at_once()
 
+import itertools
 import logging
 import sys
 
@@ -28,7 +29,7 @@ try:
     from mmgen_bdinvert.apis.codes import load_codes
     from mmgen_bdinvert.editing import add_direction_options, read_directions, shield_ranges
     from mmgen_bdinvert.geometry import add_motion_options, read_motion
-    from mmgen_bdinvert.io import save_video
+    from mmgen_bdinvert.io import check_outputs, claim_outputs, save_video
     from mmgen_bdinvert.io.video import check_video_path
     from mmgen_bdinvert.utils.cli import (
         ToolParser,
@@ -52,7 +53,7 @@ def parse_args(argv=None):
     parser = ToolParser(description=__doc__, examples=EXAMPLES)
     parser.add_argument('codes', nargs='+', help='code files, or result folders of tools/invert.py')
     parser.add_argument('--out-file', required=True, help='the video: .mp4, .gif or .webp')
-    parser.add_argument('--config', help='their config: the one that tools/invert.py left there')
+    parser.add_argument('--config', help='their config: the model in settings.json beside them')
     parser.add_argument('--frames', type=int, default=60, help='how many in all: 60')
     parser.add_argument('--fps', type=float, default=30, help='frames a second: 30')
     parser.add_argument('--loop', action='store_true', help='go back to the start at the end')
@@ -77,6 +78,7 @@ def main(argv=None):
     check_video_path(args.out_file, args.fps)
     device = check_device(args.device)
     files = apis.find_codes(args.codes)
+    check_outputs([args.out_file], 'make-video', files)
     config = apis.load_config(args.config or apis.recorded_config(files), args.cfg_options)
     with silence_host():
         generator = apis.init_generator(config, device)
@@ -102,7 +104,10 @@ def main(argv=None):
         batch_size=args.batch_size,
     )
     bar = tqdm(frames, total=args.frames, desc='frames', disable=None)
-    save_video(args.out_file, bar, args.fps)
+    pictures = iter(bar)
+    first = next(pictures)  # what is wrong with the frames is said before the file is claimed
+    claim_outputs([args.out_file], 'make-video')
+    save_video(args.out_file, itertools.chain([first], pictures), args.fps)
     print(f'Video: {args.out_file}')
     return 1 if refused else 0
 

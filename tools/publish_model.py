@@ -8,6 +8,7 @@ if __name__ == '__main__':  # Ctrl-C while the rest is imported
 
     leave_at_once()
 
+from mmgen_bdinvert.io import check_outputs, claim_outputs
 from mmgen_bdinvert.io.saved import save_tensors
 from mmgen_bdinvert.models.checkpoint import (
     ENCODER_PREFIXES,
@@ -40,6 +41,7 @@ def parse_args(argv=None):
 
 def main(argv=None):
     args = parse_args(argv)
+    check_outputs([args.out], 'publish-model', [args.checkpoint])
     tensors, prefix = select_part(read_state_dict(args.checkpoint), PARTS[args.part])
     if not tensors:
         raise ValueError(
@@ -54,6 +56,7 @@ def main(argv=None):
         if tensor.is_floating_point() and not tensor.isfinite().all():
             remedy = ': leave --half out' if args.half else ''
             raise ValueError(f'The tensor {name} holds values that are not finite{remedy}.')
+    claim_outputs([args.out], 'publish-model')
     save_tensors(args.out, tensors)
     print(f'Wrote the {len(tensors)} tensors under "{prefix}" to {args.out}.')
 

@@ -41,7 +41,7 @@ def main(argv=None):
     running.set_checkpoint(cfg, args.checkpoint)
     if args.amp:
         running.use_test_amp(cfg)
-    runner = running.build_runner(cfg)
+    runner = running.build_runner(cfg, args.into_existing)
     metrics = runner.test()
     if runner.rank == 0:
         print(', '.join(f'{name} {value:.4f}' for name, value in metrics.items()))

@@ -48,7 +48,7 @@ def main(argv=None):
     if args.amp:
         running.use_amp(cfg)
     running.set_resume(cfg, args.resume)
-    running.build_runner(cfg).train()
+    running.build_runner(cfg, args.into_existing).train()
 
 
 if __name__ == '__main__':

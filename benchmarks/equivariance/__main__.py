@@ -29,7 +29,7 @@ try:
     )
     from mmgen_bdinvert import apis
     from mmgen_bdinvert.geometry.warping import SAMPLING_MODES
-    from mmgen_bdinvert.io import ensure_writable_folder
+    from mmgen_bdinvert.io import claim_folder
     from mmgen_bdinvert.utils.cli import ToolParser, check_device, run_tool, silence_host
     from mmgen_bdinvert.utils.markdown import print_markdown
 except ImportError as error:  # a package is missing: the message says which
@@ -45,7 +45,9 @@ python -m benchmarks.equivariance bdinvert_inv_toon128 --base-sizes 8 --motions 
 def parse_args(argv=None):
     parser = ToolParser(description=__doc__, examples=EXAMPLES)
     parser.add_argument('config', help='config of an inverter, or the name of a shipped one')
-    parser.add_argument('--out-dir', default='work_dirs/equivariance', help='folder for the report')
+    parser.add_out_dir(
+        'folder for the report: work_dirs/equivariance', default='work_dirs/equivariance'
+    )
     parser.add_argument(
         '--base-sizes', nargs='+', type=int, default=[8, 16], metavar='S', help='sizes: 8 16'
     )
@@ -68,7 +70,7 @@ def parse_args(argv=None):
 def main(argv=None):
     args = parse_args(argv)
     device = check_device(args.device)
-    ensure_writable_folder(args.out_dir)
+    claim_folder(args.out_dir, 'equivariance', into_existing=args.into_existing)
     sizes = list(dict.fromkeys(args.base_sizes))
     magnitudes = {motion: MAGNITUDES[motion] for motion in args.motions}
     perceptual, generators = None, []

@@ -9,13 +9,15 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from mmgen_bdinvert.io import atomic_write, ensure_writable_folder
+from mmgen_bdinvert.io import atomic_write, claim_folder, claim_outputs
 from mmgen_bdinvert.io.tables import save_table
 
 from .measure import EquivarianceRow
 from .plot import plot_equivariance
 
 __all__ = ['equivariance_markdown', 'write_equivariance']
+
+_MAKER = 'equivariance'
 
 _COLUMNS = (
     *('base_size', 'motion', 'magnitude', 'cells', 'noise', 'psnr', 'rmse'),
@@ -67,11 +69,13 @@ def write_equivariance(
         list[Path]: The files.
 
     Raises:
+        ForeignFileError: The folder holds files of somebody else.
         OutputError: A file cannot be written.
     """
-    folder = ensure_writable_folder(folder)
+    folder = claim_folder(folder, _MAKER)
     text = equivariance_markdown(rows)
     files = [folder / f'equivariance.{ending}' for ending in ('md', 'csv', 'png')]
+    claim_outputs(files, _MAKER)
     atomic_write(files[0], lambda path: path.write_text(text, encoding='utf-8'))
     values = [{**asdict(row), 'psnr': row.psnr, 'interior_psnr': row.interior_psnr} for row in rows]
     save_table(files[1], values, _COLUMNS)

@@ -25,7 +25,7 @@ try:
     from mmgen_bdinvert.apis.codes import load_codes
     from mmgen_bdinvert.editing import load_direction
     from mmgen_bdinvert.geometry import GeometricTransform
-    from mmgen_bdinvert.io import ensure_writable_folder, read_image, save_png
+    from mmgen_bdinvert.io import claim_folder, claim_outputs, read_image, save_png
     from mmgen_bdinvert.utils.cli import ToolParser, check_device, run_tool, silence_host
 
     from ..quality import build_method, read_plan
@@ -64,7 +64,7 @@ python -m benchmarks.figures --out-dir figures/ --steps 5 --device cpu
 
 def parse_args(argv=None):
     parser = ToolParser(description=__doc__, examples=EXAMPLES)
-    parser.add_argument('--out-dir', required=True, help='folder for the figures')
+    parser.add_out_dir('folder for the figures')
     parser.add_argument('--work-dir', default='work_dirs/figures', help='folder for inversions')
     parser.add_argument('--images', default='demo/images', help='folder of the photos')
     parser.add_argument('--steps', type=int, help="optimisation steps instead of the benchmark's")
@@ -75,7 +75,7 @@ def parse_args(argv=None):
 def main(argv=None):
     args = parse_args(argv)
     device = check_device(args.device)
-    out_dir = ensure_writable_folder(args.out_dir)
+    out_dir = claim_folder(args.out_dir, 'make-figures', into_existing=args.into_existing)
     paths = [Path(args.images, f'{name}.png') for name in FACES]
     plan = read_plan('toon128')
     if args.steps is not None:
@@ -107,6 +107,7 @@ def main(argv=None):
         ),
         'moved_edits': figures.moved_edits(generator, photos, ours, colours, shapes, names),
     }
+    claim_outputs([out_dir / f'{name}.png' for name in made], 'make-figures', paths)
     for name, picture in made.items():
         save_png(out_dir / f'{name}.png', figures.rounded(picture))
     print(f'Figures: {out_dir}')

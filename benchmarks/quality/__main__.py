@@ -22,7 +22,7 @@ from tqdm import tqdm
 
 logging.getLogger('torch.utils.cpp_extension').setLevel(logging.ERROR)  # "No CUDA runtime"
 try:
-    from mmgen_bdinvert.io import ensure_writable_folder
+    from mmgen_bdinvert.io import claim_folder
     from mmgen_bdinvert.utils.cli import ToolParser, check_device, run_tool, silence_host
     from mmgen_bdinvert.utils.markdown import print_markdown
     from projects.toon_faces import MOVES
@@ -47,7 +47,7 @@ def parse_args(argv=None):
     parser.add_argument('--count', type=int, help='faces of each kind: 64, of photos all')
     parser.add_argument('--steps', type=int, help='steps of every optimisation')
     parser.add_argument('--batch-size', type=int, default=16, help='images at a time: 16')
-    parser.add_argument('--out-dir', default='work_dirs/benchmark', help='stored results')
+    parser.add_out_dir('stored results: work_dirs/benchmark', default='work_dirs/benchmark')
     parser.add_argument('--report-dir', help='tables and pictures: OUT_DIR/report')
     parser.add_argument('--device', help='such as cpu or cuda:0: the GPU if there is one')
     args = parser.parse_args(argv)
@@ -61,7 +61,10 @@ def parse_args(argv=None):
 def main(argv=None):
     args = parse_args(argv)
     device = check_device(args.device)
-    ensure_writable_folder(args.out_dir)
+    report_dir = args.report_dir or f'{args.out_dir}/report'
+    if args.into_existing:
+        for folder in (args.out_dir, report_dir):
+            claim_folder(folder, 'benchmark-quality', into_existing=True)
     with silence_host():
         plan = bench.read_plan(args.plan)
         if args.steps is not None:
@@ -95,7 +98,6 @@ def main(argv=None):
     command += f' --kinds {" ".join(benchmark.kinds)}'
     command += f' --methods {" ".join(args.methods)}' if args.methods else ''
     command += '' if plan.num_steps is None else f' --steps {plan.num_steps}'
-    report_dir = args.report_dir or f'{args.out_dir}/report'
     files = bench.write_report(benchmark, rows, report_dir, command=command)
     print_markdown(files[0].read_text(encoding='utf-8'))
     print(f'Report: {", ".join(map(str, files))}')

@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from mmgen_bdinvert.io import atomic_write, ensure_writable_folder
+from mmgen_bdinvert.io import atomic_write, claim_folder, claim_outputs
 from mmgen_bdinvert.io.tables import save_table
 
 from .figures import plot_intervals, save_sheets
@@ -15,6 +15,9 @@ from .summary import best_strengths, summarise
 from .tables import CSV_COLUMNS, csv_rows, markdown
 
 __all__ = ['write_report']
+
+_MAKER = 'benchmark-quality'
+_FILES = ('benchmark.md', 'benchmark.csv', 'benchmark.png', 'reconstructions.png', 'edits.png')
 
 
 def write_report(
@@ -33,9 +36,11 @@ def write_report(
         list[Path]: The files.
 
     Raises:
+        ForeignFileError: The folder holds files of somebody else.
         OutputError: A file cannot be written.
     """
-    folder = ensure_writable_folder(folder)
+    folder = claim_folder(folder, _MAKER)
+    claim_outputs([folder / name for name in _FILES], _MAKER)
     plan = benchmark.plan
     cells = summarise(plan, rows)
     count = len(benchmark.indices)

@@ -10,7 +10,7 @@ from typing import Union
 
 import torch
 
-from mmgen_bdinvert.io import ensure_writable_folder
+from mmgen_bdinvert.io import claim_folder
 from mmgen_bdinvert.models.inverters.base_inverter import OptimizationInverter, StepCallback
 
 from .faces import DrawnFaces, Face, Photos
@@ -42,6 +42,7 @@ class Benchmark:
         device (str | torch.device | None): As for ``init_inverter``. Defaults to None.
 
     Raises:
+        ForeignFileError: ``out_dir`` holds files of somebody else.
         OutputError: ``out_dir`` cannot be written to.
     """
 
@@ -58,7 +59,10 @@ class Benchmark:
         if batch_size < 1:
             raise ValueError(f'batch_size is 1 or more, but got {batch_size}.')
         self.plan, self.faces, self.kinds = plan, faces, list(kinds)
-        self.out_dir, self.batch_size = ensure_writable_folder(out_dir), batch_size
+        # What is stored is told by what it holds, so a store of version 0.1.0 needs no mark.
+        stored = os.path.isdir(os.path.join(out_dir, 'inversions'))
+        self.out_dir = claim_folder(out_dir, 'benchmark-quality', into_existing=stored)
+        self.batch_size = batch_size
         self.device = device
         self.indices = list(range(len(faces.names)))
 

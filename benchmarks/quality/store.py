@@ -97,9 +97,19 @@ class RowStore(_Store):
         if not path.is_file():
             return None
         try:
-            return json.loads(path.read_text(encoding='utf-8'))
-        except (json.JSONDecodeError, UnicodeDecodeError) as e:
+            return _checked(path.read_text(encoding='utf-8'), path)
+        except UnicodeDecodeError as e:
             raise ValueError(f'{path} is damaged ({e}): remove it and run again.') from e
+
+
+def _checked(text: str | None, path: Path) -> dict[str, Any]:
+    """Read facts or a row; what is neither was not stored here, and is not replaced."""
+    try:
+        values = json.loads(text or '')
+        values['target']
+    except (ValueError, KeyError, TypeError, RecursionError) as e:
+        raise ValueError(f'{path} is damaged ({e}): remove it and run again.') from e
+    return values
 
 
 def stack(rows: list[dict[str, Tensor]], device: torch.device) -> dict[str, Tensor]:

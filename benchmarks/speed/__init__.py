@@ -9,13 +9,14 @@ from .machine import convolution_rate, count_operations, describe_machine
 from .measure import Row, measure_encoder, measure_statistics, measure_step
 from .memory import measure_memory
 from .objective import measure_objective
-from .report import short_form, speed_table, write_speed
+from .report import check_speed_files, short_form, speed_table, write_speed
 from .setting import Setting
 
 __all__ = [
     'FaceSetting',
     'Row',
     'Setting',
+    'check_speed_files',
     'convolution_rate',
     'count_operations',
     'describe_machine',

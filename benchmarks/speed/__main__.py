@@ -81,6 +81,7 @@ def main(argv=None):
     device = check_device(args.device)
     if args.json:
         ensure_writable_folder(Path(args.json).resolve().parent)
+        speed.check_speed_files(args.json)
     parts = [args.only] if args.only else _PARTS
     jobs = [(s, b, part) for s in args.size for b in args.batch_size for part in parts]
     rows, setting = [], None

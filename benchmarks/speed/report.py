@@ -8,12 +8,15 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from mmgen_bdinvert.io import check_outputs, claim_outputs
 from mmgen_bdinvert.io.tables import save_json
 
 from .measure import Row
 from .plot import plot_ratios
 
-__all__ = ['short_form', 'speed_table', 'write_speed']
+__all__ = ['check_speed_files', 'short_form', 'speed_table', 'write_speed']
+
+_MAKER = 'benchmark'
 
 
 def short_form(row: Row) -> str:
@@ -69,17 +72,31 @@ def write_speed(rows: Sequence[Row], path: str | os.PathLike, machine: str) -> l
         list[Path]: The two files.
 
     Raises:
+        ForeignFileError: If one is there, and no earlier benchmark made it.
         OutputError: If one cannot be written.
     """
-    path = Path(path)
+    path, plot = _files(path)
+    claim_outputs([path, plot], _MAKER)
     save_json(path, {'machine': machine, 'rows': [row.to_dict() for row in rows]})
     bars = {
         f'{row.what} {row.size}, batch {row.batch}': {s: row.ratio(s) for s in _ours(row)}
         for row in rows
     }
-    plot = path.with_suffix('.png')
     plot_ratios(bars, plot, machine)
     return [path, plot]
+
+
+def check_speed_files(path: str | os.PathLike) -> None:
+    """Make sure that :func:`write_speed` can write its two files, before hours of measuring.
+
+    Raises:
+        ForeignFileError: One is there, and no earlier benchmark made it.
+    """
+    check_outputs(_files(path), _MAKER)
+
+
+def _files(path: str | os.PathLike) -> tuple[Path, Path]:
+    return Path(path), Path(path).with_suffix('.png')
 
 
 def _ours(row: Row) -> list[str]:

@@ -27,7 +27,6 @@ __all__ = [
     'edit_projection',
     'find_codes',
     'load_codes',
-    'recorded_config',
 ]
 
 _CODE, _CODES = 'code.safetensors', 'code*.safetensors'
@@ -73,37 +72,6 @@ def find_codes(inputs: str | os.PathLike | Iterable[str | os.PathLike]) -> list[
     if not found:
         raise ValueError('At least one code file or folder must be given, but got none.')
     return list(found.values())
-
-
-def recorded_config(codes: Iterable[str | os.PathLike]) -> Path:
-    """Find the ``config.py`` that an inversion left beside its codes.
-
-    Args:
-        codes (Iterable[str | os.PathLike]): Code files.
-
-    Returns:
-        Path: The config.
-
-    Raises:
-        FileNotFoundError: There is none beside a code.
-        ValueError: The codes come with different ones.
-    """
-    configs: dict[str, Path] = {}
-    for code in map(Path, codes):
-        folders = (code.resolve().parent, code.resolve().parent.parent)
-        path = next((f / 'config.py' for f in folders if (f / 'config.py').is_file()), None)
-        if path is None:
-            raise FileNotFoundError(
-                f'There is no config.py beside the code {str(code)!r}: name the config that it was '
-                f'inverted with (--config).'
-            )
-        configs.setdefault(path.read_text('utf-8'), path)
-    if len(configs) != 1:
-        raise ValueError(
-            f'Codes of one config are edited at a time, but got codes of '
-            f'{" and ".join(repr(str(p)) for p in configs.values())}.'
-        )
-    return next(iter(configs.values()))
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,8 @@ from mmgen.registry import MODULES
 from ..editing import Direction, draw_latents
 from ..editing.samples import sample_codes
 from ..io import (
-    ensure_writable_folder,
+    claim_folder,
+    claim_outputs,
     output_names,
     save_png,
     tensor_to_images,
@@ -26,6 +27,7 @@ from .inference import edit, render
 
 __all__ = ['draw_samples', 'figures', 'find_directions', 'preview']
 
+_MAKER = 'find-directions'
 _STRENGTHS = (-3.0, -1.5, 0.0, 1.5, 3.0)
 _FINE_PRINT = ('samples', 'seed', 'mixed', 'orthogonal_to')
 
@@ -61,6 +63,7 @@ def find_directions(
 
     Raises:
         FileNotFoundError, ValueError: What the finder needs is missing, or does not fit.
+        ForeignFileError: A folder, or the place of a result, is taken by files of somebody else.
         OutputError: A folder cannot be written to.
 
     Example:
@@ -68,16 +71,18 @@ def find_directions(
         >>> [direction.name for direction in found]
         ['sefa0', 'sefa1', 'sefa2']
     """
-    out_dir = ensure_writable_folder(out_dir)
-    preview_dir = ensure_writable_folder(out_dir if preview_dir is None else preview_dir)
+    out_dir = claim_folder(out_dir, _MAKER)
+    preview_dir = claim_folder(out_dir if preview_dir is None else preview_dir, _MAKER)
     if isinstance(finder, Mapping):
         finder = MODULES.build(dict(finder))
     found = finder.find(generator, seed=seed, progress=progress)
     names = output_names([f'{direction.name}.safetensors' for direction in found])
     for name, direction in zip(names, found):
-        direction.save(Path(out_dir, f'{name}.safetensors'))
+        files = Path(out_dir, f'{name}.safetensors'), Path(preview_dir, f'{name}.png')
+        claim_outputs(files, _MAKER)
+        direction.save(files[0])
         picture = preview(generator, direction, strengths=strengths, seed=seed + 2)
-        save_png(Path(preview_dir, f'{name}.png'), picture)
+        save_png(files[1], picture)
     return found
 
 
@@ -142,7 +147,8 @@ def draw_samples(
     Raises:
         OutputError: It cannot be written to.
     """
-    out_dir, index = ensure_writable_folder(out_dir), 0
+    out_dir, index = claim_folder(out_dir, _MAKER), 0
+    claim_outputs([out_dir / f'{i:06d}.png' for i in range(count)], _MAKER)
     for code in sample_codes(generator, draw_latents(generator, count, seed)):
         images = generator(code.base, code.detail)
         for picture in tensor_to_images(images, generator.channel_order):

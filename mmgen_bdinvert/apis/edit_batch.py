@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,15 +15,19 @@ from ..editing.directions import checked_strength
 from ..geometry import GeometricTransform, Transform, inverse, transform_image
 from ..io import (
     OutputError,
+    claim_folder,
+    claim_outputs,
     ensure_writable_folder,
     image_to_tensor,
     output_names,
+    refuse_inputs,
     save_png,
     save_projections,
     tensor_to_image,
 )
-from ..jobs.packed import SHARDS
-from ..jobs.results import Sheet, save_config
+from ..io.tables import save_json
+from ..jobs.folder import SETTINGS_FILE, model_settings
+from ..jobs.results import CONFIG_FILE, Sheet, save_config
 from ..structures import LatentCode
 from ..visualization import comparison
 from .codes import code_sources, edit_projection, find_codes
@@ -32,6 +36,7 @@ from .motion import transform
 
 __all__ = ['EditOutcome', 'edit_files']
 
+_MAKER = 'edit'
 _SHEET = 'contact_sheet.png'
 _IDENTITY = GeometricTransform()
 
@@ -73,8 +78,9 @@ def edit_files(
 
     For each code ``<out_dir>/<name>/`` gets ``comparison.png`` and, with one strength,
     ``edited.png`` and ``code.safetensors``; with several, ``edited_<strength>.png`` and
-    ``code_<strength>.safetensors`` for each. The run gets ``contact_sheet.png``. A code that
-    cannot be read or saved is noted, and the others go on.
+    ``code_<strength>.safetensors`` for each. The run gets ``contact_sheet.png``, ``config.py`` and
+    ``settings.json`` with the model. A code that cannot be read or saved is noted, and the others
+    go on.
 
     An image of a ``project_result.pt`` of mmgen's projector is split into base and detail code
     (shown with the generator's fixed noise), and gets its edited w+ back beside the code, as
@@ -106,6 +112,8 @@ def edit_files(
     Raises:
         FileNotFoundError: An input or a direction does not exist.
         ValueError: There is nothing to do, or directions or layers do not fit the generator.
+        ForeignFileError: The folder holds files of somebody else (see
+            :func:`mmgen_bdinvert.io.claim_folder`), or an input is where a result would go.
         OutputError: The folder cannot be written to.
 
     Example:
@@ -119,7 +127,8 @@ def edit_files(
         raise ValueError('There is nothing to do: give a direction, or a motion.')
     if and_back and not (align and directions):
         raise ValueError('There is nothing to bring back: and_back needs align and a direction.')
-    directions = [d if isinstance(d, Direction) else load_direction(d) for d in directions]
+    given = directions
+    directions = [d if isinstance(d, Direction) else load_direction(d) for d in given]
     strengths = list(dict.fromkeys(map(checked_strength, strengths))) if directions else [0.0]
     if not strengths:
         raise ValueError('At least one strength must be given, but got none.')
@@ -127,21 +136,27 @@ def edit_files(
     for direction in directions:  # before anything is written
         direction.offset(generator, layers)
     sources = code_sources(find_codes(inputs), on_note)
-    names = output_names([s.called for s in sources], reserved=(_SHEET, 'config.py', 'report.html'))
-    out_dir = ensure_writable_folder(out_dir)
-    for source, name in zip(sources, names):
-        taken = ((out_dir / name).resolve(), (out_dir / SHARDS).resolve())
-        if source.path.resolve().parent in taken:
-            raise ValueError(
-                f'The results would overwrite the code {str(source.path)!r}: choose another output '
-                f'folder.'
-            )
+    reserved = (_SHEET, CONFIG_FILE, SETTINGS_FILE, 'report.html')
+    names = output_names([s.called for s in sources], reserved=reserved)
+    kinds = ('edited', 'aligned', 'unwarped') if and_back else ('edited',)
+    write_back = and_back or move.is_identity  # a w+ cannot hold motion
+    files = [
+        _file_names(kinds, strengths, write_back and s.projection is not None) for s in sources
+    ]
+    planned = [Path(out_dir, name, file) for name, new in zip(names, files) for file in new]
+    run_files = [Path(out_dir, _SHEET), Path(out_dir, SETTINGS_FILE)]
+    refuse_inputs([*planned, *run_files], [*(s.path for s in sources), *given])
+    out_dir = claim_folder(out_dir, _MAKER)
 
     motion = inverse(move) if align else move
-    save_config(out_dir, inverter)
+    claim_outputs(run_files, _MAKER)
+    save_config(out_dir, inverter, _MAKER)
+    model = model_settings(inverter)
+    if model is not None:
+        save_json(out_dir / SETTINGS_FILE, {'model': model})
     outcomes, sheet = [], Sheet()
     try:
-        for source, name in zip(sources, names):
+        for source, name, new in zip(sources, names, files):
             outcome = EditOutcome(name, source.path, 'done')
             try:
                 code = source.load(generator)
@@ -160,15 +175,16 @@ def edit_files(
                     shown.update({f'strength {s:g}, back\n{called}': c for s, c in results.items()})
                 pictures = {caption: render(generator, c)[0] for caption, c in shown.items()}
                 count, rendered = len(results), list(pictures.values())
-                files = {'edited': rendered[-count:]}
+                saved = {'edited': rendered[-count:]}
                 if and_back:
-                    files['aligned'] = rendered[-2 * count : -count]
-                    files['unwarped'] = [_warped(p, motion) for p in files['edited']]
-                    for strength, picture in zip(results, files['unwarped']):
+                    saved['aligned'] = rendered[-2 * count : -count]
+                    saved['unwarped'] = [_warped(p, motion) for p in saved['edited']]
+                    for strength, picture in zip(results, saved['unwarped']):
                         pictures[f'strength {strength:g}, unwarped\n{called}'] = picture
                 folder = ensure_writable_folder(out_dir / name)
-                _save(folder, name, results, pictures, files)
-                if source.projection is not None and (and_back or move.is_identity):
+                claim_outputs([folder / file for file in new], _MAKER)
+                _save(folder, name, results, pictures, saved)
+                if source.projection is not None and write_back:
                     for strength, edited in results.items():
                         projection = edit_projection(generator, source.projection, edited)
                         file = folder / f'project_result{_ending(strength, results)}.pt'
@@ -184,8 +200,19 @@ def edit_files(
     return outcomes
 
 
-def _ending(strength: float, results: Mapping[float, LatentCode]) -> str:
-    return f'_{strength:g}' if len(results) > 1 else ''
+def _file_names(kinds: Sequence[str], strengths: Sequence[float], projected: bool) -> list[str]:
+    """Name all files that one code may get."""
+    names = ['comparison.png']
+    for ending in (_ending(strength, strengths) for strength in strengths):
+        names += [f'{kind}{ending}.png' for kind in kinds]
+        names.append(f'code{ending}.safetensors')
+        if projected:
+            names.append(f'project_result{ending}.pt')
+    return names
+
+
+def _ending(strength: float, strengths: Collection[float]) -> str:
+    return f'_{strength:g}' if len(strengths) > 1 else ''
 
 
 def _warped(picture: np.ndarray, motion: Transform) -> np.ndarray:

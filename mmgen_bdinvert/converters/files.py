@@ -12,6 +12,7 @@ from pathlib import Path
 
 from torch import Tensor
 
+from ..io import check_outputs, claim_outputs
 from ..io.tensors import named_tensors, read_array
 from ..models.checkpoint import read_checkpoint
 from .bdinvert_encoder import convert_bdinvert_encoder
@@ -161,6 +162,7 @@ def convert_file(
         FileNotFoundError: There is no such file.
         ValueError: The file is of another format, is incomplete, holds a tensor that this format
             does not know, or more than tensors and plain data.
+        ForeignFileError: ``out`` is there, and no earlier conversion made it.
         OutputError: ``out`` cannot be written.
     """
     source = Path(source)
@@ -170,6 +172,7 @@ def convert_file(
         raise ValueError(f'base_size belongs to bdinvert-encoder, but the format is {format}.')
     if Path(out).suffix != '.safetensors':
         raise ValueError(f'A conversion is saved as .safetensors, but got {out}.')
+    check_outputs([out], 'convert', [source])
     content = _read(source)
     found = FORMATS[format].find(content)
     if found is None:
@@ -186,6 +189,7 @@ def convert_file(
     conversion = dataclasses.replace(
         conversion, facts={**conversion.facts, **origin}, set_aside={**inside, **beside}
     )
+    claim_outputs([out], 'convert')
     conversion.save(out)
     return conversion
 

@@ -14,10 +14,10 @@ from mmengine.runner import Runner
 from mmgen.registry import RUNNERS
 
 from ..compat.cpu_amp import CpuAmpOptimWrapper
-from ..io import ensure_writable_folder, find_images
+from ..io import claim_folder, find_images
 from ..utils.cli import LAUNCHERS, ToolParser
 from .config import read_config
-from .strict_runner import StrictRunner
+from .strict_runner import MAKER, StrictRunner, adopt_work_dir
 
 __all__ = [
     'add_runner_options',
@@ -33,7 +33,9 @@ __all__ = [
 
 def add_runner_options(parser: ToolParser) -> None:
     """Add the options that mmengine's tools share to a ``ToolParser``."""
-    parser.add_argument('--work-dir', help='folder for the results (work_dirs/<config name>)')
+    parser.add_out_dir(
+        'folder for the results: work_dirs/<config name>', option='--work-dir', required=False
+    )
     parser.add_argument('--amp', action='store_true', help='mixed precision, bfloat16')
     parser.add_cfg_options()
     parser.add_argument(
@@ -51,8 +53,7 @@ def runner_config(args: Namespace) -> Config:
     """Read the config that the parsed options of :func:`add_runner_options` ask for.
 
     Raises:
-        FileNotFoundError: See :func:`read_config`.
-        ValueError: See :func:`read_config`.
+        FileNotFoundError, ValueError: See :func:`read_config`.
     """
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     cfg = read_config(args.config, args.cfg_options)
@@ -62,13 +63,19 @@ def runner_config(args: Namespace) -> Config:
     return cfg
 
 
-def build_runner(cfg: Config) -> Runner:
+def build_runner(cfg: Config, into_existing: bool = False) -> Runner:
     """Build the Runner of a config: a :class:`StrictRunner` unless it asks for another.
 
+    Args:
+        cfg (Config): The config; its ``work_dir`` is made and marked.
+        into_existing (bool): See :func:`mmgen_bdinvert.io.claim_folder`. Defaults to False.
+
     Raises:
-        OutputError: If the work dir cannot be written to.
+        ForeignFileError: The work dir holds files of somebody else.
+        OutputError: It cannot be written to.
     """
-    ensure_writable_folder(cfg.work_dir)
+    adopt_work_dir(cfg.work_dir, cfg.filename)
+    claim_folder(cfg.work_dir, MAKER, into_existing=into_existing)
     return RUNNERS.build(cfg) if cfg.get('runner_type') else StrictRunner.from_cfg(cfg)
 
 

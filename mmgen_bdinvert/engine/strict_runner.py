@@ -17,9 +17,14 @@ from torch import nn
 
 from ..io.inputs import input_digests
 from ..io.outputs import atomic_write, remove_leftovers
+from ..io.ownership import adopt_files, check_outputs, claim_outputs, is_marked
+from ..jobs.results import is_config
 from ..models.checkpoint import load_weights
 
-__all__ = ['StrictRunner']
+__all__ = ['MAKER', 'StrictRunner', 'adopt_work_dir']
+
+MAKER = 'train'  # and test: they share a work dir
+_CHECKPOINTS = ('iter_*.pth', 'epoch_*.pth', 'best_*.pth')
 
 _INPUTS = 'inputs'  # key of a checkpoint's meta data
 
@@ -42,6 +47,24 @@ def _latest_checkpoint(work_dir: str) -> str | None:
     return str(max(found, key=lambda path: path.stat().st_mtime_ns)) if found else None
 
 
+def adopt_work_dir(work_dir: str | Path, config: str | None) -> None:
+    """Mark a work dir of version 0.1.0, which left no marks, so that a training goes on in it.
+
+    Its logs hold the config, which imports this package; a work dir of mmgen's own does not.
+
+    Args:
+        work_dir (str | Path): It need not exist.
+        config (str | None): The config file, of which a copy is there.
+    """
+    folder = Path(work_dir)
+    logged = folder.glob('*/vis_data/config.py')
+    if is_marked(folder) or not any(b'mmgen_bdinvert' in path.read_bytes() for path in logged):
+        return
+    adopt_files(folder / 'vis', MAKER, [path.name for path in folder.glob('vis/*_*.png')])
+    files = [path.name for pattern in _CHECKPOINTS for path in folder.glob(pattern)]
+    adopt_files(folder, MAKER, [*files, 'last_checkpoint', Path(config or '').name])
+
+
 @RUNNERS.register_module()
 class StrictRunner(Runner):
     """The Runner of ``tools/train.py`` and ``tools/test.py``.
@@ -55,6 +78,7 @@ class StrictRunner(Runner):
       latest one whatever the moment.
     * A checkpoint knows the weights and statistics that its config names; where one of those files
       has changed since, a training does not resume.
+    * No file in the work dir that a training or a test of this package did not write is replaced.
     * Without a GPU, ``launcher='pytorch'`` joins the processes over gloo.
     * A model with nothing to train, such as an inverter, is distributed without the wrapper, which
       would refuse it.
@@ -81,10 +105,22 @@ class StrictRunner(Runner):
         return super().wrap_model(model_wrapper_cfg, model)
 
     @master_only
+    def dump_config(self) -> None:
+        """Write the config into the work dir, as mmengine does, unless it was read from there."""
+        name = f'{self.timestamp}.py' if self.cfg.filename is None else self.cfg.filename
+        path = Path(self.work_dir, Path(name).name)
+        if is_config(path, self.cfg):
+            return
+        text = self.cfg.pretty_text
+        claim_outputs([path], MAKER)
+        atomic_write(path, lambda temporary: temporary.write_text(text, 'utf-8'))
+
+    @master_only
     def save_checkpoint(self, out_dir: str, filename: str, *args, **kwargs) -> None:
         """Save a checkpoint as mmengine's Runner does, but in one step, with digests of its inputs.
 
         Raises:
+            ForeignFileError: If it is there, and no training of this package wrote it.
             OutputError: If it cannot be written.
         """
         save = super().save_checkpoint
@@ -93,6 +129,7 @@ class StrictRunner(Runner):
             save(out_dir, filename, *args, **kwargs)
             return
         Path(out_dir).mkdir(parents=True, exist_ok=True)
+        claim_outputs([Path(out_dir, filename)], MAKER)
         atomic_write(
             Path(out_dir, filename),
             lambda temporary: save(str(temporary.parent), temporary.name, *args, **kwargs),
@@ -118,6 +155,9 @@ class StrictRunner(Runner):
             _ = self._inputs  # now, lest a file changes before the first checkpoint
             for folder in (self.work_dir, Path(self.work_dir, 'vis')):
                 remove_leftovers(folder)
+            # Found now, and not by the first checkpoint.
+            there = [path for kind in _CHECKPOINTS for path in Path(self.work_dir).glob(kind)]
+            check_outputs([*there, Path(self.work_dir, 'last_checkpoint')], MAKER)
         return super().train()
 
     def load_checkpoint(self, filename: str, *args, **kwargs) -> dict:

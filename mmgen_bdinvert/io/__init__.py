@@ -18,6 +18,13 @@ from .outputs import (
     output_names,
     save_png,
 )
+from .ownership import (
+    ForeignFileError,
+    check_outputs,
+    claim_folder,
+    claim_outputs,
+    refuse_inputs,
+)
 from .paths import local_path
 from .projections import Projection, load_projections, save_projections
 from .sources import TarMember, find_sources
@@ -25,6 +32,7 @@ from .video import save_video
 
 __all__ = [
     'FIT_MODES',
+    'ForeignFileError',
     'IMAGE_SUFFIXES',
     'ImageReadError',
     'OutputError',
@@ -32,6 +40,9 @@ __all__ = [
     'StorageError',
     'TarMember',
     'atomic_write',
+    'check_outputs',
+    'claim_folder',
+    'claim_outputs',
     'ensure_writable_folder',
     'find_images',
     'find_sources',
@@ -40,6 +51,7 @@ __all__ = [
     'local_path',
     'output_names',
     'read_image',
+    'refuse_inputs',
     'save_projections',
     'save_png',
     'save_video',

@@ -42,7 +42,10 @@ def find_images(inputs: str | os.PathLike | Iterable[str | os.PathLike]) -> list
     if isinstance(inputs, (str, os.PathLike)):
         inputs = [inputs]
     found: dict[str, Path] = {}
-    for item in map(Path, inputs):
+    for item in inputs:
+        if not os.fspath(item):
+            raise ValueError("an input is the path of an image or a folder, but got ''")
+        item = Path(item)
         if os.path.isdir(item):
             images = _images_below(item)
         elif os.path.exists(item):

@@ -9,6 +9,7 @@ import hashlib
 import itertools
 import os
 import re
+import shutil
 import unicodedata
 import uuid
 from collections import Counter
@@ -19,6 +20,8 @@ import numpy as np
 from PIL import Image, PngImagePlugin
 
 _MAX_NAME_BYTES = 120
+# What a temporary file or folder is called: so that no file of a user is taken for one.
+_TEMPORARY = re.compile(r'\.mmgen_bdinvert-[0-9a-f]{32}\.tmp(\..*)?')
 _DEVICE_NAMES = re.compile(r'(con|prn|aux|nul|com\d|lpt\d)(\..*)?', re.IGNORECASE)
 
 
@@ -50,7 +53,7 @@ def atomic_write(path: str | os.PathLike, writer: Callable[[Path], object]) -> N
         OutputError: The file cannot be written. Other errors of ``writer`` pass through.
     """
     target = Path(os.path.realpath(path))  # a link keeps pointing to the file that is replaced
-    temporary = target.with_name(f'.{uuid.uuid4().hex}.tmp{target.suffix}')
+    temporary = target.with_name(temporary_name(target.suffix))
     try:
         # Not `tempfile`: its files are private (0600) whatever the user's umask says.
         os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
@@ -70,11 +73,21 @@ def write_bytes(path: str | os.PathLike, data: bytes) -> None:
     atomic_write(path, lambda temporary: temporary.write_bytes(data))
 
 
+def temporary_name(suffix: str = '') -> str:
+    """Return a new name for a hidden file or folder that :func:`remove_leftovers` knows."""
+    return f'.mmgen_bdinvert-{uuid.uuid4().hex}.tmp{suffix}'
+
+
 def remove_leftovers(folder: str | os.PathLike) -> None:
-    """Remove the temporary files of :func:`atomic_write` that a killed process left in a folder."""
-    for path in Path(folder).glob('.*.tmp*'):
-        with contextlib.suppress(OSError):
-            path.unlink()
+    """Remove what a killed process left in a folder: what has a :func:`temporary_name`."""
+    for path in Path(folder).glob('.mmgen_bdinvert-*'):
+        if not _TEMPORARY.fullmatch(path.name):
+            continue
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            with contextlib.suppress(OSError):
+                path.unlink()
 
 
 def write_error(path: str | os.PathLike, error: OSError) -> OutputError:
@@ -132,7 +145,9 @@ def ensure_writable_folder(path: str | os.PathLike) -> Path:
         OutputError: It cannot be made or written to, or a file is in the way.
     """
     folder = Path(path)
-    probe = folder / f'.{uuid.uuid4().hex}.tmp'
+    if not os.fspath(path):
+        raise ValueError("An output folder has a name, but got ''.")
+    probe = folder / temporary_name()
     try:
         folder.mkdir(parents=True, exist_ok=True)
         probe.touch()

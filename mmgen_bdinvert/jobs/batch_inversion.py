@@ -21,17 +21,20 @@ from ..io import (
     ImageReadError,
     OutputError,
     StorageError,
+    claim_outputs,
     ensure_writable_folder,
     image_to_tensor,
     read_image,
     tensor_to_image,
 )
+from ..io.outputs import temporary_name
 from ..io.sources import ImageSource
 from ..io.stamps import FileStamp, source_stamp
 from ..models.inverters.base_inverter import OptimizationInverter, StepCallback
 from ..structures import InversionResult
 from . import ImageOutcome, Manifest
 from .batch_size import is_out_of_memory
+from .manifest import MAKER
 from .packed import ShardWriter
 from .results import RESULT_FILES, Sheet, difference, save_inversion
 
@@ -67,6 +70,7 @@ class BatchInversion:
         self.manifest, self.check = manifest, check
         self.on_step, self.on_image = on_step, on_image
         self.shards = ShardWriter(out_dir, manifest.rank) if packed else None
+        self._work = self.out_dir / temporary_name()  # what goes into a shard is made there
         self.sheet, self.count = Sheet(), 0
         self._stamps: dict[str, FileStamp | None] = {}  # of the sources of a batch, by name
 
@@ -81,7 +85,8 @@ class BatchInversion:
             try:
                 rgb = read_image(source, self.inverter.generator.resolution, fit=self.fit)
                 if self.shards is None:
-                    ensure_writable_folder(self.out_dir / name)
+                    folder = ensure_writable_folder(self.out_dir / name)
+                    claim_outputs([folder / file for file in RESULT_FILES], MAKER)
             except StorageError:
                 raise
             except (ImageReadError, OutputError) as error:
@@ -170,7 +175,7 @@ class BatchInversion:
             reason = f'the code of {os.fspath(source)!r} is not finite: check encoder and generator'
             return _failed(name, source, reason), {}
         outcome = ImageOutcome(name, Path(os.fspath(source)), status, reason, metrics)
-        folder = self.out_dir / (name if self.shards is None else f'.work-{self.manifest.rank}')
+        folder = self._work if self.shards is not None else self.out_dir / name
         place: dict[str, Any] = {}
         try:
             ensure_writable_folder(folder)
@@ -210,8 +215,7 @@ class BatchInversion:
 
     def close(self) -> None:
         """Remove what is of no more use."""
-        if self.shards is not None:
-            shutil.rmtree(self.out_dir / f'.work-{self.manifest.rank}', ignore_errors=True)
+        shutil.rmtree(self._work, ignore_errors=True)
 
 
 def _failed(name: str, source: ImageSource, reason: str) -> ImageOutcome:

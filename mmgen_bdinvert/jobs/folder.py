@@ -20,11 +20,24 @@ from ..io.stamps import check_regular
 from ..io.tables import save_json
 from ..models.state_dicts import update_digest
 from .manifest import manifest_files
+from .packed import remove_shards
 
-__all__ = ['SETTINGS_FILE', 'locked_folder', 'remember_settings', 'settings_of']
+__all__ = [
+    'SETTINGS_FILE',
+    'lock_file',
+    'locked_folder',
+    'model_settings',
+    'remember_settings',
+    'settings_of',
+]
 
 SETTINGS_FILE = 'settings.json'
 _ORPHANS = 60  # seconds that processes of a run whose first process was killed may take to end
+
+
+def lock_file(rank: int) -> str:
+    """Name the file by which a process holds an output folder."""
+    return f'.lock-{rank}'
 
 
 @contextlib.contextmanager
@@ -38,7 +51,7 @@ def locked_folder(folder: str | os.PathLike, rank: int = 0) -> Iterator[None]:
     Raises:
         OutputError: Another run holds it, or it cannot be written to.
     """
-    lock = FileLock(Path(folder, f'.lock-{rank}'))
+    lock = FileLock(Path(folder, lock_file(rank)))
     try:
         lock.acquire(timeout=_ORPHANS if rank else 0)
     except Timeout as error:
@@ -67,16 +80,16 @@ def settings_of(inverter: nn.Module, **settings: Any) -> dict[str, Any]:
     digest = hashlib.sha256(inverter.generator.fingerprint.encode())
     for module in (inverter, inverter.statistics):
         update_digest(digest, {} if module is None else module.state_dict())
-    config = getattr(inverter, 'cfg', None)
-    model = None if config is None else config.model.to_dict()
-    described = {
-        **settings,
-        'weights': digest.hexdigest(),
-        'model': model,
-        # Those of losses are no weights of the inverter.
-        'files': input_digests(model),
-    }
-    return json.loads(json.dumps(described, default=str))
+    model = model_settings(inverter)
+    # The files of losses are no weights of the inverter.
+    described = {**settings, 'weights': digest.hexdigest(), 'files': input_digests(model)}
+    return {**json.loads(json.dumps(described, default=str)), 'model': model}
+
+
+def model_settings(owner: object) -> dict[str, Any] | None:
+    """Return the config of a model as data, or None if it was built from none."""
+    config = getattr(owner, 'cfg', None)
+    return None if config is None else json.loads(json.dumps(config.model.to_dict(), default=str))
 
 
 def remember_settings(
@@ -87,7 +100,8 @@ def remember_settings(
     Args:
         folder (str | os.PathLike): A folder that this process holds.
         settings (Mapping[str, Any]): From :func:`settings_of`.
-        restart (bool): Forget the results that the folder has. Defaults to False.
+        restart (bool): Forget the results that the folder has: remove the files of the manifest and
+            the shards that they name. Defaults to False.
 
     Raises:
         OutputError: The folder cannot be written to.
@@ -95,6 +109,7 @@ def remember_settings(
     """
     path = Path(folder, SETTINGS_FILE)
     if restart:
+        remove_shards(folder)  # first: the manifest names them
         try:
             for file in manifest_files(folder):
                 file.unlink()

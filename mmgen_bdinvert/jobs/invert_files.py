@@ -13,9 +13,13 @@ from pathlib import Path
 from ..io import (
     FIT_MODES,
     OutputError,
+    check_outputs,
+    claim_folder,
+    claim_outputs,
     ensure_writable_folder,
     find_sources,
     output_names,
+    refuse_inputs,
 )
 from ..io.listing import real_path
 from ..io.outputs import remove_leftovers
@@ -27,24 +31,25 @@ from . import (
     ImageOutcome,
     Manifest,
     Workers,
+    adopt_results,
     locked_folder,
     remember_settings,
     settings_of,
 )
 from .batch_inversion import BatchInversion
 from .batch_size import fitting_batch
-from .folder import SETTINGS_FILE
-from .manifest import MANIFEST, latest_records, next_run
-from .packed import SHARDS, cut_shards, remove_shards
+from .folder import SETTINGS_FILE, lock_file
+from .manifest import MAKER, MANIFEST, latest_records, next_run
+from .packed import SHARDS, cut_shards
 from .remaining import images_left
 from .report import save_report
-from .results import save_config
+from .results import CONFIG_FILE, RESULT_FILES, save_config
 from .workers import WorkQueue
 
 __all__ = ['ImageOutcome', 'RUN_FILES', 'invert_files', 'plan_files']
 
 RUN_FILES = (
-    'config.py',
+    CONFIG_FILE,
     'contact_sheet.png',
     MANIFEST,
     'report.html',
@@ -54,6 +59,7 @@ RUN_FILES = (
     'summary.csv',
     'vis_data',
 )
+_SUMMARY_FILES = ('contact_sheet.png', 'report.md', 'summary.csv')
 _COLUMNS = ('name', 'status', 'psnr', 'mse', 'perceptual')
 _LAST_COLUMNS = ('steps', 'stopped_at', 'setbacks', 'seconds', 'fit', 'reason', 'source')
 _RUN = 'run'  # key of the number of the run, which all processes share
@@ -69,7 +75,8 @@ def plan_files(
         inputs (str | os.PathLike | Iterable): Images, folders, patterns, lists and tar archives, as
             for :func:`mmgen_bdinvert.io.find_sources`; results of an earlier run in ``out_dir``
             are left out.
-        out_dir (str | os.PathLike): Folder for the results; it is made.
+        out_dir (str | os.PathLike): Folder for the results; it is made and marked, see
+            :func:`mmgen_bdinvert.io.claim_folder`, which is also how to take one with other files.
 
     Returns:
         list[tuple[Path | TarMember, str]]: Images and the unique names of their results.
@@ -77,6 +84,8 @@ def plan_files(
     Raises:
         FileNotFoundError: An input does not exist.
         ValueError: An input is a folder without images, or nothing is left.
+        ForeignFileError: ``out_dir`` holds files of somebody else, or an input is where a result
+            would go.
         OutputError: ``out_dir`` cannot be written to.
     """
     inputs = [inputs] if isinstance(inputs, (str, os.PathLike)) else list(inputs)
@@ -95,8 +104,15 @@ def plan_files(
         raise ValueError(
             f'There is no image but the results in {os.fspath(out_dir)!r}: check the inputs.'
         )
-    ensure_writable_folder(out_dir)
-    return list(zip(sources, output_names(sources, reserved=RUN_FILES)))
+    adopt_results(out_dir)
+    folder = claim_folder(out_dir, MAKER)
+    names = output_names(sources, reserved=RUN_FILES)
+    there = set(os.listdir(folder))
+    old = [folder / name / file for name in names if name in there for file in RESULT_FILES]
+    refuse_inputs(old, [*inputs, *sources])
+    run_files = [folder / name for name in (SETTINGS_FILE, *_SUMMARY_FILES)]
+    check_outputs(run_files, MAKER, [*inputs, *sources])
+    return list(zip(sources, names))
 
 
 def invert_files(
@@ -174,17 +190,16 @@ def invert_files(
         if workers.rank == 0:
             try:
                 jobs = plan_files(inputs, out_dir)
+                _claim_run(out_dir, workers.size)
                 stack.enter_context(locked_folder(out_dir))
                 remove_leftovers(out_dir)
                 settings = settings_of(inverter, fit=fit, packed=packed)
                 remember_settings(out_dir, settings, restart)
-                if restart:
-                    remove_shards(out_dir)
                 left = images_left(
                     jobs, out_dir, packed=packed, retry_failed=retry_failed, on_note=on_note
                 )
                 cut_shards(out_dir)
-                save_config(out_dir, inverter)
+                save_config(out_dir, inverter, MAKER)
                 workers.store.set(_RUN, str(next_run(out_dir)))
             except BaseException as error:
                 queue.refuse(str(error))
@@ -228,6 +243,7 @@ def invert_files(
                 manifest.add('end', inverted=run.count, seconds=seconds, interrupted=interrupted)
                 if workers.rank == 0:
                     outcomes = _outcomes(jobs, out_dir)
+                    claim_outputs([Path(out_dir, name) for name in _SUMMARY_FILES], MAKER)
                     _save_summary(out_dir, inverter, outcomes)
                     run.sheet.save(Path(out_dir, 'contact_sheet.png'))
     if workers.rank > 0:
@@ -238,6 +254,15 @@ def invert_files(
             f'{os.fspath(out_dir)!r}; run the same command again'
         )
     return outcomes
+
+
+def _claim_run(out_dir: str | os.PathLike, processes: int) -> None:
+    """Claim what belongs to no image, for all processes, before one of them opens a file."""
+    folder = ensure_writable_folder(Path(out_dir, MANIFEST)).parent
+    ranks = range(processes)
+    locks = [folder / lock_file(rank) for rank in ranks]
+    logs = [folder / MANIFEST / f'{rank}.jsonl' for rank in ranks]
+    claim_outputs([folder / SETTINGS_FILE, *locks, *logs], MAKER)
 
 
 def _taken(queue: WorkQueue) -> Iterator[Job]:

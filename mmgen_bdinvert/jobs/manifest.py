@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -27,12 +28,14 @@ from pathlib import Path
 from typing import Any
 
 from ..io.outputs import shown_path, sync_folder, write_error
+from ..io.ownership import is_marked, made_in
 from ..io.stamps import check_regular
 from ..io.tables import finite
 from .outcome import ImageOutcome
 from .record import check_event, check_image
 
 __all__ = [
+    'MAKER',
     'MANIFEST',
     'Manifest',
     'image_records',
@@ -45,6 +48,8 @@ __all__ = [
 ]
 
 MANIFEST = 'manifest'
+MAKER = 'invert'  # whose files those of a job are
+_FILE = re.compile(r'\d+\.jsonl')
 _LONGEST_LINE = 2**20
 
 
@@ -105,8 +110,13 @@ class Manifest:
 
 
 def manifest_files(folder: str | os.PathLike) -> list[Path]:
-    """List the manifest files of an output folder."""
-    return sorted(Path(folder, MANIFEST).glob('*.jsonl'))
+    """List the manifest files of an output folder, other files there left out."""
+    folder = Path(folder, MANIFEST)
+    paths = sorted(path for path in folder.glob('*.jsonl') if _FILE.fullmatch(path.name))
+    if not is_marked(folder):
+        return paths
+    made = made_in(folder, MAKER)
+    return [path for path in paths if path.name in made]
 
 
 def image_records(

@@ -5,7 +5,8 @@ A shard, ``shards/<rank>-<number>.tar``, holds members ``<name>.<file>``, such a
 ``photo.code.safetensors``, which is WebDataset's naming; ``tar`` reads it. Every process appends to
 shards of its own, and the manifest is their index: an image counts once its record, which names the
 shard and where the image's members begin and end, is written. What lies behind the last record of a
-shard is the rest of a process that died, and is cut off before the next run.
+shard is the rest of a process that died, and is cut off before the next run. A file that neither
+the manifest nor the folder's mark names is never touched.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import re
 import tarfile
 from collections import Counter
 from collections.abc import Mapping
@@ -20,8 +22,9 @@ from pathlib import Path
 from typing import Any
 
 from ..io.outputs import shown_path, sync_folder, write_error
+from ..io.ownership import claim_outputs, made_in
 from ..io.stamps import FileStamp, check_regular
-from .manifest import image_records, latest_records
+from .manifest import MAKER, image_records, latest_records
 from .record import shard_stamp
 
 __all__ = [
@@ -39,6 +42,7 @@ __all__ = [
 _BLOCK = 512
 _SHARD_BYTES = 2**30
 SHARDS = 'shards'
+_FILE = re.compile(r'\d{5,}-\d{5,}\.tar')
 
 
 class ShardWriter:
@@ -101,6 +105,7 @@ class ShardWriter:
         while True:
             path = self.folder / f'{self.rank:05d}-{number:05d}.tar'
             if not os.path.lexists(path):
+                claim_outputs([path], MAKER)
                 return path
             last = self._last.get(path.name)
             if last and last['end'] < self.shard_bytes and is_untouched(path, last):
@@ -133,24 +138,28 @@ def is_untouched(path: Path, last: Mapping[str, Any]) -> bool:
 def cut_shards(folder: str | os.PathLike) -> None:
     """Cut off what no record of the manifest speaks of, while no process writes.
 
+    A shard that somebody has written over is left as it is.
+
     Raises:
         OutputError: A shard cannot be written to.
     """
-    ends = {path.name: 0 for path in _shards(folder)}
-    for record in image_records(folder):
-        if record.get('shard') in ends:
-            ends[record['shard']] = max(ends[record['shard']], record['end'])
-    for name, end in ends.items():
-        path = Path(folder, SHARDS, name)
+    last = last_records(folder)
+    for path in _shards(folder):
+        record = last.get(path.name)
         try:
+            if record is not None:
+                _part(path, record)
+            end = 0 if record is None else record['end']
             if path.stat().st_size > end:
                 os.truncate(path, end)
+        except ValueError:
+            continue
         except OSError as error:
             raise write_error(path, error) from error
 
 
 def remove_shards(folder: str | os.PathLike) -> None:
-    """Remove all shards of an output folder.
+    """Remove the shards that the manifest of an output folder names.
 
     Raises:
         OutputError: A shard cannot be removed.
@@ -242,5 +251,20 @@ def _members(name: str, data: bytes) -> dict[str, bytes]:
     return files
 
 
+def _named(folder: str | os.PathLike) -> set[str]:
+    """Name the shards that the manifest speaks of, and those that were begun."""
+    names = {record['shard'] for record in image_records(folder) if _is_shard(record.get('shard'))}
+    return names | {name for name in made_in(Path(folder, SHARDS), MAKER) if _is_shard(name)}
+
+
+def _is_shard(name: object) -> bool:
+    return isinstance(name, str) and _FILE.fullmatch(name) is not None
+
+
 def _shards(folder: str | os.PathLike) -> list[Path]:
-    return sorted(Path(folder, SHARDS).glob('*.tar'))
+    paths = (Path(folder, SHARDS, name) for name in sorted(_named(folder)))
+    return [path for path in paths if _is_file(path)]
+
+
+def _is_file(path: Path) -> bool:
+    return path.is_file() and not path.is_symlink()

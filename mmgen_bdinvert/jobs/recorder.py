@@ -7,11 +7,19 @@ import os
 from pathlib import Path
 
 from mmengine.config import Config
+from mmengine.visualization import LocalVisBackend
 from mmgen.registry import VISBACKENDS, VISUALIZERS
 from torch import Tensor
 
-from ..io import read_image
+from ..io import (
+    claim_folder,
+    claim_outputs,
+    ensure_writable_folder,
+    read_image,
+)
 from . import ImageOutcome
+from .manifest import MAKER
+from .results import CONFIG_FILE
 
 __all__ = ['InversionRecorder']
 
@@ -37,6 +45,7 @@ class InversionRecorder:
 
     Raises:
         ImportError: A backend's package is not installed.
+        ForeignFileError: Files of somebody else are where a local backend would write.
         ValueError: There is no such backend.
     """
 
@@ -54,6 +63,9 @@ class InversionRecorder:
             folder = self.out_dir / 'vis_data' / str(rank) if rank else self.out_dir
             defaults = dict(type='Visualizer', name=name, save_dir=str(folder))
             self._visualizer = VISUALIZERS.build({**defaults, **cfg.visualizer})
+            for backend in self._visualizer._vis_backends.values():
+                if isinstance(backend, LocalVisBackend):
+                    _claim(Path(backend._save_dir))
             self._visualizer.add_config(cfg)
 
     def __enter__(self) -> InversionRecorder:
@@ -84,3 +96,10 @@ class InversionRecorder:
         comparison = self.out_dir / outcome.name / 'comparison.png'
         if comparison.is_file():
             self._visualizer.add_image(outcome.name, read_image(comparison), step=self._images)
+
+
+def _claim(folder: Path) -> None:
+    """Claim what mmengine's local backend appends to or overwrites."""
+    ensure_writable_folder(folder)
+    claim_outputs([folder / name for name in (CONFIG_FILE, 'scalars.json')], MAKER)
+    claim_folder(folder / 'vis_image', MAKER)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from mmengine.config import Config
 from PIL import Image
 
 from ..io.outputs import (
@@ -19,6 +20,7 @@ from ..io.outputs import (
     save_png,
     write_error,
 )
+from ..io.ownership import claim_outputs
 from ..io.tables import save_json
 from ..structures import LatentCode
 from ..visualization import comparison, contact_sheet, plot_losses
@@ -26,9 +28,11 @@ from ..visualization.grid import MIN_TILE
 from ..visualization.lettering import notice
 
 __all__ = [
+    'CONFIG_FILE',
     'RESULT_FILES',
     'Sheet',
     'difference',
+    'is_config',
     'save_config',
     'save_inversion',
 ]
@@ -41,6 +45,7 @@ RESULT_FILES = (
     'losses.png',
     'metrics.json',
 )
+CONFIG_FILE = 'config.py'
 _GAIN = 4
 _SHEET_ROWS = 50
 
@@ -134,16 +139,34 @@ class Sheet:
             save_png(path, contact_sheet(rows, names, title=title))
 
 
-def save_config(folder: str | os.PathLike, owner: object) -> None:
+def save_config(folder: str | os.PathLike, owner: object, maker: str) -> None:
     """Write ``config.py`` with the resolved config of a model that has one, as ``cfg``.
+
+    It is for people: nothing runs it, unless a user names it. A config that is read from this very
+    file stays as it is.
+
+    Args:
+        folder (str | os.PathLike): An existing folder.
+        owner (object): The model.
+        maker (str): See :func:`mmgen_bdinvert.io.claim_outputs`.
 
     Raises:
         OutputError: The file cannot be written.
     """
-    cfg = getattr(owner, 'cfg', None)
-    if cfg is not None:
-        text = cfg.pretty_text
-        atomic_write(Path(folder, 'config.py'), lambda path: path.write_text(text, 'utf-8'))
+    cfg, path = getattr(owner, 'cfg', None), Path(folder, CONFIG_FILE)
+    if cfg is None or is_config(path, cfg):
+        return
+    text = cfg.pretty_text
+    claim_outputs([path], maker)
+    atomic_write(path, lambda temporary: temporary.write_text(text, 'utf-8'))
+
+
+def is_config(path: str | os.PathLike, cfg: Config) -> bool:
+    """Whether a config was read from a file."""
+    try:
+        return os.path.samefile(path, cfg.filename)
+    except (OSError, TypeError):  # TypeError: it was read from no file
+        return False
 
 
 def _thumbnail(rgb: np.ndarray) -> np.ndarray:

@@ -16,9 +16,17 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from ..io import atomic_write, local_path
+from ..io import (
+    atomic_write,
+    check_outputs,
+    claim_outputs,
+    ensure_writable_folder,
+    local_path,
+)
+from ..jobs import adopt_results
 from ..jobs.folder import flat_settings, recorded_settings
 from ..jobs.manifest import read_events
+from ..jobs.results import CONFIG_FILE
 from ..version import __version__
 from .figures import figures_of
 from .pictures import embed, open_png
@@ -27,6 +35,7 @@ from .results import METRICS, Metric, Result, ResultFolder
 __all__ = ['PAGE', 'write_page']
 
 PAGE = 'report.html'
+_MAKER = 'report'
 _SIDE = 256  # of a thumbnail, in pixels
 _SHEET = 1200  # of a comparison, which has several pictures in a row
 _CURVES = 720
@@ -63,12 +72,16 @@ def write_page(
     Raises:
         FileNotFoundError: There is no such folder.
         ValueError: It holds no results, or ``max_images`` is below 0.
+        ForeignFileError: ``path`` is there, and no earlier report.
         OutputError: The page cannot be written.
     """
     if not isinstance(max_images, int) or max_images < 0:
         raise ValueError(f'max_images is a whole number of 0 or more, but got {max_images!r}.')
     found = ResultFolder(folder, on_note)
     path = found.folder / PAGE if path is None else Path(path)
+    if path.parent.resolve() == found.folder.resolve():
+        adopt_results(found.folder)
+    check_outputs([path], _MAKER)
     seen = [result for result in found.results if result.status != 'failed']
     metrics = [m for m in METRICS if any(m.key in r.numbers for r in seen)]
     shown = _worst_first(seen, metrics)[:max_images]
@@ -99,7 +112,7 @@ def write_page(
         refused=refused[:_LINES],
         more_refused=len(refused) - len(refused[:_LINES]),
         settings=list(flat_settings(recorded_settings(folder) or {})),
-        config=found.text('config.py'),
+        config=found.text(CONFIG_FILE),
         starts=[_start(event) for event in starts[-_LINES:]],
         version=__version__,
         style=Markup((assets / 'page.css').read_text('utf-8')),
@@ -111,6 +124,8 @@ def write_page(
         with open(temporary, 'wb') as file:  # a name may hold bytes that are no text
             stream.dump(file, encoding='utf-8', errors='backslashreplace')
 
+    ensure_writable_folder(path.parent)
+    claim_outputs([path], _MAKER)
     atomic_write(path, write)
     return path
 

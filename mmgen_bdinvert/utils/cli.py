@@ -80,6 +80,33 @@ class ToolParser(argparse.ArgumentParser):
         """Print the sentence and leave, as argparse does after printing the usage."""
         self.exit(2, f'error: {message}; see {self.prog} --help\n')
 
+    def parse_args(self, args=None, namespace=None):  # type: ignore[override]
+        """Parse as argparse does; an empty argument, of which a path would be ``.``, is wrong."""
+        for text in sys.argv[1:] if args is None else args:
+            option, equals, value = text.partition('=') if text[:2] == '--' else ('', '', text)
+            if not value.strip() and (equals or not option):
+                self.error(f'an argument is empty, got {text!r}')
+        return super().parse_args(args, namespace)
+
+    def add_out_dir(
+        self, help: str, *, option: str = '--out-dir', default: str | None = None, **kwargs: Any
+    ) -> None:
+        """Add a folder for results, and the option of ``mmgen_bdinvert.io.claim_folder``.
+
+        Args:
+            help (str): What is in the folder.
+            option (str): Defaults to '--out-dir'.
+            default (str | None): Defaults to None: it must be given.
+            **kwargs: As ``add_argument`` takes them.
+        """
+        kwargs.setdefault('required', default is None)
+        self.add_argument(option, default=default, help=help, **kwargs)
+        self.add_argument(
+            '--into-existing',
+            action='store_true',
+            help='take a folder with other files too; none of them is replaced',
+        )
+
     def add_cfg_options(self) -> None:
         """Add mmengine's ``--cfg-options``."""
         self.add_argument(

@@ -10,6 +10,7 @@ if __name__ == '__main__':  # Ctrl-C while the rest is imported
 
 from tqdm import tqdm
 
+from mmgen_bdinvert.io import claim_folder
 from mmgen_bdinvert.utils.cli import ToolParser, run_tool
 from projects.toon_faces import MOVES, draw_set
 
@@ -21,7 +22,7 @@ python -m projects.toon_faces.draw --out-dir data/few --train 100 --heldout 4
 
 def parse_args(argv=None):
     parser = ToolParser(description=__doc__, examples=EXAMPLES)
-    parser.add_argument('--out-dir', default='data/toon64', help='folder for the sets')
+    parser.add_out_dir('folder for the sets: data/toon64', default='data/toon64')
     parser.add_argument('--size', type=int, default=64, help='side of the images in pixels')
     parser.add_argument('--train', type=int, default=20000, help='number of training faces')
     parser.add_argument('--heldout', type=int, default=32, help='held-out faces of each kind')
@@ -36,6 +37,8 @@ def main(argv=None):
     args = parse_args(argv)
 
     def draw(name, seeds, move='aligned'):
+        if args.into_existing:
+            claim_folder(f'{args.out_dir}/{name}', 'draw-toon-faces', into_existing=True)
         progress = lambda rows, total: tqdm(rows, total=total, desc=name)  # noqa: E731
         return draw_set(
             f'{args.out_dir}/{name}',

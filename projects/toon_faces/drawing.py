@@ -22,12 +22,13 @@ import torch
 from PIL import Image
 
 from mmgen_bdinvert.geometry import GeometricTransform, transform_image
-from mmgen_bdinvert.io import atomic_write
+from mmgen_bdinvert.io import atomic_write, claim_folder, claim_outputs
 
 __all__ = ['MOVES', 'draw_face', 'draw_set', 'random_move']
 
 BACKGROUNDS = ('b6e3f4', 'c0aede', 'd1d4f9', 'ffd5dc', 'ffdfbf', 'a3d9b1', 'f8f4a0', 'e8e6df')
 MOVES = ('aligned', 'shifted', 'rotated', 'scaled', 'combined')
+_MAKER = 'draw-toon-faces'
 _LABELS = ('skinColor', 'hairColor', 'clothesColor', 'backgroundColor')
 _LABELS_FILE = 'labels.jsonl'
 _SERIAL = 64  # sets up to this size are not worth starting processes for
@@ -150,8 +151,12 @@ def _is_drawn(out_dir: Path, tasks: list[tuple]) -> bool:
     labels_file = out_dir / _LABELS_FILE  # written last: it says that the set is complete
     if not labels_file.is_file():
         return False
-    rows = [json.loads(line) for line in labels_file.read_text().splitlines()]
-    if [(row['seed'], row['move']) for row in rows] != [(task[1], task[3]) for task in tasks]:
+    try:
+        rows = [json.loads(line) for line in labels_file.read_text().splitlines()]
+        drawn = [(row['seed'], row['move']) for row in rows]
+    except (ValueError, KeyError, TypeError):  # labels of something else
+        return False
+    if drawn != [(task[1], task[3]) for task in tasks]:
         return False
     if not tasks:
         return True
@@ -183,6 +188,10 @@ def draw_set(
 
     Returns:
         Path: The folder.
+
+    Raises:
+        ForeignFileError: The folder holds files of somebody else.
+        OutputError: It cannot be written to.
     """
     out_dir = Path(out_dir)
     tasks = []
@@ -191,8 +200,9 @@ def draw_set(
         tasks.append((str(out_dir / f'{seed}.png'), seed, size, transform and transform.to_dict()))
     if _is_drawn(out_dir, tasks):
         return out_dir
-    out_dir.mkdir(parents=True, exist_ok=True)
     _drawing()  # fail here, with one sentence, rather than in every worker
+    claim_folder(out_dir, _MAKER)
+    claim_outputs([out_dir / _LABELS_FILE, *(task[0] for task in tasks)], _MAKER)
     progress = progress or (lambda rows, total: rows)
     if workers == 1 or len(tasks) <= _SERIAL:
         rows = list(progress(map(_draw_to_file, tasks), total=len(tasks)))

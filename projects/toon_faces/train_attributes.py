@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.table import Table
 from tqdm import tqdm, trange
 
+from mmgen_bdinvert.io import check_outputs, claim_outputs
 from mmgen_bdinvert.io.saved import save_tensors
 from mmgen_bdinvert.utils.cli import ToolParser, run_tool
 from projects.toon_faces import (
@@ -60,6 +61,7 @@ def load(faces, first, count):
 
 def main(argv=None):
     args = parse_args(argv)
+    check_outputs([args.out], 'train-toon-attributes')
     faces = LabelledToonFaces(args.faces)
     last = len(faces) - args.held_out
     if not 0 <= args.first < args.first + args.count <= last < len(faces):
@@ -93,6 +95,7 @@ def main(argv=None):
             on_step=on_step,
         )
     weights = {k: v.half() if v.is_floating_point() else v for k, v in model.state_dict().items()}
+    claim_outputs([args.out], 'train-toon-attributes')
     save_tensors(args.out, weights)
 
     model = ToonAttributes(args.out)  # as it is shipped

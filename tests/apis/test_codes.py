@@ -1,9 +1,12 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
+import json
+import shutil
 from collections import OrderedDict
 from pathlib import Path
 
 import pytest
 import torch
+from mmengine.config import Config
 
 from mmgen_bdinvert.apis import (
     edit,
@@ -16,7 +19,7 @@ from mmgen_bdinvert.apis import (
 from mmgen_bdinvert.apis.codes import code_sources, edit_projection
 from mmgen_bdinvert.editing import Direction
 from mmgen_bdinvert.geometry import GeometricTransform
-from mmgen_bdinvert.io import load_projections, read_image
+from mmgen_bdinvert.io import OutputError, load_projections, read_image
 from mmgen_bdinvert.jobs import ImageOutcome, Manifest
 from mmgen_bdinvert.jobs.packed import ShardWriter
 from mmgen_bdinvert.structures import LatentCode
@@ -31,7 +34,8 @@ def results(tmp_path, code, tiny_config):
     for i, name in enumerate(('a', 'b.jpeg')):
         (folder / name).mkdir(parents=True)
         code[i].save(folder / name / 'code.safetensors')
-    (folder / 'config.py').write_text(tiny_config.read_text())
+    settings = {'model': Config.fromfile(tiny_config).model.to_dict()}
+    (folder / 'settings.json').write_text(json.dumps(settings))
     return folder
 
 
@@ -151,24 +155,6 @@ class TestFindCodes:
             find_codes([])
 
 
-class TestRecordedConfig:
-    def test_it_lies_above_the_codes_or_beside_them(self, results):
-        assert recorded_config(find_codes(results)) == results / 'config.py'
-        beside = results / 'a' / 'config.py'
-        beside.write_text('x = 1')
-        assert recorded_config([results / 'a' / 'code.safetensors']) == beside
-
-    def test_codes_of_two_configs(self, results):
-        (results / 'a' / 'config.py').write_text('x = 1')
-        with pytest.raises(ValueError, match='Codes of one config are edited at a time'):
-            recorded_config(find_codes(results))
-
-    def test_no_config(self, results):
-        (results / 'config.py').unlink()
-        with pytest.raises(FileNotFoundError, match=r'no config\.py beside the code'):
-            recorded_config(find_codes(results))
-
-
 def test_packed_results_are_edited_as_folders_are(results, inverter, tmp_path):
     packed, writer = tmp_path / 'packed', ShardWriter(tmp_path / 'packed', 0, shard_bytes=1)
     packed.mkdir()
@@ -177,17 +163,17 @@ def test_packed_results_are_edited_as_folders_are(results, inverter, tmp_path):
             files = {'code.safetensors': (results / name / 'code.safetensors').read_bytes()}
             outcome = ImageOutcome(name, Path(f'/{name}'), 'done')
             manifest.add('image', **outcome.record(), **writer.add(name, files))
-    (packed / 'config.py').write_bytes((results / 'config.py').read_bytes())
+    shutil.copy(results / 'settings.json', packed)
     shards = find_codes(packed)
     assert [path.name for path in shards] == ['00000-00000.tar', '00000-00001.tar']
-    assert recorded_config(shards) == packed / 'config.py'
+    assert recorded_config(shards).model == recorded_config(find_codes(results)).model
     for folder, out in ((results, 'one'), (packed, 'two')):
         done = edit_files(inverter, folder, tmp_path / out, directions=[Direction(UP)])
         assert [(o.name, o.status) for o in done] == [('a', 'done'), ('b.jpeg', 'done')]
     for name in ('a', 'b.jpeg'):
         one, two = (tmp_path / out / name / 'edited.png' for out in ('one', 'two'))
         assert one.read_bytes() == two.read_bytes()
-    with pytest.raises(ValueError, match='would overwrite the code'):
+    with pytest.raises(OutputError, match='is not empty, and not one that bdinvert edit made'):
         edit_files(inverter, packed, packed, directions=[Direction(UP)])
     (tmp_path / 'loose.tar').write_bytes(shards[0].read_bytes())  # no manifest speaks of it
     done = edit_files(inverter, tmp_path / 'loose.tar', tmp_path / 'no', directions=[Direction(UP)])

@@ -31,8 +31,8 @@ def test_each_direction_and_its_picture_are_saved(inverter, tmp_path):
         inverter.generator, finder, out, seed=4, preview_dir=pictures, strengths=[-1, 2]
     )
     assert found == finder.found and finder.seeds == [4]
-    files = sorted(path.stem for path in out.iterdir())
-    assert len(files) == 2 and files == sorted(path.stem for path in pictures.iterdir())
+    files = sorted(path.stem for path in out.glob('[!.]*'))
+    assert len(files) == 2 and files == sorted(path.stem for path in pictures.glob('[!.]*'))
     saved = [load_direction(path) for path in out.glob('*.safetensors')]
     assert sorted(d.vector[0, 0].item() for d in saved) == [1, 2]
     assert {d.fingerprint for d in saved} == {inverter.generator.fingerprint}
@@ -41,7 +41,10 @@ def test_each_direction_and_its_picture_are_saved(inverter, tmp_path):
 def test_a_finder_is_built_from_its_config(inverter, tmp_path):
     found = find_directions(inverter.generator, dict(type='SeFa', count=1), tmp_path)
     assert [d.method for d in found] == ['SeFa']
-    assert sorted(path.name for path in tmp_path.iterdir()) == ['sefa0.png', 'sefa0.safetensors']
+    assert sorted(path.name for path in tmp_path.glob('[!.]*')) == [
+        'sefa0.png',
+        'sefa0.safetensors',
+    ]
 
 
 def test_a_preview_shows_edits_of_the_detail_code(inverter, monkeypatch):
@@ -67,7 +70,7 @@ def test_samples_to_label_are_those_that_a_finder_draws(inverter, tmp_path):
     folder = draw_samples(
         inverter.generator, tmp_path / 's', count=18, seed=3, progress=lambda *c: calls.append(c)
     )
-    assert sorted(path.name for path in folder.iterdir()) == [f'{i:06d}.png' for i in range(18)]
+    assert sorted(path.name for path in folder.glob('[!.]*')) == [f'{i:06d}.png' for i in range(18)]
     assert calls == [(16, 18), (18, 18)]
     w = draw_latents(inverter.generator, 18, 3)
     code = inverter.generator.split(inverter.generator.to_w_plus(w))

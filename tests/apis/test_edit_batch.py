@@ -1,7 +1,10 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
+import json
+
 import numpy as np
 import pytest
 import torch
+from mmengine.config import Config
 from PIL import Image
 
 from mmgen_bdinvert.apis import (
@@ -16,7 +19,7 @@ from mmgen_bdinvert.apis import (
 )
 from mmgen_bdinvert.editing import Direction
 from mmgen_bdinvert.geometry import GeometricTransform, inverse, transform_image
-from mmgen_bdinvert.io import read_image
+from mmgen_bdinvert.io import OutputError, read_image
 from mmgen_bdinvert.structures import LatentCode
 
 MOVE = GeometricTransform(shift=(0.25, 0.0), rotate=30)
@@ -30,12 +33,13 @@ def results(tmp_path, code, tiny_config):
     for i, name in enumerate(('a', 'b.jpeg')):
         (folder / name).mkdir(parents=True)
         code[i].save(folder / name / 'code.safetensors')
-    (folder / 'config.py').write_text(tiny_config.read_text())
+    settings = {'model': Config.fromfile(tiny_config).model.to_dict()}
+    (folder / 'settings.json').write_text(json.dumps(settings))
     return folder
 
 
 def names(folder):
-    return sorted(path.name for path in folder.iterdir())
+    return sorted(path.name for path in folder.iterdir() if path.name[0] != '.')
 
 
 class TestEditFiles:
@@ -142,7 +146,7 @@ class TestEditFiles:
         outcomes = edit_files(inverter, results, out, move=MOVE, on_code=seen.append)
         assert [o.status for o in outcomes] == ['failed', 'done'] and outcomes == seen
         assert 'is not a readable latent code' in outcomes[0].reason
-        assert names(out) == ['b.jpeg', 'config.py', 'contact_sheet.png']
+        assert names(out) == ['b.jpeg', 'config.py', 'contact_sheet.png', 'settings.json']
 
     def test_a_code_of_another_generator_fails(self, results, tmp_path, make_generator):
         outcomes = edit_files(make_generator(seed=4), results, tmp_path / 'out', move=MOVE)
@@ -158,13 +162,14 @@ class TestEditFiles:
         generator = init_generator(tiny_config, 'cpu')
         once, twice = tmp_path / 'once', tmp_path / 'twice'
         edit_files(generator, results, once, directions=[Direction(UP)], strengths=[1, 2])
-        assert recorded_config(find_codes(once)).read_text() == generator.cfg.pretty_text
+        recorded = recorded_config(find_codes(once)).model.to_dict()
+        assert recorded == json.loads(json.dumps(generator.cfg.model.to_dict()))
         outcomes = edit_files(generator, once, twice, move=MOVE)
         assert [o.name for o in outcomes] == ['a_1', 'a_2', 'b.jpeg_1', 'b.jpeg_2']
 
     def test_the_codes_are_never_overwritten(self, inverter, results):
         before = (results / 'a' / 'code.safetensors').read_bytes()
-        with pytest.raises(ValueError, match='would overwrite the code'):
+        with pytest.raises(OutputError, match='would overwrite the input'):
             edit_files(inverter, results, results, move=MOVE)
         assert (results / 'a' / 'code.safetensors').read_bytes() == before
 

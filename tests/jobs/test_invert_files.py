@@ -22,7 +22,7 @@ from mmgen_bdinvert.apis import (
     plan_files,
     render,
 )
-from mmgen_bdinvert.io import OutputError, read_image
+from mmgen_bdinvert.io import OutputError, claim_folder, read_image
 from mmgen_bdinvert.jobs.packed import read_packed
 from mmgen_bdinvert.jobs.results import RESULT_FILES
 from mmgen_bdinvert.structures import LatentCode
@@ -182,7 +182,7 @@ def test_an_image_without_any_finite_state_fails(inverter, photos, tmp_path):
 
 def test_a_file_in_the_way_fails_one_image(inverter, photos, tmp_path):
     out = tmp_path / 'out'
-    out.mkdir()
+    claim_folder(out, 'invert')
     (out / 'p1').write_text('mine')
     outcomes = invert_files(inverter, photos, out)
     assert [o.status for o in outcomes] == ['done', 'failed', 'done']
@@ -261,7 +261,7 @@ def test_packed_results_hold_what_folders_hold(inverter, photos, tmp_path, steps
         (tmp_path / 'unpacked').write_bytes(files['code.safetensors'])
         one, two = map(LatentCode.load, (tmp_path / 'unpacked', folders / name / FILES[0]))
         assert torch.equal(one.base, two.base) and torch.equal(one.detail, two.detail)
-    assert [path.name for path in (packed / 'shards').iterdir()] == ['00000-00000.tar']
+    assert names(packed / 'shards') == ['00000-00000.tar']
     invert_files(inverter, photos, packed, packed=True, restart=True)
     with tarfile.open(packed / 'shards' / '00000-00000.tar') as archive:
         assert len(archive.getnames()) == 2 * len(FILES)

@@ -118,13 +118,13 @@ class TestSheet:
 
 def test_the_config_of_a_model_is_written_as_it_can_be_read(tmp_path):
     values = dict(model=dict(type='X', path='a/b.pth', widths=(1, 2)), scope='mmgen')
-    save_config(tmp_path, SimpleNamespace(cfg=Config(values)))
+    save_config(tmp_path, SimpleNamespace(cfg=Config(values)), 'invert')
     read = Config.fromfile(tmp_path / 'config.py')
     assert dict(read.model) == values['model'] and read.scope == 'mmgen'
 
 
 def test_a_model_without_a_config_leaves_none(tmp_path):
-    save_config(tmp_path, object())
+    save_config(tmp_path, object(), 'invert')
     assert os.listdir(tmp_path) == []
 
 

@@ -1,6 +1,7 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
 """tools/edit.py as a user runs it: as a process where that matters, else inside this one."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -44,7 +45,9 @@ def results(tmp_path, generator, codes, generator_config):
         base_size=8,
         checkpoint=str(tmp_path / 'generator.pth'),
     )
-    Config(dict(model=dict(type='RegularizedInverter', generator=part))).dump(folder / 'config.py')
+    model = dict(type='RegularizedInverter', generator=part)
+    (folder / 'settings.json').write_text(json.dumps({'model': model}))
+    Config(dict(model=model)).dump(folder / 'config.py')
     torch.save(VECTOR[None], tmp_path / 'smile.pt')
     return folder
 
@@ -60,7 +63,7 @@ def process(*args):
 
 
 def names(folder):
-    return sorted(path.name for path in folder.iterdir())
+    return sorted(path.name for path in folder.iterdir() if path.name[0] != '.')
 
 
 def is_one_error(err, *words):
@@ -79,7 +82,7 @@ class TestProcess:
         assert done.returncode == 0, done.stderr
         assert done.stderr == ''
         assert done.stdout == f'2 of 2 codes edited. Results: {out}\n'
-        assert names(out) == ['a', 'b', 'config.py', 'contact_sheet.png']
+        assert names(out) == ['a', 'b', 'config.py', 'contact_sheet.png', 'settings.json']
         move = GeometricTransform((-0.25, 0.1), -30, 0.8, True)
         for strength in (-1.0, 2.5):
             expected = transform(generator, codes[0], move)
@@ -118,7 +121,7 @@ class TestProcess:
         done = process(results, '--out-dir', out, '--flip')
         assert done.returncode == 1
         assert is_one_error(done.stderr, 'is not a readable latent code')
-        assert names(out) == ['b', 'config.py', 'contact_sheet.png']
+        assert names(out) == ['b', 'config.py', 'contact_sheet.png', 'settings.json']
         assert names(out / 'b') == ['code.safetensors', 'comparison.png', 'edited.png']
 
     def test_a_wrong_command(self, results, tmp_path):
@@ -173,7 +176,7 @@ def test_a_code_away_from_its_run_needs_a_config(run, results, codes, tmp_path):
     codes[0].save(tmp_path / 'mine.safetensors')
     more = ('--out-dir', tmp_path / 'out', '--flip')
     code, _, err = run(tmp_path / 'mine.safetensors', *more)
-    assert code == 2 and is_one_error(err, 'no config.py', 'mine.safetensors', '--config')
+    assert code == 2 and is_one_error(err, 'no settings.json', 'mine.safetensors', '--config')
     config = results / 'config.py'
     assert run(tmp_path / 'mine.safetensors', *more, '--config', config)[0] == 0
     assert names(tmp_path / 'out' / 'mine') == ['code.safetensors', 'comparison.png', 'edited.png']
@@ -204,7 +207,9 @@ def test_a_code_away_from_its_run_needs_a_config(run, results, codes, tmp_path):
         (['--flip', '--device', 'gpu'], ["'gpu' is not available"]),
         (['--flip', '--config', 'none.py'], ['none.py']),
         (['--flip', '--out-dir', 'file'], ['file', 'choose another folder']),
-        (['--flip', '--out-dir', 'results'], ['would overwrite the code']),
+        (['--flip', '--out-dir', 'results'], ['is not empty', 'add --into-existing']),
+        (['--flip', '--out-dir', 'results', '--into-existing'], ['would overwrite the input']),
+        (['--flip', '--out-dir', ''], ['an argument is empty']),
     ],
 )
 def test_a_wrong_command_is_one_sentence(run, results, tmp_path, monkeypatch, more, words):

@@ -1,10 +1,10 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
+import json
 import shutil
 
 import numpy as np
 import pytest
 import torch
-from mmengine.config import Config
 from PIL import Image, ImageSequence
 
 from mmgen_bdinvert.apis import edit, render
@@ -37,8 +37,8 @@ def results(tmp_path_factory, generator, codes, generator_config):
         base_size=8,
         checkpoint=str(root / 'generator.pth'),
     )
-    config = Config(dict(model=dict(type='RegularizedInverter', generator=part)))
-    config.dump(root / 'results' / 'config.py')
+    settings = {'model': dict(type='RegularizedInverter', generator=part)}
+    (root / 'results' / 'settings.json').write_text(json.dumps(settings))
     torch.save(VECTOR[None], root / 'smile.pt')
     return root / 'results'
 

@@ -9,9 +9,10 @@ from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
 from mmgen.registry import HOOKS
 
-from ...io import save_png, tensor_to_image
+from ...io import claim_outputs, save_png, tensor_to_image
 from ...utils.numbers import checked_number
 from ...visualization import image_grid
+from ..strict_runner import MAKER
 
 __all__ = ['ReconstructionGridHook']
 
@@ -45,6 +46,8 @@ class ReconstructionGridHook(Hook):
         grid = image_grid(self._targets + self._outputs, ncol=len(self._targets))
         folder = Path(runner.work_dir) / 'vis'
         folder.mkdir(parents=True, exist_ok=True)
-        save_png(folder / f'{mode}_{runner.iter:06d}.png', grid)
+        path = folder / f'{mode}_{runner.iter:06d}.png'
+        claim_outputs([path], MAKER)
+        save_png(path, grid)
         runner.visualizer.add_image(f'{mode}_reconstruction', grid, step=runner.iter)
         self._targets, self._outputs = [], []

@@ -1,0 +1,58 @@
+# Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
+"""mmengine's CheckpointHook, kept from files that no training of this package wrote."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from mmengine.dist import is_main_process
+from mmengine.hooks import CheckpointHook
+from mmgen.registry import HOOKS
+
+from ...io.ownership import claim_outputs, made_in
+from ..strict_runner import MAKER
+
+__all__ = ['OwnCheckpointHook']
+
+
+class _OwnFiles:
+    """A file backend that removes only what a training of this package wrote."""
+
+    def __init__(self, backend: Any) -> None:
+        self._backend = backend
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._backend, name)
+
+    def isfile(self, path: str) -> bool:
+        return self._backend.isfile(path) and ('://' in path or self._is_own(path))
+
+    def isdir(self, path: str) -> bool:
+        return False  # checkpoints are files here
+
+    @staticmethod
+    def _is_own(path: str) -> bool:
+        place = Path(path)
+        return not place.is_symlink() and place.name in made_in(place.parent, MAKER)
+
+
+@HOOKS.register_module(name='CheckpointHook')  # configs that name mmengine's get this one
+class OwnCheckpointHook(CheckpointHook):
+    """Keep the latest and the best checkpoints, and remove older ones, as mmengine's hook does.
+
+    mmengine's removes whatever has the name of an older checkpoint, and overwrites
+    ``last_checkpoint``. This one leaves files alone that no training of this package wrote. A
+    checkpoint to resume from may name any file as the best one so far.
+
+    Raises:
+        ForeignFileError: ``last_checkpoint`` is there, and no training of this package wrote it.
+    """
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        super().__setattr__(name, _OwnFiles(value) if name == 'file_backend' else value)
+
+    def before_train(self, runner) -> None:
+        if is_main_process():
+            claim_outputs([Path(runner.work_dir, 'last_checkpoint')], MAKER)
+        super().before_train(runner)

@@ -1,0 +1,219 @@
+# Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
+"""Which files the package made: those that the mark of their folder lists, and no others.
+
+Every folder into which a job writes has a hidden file, :data:`MARK`. A line of it has ``maker``,
+the name of a tool, and ``names``, files that it made beside the mark. A name is noted before its
+file is there. So a file that is there and is not noted belongs to the user: no job replaces,
+changes or removes it. A file that is noted stays its maker's, whatever became of it since.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+from collections.abc import Iterable
+from pathlib import Path
+
+from .outputs import (
+    OutputError,
+    ensure_writable_folder,
+    shown_path,
+    sync_folder,
+    write_error,
+)
+
+__all__ = [
+    'MARK',
+    'ForeignFileError',
+    'adopt_files',
+    'check_outputs',
+    'claim_folder',
+    'claim_outputs',
+    'is_marked',
+    'made_in',
+    'refuse_inputs',
+]
+
+MARK = '.mmgen_bdinvert.jsonl'
+_MAX_MARK = 2**26  # bytes that are read
+
+
+class ForeignFileError(OutputError):
+    """A file of the user is where a result should go; the message is one sentence."""
+
+
+def claim_folder(path: str | os.PathLike, maker: str, *, into_existing: bool = False) -> Path:
+    """Make a folder for the results of one tool, and mark it.
+
+    Args:
+        path (str | os.PathLike): The folder; it is made, parents included. One that the tool marked
+            before is taken again. Hidden files, and files that other tools of this package made, do
+            not count.
+        maker (str): Name of the tool, such as ``'invert'``.
+        into_existing (bool): Take a folder with other files too. They are not replaced: each is
+            refused when it is to be written. Defaults to False.
+
+    Returns:
+        Path: The folder.
+
+    Raises:
+        ForeignFileError: It holds files that the package did not make.
+        OutputError: It cannot be written to.
+    """
+    folder = ensure_writable_folder(path)
+    made = _read(folder)
+    if maker not in made:
+        ours = set().union(*made.values())
+        with os.scandir(folder) as entries:
+            foreign = any(e.name[0] != '.' and e.name not in ours for e in entries)
+        if foreign and not into_existing:
+            raise ForeignFileError(
+                f'the output folder {shown_path(path)} is not empty, and not one that bdinvert '
+                f'{maker} made; choose a new one, or add --into-existing, which replaces no file '
+                'that is there'
+            )
+        _note(folder, maker, ())
+    return folder
+
+
+def check_outputs(
+    paths: Iterable[str | os.PathLike],
+    maker: str,
+    inputs: Iterable[object] = (),
+) -> None:
+    """Make sure that files may be written: they are not there yet, or the same tool made them.
+
+    Args:
+        paths (Iterable[str | os.PathLike]): The files.
+        maker (str): Name of the tool.
+        inputs (Iterable): What the job reads. What is no path of a file is passed over.
+
+    Raises:
+        ForeignFileError: A file was made by something else, or is an input, through links too.
+    """
+    paths = [Path(path) for path in paths]
+    refuse_inputs(paths, inputs)
+    made: dict[Path, frozenset[str]] = {}
+    for path in paths:
+        if not os.path.lexists(path):
+            continue
+        if path.parent not in made:
+            made[path.parent] = made_in(path.parent, maker)
+        if path.is_symlink() or not path.is_file() or path.name not in made[path.parent]:
+            raise ForeignFileError(
+                f'cannot write {shown_path(path)} (it is there, and bdinvert {maker} did not make '
+                'it); move it away, or choose another name or folder for the results'
+            )
+
+
+def refuse_inputs(paths: Iterable[str | os.PathLike], inputs: Iterable[object]) -> None:
+    """Refuse files that a job reads as files that it writes, through links of both kinds too.
+
+    Raises:
+        ForeignFileError: A file is both.
+    """
+    there = {place: path for path in paths if (place := _place(path)) is not None}
+    for item in inputs if there else ():
+        if (place := _place(item)) in there:
+            raise ForeignFileError(
+                f'the result {shown_path(there[place])} would overwrite the input '
+                f'{shown_path(item)}; choose another name or folder for the results'
+            )
+
+
+def claim_outputs(
+    paths: Iterable[str | os.PathLike], maker: str, inputs: Iterable[object] = ()
+) -> None:
+    """Do as :func:`check_outputs`, and note the files as made by the tool, right before they are.
+
+    Args:
+        paths (Iterable[str | os.PathLike]): The files; their folders exist.
+        maker (str): Name of the tool.
+        inputs (Iterable): What the job reads.
+
+    Raises:
+        ForeignFileError: As :func:`check_outputs`.
+        OutputError: The mark cannot be written.
+    """
+    paths = [Path(path) for path in paths]
+    check_outputs(paths, maker, inputs)
+    names: dict[Path, list[str]] = {}
+    for path in paths:
+        names.setdefault(path.parent, []).append(path.name)
+    for folder, new in names.items():
+        known = made_in(folder, maker)
+        if not known.issuperset(new):
+            _note(folder, maker, [name for name in dict.fromkeys(new) if name not in known])
+
+
+def made_in(folder: str | os.PathLike, maker: str) -> frozenset[str]:
+    """Name the files beside a folder's mark that a tool made."""
+    return frozenset(_read(Path(folder)).get(maker, ()))
+
+
+def adopt_files(folder: str | os.PathLike, maker: str, names: Iterable[str]) -> None:
+    """Note those of some files that are there as made by a tool: it made them without a mark."""
+    there = [name for name in names if os.path.isfile(Path(folder, name))]
+    if there:
+        _note(Path(folder), maker, there, durable=False)
+
+
+def is_marked(folder: str | os.PathLike) -> bool:
+    """Whether a folder has a mark; those of version 0.1.0 have none."""
+    return os.path.isfile(Path(folder, MARK))
+
+
+def _place(item: object) -> tuple[int, int] | None:
+    if not isinstance(item, (str, os.PathLike)):
+        return None
+    try:
+        found = os.stat(item)
+    except (OSError, ValueError):
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _read(folder: Path) -> dict[str, set[str]]:
+    """Read a mark: names by maker. Lines that are none are passed over."""
+    path, made = folder / MARK, {}  # type: ignore[var-annotated]
+    try:
+        if not stat.S_ISREG(os.lstat(path).st_mode):
+            raise ForeignFileError(f'{shown_path(path)} is no ordinary file; remove it')
+        with open(path, 'rb') as file:
+            lines = file.read(_MAX_MARK).splitlines()
+    except FileNotFoundError:
+        return {}
+    except NotADirectoryError:
+        return {}
+    for line in lines:
+        try:
+            entry = json.loads(line)
+            maker, names = entry['maker'], entry['names']
+            names = {name for name in names if isinstance(name, str)}
+        except (ValueError, KeyError, TypeError, RecursionError):
+            continue
+        if isinstance(maker, str):
+            made.setdefault(maker, set()).update(names)
+    return made
+
+
+def _note(folder: Path, maker: str, names: Iterable[str], durable: bool = True) -> None:
+    """Append a line to the mark; when this returns, it is on disk if ``durable``."""
+    path = folder / MARK
+    # The first line break ends a line that a machine's death tore.
+    line = '\n' + json.dumps({'maker': maker, 'names': list(names)}) + '\n'
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, 'O_NOFOLLOW', 0)
+    try:
+        new = not path.exists()
+        handle = os.open(path, flags, 0o666)
+        try:
+            os.write(handle, line.encode())
+            if durable:
+                os.fsync(handle)
+        finally:
+            os.close(handle)
+    except OSError as error:
+        raise write_error(path, error) from error
+    if new and durable:
+        sync_folder(folder)
