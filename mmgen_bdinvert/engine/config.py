@@ -6,6 +6,7 @@ from __future__ import annotations
 import difflib
 import inspect
 import math
+import os
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -15,7 +16,7 @@ from mmengine.runner import Runner
 
 _CHECKOUT = Path(__file__).resolve().parents[2]
 
-__all__ = ['RUNNER_KEYS', 'check_config', 'read_config']
+__all__ = ['RUNNER_KEYS', 'check_config', 'is_config', 'read_config']
 
 _ALIKE = 0.8  # of a name, from where on it is taken for a misspelt one
 
@@ -108,3 +109,11 @@ def _numbers(value: object, name: str = '') -> Iterator[tuple[str, float]]:
         items = enumerate(value)
     for key, item in items:
         yield from _numbers(item, f'{name}.{key}' if name else str(key))
+
+
+def is_config(path: str | os.PathLike, cfg: Config) -> bool:
+    """Whether a config was read from a file."""
+    try:
+        return os.path.samefile(path, cfg.filename)
+    except (OSError, TypeError):  # TypeError: it was read from no file
+        return False

@@ -18,8 +18,8 @@ from torch import nn
 from ..io.inputs import input_digests
 from ..io.outputs import atomic_write, remove_leftovers
 from ..io.ownership import adopt_files, check_outputs, claim_outputs, is_marked
-from ..jobs.results import is_config
 from ..models.checkpoint import load_weights
+from .config import is_config
 
 __all__ = ['MAKER', 'StrictRunner', 'adopt_work_dir']
 

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from mmengine.config import Config
 from PIL import Image
 
+from ..engine.config import is_config
 from ..io.outputs import (
     OutputError,
     atomic_write,
@@ -32,7 +32,6 @@ __all__ = [
     'RESULT_FILES',
     'Sheet',
     'difference',
-    'is_config',
     'save_config',
     'save_inversion',
 ]
@@ -159,14 +158,6 @@ def save_config(folder: str | os.PathLike, owner: object, maker: str) -> None:
     text = cfg.pretty_text
     claim_outputs([path], maker)
     atomic_write(path, lambda temporary: temporary.write_text(text, 'utf-8'))
-
-
-def is_config(path: str | os.PathLike, cfg: Config) -> bool:
-    """Whether a config was read from a file."""
-    try:
-        return os.path.samefile(path, cfg.filename)
-    except (OSError, TypeError):  # TypeError: it was read from no file
-        return False
 
 
 def _thumbnail(rgb: np.ndarray) -> np.ndarray:

@@ -10,8 +10,9 @@ import torch
 from mmengine.config import Config
 from PIL import Image
 
-from mmgen_bdinvert.io import OutputError, results
+from mmgen_bdinvert.io import OutputError
 from mmgen_bdinvert.io.tables import save_json, save_table
+from mmgen_bdinvert.jobs import results
 from mmgen_bdinvert.jobs.results import RESULT_FILES, Sheet, difference, save_config, save_inversion
 from mmgen_bdinvert.structures import LatentCode
 
