@@ -7,7 +7,7 @@ import functools
 import io
 import itertools
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from PIL import Image, ImageCms
@@ -42,7 +42,7 @@ class SrgbTransform:
         transform = self._transform(image.mode)
         if transform is None:
             return image.convert('RGB')
-        return ImageCms.applyTransform(image, transform)
+        return cast(Image.Image, ImageCms.applyTransform(image, transform))
 
     def _transform(self, mode: str) -> ImageCms.ImageCmsTransform | None:
         if self._given:
