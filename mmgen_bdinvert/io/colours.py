@@ -51,8 +51,8 @@ class Stored:
         if getattr(image, 'tag_v2', {}).get(262) == _WHITE_IS_ZERO:  # Pillow turns 8 bits itself
             black, white = white, black
         clear = image.info.get('transparency')
-        if image.mode == 'P' or clear is None or isinstance(clear, bytes):
-            return cls(black, white)
+        if clear is None or not (image.mode in ('1', 'L', 'RGB') or _is_deep(image)):
+            return cls(black, white)  # palettes and opacities speak for themselves
         clear = clear if isinstance(clear, tuple) else (clear,)
         if raw == 'RGB;16B':
             low = None if reopen is None else _low_bytes(reopen())
