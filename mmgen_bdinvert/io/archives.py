@@ -9,7 +9,7 @@ import os
 import tarfile
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import Any, BinaryIO, cast
 
 from .listing import IMAGE_SUFFIXES, counted, is_of_macos
 from .outputs import shown_path
@@ -79,7 +79,7 @@ class TarMember:
                 raise ImageReadError(
                     f'{shown_path(self)} has changed since the archive was listed; start again'
                 )
-            yield stack.enter_context(stream)
+            yield cast(BinaryIO, stack.enter_context(stream))
 
 
 def images_in_tar(path: str) -> dict[str, TarMember]:
@@ -153,7 +153,8 @@ def _unpacked(name: str) -> str:
 
 def _stored(info: tarfile.TarInfo) -> int:
     """Return how many bytes of a member the archive holds."""
-    return info.size if info.sparse is None else sum(size for _, size in info.sparse)
+    sparse: Any = info.sparse  # pairs of offset and size
+    return info.size if sparse is None else sum(size for _, size in sparse)
 
 
 def _ends_at(file, offset: int) -> bool:

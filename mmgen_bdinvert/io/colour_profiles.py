@@ -7,7 +7,7 @@ import functools
 import io
 import itertools
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from PIL import Image, ImageCms
@@ -17,7 +17,7 @@ from .problems import say_once
 __all__ = ['SrgbTransform']
 
 _SPACES = {'L': 'GRAY', 'RGB': 'RGB', 'CMYK': 'CMYK', 'LAB': 'Lab'}  # by Pillow's mode
-_MAX_BYTES = 2**24
+_MAX_BYTES = 2**23
 _LEVELS = range(0, 256, 15)
 
 
@@ -42,7 +42,7 @@ class SrgbTransform:
         transform = self._transform(image.mode)
         if transform is None:
             return image.convert('RGB')
-        return ImageCms.applyTransform(image, transform)
+        return cast(Image.Image, ImageCms.applyTransform(image, transform))
 
     def _transform(self, mode: str) -> ImageCms.ImageCmsTransform | None:
         if self._given:
@@ -57,7 +57,7 @@ class SrgbTransform:
         return _transform(None, mode) if mode == 'LAB' else None
 
 
-@functools.lru_cache(maxsize=8)
+@functools.lru_cache(maxsize=4)
 def _transform(profile: bytes | None, mode: str) -> ImageCms.ImageCmsTransform | None:
     """Make the transform of a profile, None for Lab's own; None if its colours are sRGB already."""
     srgb = ImageCms.createProfile('sRGB')

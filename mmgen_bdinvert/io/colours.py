@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageFile
 
 from .colour_profiles import SrgbTransform
 
@@ -23,20 +23,22 @@ class Stored:
 
     Args:
         black (float): Of deep grey, what stands for black. Defaults to 0.
-        white (float | None): What stands for white. Defaults to the largest value of the type.
+        white (float): What stands for white. Defaults to 65535.
         clear (tuple[int, ...] | None): The colour that is transparent, as loaded. Defaults to none.
         low (Image.Image | None): The low bytes of 16-bit colours, where ``clear`` needs them.
         clear_low (tuple[int, ...]): Those of ``clear``.
     """
 
     black: float = 0
-    white: float | None = None
+    white: float = 65535
     clear: tuple[int, ...] | None = None
     low: Image.Image | None = None
     clear_low: tuple[int, ...] = ()
 
     @classmethod
-    def of(cls, image: Image.Image, reopen: Callable[[], Image.Image] | None = None) -> Stored:
+    def of(
+        cls, image: Image.Image, reopen: Callable[[], ImageFile.ImageFile] | None = None
+    ) -> Stored:
         """Look at an image before it is loaded.
 
         Args:
@@ -45,29 +47,28 @@ class Stored:
                 colours are not looked at.
         """
         raw = _raw_mode(image)
-        white = {'F': 1.0, 'I;12': 4095.0}.get(image.mode if image.mode == 'F' else raw)
-        black = 0.0
-        if getattr(image, 'tag_v2', {}).get(262) == _WHITE_IS_ZERO and _is_deep(image):
-            black, white = white or 65535.0, 0.0
+        black, white = 0.0, 1.0 if image.mode == 'F' else 4095.0 if raw == 'I;12' else 65535.0
+        if getattr(image, 'tag_v2', {}).get(262) == _WHITE_IS_ZERO:  # Pillow turns 8 bits itself
+            black, white = white, black
         clear = image.info.get('transparency')
-        if image.mode == 'P' or clear is None or isinstance(clear, bytes):
-            return cls(black, white)
+        if clear is None or not (image.mode in ('1', 'L', 'RGB') or _is_deep(image)):
+            return cls(black, white)  # palettes and opacities speak for themselves
         clear = clear if isinstance(clear, tuple) else (clear,)
         if raw == 'RGB;16B':
-            low = None
-            if reopen is not None:
-                low = reopen()
-                low.tile = [(*tile[:3], 'RGB;16L') for tile in low.tile]  # swapped bytes
-                low.load()
-            return cls(
-                clear=tuple(value >> 8 for value in clear),
-                low=low,
-                clear_low=tuple(value & 255 for value in clear),
-            )
+            low = None if reopen is None else _low_bytes(reopen())
+            high = tuple(value >> 8 for value in clear)
+            return cls(clear=high, low=low, clear_low=tuple(value & 255 for value in clear))
         # PNG gives the colour in the file's depth, of which higher bits do not count.
         bits = 16 if _is_deep(image) else {'L;2': 2, 'L;4': 4}.get(raw, 8)
         scale = 255 // (2**bits - 1) or 1
         return cls(black, white, tuple((value & (2**bits - 1)) * scale for value in clear))
+
+
+def _low_bytes(image: ImageFile.ImageFile) -> Image.Image:
+    """Load the low instead of the high bytes of 16-bit colours."""
+    vars(image)['tile'] = [(*tile[:3], 'RGB;16L') for tile in image.tile]
+    image.load()
+    return image
 
 
 def to_srgb(
@@ -150,14 +151,13 @@ def _is_deep(image: Image.Image) -> bool:
 
 def _eight_bits(image: Image.Image, stored: Stored) -> Image.Image:
     """Scale 16-bit and floating-point grey; Pillow's own conversion would clip them at 255."""
-    white = 65535.0 if stored.white is None else stored.white
-    low, high = sorted((stored.black, white))
+    low, high = sorted((stored.black, stored.white))
     grey = np.asarray(image).astype(np.float64)
     if not (grey.min() >= low and grey.max() <= high):
         raise ValueError(
             f'values must lie in [{low:g}, {high:g}], not [{grey.min():g}, {grey.max():g}]'
         )
-    grey = (grey - stored.black) * (255 / (white - stored.black))
+    grey = (grey - stored.black) * (255 / (stored.white - stored.black))
     return Image.fromarray(np.rint(grey).astype(np.uint8))
 
 

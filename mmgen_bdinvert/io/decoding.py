@@ -11,7 +11,7 @@ import struct
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from PIL import Image, ImageOps
+from PIL import Image, ImageFile, ImageOps
 
 from .archives import TarMember
 from .colours import Stored, to_srgb
@@ -95,6 +95,7 @@ def turned(picture: Image.Image, orientation: int) -> Image.Image:
 @contextlib.contextmanager
 def _opened(path: str | os.PathLike | TarMember) -> Iterator[BinaryIO]:
     shown = shown_path(path)
+    opened: contextlib.AbstractContextManager[BinaryIO]
     if isinstance(path, TarMember):
         size, opened = path.size, path.open()
     else:
@@ -109,7 +110,7 @@ def _opened(path: str | os.PathLike | TarMember) -> Iterator[BinaryIO]:
             raise ImageReadError(f'image file {shown} is empty; copy it again or leave it out')
         if size > _MAX_BYTES:
             raise ImageReadError(
-                f'image file {shown} is too large: it has at most {_MAX_BYTES} bytes, but got '
+                f'image file {shown} is too large: at most {_MAX_BYTES} bytes are read, but it has '
                 f'{size}; make it smaller first'
             )
         yield stream
@@ -131,7 +132,7 @@ def _picture(stream: BinaryIO, shown: str, size: int | None) -> Image.Image:
     return turned(to_srgb(image, shown, stored, factor), orientation(image))
 
 
-def _image(stream: BinaryIO, shown: str) -> Image.Image:
+def _image(stream: BinaryIO, shown: str) -> ImageFile.ImageFile:
     """Open an image, but do not load it yet."""
     formats = [name for name in _decoders() if name in Image.OPEN]
     stream.seek(0)

@@ -10,6 +10,7 @@ from typing import Any
 
 import gradio as gr
 
+from ..io import IMAGE_SUFFIXES
 from .display import as_png, data_url, said
 from .handlers import LIMITS, Handlers, Shown
 from .session import WIPES, Session
@@ -69,7 +70,8 @@ def build_page(handlers: Handlers, title: str) -> gr.Blocks:
 
 def _opening(parts: dict, handlers: Handlers) -> dict:
     """Lay out what brings photos and codes in."""
-    parts['upload'] = gr.File(label='Photo', file_types=['image'], height=130, elem_id='photo')
+    kinds = ['image', *sorted(IMAGE_SUFFIXES)]  # not every system knows that .heic is an image
+    parts['upload'] = gr.File(label='Photo', file_types=kinds, height=130, elem_id='photo')
     buttons: dict[str, Any] = {}
     if handlers.examples:
         buttons['examples'] = gr.Gallery(

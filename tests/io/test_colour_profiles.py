@@ -88,7 +88,7 @@ def test_srgb_changes_no_pixel(tmp_path):
         ('RGB', b'no profile' * 99, 'cannot open profile'),
         ('L', None, 'one of RGB colours, but the picture is GRAY'),
         ('CMYK', None, 'one of RGB colours, but the picture is CMYK'),
-        ('RGB', bytes(2**24 + 1), r'16777217 bytes, and at most 16777216 are read'),
+        ('RGB', bytes(2**23 + 1), '8388609 bytes, and at most 8388608 are read'),
     ],
 )
 def test_what_cannot_be_used_is_said_once(tmp_path, icc_profile, notes, mode, profile, reason):
