@@ -18,6 +18,7 @@ import io
 import json
 import os
 import pickle
+import runpy
 import socket
 import struct
 import sys
@@ -38,6 +39,7 @@ from mmgen_bdinvert.utils.cli import ToolParser, run_tool
 
 DONE, FAILED, ACCEPTED, REFUSED = 'done', 'failed', 'accepted', 'refused'
 ASSETS = 'asset://toon64'
+MORE = Path(__file__).resolve().parents[1] / 'tests/robustness'
 
 
 class Runs:
@@ -452,6 +454,8 @@ def main(argv=None):
 
     for add in (add_images, add_lists, add_configs, add_codes, add_pictures):
         add(corpus)
+    for path in sorted(MORE.glob('hostile_*.py')):
+        runpy.run_path(str(path))['add_cases'](corpus)
     count = sum(map(len, corpus.expected.values()))
     (folder / 'expected.json').write_text(json.dumps(corpus.expected, indent=1))
     print(f'{count} inputs in {folder}')

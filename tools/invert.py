@@ -100,7 +100,7 @@ def main(argv=None):
         options['model.amp'] = True
     # Everything that needs no network is checked before one is built.
     workers = join_workers(args.launcher)
-    device = check_device(args.device or workers.device)
+    device = check_device(workers.device if args.device is None else args.device)
     config = apis.load_config(args.config, options, args.preset)
     if args.vis:
         config.visualizer = dict(vis_backends=[dict(type=name) for name in args.vis])

@@ -45,7 +45,7 @@ class Direction:
     so strength 1 is one deviation, whatever found them; other files keep the length they have.
 
     Raises:
-        TypeError: ``vector`` is not a floating tensor.
+        TypeError: ``vector`` is not a floating tensor, or ``notes`` are no facts by name.
         ValueError: Its shape is another one, a value is not finite, or all are zero; or a layer
             is not a whole number from 0.
     """
@@ -73,6 +73,8 @@ class Direction:
         if not vector.any():
             raise ValueError(f'{called} must change something, but got zeros only.')
         object.__setattr__(self, 'vector', vector)
+        if not isinstance(self.notes, Mapping):
+            raise TypeError(f'The notes of a direction are facts by name, but got {self.notes!r}.')
         if self.layers is not None:
             layers = tuple(sorted(set(self.layers)))
             if not layers or not all(_is_number(layer) and layer >= 0 for layer in layers):

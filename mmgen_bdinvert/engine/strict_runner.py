@@ -18,7 +18,7 @@ from torch import nn
 from ..io.inputs import input_digests
 from ..io.outputs import atomic_write, remove_leftovers
 from ..io.ownership import adopt_files, check_outputs, claim_outputs, is_marked
-from ..models.checkpoint import load_weights
+from ..models.checkpoint import load_weights, read_checkpoint
 from .config import is_config
 
 __all__ = ['MAKER', 'StrictRunner', 'adopt_work_dir']
@@ -171,6 +171,8 @@ class StrictRunner(Runner):
         model = self.model.module if is_model_wrapper(self.model) else self.model
         if self._resume or hasattr(model, 'encoder'):
             load_weights(model, filename, prefixes=('module.', ''), what=type(model).__name__)
+        elif Path(filename).is_file():
+            read_checkpoint(filename)  # says in a sentence what cannot be used
         if hasattr(model, 'encoder'):
             model.encoder.check_generator(model.generator)
         checkpoint = super().load_checkpoint(filename, *args, **kwargs)

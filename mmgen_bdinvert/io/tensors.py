@@ -7,6 +7,7 @@ import contextlib
 import json
 import os
 import re
+import warnings
 import zipfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -67,7 +68,8 @@ def read_file(
         _check_archive(path)
         if path.suffix in ('.npy', '.npz'):
             return _read_numpy(path), None
-        with _allowed(list(safe_globals)):
+        with _allowed(list(safe_globals)), warnings.catch_warnings():
+            warnings.simplefilter('ignore')  # of old pickles and storages
             return torch.load(path, map_location='cpu', weights_only=True), None
 
     return _checked(path, title, load)[0]

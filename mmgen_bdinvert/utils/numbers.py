@@ -34,10 +34,10 @@ def checked_number(
     Raises:
         ValueError: It is something else.
     """
-    kind = Integral if whole else Real
-    if isinstance(value, kind) and not isinstance(value, bool):
+    if isinstance(value, Integral if whole else Real) and not isinstance(value, bool):
+        given: Any = value
         try:
-            number: Any = int(value) if whole else float(value)
+            number = int(given) if whole else float(given)
         except OverflowError:
             number = float('inf')
         fits = (

@@ -54,7 +54,7 @@ class TestInitInverter:
             ({'model.type': 'BaseCodeEncoderTrainer'}, 'a BaseCodeEncoderTrainer, which inverts'),
             ({'model.num_stepz': 3}, "unexpected keyword argument 'num_stepz'"),
             ({'model.losses.pixel.type': 'Pixel'}, "type 'Pixel' of the config"),
-            ({'model.num_steps': -1}, 'num_steps is a whole number of 0 or more, but got -1'),
+            ({'model.num_steps': -1}, 'num_steps is a whole number of at least 0, but got -1'),
             ({'model.generator.base_size': 16}, 'The encoder gives base codes of shape'),
             ({'model.encoder.widths': (4, 6, 9)}, 'encoder.pth does not fit this encoder'),
         ],
@@ -83,7 +83,8 @@ class TestInitInverter:
 
     def test_a_model_without_an_encoder_takes_no_checkpoint(self, tiny_config):
         cfg = Config.fromfile(tiny_config)
-        cfg.model = dict(type='WPlusInverter', generator=cfg.model.generator, losses={})
+        losses = dict(pixel=dict(type='PixelMSELoss'))
+        cfg.model = dict(type='WPlusInverter', generator=cfg.model.generator, losses=losses)
         assert type(init_inverter(cfg, device='cpu')) is WPlusInverter
         with pytest.raises(ValueError, match='has none, only a WPlusInverter'):
             init_inverter(cfg, 'encoder.pth', 'cpu')

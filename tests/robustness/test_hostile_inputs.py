@@ -12,12 +12,14 @@ from pathlib import Path
 import pytest
 
 from mmgen_bdinvert.apis import init_generator, init_inverter
+from mmgen_bdinvert.converters import convert_file
 from mmgen_bdinvert.editing import load_direction
 from mmgen_bdinvert.io import find_sources
 from mmgen_bdinvert.structures import LatentCode
 
 TOOLS = Path(__file__).parents[2] / 'tools'
 SECONDS = 60  # for one input; the slowest takes a few
+NOWHERE = 'nowhere/out.safetensors'  # a conversion that is not refused fails there
 GIB = 2**20  # ru_maxrss is in KiB
 # Runs a command as its only child, whose memory is thus told apart from that of other tests'.
 MEASURED = """
@@ -131,6 +133,7 @@ def generator():
         ('configs', lambda path, generator: init_inverter(path, device='cpu')),
         ('codes', lambda path, generator: LatentCode.load(path, generator)),
         ('directions', lambda path, generator: load_direction(path)),
+        ('foreign', lambda path, generator: convert_file(path, NOWHERE, 'bdinvert-encoder')),
     ],
 )
 def test_other_files_are_accepted_or_refused_in_one_sentence(corpus, generator, kind, read):

@@ -20,6 +20,11 @@ def demo(run_in_process):
         (['--examples', 'no_such_folder'], 'no_such_folder'),
         (['--cfg-options', 'train_cfg.x=1'], 'Only settings of the model can be overridden'),
         (['--port', 'x'], 'argument --port: invalid int value'),
+        (['--port', '0'], 'port is a whole number from 1 to 65535, but got 0'),
+        (['--port', '99999'], 'port is a whole number from 1 to 65535, but got 99999'),
+        (['--port', '-1'], 'port is a whole number from 1 to 65535, but got -1'),
+        (['--host', 'no such host'], "cannot listen at 'no such host', port 7860 and up"),
+        (['--device', 'meta'], "the device 'meta' is not available here"),
     ],
 )
 def test_a_wrong_command_gets_a_sentence(demo, args, sentence):
@@ -48,5 +53,5 @@ def test_a_port_that_is_taken_and_a_direction_of_another_generator(demo, tmp_pat
         port = taken.getsockname()[1]
         code, _, error = demo('bdinvert_inv_toon64', '--port', port)
     assert code == 2 and error.endswith(
-        f'error: The studio cannot listen at 127.0.0.1, port {port}: choose another one.\n'
+        f"at '127.0.0.1', port {port} (Address already in use): choose another one.\n"
     )

@@ -42,3 +42,17 @@ def test_a_checkpoint_without_the_part_is_refused_in_one_sentence(tmp_path):
     assert 'holds no encoder' in done.stderr
     assert 'Traceback' not in done.stderr
     assert not (tmp_path / 'e.safetensors').exists()
+
+
+def test_weights_that_half_precision_cannot_hold_are_refused(run_in_process, tmp_path):
+    tensors = {'encoder.small': torch.ones(2, 2), 'encoder.large': torch.full((2, 2), 1e6)}
+    torch.save(tensors, tmp_path / 'x.pth')
+    words = (tmp_path / 'x.pth', tmp_path / 'out.safetensors', '--part', 'encoder')
+    run = run_in_process('publish_model')
+    code, out, err = run(*words, '--half')
+    assert (code, out) == (
+        2,
+        '',
+    ) and 'large holds values that are not finite: leave --half out' in err
+    assert not (tmp_path / 'out.safetensors').exists()
+    assert run(*words)[0] == 0

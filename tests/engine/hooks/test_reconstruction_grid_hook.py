@@ -85,5 +85,5 @@ def test_training_makes_no_picture(runner, tmp_path):
 
 
 def test_bad_settings_are_refused():
-    with pytest.raises(ValueError, match='max_images is 1 or more, but got 0'):
+    with pytest.raises(ValueError, match='max_images is a whole number of at least 1, but got 0'):
         ReconstructionGridHook(0)
