@@ -4,12 +4,13 @@ PYTHON ?= python3
 VENV := .venv
 PY := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
+KILL = $(PY) tests/robustness/kill_inversion.py bdinvert_inv_toon64 demo/images --out-dir $$(mktemp -d)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint format docs wheel clean distclean
+.PHONY: help install demo test test-long lint format docs wheel clean distclean
 
 help:  ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 
 install: $(STAMP)  ## make .venv with the tested versions and this package, editable
 
@@ -41,6 +42,15 @@ demo: $(STAMP)  ## invert, move and edit toon faces; pictures go to work_dirs/de
 
 test: $(STAMP)  ## run the tests (ARGS='-k name' picks some)
 	$(PY) -m pytest -q $(ARGS)
+
+test-long: $(STAMP)  ## run what takes hours: hostile inputs, fuzz, kills, a soak
+	$(PY) tests/robustness/hostile_inputs.py
+	FUZZ_EXAMPLES=50000 $(PY) -m pytest -q tests/robustness/test_properties.py
+	$(PY) tests/robustness/kill_training.py bdinvert_enc_toon64 --out-dir $$(mktemp -d) --kills 25 \
+	  --cfg-options train_cfg.max_iters=60 train_dataloader.batch_size=2 val_dataloader.dataset.length=2
+	$(KILL) --kills 50 --every 3 --steps 3
+	$(KILL) --kills 25 --every 3 --steps 3 --processes 2
+	$(KILL) --minutes 120 --every 130 --steps 15
 
 lint: $(STAMP)  ## check style, formatting and types
 	$(PY) -m ruff check .

@@ -16,8 +16,7 @@ from pathlib import Path
 __all__ = ['find_tools', 'leave_at_once', 'main']
 
 PACKAGE = 'mmgen_bdinvert'
-# Tools that test the package itself; they are run from a checkout.
-DEVELOPERS = {'benchmark_scaling', 'hostile_inputs', 'kill_test', 'kill_training'}
+DEVELOPERS = {'benchmark_scaling'}  # it measures the package itself, from a checkout
 
 
 def leave_at_once() -> None:

@@ -30,7 +30,7 @@ from mmgen_bdinvert.io import (
 )
 from mmgen_bdinvert.io.tables import save_json
 from mmgen_bdinvert.models import STLPIPSLoss
-from mmgen_bdinvert.utils.cli import ToolParser, run_tool
+from mmgen_bdinvert.utils.cli import ToolParser, run_tool, say
 from mmgen_bdinvert.visualization import image_grid
 
 EXAMPLES = """
@@ -111,7 +111,7 @@ def main(argv=None):
     save_png(files[0], image_grid(sample(z[:64]), ncol=16))
     save_json(files[1], result)
     print(json.dumps(result, indent=2))
-    print(f'Samples: {Path(out_dir) / "samples.png"}')
+    say(f'Samples: {Path(out_dir) / "samples.png"}')
 
 
 if __name__ == '__main__':

@@ -48,7 +48,7 @@ API = {
     'structures': 'InversionResult LatentCode',
     'studio': """Edit InversionCancelled InversionStep Session Studio animated_webp
         shipped_directions watch_inversion""",
-    'utils': 'ToolParser check_device one_sentence run_tool silence_host',
+    'utils': 'ToolParser check_device one_sentence run_tool say silence_host',
     'visualization': 'Column comparison contact_sheet image_grid panels plot_losses',
 }
 REGISTERED = {

@@ -50,7 +50,12 @@ def test_the_version(capsys):
 
 
 @pytest.mark.parametrize(
-    ('word', 'meant'), [('inver', ', did you mean invert?'), ('hostile-inputs', ';'), ('x', ';')]
+    ('word', 'meant'),
+    [
+        ('inver', ', did you mean invert?'),
+        ('benchmark-scaling', ', did you mean benchmark-quality?'),
+        ('x', ';'),
+    ],
 )
 def test_an_unknown_command_is_one_sentence(word, meant, capsys):
     code, out, err = leave(capsys, word)

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from mmgen_bdinvert.converters import FORMATS, convert_file
 from mmgen_bdinvert.io import ensure_writable_folder
-from mmgen_bdinvert.utils.cli import ToolParser, run_tool, silence_host
+from mmgen_bdinvert.utils.cli import ToolParser, run_tool, say, silence_host
 
 EXAMPLES = """
 bdinvert convert stylegan2-ffhq.pkl checkpoints/ffhq.safetensors --from nvidia
@@ -56,16 +56,17 @@ def main(argv=None):
     ensure_writable_folder(args.out.parent)
     with silence_host():
         done = convert_file(args.source, args.out, args.format, base_size=args.base_size)
-    print(f'{args.source}: {FORMATS[args.format].title}.')
+    say(f'{args.source}: {FORMATS[args.format].title}.')
     total = done.used + len(done.set_aside)
-    print(f'Used {done.used} of {total} tensors for the {len(done.tensors)} of the result.')
+    say(f'Used {done.used} of {total} tensors for the {len(done.tensors)} of the result.')
     for reason, count in Counter(done.set_aside.values()).items():
-        print(f'Set aside {count}: {reason}.')
+        say(f'Set aside {count}: {reason}.')
     if done.facts.get('source_channel_order') == 'rgb':
-        print('Channels: RGB in the source, BGR in the result, as all generators of mmgen.')
+        say('Channels: RGB in the source, BGR in the result, as all generators of mmgen.')
     if 'source_clamp' in done.facts:
-        print(f'The source clamps activations at ±{done.facts["source_clamp"]}; mmgen does not.')
-    print(f'Wrote {args.out}. In a config:\n{done.config_line(args.out)}')
+        say(f'The source clamps activations at ±{done.facts["source_clamp"]}; mmgen does not.')
+    say(f'Wrote {args.out}. In a config:')
+    say(done.config_line(args.out))
 
 
 if __name__ == '__main__':

@@ -4,6 +4,10 @@
 It needs the extra `studio`: pip install 'mmgen_bdinvert[studio]'. It listens to this machine alone
 unless --host says otherwise. A generator that travels with the package comes with its directions;
 --direction adds others, as files of tools/find_directions.py or bare arrays.
+
+Requests must be for localhost, --host, the address of this machine or a name of --allow-host.
+Uploads are limited to 20 MB each, and to 100 and 500 MB of a visitor within an hour; they are
+deleted after an hour, the oldest as soon as all visitors have more than 2,000 files or 1 GB.
 """
 
 from __future__ import annotations
@@ -26,7 +30,7 @@ try:
     from mmgen_bdinvert.io import find_images
     from mmgen_bdinvert.studio import Studio, shipped_directions
     from mmgen_bdinvert.studio.address import check_address
-    from mmgen_bdinvert.utils.cli import ToolParser, check_device, run_tool, silence_host
+    from mmgen_bdinvert.utils.cli import ToolParser, check_device, run_tool, say, silence_host
 except ImportError as error:  # a package is missing: the message says which
     sys.exit(f'error: {error}')
 
@@ -55,6 +59,14 @@ def parse_args(argv=None):
     )
     parser.add_argument('--examples', help='folder of photos to start with')
     parser.add_argument('--host', default='127.0.0.1', help='address to listen on: 127.0.0.1')
+    parser.add_argument(
+        '--allow-host',
+        nargs='+',
+        action='extend',
+        default=[],
+        metavar='NAME',
+        help='more names of the studio, such as that of a proxy',
+    )
     parser.add_argument('--port', type=int, help='port to listen on: a free one from 7860 on')
     parser.add_argument('--device', help='such as cpu or cuda:0: the GPU if there is one')
     parser.add_cfg_options()
@@ -83,10 +95,10 @@ def main(argv=None):
         inverter = apis.init_inverter(config, args.checkpoint, device)
         studio = Studio(inverter, [*shipped_directions(inverter.generator), *directions])
         page = build_page(Handlers(studio, examples), Path(args.config).stem)
-    address = launch(page, host=args.host, port=args.port)
+    address = launch(page, host=args.host, port=args.port, allow_hosts=args.allow_host)
     if args.host not in ('127.0.0.1', 'localhost', '::1'):
-        print('note: everybody who reaches this machine can use the studio', file=sys.stderr)
-    print(f'The studio is open at {address} (Ctrl-C closes it)', flush=True)
+        say('note: everybody who reaches this machine can use the studio', file=sys.stderr)
+    say(f'The studio is open at {address} (Ctrl-C closes it)')
     page.block_thread()
 
 

@@ -28,7 +28,7 @@ from mmgen_bdinvert.io import (
     save_png,
 )
 from mmgen_bdinvert.io.tables import save_json
-from mmgen_bdinvert.utils.cli import ToolParser, run_tool
+from mmgen_bdinvert.utils.cli import ToolParser, run_tool, say
 from mmgen_bdinvert.visualization import contact_sheet
 
 IMAGES = Path(__file__).resolve().parents[1] / 'demo/images'  # in a wheel too
@@ -109,8 +109,8 @@ def main(argv=None):
         'mean_psnr': round(sum(quality) / len(quality), 2),
     }
     save_json(out_dir / 'summary.json', summary)
-    print(', '.join(f'{k} {v}' for k, v in summary.items()))
-    print(f'Contact sheet: {sheet}')
+    say(', '.join(f'{k} {v}' for k, v in summary.items()))
+    say(f'Contact sheet: {sheet}')
 
 
 if __name__ == '__main__':

@@ -34,8 +34,9 @@ try:
     from mmgen_bdinvert import apis
     from mmgen_bdinvert.editing import add_direction_options, read_directions, shield_ranges
     from mmgen_bdinvert.geometry import add_motion_options, read_motion
-    from mmgen_bdinvert.io import claim_folder
-    from mmgen_bdinvert.utils.cli import ToolParser, check_device, run_tool, silence_host
+    from mmgen_bdinvert.io import claim_folder, ensure_writable_folder
+    from mmgen_bdinvert.text import printable
+    from mmgen_bdinvert.utils.cli import ToolParser, check_device, run_tool, say, silence_host
 except ImportError as error:  # a package is missing: the message says which
     sys.exit(f'error: {error}')
 
@@ -80,7 +81,7 @@ def main(argv=None):
         def on_code(outcome):
             bar.update()
             if outcome.reason:
-                bar.write(f'error: {outcome.reason}', file=sys.stderr)
+                bar.write(printable(f'error: {outcome.reason}'), file=sys.stderr)
 
         outcomes = apis.edit_files(
             generator,
@@ -97,7 +98,7 @@ def main(argv=None):
             on_note=lambda sentence: bar.write(f'note: {sentence}', file=sys.stderr),
         )
     done = sum(outcome.status == 'done' for outcome in outcomes)
-    print(f'{done} of {len(outcomes)} codes edited. Results: {args.out_dir}')
+    say(f'{done} of {len(outcomes)} codes edited. Results: {args.out_dir}')
     return 0 if done == len(outcomes) else 1
 
 

@@ -21,6 +21,7 @@ import sys
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 from tqdm import tqdm
 
 logging.getLogger('torch.utils.cpp_extension').setLevel(logging.ERROR)  # "No CUDA runtime"
@@ -29,7 +30,8 @@ try:
     from mmgen_bdinvert.apis.directions import figures
     from mmgen_bdinvert.engine import read_config
     from mmgen_bdinvert.io import claim_folder
-    from mmgen_bdinvert.utils.cli import ToolParser, check_device, run_tool, silence_host
+    from mmgen_bdinvert.text import printable
+    from mmgen_bdinvert.utils.cli import ToolParser, check_device, run_tool, say, silence_host
 except ImportError as error:  # a package is missing: the message says which
     sys.exit(f'error: {error}')
 
@@ -59,9 +61,10 @@ def show(found):
     """Print what is known about each direction."""
     rows = [figures(direction) for direction in found]
     columns = list(dict.fromkeys(name for row in rows for name in row))
-    table = Table('direction', *columns)
+    table = Table(*(Text(printable(name)) for name in ('direction', *columns)))
     for direction, row in zip(found, rows):
-        table.add_row(direction.name, *(row.get(name, '') for name in columns))
+        cells = (direction.name, *(row.get(name, '') for name in columns))
+        table.add_row(*(Text(printable(cell)) for cell in cells))
     Console().print(table)
 
 
@@ -90,10 +93,10 @@ def main(argv=None):
                 generator, config.finder, args.out_dir, preview_dir=args.preview_dir, **options
             )
     if args.draw_samples is not None:
-        print(f'{args.draw_samples} samples of seed {args.seed}: {folder}')
+        say(f'{args.draw_samples} samples of seed {args.seed}: {folder}')
         return
     show(found)
-    print(f'{len(found)} directions: {args.out_dir}')
+    say(f'{len(found)} directions: {args.out_dir}')
 
 
 if __name__ == '__main__':

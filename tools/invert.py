@@ -32,7 +32,15 @@ try:
     from mmgen_bdinvert.jobs import Interrupted, deferred_signals, join_workers, read_outcomes
     from mmgen_bdinvert.jobs.progress import InversionProgress, summary_table
     from mmgen_bdinvert.jobs.recorder import InversionRecorder
-    from mmgen_bdinvert.utils.cli import LAUNCHERS, ToolParser, check_device, run_tool, silence_host
+    from mmgen_bdinvert.jobs.workers import LAUNCHERS
+    from mmgen_bdinvert.utils.cli import (
+        LAUNCHERS,
+        ToolParser,
+        check_device,
+        run_tool,
+        say,
+        silence_host,
+    )
 except ImportError as error:  # a package is missing: the message says which
     sys.exit(f'error: {error}')
 
@@ -112,7 +120,7 @@ def main(argv=None):
         for part in ('generator', 'encoder'):
             cfg = config.model.get(part) or {}
             if cfg and not given.get(part) and not cfg.get('checkpoint'):
-                print(f'note: the {part} has random weights: the config sets none', file=sys.stderr)
+                say(f'note: the {part} has random weights: the config sets none', file=sys.stderr)
     with silence_host():
         inverter = apis.init_inverter(config, args.checkpoint, device)
 
@@ -156,10 +164,10 @@ def main(argv=None):
         Console().print(summary_table(outcomes))
         if progress.left == 0:
             more = '; --retry-failed tries again what is not done' if failed else ''
-            print(f'Nothing was left to do{more}.')
-        print(f'Results: {args.out_dir}')
+            say(f'Nothing was left to do{more}.')
+        say(f'Results: {args.out_dir}')
         if code:
-            print(f'error: interrupted; {len(outcomes)} images are finished', file=sys.stderr)
+            say(f'error: interrupted; {len(outcomes)} images are finished', file=sys.stderr)
     # torchrun would take a 1 for a broken process, and start all of them again. Elsewhere the first
     # process says it, when all others have finished; those have no outcomes.
     if code == 0 and args.launcher != 'pytorch':

@@ -18,7 +18,7 @@ from mmgen_bdinvert.apis import find_config
 from mmgen_bdinvert.apis.statistics import fit_statistics, generator_from_config, measure_whiteness
 from mmgen_bdinvert.engine import read_config
 from mmgen_bdinvert.io import check_outputs, claim_outputs, ensure_writable_folder
-from mmgen_bdinvert.utils.cli import ToolParser, check_device, run_tool
+from mmgen_bdinvert.utils.cli import ToolParser, check_device, run_tool, say
 
 EXAMPLES = """
 bdinvert latent-stats bdinvert_inv_ffhq work_dirs/ffhq/statistics.safetensors
@@ -62,19 +62,17 @@ def main(argv=None):
     statistics.save(args.out)
     values = statistics.eigenvalues
     white = measure_whiteness(statistics, generator, seed=args.seed + 1)
-    print(
+    say(
         f'Eigenvalues from {values[-1]:.3g} to {values[0]:.3g}, {white.floored} of {len(values)} '
         f'floored.'
     )
-    print(
+    say(
         f'Whitened fresh samples: means within ±{white.largest_mean:.3f} (ideal 0), variances '
         f'{white.smallest_variance:.3f} to {white.largest_variance:.3f} (ideal 1).'
     )
     if white.largest_variance > 1.5:
-        print(
-            'warning: too few samples for this generator, give more --num-samples', file=sys.stderr
-        )
-    print(f'Statistics of {args.num_samples:,} samples: {args.out}')
+        say('warning: too few samples for this generator, give more --num-samples', file=sys.stderr)
+    say(f'Statistics of {args.num_samples:,} samples: {args.out}')
 
 
 if __name__ == '__main__':

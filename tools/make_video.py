@@ -36,6 +36,7 @@ try:
         check_device,
         one_sentence,
         run_tool,
+        say,
         silence_host,
     )
 except ImportError as error:  # a package is missing: the message says which
@@ -86,12 +87,12 @@ def main(argv=None):
 
     def on_refused(error):
         refused.append(error)
-        print(f'error: {one_sentence(error)}', file=sys.stderr)
+        say(f'error: {one_sentence(error)}', file=sys.stderr)
 
     frames = apis.animate(
         generator,
         load_codes(
-            files, generator, on_refused, lambda note: print(f'note: {note}', file=sys.stderr)
+            files, generator, on_refused, lambda note: say(f'note: {note}', file=sys.stderr)
         ),
         directions=directions,
         strengths=strengths,
@@ -108,7 +109,7 @@ def main(argv=None):
     first = next(pictures)  # what is wrong with the frames is said before the file is claimed
     claim_outputs([args.out_file], 'make-video')
     save_video(args.out_file, itertools.chain([first], pictures), args.fps)
-    print(f'Video: {args.out_file}')
+    say(f'Video: {args.out_file}')
     return 1 if refused else 0
 
 

@@ -16,7 +16,7 @@ from mmgen_bdinvert.models.checkpoint import (
     read_state_dict,
     select_part,
 )
-from mmgen_bdinvert.utils.cli import ToolParser, run_tool
+from mmgen_bdinvert.utils.cli import ToolParser, run_tool, say
 
 # Without the bare prefix '': a checkpoint that has no such part must not pass for one.
 PARTS = {'generator': GENERATOR_PREFIXES[:-1], 'encoder': ENCODER_PREFIXES[:-1]}
@@ -58,7 +58,7 @@ def main(argv=None):
             raise ValueError(f'The tensor {name} holds values that are not finite{remedy}.')
     claim_outputs([args.out], 'publish-model')
     save_tensors(args.out, tensors)
-    print(f'Wrote the {len(tensors)} tensors under "{prefix}" to {args.out}.')
+    say(f'Wrote the {len(tensors)} tensors under "{prefix}" to {args.out}.')
 
 
 if __name__ == '__main__':

@@ -19,7 +19,7 @@ import sys
 logging.getLogger('torch.utils.cpp_extension').setLevel(logging.ERROR)  # "No CUDA runtime"
 try:
     from mmgen_bdinvert.report import write_page
-    from mmgen_bdinvert.utils.cli import ToolParser, run_tool
+    from mmgen_bdinvert.utils.cli import ToolParser, run_tool, say
 except ImportError as error:  # a package is missing: the message says which
     sys.exit(f'error: {error}')
 
@@ -49,9 +49,9 @@ def main(argv=None):
         args.folder,
         args.out_file,
         max_images=args.max_images,
-        on_note=lambda sentence: print(f'note: {sentence}', file=sys.stderr),
+        on_note=lambda sentence: say(f'note: {sentence}', file=sys.stderr),
     )
-    print(f'Report: {path} ({path.stat().st_size / 1e6:.1f} MB)')
+    say(f'Report: {path} ({path.stat().st_size / 1e6:.1f} MB)')
 
 
 if __name__ == '__main__':

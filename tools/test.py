@@ -13,7 +13,7 @@ import sys
 import mmgen_bdinvert  # noqa: F401  (first: it makes mmgen importable)
 from mmgen_bdinvert.apis import find_config
 from mmgen_bdinvert.engine import running
-from mmgen_bdinvert.utils.cli import ToolParser, run_tool
+from mmgen_bdinvert.utils.cli import ToolParser, run_tool, say
 
 EXAMPLES = """
 bdinvert test bdinvert_inv_toon128 --data-root photos/ --work-dir work_dirs/tested
@@ -44,8 +44,8 @@ def main(argv=None):
     runner = running.build_runner(cfg, args.into_existing)
     metrics = runner.test()
     if runner.rank == 0:
-        print(', '.join(f'{name} {value:.4f}' for name, value in metrics.items()))
-        print(f'Targets above reconstructions: {runner.work_dir}/vis')
+        say(', '.join(f'{name} {value:.4f}' for name, value in metrics.items()))
+        say(f'Targets above reconstructions: {runner.work_dir}/vis')
 
 
 if __name__ == '__main__':

@@ -29,8 +29,8 @@ try:
     )
     from mmgen_bdinvert import apis
     from mmgen_bdinvert.geometry.warping import SAMPLING_MODES
-    from mmgen_bdinvert.io import claim_folder
-    from mmgen_bdinvert.utils.cli import ToolParser, check_device, run_tool, silence_host
+    from mmgen_bdinvert.io import claim_folder, ensure_writable_folder
+    from mmgen_bdinvert.utils.cli import ToolParser, check_device, run_tool, say, silence_host
     from mmgen_bdinvert.utils.markdown import print_markdown
 except ImportError as error:  # a package is missing: the message says which
     sys.exit(f'error: {error}')
@@ -100,7 +100,8 @@ def main(argv=None):
     print_markdown(equivariance_markdown(rows))
     resolution = generators[0].resolution
     files = write_equivariance(rows, args.out_dir, f'{resolution}×{resolution}')
-    print('\n'.join(map(str, files)))
+    for file in files:
+        say(file)
 
 
 if __name__ == '__main__':

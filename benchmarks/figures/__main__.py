@@ -25,8 +25,14 @@ try:
     from mmgen_bdinvert.apis.codes import load_codes
     from mmgen_bdinvert.editing import load_direction
     from mmgen_bdinvert.geometry import GeometricTransform
-    from mmgen_bdinvert.io import claim_folder, claim_outputs, read_image, save_png
-    from mmgen_bdinvert.utils.cli import ToolParser, check_device, run_tool, silence_host
+    from mmgen_bdinvert.io import (
+        claim_folder,
+        claim_outputs,
+        ensure_writable_folder,
+        read_image,
+        save_png,
+    )
+    from mmgen_bdinvert.utils.cli import ToolParser, check_device, run_tool, say, silence_host
 
     from ..quality import build_method, read_plan
     from . import rows as figures
@@ -110,7 +116,7 @@ def main(argv=None):
     claim_outputs([out_dir / f'{name}.png' for name in made], 'make-figures', paths)
     for name, picture in made.items():
         save_png(out_dir / f'{name}.png', figures.rounded(picture))
-    print(f'Figures: {out_dir}')
+    say(f'Figures: {out_dir}')
 
 
 def _edits(edits):

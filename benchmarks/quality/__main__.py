@@ -22,8 +22,8 @@ from tqdm import tqdm
 
 logging.getLogger('torch.utils.cpp_extension').setLevel(logging.ERROR)  # "No CUDA runtime"
 try:
-    from mmgen_bdinvert.io import claim_folder
-    from mmgen_bdinvert.utils.cli import ToolParser, check_device, run_tool, silence_host
+    from mmgen_bdinvert.io import claim_folder, ensure_writable_folder
+    from mmgen_bdinvert.utils.cli import ToolParser, check_device, run_tool, say, silence_host
     from mmgen_bdinvert.utils.markdown import print_markdown
     from projects.toon_faces import MOVES
 
@@ -100,7 +100,7 @@ def main(argv=None):
     command += '' if plan.num_steps is None else f' --steps {plan.num_steps}'
     files = bench.write_report(benchmark, rows, report_dir, command=command)
     print_markdown(files[0].read_text(encoding='utf-8'))
-    print(f'Report: {", ".join(map(str, files))}')
+    say(f'Report: {", ".join(map(str, files))}')
 
 
 if __name__ == '__main__':

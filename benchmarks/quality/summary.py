@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mmgen_bdinvert.text import markdown_text
+
 from .intervals import Interval, mean_interval, paired_interval
 from .plan import Plan
 from .runner import DRAWN, Rows
@@ -162,9 +164,10 @@ def _verdict(plan: Plan, ours: Cell, theirs: Cell) -> str:
     word = 'better' if gain > 0 else 'worse' if gain < 0 else 'equal'
     word += ', intervals apart' if apart else ', intervals overlap'
     where = f'{ours.edit}, {ours.kind}' if ours.edit else ours.kind
+    methods = f'{plan.methods[ours.method]} against {plan.methods[theirs.method]}'
+    what = markdown_text(f'{methods}, {where}, {ours.metric.label}')
     return (
-        f'{plan.methods[ours.method]} against {plan.methods[theirs.method]}, {where}, '
-        f'{ours.metric.label}: **{word}** ({ours.value} and {theirs.value}; the latter less the '
+        f'{what}: **{word}** ({ours.value} and {theirs.value}; the latter less the '
         f'former on the same faces {theirs.difference})'
     )
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from mmgen_bdinvert.text import markdown_text, printable
+
 from .plan import Plan
 from .runner import DRAWN
 from .summary import ALL_EDITS, EDIT_METRICS, MOVED, Cell, metrics_of, verdicts
@@ -85,21 +87,24 @@ def markdown(
     Returns:
         str: Pictures, reconstruction by kind, edits, and the verdicts.
     """
-    parts = [f'# {title}', _NOTE]
+    parts = [f'# {markdown_text(title)}', _NOTE]
     if plan.classifier is not None:
         parts.append(_ATTRIBUTE_NOTE)
     if command:
-        parts.append(f'```bash\n{command}\n```')
+        parts.append(f'```bash\n{printable(command)}\n```')
     parts += [f'![{name.partition(".")[0]}]({name})' for name in pictures]
     kinds = dict.fromkeys(cell.kind for cell in cells)
-    reference = plan.methods[plan.reference]
+    reference = markdown_text(plan.methods[plan.reference])
     for kind in kinds:
         part = [c for c in cells if c.kind == kind and not c.edit and c.method != DRAWN]
-        parts += [f'## Reconstruction: {kind}', _table(plan, part, metrics_of(plan), 'value')]
+        parts += [
+            f'## Reconstruction: {markdown_text(kind)}',
+            _table(plan, part, metrics_of(plan), 'value'),
+        ]
     every = MOVED if MOVED in kinds else next(iter(kinds))
     part = [c for c in cells if c.kind == every and not c.edit and c.method != DRAWN]
     parts += [
-        f'## Paired difference to {reference}: {every}',
+        f'## Paired difference to {reference}: {markdown_text(every)}',
         f'The same faces; an interval without 0 is a difference. Of {reference} itself: none.',
         _table(plan, part, metrics_of(plan), 'difference'),
     ]
@@ -109,7 +114,10 @@ def markdown(
     for kind in (k for k in kinds if edits and k in ('aligned', every)):
         for edit in sorted(edits, key=lambda name: name != ALL_EDITS):
             part = [c for c in cells if c.kind == kind and c.edit == edit]
-            parts += [f'### {edit}: {kind}', _table(plan, part, EDIT_METRICS, 'value')]
+            parts += [
+                f'### {markdown_text(edit)}: {markdown_text(kind)}',
+                _table(plan, part, EDIT_METRICS, 'value'),
+            ]
     lines = verdicts(plan, cells)
     if lines:
         parts += ['## Verdicts', '\n'.join(f'- {line}' for line in lines)]
@@ -141,10 +149,14 @@ def _table(plan: Plan, cells: Sequence[Cell], metrics, field: str) -> str:
             if means:
                 choose = max if metric.more_is_better else min
                 best[metric.key] = choose(means, key=means.get)
-    head = ['method', *(['strength'] if strengths else []), *(m.label for m in columns)]
+    head = [
+        'method',
+        *(['strength'] if strengths else []),
+        *(markdown_text(m.label) for m in columns),
+    ]
     lines = [head, ['---'] * len(head)]
     for method in methods:
-        row = [plan.methods.get(method, 'the drawn truth itself')]
+        row = [markdown_text(plan.methods.get(method, 'the drawn truth itself'))]
         row += [strengths.get(method, '')] if strengths else []
         for metric in columns:
             cell = found.get((method, metric.key))

@@ -26,7 +26,7 @@ from tqdm import tqdm
 logging.getLogger('torch.utils.cpp_extension').setLevel(logging.ERROR)  # "No CUDA runtime"
 try:
     from mmgen_bdinvert.io import ensure_writable_folder
-    from mmgen_bdinvert.utils.cli import ToolParser, check_device, run_tool, silence_host
+    from mmgen_bdinvert.utils.cli import ToolParser, check_device, run_tool, say, silence_host
     from mmgen_bdinvert.utils.markdown import print_markdown
 
     from .. import speed
@@ -102,10 +102,10 @@ def main(argv=None):
         rows.append(_TIMED[part](setting, args.repeats))
     machine = speed.describe_machine(device)
     print_markdown(speed.speed_table(rows))
-    print(machine)
+    say(machine)
     if args.json:
-        print(f'Results: {", ".join(map(str, speed.write_speed(rows, args.json, machine)))}')
-    print('; '.join(map(speed.short_form, rows)))
+        say(f'Results: {", ".join(map(str, speed.write_speed(rows, args.json, machine)))}')
+    say('; '.join(map(speed.short_form, rows)))
 
 
 if __name__ == '__main__':

@@ -19,6 +19,7 @@ from ..io.inputs import input_digests
 from ..io.outputs import atomic_write, remove_leftovers
 from ..io.ownership import adopt_files, check_outputs, claim_outputs, is_marked
 from ..models.checkpoint import load_weights, read_checkpoint
+from ..text import printable
 from .config import is_config
 
 __all__ = ['MAKER', 'StrictRunner', 'adopt_work_dir']
@@ -145,7 +146,8 @@ class StrictRunner(Runner):
             super().load_or_resume()
             return
         latest = _latest_checkpoint(self.work_dir)
-        self.logger.info(f'Resuming from {latest or "the start: there is no checkpoint yet"}.')
+        start = printable(latest or 'the start: there is no checkpoint yet')
+        self.logger.info(f'Resuming from {start}.')
         if latest is not None:
             self.resume(latest)
 

@@ -31,6 +31,8 @@ def save_table(
 ) -> None:
     """Write a CSV file, atomically; absent and non-finite values are left empty.
 
+    Text is quoted and written by :func:`~mmgen_bdinvert.text.to_csv`, numbers are bare.
+
     Args:
         path (str | os.PathLike): The file.
         rows (Iterable[Mapping[str, Any]]): Values by column; keys that are no column are ignored.
@@ -41,11 +43,11 @@ def save_table(
     """
 
     def write(temporary: Path) -> None:
-        # A file name may hold bytes that are no text.
-        with open(temporary, 'w', newline='', encoding='utf-8', errors='backslashreplace') as file:
-            writer = csv.DictWriter(file, columns, restval='', extrasaction='ignore')
-            writer.writeheader()
-            writer.writerows(finite(row) for row in rows)
+        with open(temporary, 'w', newline='', encoding='utf-8') as file:
+            writer = csv.writer(file, quoting=csv.QUOTE_NONNUMERIC)
+            writer.writerow(map(to_csv, columns))
+            for row in rows:
+                writer.writerow(to_csv(finite(row.get(column))) for column in columns)
 
     atomic_write(path, write)
 

@@ -23,6 +23,7 @@ from rich.table import Table
 from rich.text import Text
 from torch import Tensor
 
+from ..text import printable
 from . import ImageOutcome
 
 __all__ = ['InversionProgress', 'summary_table']
@@ -111,7 +112,7 @@ class InversionProgress:
         self._print(f'note: {sentence}')
 
     def _print(self, line: str) -> None:
-        self.console.print(line, markup=False, soft_wrap=True)
+        self.console.print(printable(line), markup=False, soft_wrap=True)
 
 
 class _Figures(ProgressColumn):
@@ -139,8 +140,9 @@ def summary_table(outcomes: Sequence[ImageOutcome]) -> Table:
         table.add_column(heading, justify='right')
     for outcome in outcomes[:_TABLE_ROWS]:
         cells = [_cell(outcome.metrics.get(key), formats[key]) for key in columns]
-        colour = {'failed': '[red]', 'stopped': '[yellow]'}.get(outcome.status, '')
-        table.add_row(outcome.name.replace('[', r'\['), f'{colour}{outcome.status}', *cells)
+        colour = {'failed': 'red', 'stopped': 'yellow'}.get(outcome.status, '')
+        status = Text(printable(outcome.status), colour)
+        table.add_row(Text(printable(outcome.name)), status, *cells)
     if len(outcomes) > _TABLE_ROWS:
         table.add_row(f'… and {len(outcomes) - _TABLE_ROWS} more')
     inverted = [outcome.metrics for outcome in outcomes if outcome.metrics]

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from ..io.outputs import atomic_write
+from ..text import markdown_text
 from .outcome import ImageOutcome
 
 __all__ = ['save_report']
@@ -27,8 +28,7 @@ def save_report(path: str | os.PathLike, outcomes: Sequence[ImageOutcome]) -> No
         OutputError: The file cannot be written.
     """
     text = '\n'.join(_lines(outcomes)) + '\n'
-    data = text.encode('utf-8', 'backslashreplace')  # a file name may hold bytes that are no text
-    atomic_write(path, lambda temporary: temporary.write_bytes(data))
+    atomic_write(path, lambda temporary: temporary.write_text(text, encoding='utf-8'))
 
 
 def _lines(outcomes: Sequence[ImageOutcome]) -> list[str]:
@@ -41,7 +41,7 @@ def _lines(outcomes: Sequence[ImageOutcome]) -> list[str]:
         '| --- | --- |',
         f'| all | {len(outcomes)} |',
     ]
-    lines += [f'| {status} | {counts[status]} |' for status in sorted(counts)]
+    lines += [_row(status, counts[status]) for status in sorted(counts)]
     if inverted:
         values = [o.metrics['psnr'] for o in inverted]
         seconds = sum(o.metrics.get('seconds') or 0 for o in inverted)
@@ -59,10 +59,7 @@ def _lines(outcomes: Sequence[ImageOutcome]) -> list[str]:
         for o in sorted(inverted, key=lambda o: o.metrics['psnr'])[:_ROWS]:
             distance = o.metrics.get('perceptual')
             shown = '' if distance is None else f'{distance:.4f}'
-            lines.append(
-                f'| {_cell(o.name)} | {o.status} | {o.metrics["psnr"]:.2f} | {shown} | '
-                f'{_cell(o.source)} |'
-            )
+            lines.append(_row(o.name, o.status, f'{o.metrics["psnr"]:.2f}', shown, o.source))
     refused = [o for o in outcomes if o.reason]
     if refused:
         lines += [
@@ -72,12 +69,11 @@ def _lines(outcomes: Sequence[ImageOutcome]) -> list[str]:
             '| name | status | why |',
             '| --- | --- | --- |',
         ]
-        lines += [f'| {_cell(o.name)} | {o.status} | {_cell(o.reason)} |' for o in refused[:_ROWS]]
+        lines += [_row(o.name, o.status, o.reason) for o in refused[:_ROWS]]
         if len(refused) > _ROWS:
             lines += ['', f'And {len(refused) - _ROWS} more: see summary.csv.']
     return lines
 
 
-def _cell(value: object) -> str:
-    shown = ''.join(c if c.isprintable() else '\N{REPLACEMENT CHARACTER}' for c in str(value))
-    return shown.replace('\\', '\\\\').replace('|', '\\|')
+def _row(*cells: object) -> str:
+    return f'| {" | ".join(map(markdown_text, cells))} |'

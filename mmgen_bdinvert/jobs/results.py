@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import csv
 import os
 import warnings
 from collections.abc import Mapping, Sequence
@@ -18,11 +19,13 @@ from ..io.outputs import (
     atomic_write,
     remove_leftovers,
     save_png,
+    shown_path,
     write_error,
 )
 from ..io.ownership import claim_outputs
 from ..io.tables import save_json
 from ..structures import LatentCode
+from ..text import from_csv
 from ..visualization import comparison, contact_sheet, plot_losses
 from ..visualization.grid import MIN_TILE
 from ..visualization.lettering import notice
@@ -32,6 +35,7 @@ __all__ = [
     'RESULT_FILES',
     'Sheet',
     'difference',
+    'read_table',
     'save_config',
     'save_inversion',
 ]
@@ -111,6 +115,31 @@ def difference(image: np.ndarray, target: np.ndarray) -> np.ndarray:
     """Show where two RGB uint8 pictures (H, W, 3) differ: grey where equal, four times enlarged."""
     gap = image.astype(np.int16) - target.astype(np.int16)
     return (128 + _GAIN * gap).clip(0, 255).astype(np.uint8)
+
+
+def read_table(path: str | os.PathLike) -> list[dict[str, str | float]]:
+    """Read a CSV file of :func:`save_table` back.
+
+    Args:
+        path (str | os.PathLike): Such as ``summary.csv``.
+
+    Returns:
+        list[dict[str, str | float]]: Values by column: text as it was, numbers as float, and '' for
+        what was absent.
+
+    Raises:
+        OSError: The file cannot be read.
+        ValueError: It is none of :func:`save_table`.
+    """
+    with open(path, newline='', encoding='utf-8') as file:
+        try:
+            columns, *rows = (
+                [from_csv(cell) if isinstance(cell, str) else cell for cell in row]
+                for row in csv.reader(file, quoting=csv.QUOTE_NONNUMERIC, strict=True)
+            )
+        except (csv.Error, ValueError) as error:
+            raise ValueError(f'{shown_path(path)} is no table of this package: {error}') from error
+    return [dict(zip(columns, row)) for row in rows]
 
 
 class Sheet:

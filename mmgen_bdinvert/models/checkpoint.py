@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from ..io import local_path
 from ..io.tensors import read_file, shown_name
+from ..text import printable
 from .state_dicts import fit_state
 
 __all__ = [
@@ -40,7 +41,7 @@ def _download(url: str, hint: str) -> Path:
     cached = Path(torch.hub.get_dir()) / 'checkpoints' / name
     if not cached.is_file():
         cached.parent.mkdir(parents=True, exist_ok=True)
-        print_log(f'Downloading {url} to {cached}', logger='current')
+        print_log(printable(f'Downloading {url} to {cached}'), logger='current')
         digest = torch.hub.HASH_REGEX.search(name)
         try:
             torch.hub.download_url_to_file(url, str(cached), digest.group(1) if digest else None)
@@ -156,5 +157,6 @@ def load_weights(
     given = fit_state(given, wanted, source, f'this {what}', remedy)
     module.load_state_dict(given)
     under = f' under "{prefix}"' if prefix else ''
-    print_log(f'Loaded all {len(wanted)} tensors of the {what} from {source}{under}', 'current')
+    text = f'Loaded all {len(wanted)} tensors of the {what} from {source}{under}'
+    print_log(printable(text), 'current')
     return len(wanted)

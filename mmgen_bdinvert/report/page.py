@@ -27,6 +27,7 @@ from ..jobs import adopt_results
 from ..jobs.folder import flat_settings, recorded_settings
 from ..jobs.manifest import read_events
 from ..jobs.results import CONFIG_FILE
+from ..text import printable
 from ..version import __version__
 from .figures import figures_of
 from .pictures import embed, open_png
@@ -90,7 +91,7 @@ def write_page(
         loader=FileSystemLoader(assets),
         autoescape=True,
         undefined=StrictUndefined,
-        finalize=_printable,
+        finalize=_shown,
         trim_blocks=True,
         lstrip_blocks=True,
     )
@@ -112,7 +113,7 @@ def write_page(
         refused=refused[:_LINES],
         more_refused=len(refused) - len(refused[:_LINES]),
         settings=list(flat_settings(recorded_settings(folder) or {})),
-        config=found.text(CONFIG_FILE),
+        config=_block(found.text(CONFIG_FILE)),
         starts=[_start(event) for event in starts[-_LINES:]],
         version=__version__,
         style=Markup((assets / 'page.css').read_text('utf-8')),
@@ -120,13 +121,9 @@ def write_page(
         digest=Markup(digest),
     )
 
-    def write(temporary: Path) -> None:
-        with open(temporary, 'wb') as file:  # a name may hold bytes that are no text
-            stream.dump(file, encoding='utf-8', errors='backslashreplace')
-
     ensure_writable_folder(path.parent)
     claim_outputs([path], _MAKER)
-    atomic_write(path, write)
+    atomic_write(path, lambda temporary: stream.dump(str(temporary), encoding='utf-8'))
     return path
 
 
@@ -184,10 +181,11 @@ def _start(event: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _printable(value: Any) -> Any:
+def _shown(value: Any) -> Any:
     """Show characters that turn, hide or break text, such as those of a hostile name."""
-    if not isinstance(value, str) or isinstance(value, Markup) or value.isprintable():
-        return value
-    return ''.join(
-        c if c.isprintable() or c in '\n\t' else '\N{REPLACEMENT CHARACTER}' for c in value
-    )
+    return printable(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+def _block(text: str) -> Markup:
+    """Return a text of several lines, each of them printable."""
+    return Markup('\n').join(printable(line) for line in text.split('\n'))

@@ -11,9 +11,11 @@ from typing import Any
 import gradio as gr
 
 from ..io import IMAGE_SUFFIXES
+from ..text import markdown_text
 from .display import as_png, data_url, said
 from .handlers import LIMITS, Handlers, Shown
 from .session import WIPES, Session
+from .storage import studio_folder
 
 __all__ = ['build_page']
 
@@ -50,12 +52,13 @@ def build_page(handlers: Handlers, title: str) -> gr.Blocks:
         gr.Blocks: To be launched by :func:`mmgen_bdinvert.studio.server.launch`.
     """
     studio = handlers.studio
+    studio_folder()  # before any part of the page
     with gr.Blocks(title='BDInvert studio', analytics_enabled=False, fill_width=True) as page:
         parts: dict[str, gr.components.Component] = {}
         parts['session'] = gr.State(studio.new_session())
         parts['names'] = gr.State('')  # of the pictures that are laid on each other
         parts['file'] = gr.JSON(visible=False)
-        gr.Markdown(f'## BDInvert studio: {title}')
+        gr.Markdown(f'## BDInvert studio: {markdown_text(title)}')
         with gr.Row():
             with gr.Column(scale=2, min_width=260):
                 buttons = _opening(parts, handlers)

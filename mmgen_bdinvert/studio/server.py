@@ -1,69 +1,52 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
-"""The server of the studio: what it lets in and out."""
+"""The server of the studio."""
 
 from __future__ import annotations
 
 import os
+import sys
+import traceback
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from urllib.parse import unquote
+from types import SimpleNamespace
 
 import gradio as gr
+from gradio import queueing, routes
 from starlette.middleware import Middleware
-from starlette.types import ASGIApp, Receive, Scope, Send
 
+from ..utils.cli import DEBUG_VARIABLE, one_sentence, say
 from .address import check_address
+from .guard import Guard, Names
+from .storage import MAX_FILE_BYTES, Storage, studio_folder
 
-__all__ = ['MAX_FILE_SIZE', 'launch']
+__all__ = ['launch']
 
-MAX_FILE_SIZE = '20mb'
-_CACHE_SECONDS = 3600  # how long uploads and wipes stay on the disk
 _SESSIONS = 200  # that are remembered, of the people who came last
 # Inside `overflow: hidden` nothing is sticky; `css` does not reach this element.
 _HEAD = '<style>.gradio-container { overflow: clip !important; }</style>'
-_PLACES = {  # where a browser may get anything from: this server alone
-    'default-src': "'self'",
-    'script-src': "'self' 'unsafe-inline' 'unsafe-eval'",
-    'style-src': "'self' 'unsafe-inline'",
-    'img-src': "'self' data: blob:",
-    'font-src': "'self' data:",
-}
-_POLICY = '; '.join(f'{kind} {places}' for kind, places in _PLACES.items()).encode()
 
 
-class _Guard:
-    """Keeps browsers from other servers, and this server from fetching addresses for others."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope['type'] != 'http':
-            await self.app(scope, receive, send)
-            return
-
-        async def send_guarded(message) -> None:
-            if message['type'] == 'http.response.start':
-                policy = (b'content-security-policy', _POLICY)
-                message = {**message, 'headers': [*message['headers'], policy]}
-            await send(message)
-
-        if '=http' in unquote(scope['path']).lower():  # Gradio's file=http… and proxy=http…
-            await send_guarded({'type': 'http.response.start', 'status': 403, 'headers': []})
-            await send_guarded({'type': 'http.response.body', 'body': b'forbidden'})
-            return
-        await self.app(scope, receive, send_guarded)
-
-
-def launch(page: gr.Blocks, *, host: str = '127.0.0.1', port: int | None = None):
+def launch(
+    page: gr.Blocks,
+    *,
+    host: str = '127.0.0.1',
+    port: int | None = None,
+    allow_hosts: Iterable[str] = (),
+) -> str:
     """Serve the page in a thread of its own, until its ``close()``.
 
-    Nothing is shared, reported or fetched elsewhere; uploads are limited to 20 MB, and no file of
-    this machine can be asked for but those that the page itself has shown.
+    Nothing is shared, reported or fetched elsewhere, and no file of this machine can be asked for
+    but those that the page itself has shown. Requests for other names than the studio's, and those
+    of other pages, are refused. Uploads are limited to 20 MB each, and to 100 and 500 MB of a
+    visitor within an hour; files are deleted after an hour, the oldest as soon as there are more
+    than 2,000 or 1 GB.
 
     Args:
         page (gr.Blocks): From :func:`mmgen_bdinvert.studio.page.build_page`.
         host (str): Address to listen on. Defaults to '127.0.0.1', this machine alone.
         port (int | None): Its port. Defaults to the first free one from 7860 on.
+        allow_hosts (Iterable[str]): Names of the studio besides ``host``, the address of the
+            machine and those of the loopback device, such as that of a proxy. Defaults to none.
 
     Returns:
         str: The address of the page.
@@ -76,7 +59,10 @@ def launch(page: gr.Blocks, *, host: str = '127.0.0.1', port: int | None = None)
     os.environ.pop('GRADIO_ALLOWED_PATHS', None)  # it would go before an empty list
     # Gradio's table of all events takes longer than a picture; this makes it once in a billion.
     os.environ['GRADIO_ANALYTICS_CACHE_FREQUENCY'] = str(10**9)
-    page.delete_cache = (_CACHE_SECONDS, _CACHE_SECONDS)
+    _take_files_only(page)
+    _print_sentences()
+    storage = Storage(studio_folder())
+    guard = {'names': Names(host, allow_hosts), 'storage': storage}
     page.queue(max_size=32)
     try:
         _, address, _ = page.launch(
@@ -87,7 +73,7 @@ def launch(page: gr.Blocks, *, host: str = '127.0.0.1', port: int | None = None)
             inbrowser=False,
             prevent_thread_lock=True,
             state_session_capacity=_SESSIONS,
-            max_file_size=MAX_FILE_SIZE,
+            max_file_size=MAX_FILE_BYTES,
             allowed_paths=[],
             ssr_mode=False,
             pwa=False,
@@ -98,9 +84,41 @@ def launch(page: gr.Blocks, *, host: str = '127.0.0.1', port: int | None = None)
             theme=gr.themes.Soft(font=['system-ui', 'sans-serif'], font_mono=['monospace']),
             css=Path(__file__).with_name('page.css').read_text('utf-8'),
             head=_HEAD,
-            app_kwargs={'middleware': [Middleware(_Guard)]},
+            app_kwargs={'middleware': [Middleware(Guard, **guard)]},
         )
     except OSError as error:
         place = f'{host}, port {port or "7860 and up"}'
         raise OSError(f'The studio cannot listen at {place}: choose another one.') from error
+    # Gradio puts a middleware of its own in front, which answers some requests by itself.
+    page.app.middleware_stack = Guard(page.app.middleware_stack, **guard)
+    storage.watch()
     return address
+
+
+def _take_files_only(page: gr.Blocks) -> None:
+    """Refuse addresses in the place of uploads: Gradio would fetch them, however large they are."""
+
+    def guarded(move: Callable) -> Callable:
+        async def move_file(path: object) -> str | None:
+            if str(path).lower().startswith(('http:', 'https:')):
+                raise gr.Error('The studio takes files, no addresses.', print_exception=False)
+            return await move(path)
+
+        return move_file
+
+    for part in page.blocks.values():
+        part.async_move_resource_to_block_cache = guarded(part.async_move_resource_to_block_cache)
+
+
+def _print_sentences() -> None:
+    """Let Gradio print one line about a request that failed: a visitor may have sent anything."""
+    for module in (queueing, routes):
+        module.traceback = SimpleNamespace(print_exc=_print_error)
+
+
+def _print_error() -> None:
+    if os.environ.get(DEBUG_VARIABLE, '0') not in ('', '0'):
+        traceback.print_exc()
+        return
+    error = sys.exc_info()[1]
+    say(f'error: a request failed: {type(error).__name__}: {one_sentence(error)[:300]}', sys.stderr)

@@ -17,6 +17,7 @@ from ..editing import Direction
 from ..io import read_image, tensor_to_image
 from ..models.inverters.base_inverter import OptimizationInverter
 from ..structures import LatentCode
+from ..text import printable
 from .edit import Edit
 from .session import Session
 from .video import animated_webp
@@ -47,7 +48,7 @@ class Studio:
     def names(self) -> list[str]:
         """list[str]: The directions' names, for people."""
         return [
-            direction.name.replace('_', ' ') or f'direction {i}'
+            printable(direction.name.replace('_', ' ')) or f'direction {i}'
             for i, direction in enumerate(self.directions, 1)
         ]
 

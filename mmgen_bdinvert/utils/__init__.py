@@ -6,7 +6,8 @@ from .cli import (
     check_device,
     one_sentence,
     run_tool,
+    say,
     silence_host,
 )
 
-__all__ = ['ToolParser', 'check_device', 'one_sentence', 'run_tool', 'silence_host']
+__all__ = ['ToolParser', 'check_device', 'one_sentence', 'run_tool', 'say', 'silence_host']

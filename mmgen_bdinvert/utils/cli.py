@@ -13,13 +13,14 @@ import sys
 import textwrap
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TextIO
 
 import torch
 from mmengine.config import DictAction
 from mmengine.config.utils import ConfigParsingError
 from mmengine.logging import MMLogger
 
+from ..text import printable
 from .streams import flush_output, output_may_be_left
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     'is_out_of_memory',
     'one_sentence',
     'run_tool',
+    'say',
     'silence_host',
 ]
 
@@ -78,7 +80,7 @@ class ToolParser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Print the sentence and leave, as argparse does after printing the usage."""
-        self.exit(2, f'error: {message}; see {self.prog} --help\n')
+        self.exit(2, f'error: {printable(message)}; see {self.prog} --help\n')
 
     def parse_args(self, args=None, namespace=None):  # type: ignore[override]
         """Parse as argparse does; an empty argument, of which a path would be ``.``, is wrong."""
@@ -171,6 +173,16 @@ def _interrupt_by_exception() -> None:
             signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+def say(line: object, file: TextIO | None = None) -> None:
+    """Print a line in which there may be names of files, of which none steers the terminal.
+
+    Args:
+        line (object): The line.
+        file (TextIO | None): Where to. Defaults to stdout.
+    """
+    print(printable(line), file=file, flush=True)
+
+
 def one_sentence(error: BaseException) -> str:
     """Say in one line what an exception means, without Python's quoting and line breaks.
 
@@ -180,6 +192,10 @@ def one_sentence(error: BaseException) -> str:
     Returns:
         str: At least its type.
     """
+    return printable(_sentence(error))
+
+
+def _sentence(error: BaseException) -> str:
     text = ' '.join(str(error).split())
     if isinstance(error, torch.cuda.OutOfMemoryError):
         return 'the GPU is out of memory: make the batch smaller, or choose another device'

@@ -11,7 +11,7 @@ if __name__ == '__main__':  # Ctrl-C while the rest is imported
 from tqdm import tqdm
 
 from mmgen_bdinvert.io import claim_folder
-from mmgen_bdinvert.utils.cli import ToolParser, run_tool
+from mmgen_bdinvert.utils.cli import ToolParser, run_tool, say
 from projects.toon_faces import MOVES, draw_set
 
 EXAMPLES = """
@@ -52,7 +52,7 @@ def main(argv=None):
     draw('train', [f't{i}' for i in range(args.train)])
     for move in MOVES:
         draw(f'heldout_{move}', [f'h{i}' for i in range(args.heldout)], move)
-    print(f'Drawn into {args.out_dir}: train ({args.train}) and heldout_* ({args.heldout} each).')
+    say(f'Drawn into {args.out_dir}: train ({args.train}) and heldout_* ({args.heldout} each).')
 
 
 if __name__ == '__main__':

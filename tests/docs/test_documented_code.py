@@ -13,6 +13,7 @@ from mmgen_bdinvert import apis
 ROOT = Path(__file__).parents[2]
 PAGES = sorted({*ROOT.glob('*.md'), *(ROOT / 'docs').rglob('*.md')} - {ROOT / 'CHANGELOG.md'})
 PAGES = [page for page in PAGES if '_build' not in page.parts]
+PROGRAMS = ('tools/', 'tests/robustness/')
 
 
 def blocks(page, language):
@@ -22,7 +23,7 @@ def blocks(page, language):
 
 
 def commands():
-    """List tool and arguments of the commands in shell blocks; loops and variables left out."""
+    """List program and arguments of the commands in shell blocks; loops and variables left out."""
     found = []
     for page in PAGES:
         for line in re.sub(r'\\\n', ' ', '\n'.join(blocks(page, 'bash'))).splitlines():
@@ -33,6 +34,8 @@ def commands():
                 name = words[1].replace('-', '_')
             elif words[0] == 'python' and words[1].startswith('tools/'):
                 name = Path(words[1]).stem
+            elif words[0] == 'python' and words[1].startswith('tests/robustness/'):
+                name = words[1]
             elif words[:2] == ['python', '-m'] and words[2].startswith(('benchmarks', 'projects')):
                 name = words.pop(2)
                 name += '.__main__' * (ROOT / name.replace('.', '/')).is_dir()

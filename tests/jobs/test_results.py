@@ -13,7 +13,14 @@ from PIL import Image
 from mmgen_bdinvert.io import OutputError
 from mmgen_bdinvert.io.tables import save_json, save_table
 from mmgen_bdinvert.jobs import results
-from mmgen_bdinvert.jobs.results import RESULT_FILES, Sheet, difference, save_config, save_inversion
+from mmgen_bdinvert.jobs.results import (
+    RESULT_FILES,
+    Sheet,
+    difference,
+    read_table,
+    save_config,
+    save_inversion,
+)
 from mmgen_bdinvert.structures import LatentCode
 
 NAN, INF = float('nan'), float('inf')
@@ -86,10 +93,31 @@ def test_a_table_has_its_columns_and_nothing_where_there_is_no_value(tmp_path):
     with open(tmp_path / 'x.csv', newline='', encoding='utf-8') as file:
         assert list(csv.reader(file)) == [
             ['b', 'a'],
-            ['x, "y"\nz', '1.5'],
+            [r'x, "y"\nz', '1.5'],
             ['', ''],
             [r'bad \udcff', ''],
         ]
+
+
+@pytest.mark.parametrize(
+    'name', ['=1+1', '-1', '@x', "'=1", '\t=1', 'a\\n\n\udcff', '\uff0b1', 'x', '7']
+)
+def test_a_table_holds_no_formula_and_is_read_back_as_it_was(name, tmp_path):
+    rows = [{'name': name, 'psnr': -3.5, 'steps': 7, f'{name} ': name}]
+    save_table(tmp_path / 'x.csv', rows, list(rows[0]))
+    with open(tmp_path / 'x.csv', newline='', encoding='utf-8') as file:
+        head, cells = csv.reader(file)
+    assert cells[1:3] == ['-3.5', '7']
+    for cell in (head[3], cells[0], cells[3]):
+        assert cell.isprintable() and not cell.startswith(tuple('=+-@\uff0b'))
+    assert read_table(tmp_path / 'x.csv') == rows
+
+
+@pytest.mark.parametrize('text', ['name\nplain', '"a","b"\n"open', ''])
+def test_another_table_is_refused(text, tmp_path):
+    (tmp_path / 'x.csv').write_text(text)
+    with pytest.raises(ValueError, match=r'x.csv. is no table of this package'):
+        read_table(tmp_path / 'x.csv')
 
 
 class TestSheet:

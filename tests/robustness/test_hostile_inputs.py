@@ -1,143 +1,97 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
-"""Every input of ``tools/hostile_inputs.py`` has the outcome that it should have, and no other."""
+"""A sample of the hostile inputs comes out right, and what does not come out right is seen."""
 
-import csv
-import json
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
+import hostile
+import hostile_inputs
 import pytest
+from hostile import Case
 
-from mmgen_bdinvert.apis import init_generator, init_inverter
-from mmgen_bdinvert.converters import convert_file
-from mmgen_bdinvert.editing import load_direction
-from mmgen_bdinvert.io import find_sources
-from mmgen_bdinvert.structures import LatentCode
-
-TOOLS = Path(__file__).parents[2] / 'tools'
-SECONDS = 60  # for one input; the slowest takes a few
-NOWHERE = 'nowhere/out.safetensors'  # a conversion that is not refused fails there
-GIB = 2**20  # ru_maxrss is in KiB
-# Runs a command as its only child, whose memory is thus told apart from that of other tests'.
-MEASURED = """
-import resource, subprocess, sys
-code = subprocess.run(sys.argv[2:]).returncode
-with open(sys.argv[1], 'w') as file:
-    file.write(str(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss))
-sys.exit(code)
-"""
+RUNNER = Path(hostile_inputs.__file__)
+AREAS = hostile_inputs.areas()
 
 
-def tool(name, *args, prefix=()):
-    command = [*prefix, sys.executable, str(TOOLS / name), *map(str, args)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=900)
-
-
-@pytest.fixture(scope='module')
-def corpus(tmp_path_factory):
-    """Return the folder of the corpus and what is expected of its inputs."""
-    folder = tmp_path_factory.mktemp('hostile') / 'corpus'
-    done = tool('hostile_inputs.py', folder)
+@pytest.mark.parametrize('area', AREAS)
+def test_the_sample_comes_out_right(area):
+    command = [sys.executable, RUNNER, '--sample', '--area', area]
+    done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    expected = json.loads((folder / 'expected.json').read_text())
-    yield folder, expected
-    assert not (folder / 'canary').exists(), 'code in a file was run'
 
 
-def test_the_corpus_is_large(corpus):
-    assert sum(len(inputs) for inputs in corpus[1].values()) >= 200
+def test_the_corpus_is_large():
+    cases = [case for area in AREAS for case in hostile_inputs.cases_of(area)]
+    assert len(cases) > 120
+    assert sum(case.inputs for case in cases) > 190
 
 
-@pytest.fixture(scope='module')
-def inverted(corpus, tmp_path_factory):
-    """Invert all images, lists and archives with the tool, as one job."""
-    folder, expected = corpus
-    parent = tmp_path_factory.mktemp('results')
-    before = listing(folder)
-    good = [name for name, outcome in expected['lists'].items() if outcome == 'accepted']
-    inputs = [folder / 'images', *(folder / 'lists' / name for name in good)]
-    options = ('--out-dir', parent / 'out', '--steps', 1)
-    peak = tmp_path_factory.mktemp('memory') / 'peak'
-    prefix = (sys.executable, '-c', MEASURED, str(peak))
-    done = tool('invert.py', 'bdinvert_inv_toon64', *inputs, *options, prefix=prefix)
-    with open(parent / 'out' / 'summary.csv', newline='', encoding='utf-8') as file:
-        rows = list(csv.DictReader(file))
-    assert listing(folder) == before, 'something was written beside the inputs'
-    assert [path.name for path in parent.iterdir()] == ['out']
-    return done, rows, parent / 'out', int(peak.read_text())
+def make():
+    Path('photo.png').write_bytes(b'a photo')
+    os.symlink('photo.png', 'link.png')
+    Path('out').mkdir()
+    Path('out/theirs').write_bytes(b'')
 
 
-def listing(folder):
-    found = set()
-    for root, folders, files in os.walk(folder):
-        found |= {os.path.join(root, name) for name in (*folders, *files)}
-    return found
-
-
-def test_each_image_is_inverted_or_its_reason_is_one_sentence(corpus, inverted):
-    folder, expected = corpus
-    done, rows, out, _ = inverted
-    assert done.returncode == 1 and 'Traceback' not in done.stderr, done.stderr[-2000:]
-    wanted = {}
-    for kind, inputs in expected.items():
-        if kind.startswith('images'):
-            wanted.update({os.path.join(folder, kind, name): o for name, o in inputs.items()})
-        elif kind.startswith('in '):
-            place = folder / kind[3:]
-            base = place if place.suffix == '.tar' else place.parent
-            join = '{}/{}'.format if place.suffix == '.tar' else os.path.join
-            wanted.update({os.path.abspath(join(base, name)): o for name, o in inputs.items()})
-    wanted = {k.encode('utf-8', 'backslashreplace').decode(): v for k, v in wanted.items()}
-    found = {row['source']: row['status'] for row in rows}
-    wrong = {k: (v, found.get(k)) for k, v in wanted.items() if found.get(k) != v}
-    assert not wrong
-    assert set(found) <= set(wanted)
-    for row in rows:
-        assert (row['reason'] == '') == (row['status'] == 'done'), row
-        assert '\n' not in row['reason'] and len(row['reason']) < 1000
-    results = {path.name for path in out.iterdir() if path.is_dir() and path.name != 'manifest'}
-    assert {row['name'] for row in rows if row['status'] == 'done'} <= results
-
-
-def test_memory_stays_bounded(inverted):
-    """Three decompression bombs of 10 GB, 30 GB and 200 MB are among the images."""
-    assert inverted[-1] < 3 * GIB
-
-
-def outcome_of(read, path, generator):
-    """Return 'accepted' or 'refused', or what is wrong with how it was refused."""
-    began = time.monotonic()
-    try:
-        read(path, generator)
-        outcome = 'accepted'
-    except (ValueError, FileNotFoundError) as error:
-        lines = str(error).splitlines()
-        outcome = 'refused' if len(lines) == 1 and lines[0] else f'refused in {lines}'
-    except Exception as error:
-        outcome = f'{type(error).__name__}: {error}'
-    return outcome if time.monotonic() - began < SECONDS else f'{outcome}, too late'
-
-
-@pytest.fixture(scope='module')
-def generator():
-    return init_generator('bdinvert_inv_toon64', 'cpu')
+def refuse():
+    raise ValueError('this is wrong: take something else')
 
 
 @pytest.mark.parametrize(
-    ('kind', 'read'),
+    ('command', 'settings', 'problem'),
     [
-        ('lists', lambda path, generator: find_sources(path)),
-        ('configs', lambda path, generator: init_inverter(path, device='cpu')),
-        ('codes', lambda path, generator: LatentCode.load(path, generator)),
-        ('directions', lambda path, generator: load_direction(path)),
-        ('foreign', lambda path, generator: convert_file(path, NOWHERE, 'bdinvert-encoder')),
+        (refuse, {}, ''),
+        (lambda: Path('out/new').touch(), {'code': 0}, ''),
+        (lambda: Path('out/theirs').unlink(), {'code': 0, 'changes': ('out',)}, ''),
+        (refuse, {'code': 0}, 'exit code 2, not 0'),
+        (refuse, {'says': 'another'}, "does not say 'another'"),
+        (refuse, {'outcomes': {'photo.png': 'done'}}, 'photo.png'),
+        (lambda: None, {}, 'exit code 0, not 2'),
+        (lambda: 1 / 0, {'code': 1}, 'a traceback'),
+        (lambda: os.kill(os.getpid(), 9), {'code': 0}, 'exit code -9'),
+        (lambda: Path('out/theirs').unlink(), {'code': 0}, "'out/theirs' was removed"),
+        (lambda: Path('photo.png').write_bytes(b''), {'code': 0}, "'photo.png' was changed"),
+        (lambda: Path('link.png').unlink(), {'code': 0}, "'link.png' was removed"),
+        (lambda: Path('photo.png').replace('out/x'), {'code': 0}, "'photo.png' was removed"),
+        (lambda: Path('new').touch(), {'code': 0}, "'new' was written"),
+        (lambda: Path('out/.a.tmp.png').touch(), {'code': 0}, 'was left half-written'),
+        (lambda: Path('out/canary').touch(), {'code': 0}, 'code of the input was run'),
+        (lambda: print('\x1b[31mred'), {'code': 0}, r"characters '\x1b' are printed"),
+        (lambda: print('a\u202eb'), {'code': 0}, r"characters '\u202e' are printed"),
+        (lambda: print('error: one\nerror: two', file=sys.stderr), {'code': 0}, ''),
+        (lambda: refuse_twice(), {}, '2 lines of error, not 1'),
+        (lambda: bytearray(2**28), {'code': 0, 'gib': 0.2}, 'GiB, more than 0.2'),
+        (lambda: sleep_long(), {'code': 0, 'seconds': 0.2}, 'more than 0'),
+        (lambda: None, {'code': 0, 'check': lambda ended: fail('wrong')}, 'wrong'),
     ],
 )
-def test_other_files_are_accepted_or_refused_in_one_sentence(corpus, generator, kind, read):
-    folder, expected = corpus
-    wanted = {k: 'accepted' if v == 'done' else v for k, v in expected[kind].items()}
-    found = {name: outcome_of(read, folder / kind / name, generator) for name in wanted}
-    assert found == wanted
+def test_what_is_wrong_is_seen(command, settings, problem, tmp_path):
+    case = Case('x', command, make, **settings)
+    problems, _ = hostile_inputs.problems_of(case, tmp_path)
+    if problem:
+        assert any(problem in one for one in problems), problems
+    else:
+        assert problems == []
+
+
+def refuse_twice():
+    print('error: first', file=sys.stderr)
+    refuse()
+
+
+def sleep_long():
+    import time
+
+    time.sleep(60)
+
+
+def fail(text):
+    raise AssertionError(text)
+
+
+def test_a_tool_of_its_own_interpreter_gets_its_environment(tmp_path):
+    case = Case('x', ('convert',), env={'MMGEN_BDINVERT_DEBUG': '1'}, prefix=('env',), code=2)
+    ended = hostile.run_case(case, tmp_path)
+    assert ended.code == 2 and 'error: ' in ended.err

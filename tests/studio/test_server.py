@@ -15,10 +15,13 @@ import httpx  # noqa: E402
 from gradio_client import Client, handle_file  # noqa: E402
 from gradio_client.exceptions import AppError  # noqa: E402
 
+from mmgen_bdinvert.studio import storage  # noqa: E402
 from mmgen_bdinvert.studio.handlers import Handlers  # noqa: E402
 from mmgen_bdinvert.studio.page import build_page  # noqa: E402
 from mmgen_bdinvert.studio.server import launch  # noqa: E402
+from mmgen_bdinvert.studio.storage import studio_folder  # noqa: E402
 
+TOO_LARGE = 'The most that the studio takes at once is 20 MB.'
 STEPS = (0.25, -0.1, 20.0, 1.2, True)
 
 
@@ -103,10 +106,87 @@ def test_a_browser_is_kept_to_this_server(address):
     assert "default-src 'self'" in policy and 'http' not in policy
 
 
+def upload(address, size=100, **settings):
+    files = {'files': ('x.png', b'x' * size)}
+    return httpx.post(f'{address}/gradio_api/upload', files=files, timeout=60, **settings)
+
+
+def stored(folder):
+    return {path for path in folder.rglob('*') if path.is_file()}
+
+
+@pytest.mark.parametrize(
+    ('headers', 'named'),
+    [
+        ({'Host': 'evil.example:7860'}, 'evil.example'),
+        ({'Origin': 'http://evil.example'}, 'evil.example'),
+        ({'Origin': 'null'}, 'null'),
+        ({'X-Forwarded-Host': 'evil.example'}, 'evil.example'),
+    ],
+)
+def test_requests_of_other_pages_are_refused(address, headers, named):
+    folder = studio_folder()
+    before = stored(folder)
+    join = {'data': [], 'fn_index': 0, 'session_hash': 'x'}
+    preflight = {'Access-Control-Request-Method': 'POST', 'Origin': 'http://evil.example'}
+    with httpx.Client(base_url=address, headers=headers, timeout=60) as client:
+        answers = [
+            client.get('/'),
+            client.get('/config'),
+            client.get('/gradio_api/queue/data', params={'session_hash': 'x'}),
+            client.get('/gradio_api/heartbeat/x'),
+            client.post('/gradio_api/queue/join', json=join),
+            client.post('/gradio_api/upload', files={'files': ('x.png', b'x')}),
+            client.options('/gradio_api/upload', headers={**preflight, **headers}),
+        ]
+    for answer in answers:
+        assert answer.status_code == 403 and named in answer.text, answer.url
+        assert 'access-control-allow-origin' not in answer.headers
+    assert stored(folder) == before
+
+
+def test_its_own_page_is_answered(address):
+    for headers in ({'Origin': address}, {}):
+        assert upload(address, headers=headers).status_code == 200
+    port = urlsplit(address).port
+    local = {'Host': f'localhost:{port}', 'Origin': f'http://localhost:{port}'}
+    assert upload(address, headers=local).status_code == 200
+    assert httpx.get(address, headers=local, timeout=60).status_code == 200
+
+
 def test_uploads_are_limited(address):
-    big = {'files': ('big.png', b'x' * (21 << 20))}
-    answer = httpx.post(f'{address}/gradio_api/upload', files=big, timeout=60)
+    assert upload(address, 21 << 20).status_code == 413
+    many = [('files', (f'{i}.png', b'x' * (3 << 20))) for i in range(7)]  # 21 MB in one request
+    answer = httpx.post(f'{address}/gradio_api/upload', files=many, timeout=60)
+    assert (answer.status_code, answer.text) == (413, TOO_LARGE)
+    parts = {'content-type': 'multipart/form-data; boundary=x'}
+    answer = httpx.post(
+        f'{address}/gradio_api/upload', content=iter([b'x' * 100]), headers=parts, timeout=60
+    )
+    assert answer.status_code == 411  # nobody knows how much would come
+    answer = httpx.post(f'{address}/gradio_api/queue/join', content=b'x' * (2 << 20), timeout=60)
     assert answer.status_code == 413
+
+
+def test_a_visitor_uploads_so_much_within_an_hour(address, monkeypatch):
+    monkeypatch.setattr(storage, '_UPLOADED_BYTES', 0)
+    answer = upload(address)
+    assert answer.status_code == 429
+    assert answer.text == '0 MB of uploads within an hour are the most: come back later.'
+
+
+@pytest.mark.parametrize(
+    ('method', 'path'),
+    [
+        ('GET', 'deep_link?session_hash=x'),
+        ('POST', 'process_recording'),
+        ('POST', 'vibe-edit'),
+        ('PUT', 'upload'),
+    ],
+)
+def test_nothing_else_writes(address, method, path):
+    answer = httpx.request(method, f'{address}/gradio_api/{path}', timeout=60)
+    assert answer.status_code == 403
 
 
 def test_it_listens_to_this_machine_alone(address):

@@ -17,6 +17,8 @@ for _folder in ('benchmarks', 'projects'):
         if 'run_tool(main)' in _path.read_text(encoding='utf-8'):
             _name = '.'.join(_path.relative_to(ROOT).with_suffix('').parts)
             COMMANDS[_name] = [['python', '-m', _name.replace('.__main__', '')]]
+for _stem in ('hostile_inputs', 'kill_inversion', 'kill_training'):
+    COMMANDS[f'tests/robustness/{_stem}.py'] = [['python', f'tests/robustness/{_stem}.py']]
 
 
 @pytest.mark.parametrize('name', COMMANDS)

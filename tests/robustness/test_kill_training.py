@@ -1,5 +1,5 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
-"""The short form of ``tools/kill_training.py``; docs/reliability.md has the figures of the long."""
+"""The short form of ``kill_training.py``; docs/reliability.md has the figures of the long."""
 
 import json
 import shutil
@@ -7,15 +7,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import kill_training
 import pytest
 import torch
 
-TOOL = Path(__file__).parents[2] / 'tools' / 'kill_training.py'
-
-
-@pytest.fixture(scope='module')
-def tool(load_tool):
-    return load_tool('kill_training')
+TOOL = Path(kill_training.__file__)
 
 
 @pytest.fixture(scope='module')
@@ -74,9 +70,9 @@ def without(name):
         (lambda d: (d / 'vis' / '.x.tmp.png').touch(), 'was left behind'),
     ],
 )
-def test_the_comparison_sees_what_is_wrong(tool, killed, tmp_path, harm, problem):
+def test_the_comparison_sees_what_is_wrong(killed, tmp_path, harm, problem):
     folder = shutil.copytree(killed / 'killed_1', tmp_path / 'copy')
-    assert tool.problems_of(folder, killed / 'undisturbed') == []
+    assert kill_training.problems_of(folder, killed / 'undisturbed') == []
     harm(folder)
-    problems = tool.problems_of(folder, killed / 'undisturbed')
+    problems = kill_training.problems_of(folder, killed / 'undisturbed')
     assert any(problem in one for one in problems), problems

@@ -8,7 +8,7 @@ load, nothing half-written may be left, and every code must be that of the undis
 --minutes it goes on, over and over, for that long, and reports how the memory of the processes
 grows: a soak.
 
-OUT_DIR/kill_test.json gets the figures. Exit code: 0 if nothing was lost, else 1. Linux only.
+OUT_DIR/kill_inversion.json gets the figures. Exit code: 0 if nothing was lost, else 1. Linux only.
 """
 
 from __future__ import annotations
@@ -40,13 +40,13 @@ from mmgen_bdinvert.jobs.results import RESULT_FILES
 from mmgen_bdinvert.structures import LatentCode
 from mmgen_bdinvert.utils.cli import ToolParser, run_tool
 
-TOOL = Path(__file__).with_name('invert.py')
+TOOL = Path(__file__).parents[2] / 'tools' / 'invert.py'
 EARLY = 0.1  # share of the kills that may come before the inversion begins
 SETTLED = 60  # seconds after which a process has loaded what it needs
 
 
 EXAMPLES = """
-python tools/kill_test.py bdinvert_inv_toon64 demo/images --out-dir killed --kills 10 --steps 3
+python tests/robustness/kill_inversion.py bdinvert_inv_toon64 photos/ --out-dir out --kills 10
 """
 
 
@@ -245,7 +245,7 @@ def main(argv=None):
         'problems': problems,
         'memory_growth_mib_per_hour': [round(slope, 2) for slope in runs.memory],
     }
-    save_json(out_dir / 'kill_test.json', figures)
+    save_json(out_dir / 'kill_inversion.json', figures)
     for problem in problems:
         print(f'error: {problem}', file=sys.stderr)
     print(f'{count} images, {kills} kills, {finished} whole runs, {len(problems)} problems')

@@ -1,5 +1,5 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
-"""The short form of ``tools/kill_test.py``; docs/reliability.md has the figures of the long one."""
+"""The short form of ``kill_inversion.py``; docs/reliability.md has the figures of the long one."""
 
 import json
 import shutil
@@ -7,14 +7,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import kill_inversion
 import pytest
 
-TOOL = Path(__file__).parents[2] / 'tools' / 'kill_test.py'
-
-
-@pytest.fixture(scope='module')
-def tool(load_tool):
-    return load_tool('kill_test')
+TOOL = Path(kill_inversion.__file__)
 
 
 @pytest.fixture(scope='module')
@@ -30,7 +26,7 @@ def killed(tmp_path_factory):
 
 
 def test_nothing_is_lost(killed):
-    figures = json.loads((killed / 'kill_test.json').read_text())
+    figures = json.loads((killed / 'kill_inversion.json').read_text())
     assert figures['kills'] == 3 and figures['problems'] == []
     assert figures['largest_difference_of_a_code'] == 0.0
 
@@ -45,12 +41,12 @@ def test_nothing_is_lost(killed):
         (lambda folder, first: double_manifest(folder), 'was inverted 2 times'),
     ],
 )
-def test_the_comparison_sees_what_is_wrong(tool, killed, tmp_path, harm, problem):
+def test_the_comparison_sees_what_is_wrong(killed, tmp_path, harm, problem):
     shutil.copytree(killed, tmp_path / 'copy')
     folder = tmp_path / 'copy' / 'killed'
-    assert tool.problems_of(folder, killed / 'undisturbed') == ([], 0.0)
+    assert kill_inversion.problems_of(folder, killed / 'undisturbed') == ([], 0.0)
     harm(folder, next(path.parent for path in sorted(folder.glob('*/metrics.json'))))
-    problems, _ = tool.problems_of(folder, killed / 'undisturbed')
+    problems, _ = kill_inversion.problems_of(folder, killed / 'undisturbed')
     assert any(problem in one for one in problems), problems
 
 

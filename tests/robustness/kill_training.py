@@ -35,7 +35,7 @@ from mmgen_bdinvert.io.tables import save_json
 from mmgen_bdinvert.models.checkpoint import read_checkpoint
 from mmgen_bdinvert.utils.cli import ToolParser, run_tool
 
-TOOL = Path(__file__).with_name('train.py')
+TOOL = Path(__file__).parents[2] / 'tools' / 'train.py'
 SETTINGS = {
     'default_hooks.checkpoint.interval': 2,
     'default_hooks.logger.interval': 1,  # each iteration has a record, and of itself alone
@@ -49,7 +49,7 @@ CLOCKS = ('time', 'data_time')  # what no two runs share
 
 
 EXAMPLES = """
-python tools/kill_training.py bdinvert_enc_toon64 --out-dir out --cfg-options train_cfg.max_iters=24
+python tests/robustness/kill_training.py bdinvert_enc_toon64 --out-dir out --kills 10
 """
 
 

@@ -1,0 +1,109 @@
+# Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
+"""The studio's folder on the disk, and how much goes into it."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import os
+import shutil
+import tempfile
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from functools import lru_cache
+from pathlib import Path
+
+__all__ = ['MAX_FILE_BYTES', 'Storage', 'studio_folder']
+
+MAX_FILE_BYTES = 20_000_000  # of one upload
+_HOUR = 3600  # seconds that a file is kept at most, and over which a visitor's uploads count
+_UPLOADS, _UPLOADED_BYTES = 100, 500_000_000  # of one visitor in an hour
+_FILES, _BYTES = 2000, 1_000_000_000  # of all visitors, at any time
+_TIDIED = 60  # seconds from one look at the folder to the next
+
+
+@lru_cache(maxsize=1)
+def studio_folder() -> Path:
+    """Make the folder of this process for uploads and wipes; it goes when the process ends."""
+    folder = Path(
+        tempfile.mkdtemp(prefix='bdinvert_studio_', dir=os.environ.get('GRADIO_TEMP_DIR'))
+    )
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    os.environ['GRADIO_TEMP_DIR'] = str(folder)  # Gradio's name for it
+    return folder
+
+
+class Storage:
+    """Limits what visitors store: each within an hour, and all of them at any time.
+
+    Files that are there already, such as the examples, stay.
+
+    Args:
+        folder (Path): Where Gradio puts uploads and wipes.
+        clock (Callable): Gives seconds since the epoch. Defaults to ``time.time``.
+    """
+
+    def __init__(self, folder: Path, clock: Callable[[], float] = time.time) -> None:
+        self._folder, self._clock = folder, clock
+        self._kept = {path for path, _ in self._files()}
+        self._uploads: dict[str, deque[tuple[float, int]]] = {}
+        self._lock = threading.Lock()
+
+    def refusal(self, visitor: str, size: int) -> str:
+        """Make room for an upload, and count it; or say why it is refused.
+
+        Args:
+            visitor (str): Address of who sends it.
+            size (int): Its bytes.
+        """
+        with self._lock:
+            now = self._clock()
+            for name, uploads in list(self._uploads.items()):
+                while uploads and uploads[0][0] <= now - _HOUR:
+                    uploads.popleft()
+                if not uploads:
+                    del self._uploads[name]
+            uploads = self._uploads.setdefault(visitor, deque())
+            if len(uploads) >= _UPLOADS:
+                return f'{_UPLOADS} uploads within an hour are the most: come back later.'
+            if sum(one for _, one in uploads) + size > _UPLOADED_BYTES:
+                most = f'{_UPLOADED_BYTES / 1e6:.0f} MB'
+                return f'{most} of uploads within an hour are the most: come back later.'
+            uploads.append((now, size))
+            self._tidy(room=size)
+        return ''
+
+    def watch(self) -> None:
+        """Tidy the folder up from now on, in a thread, until the process ends."""
+
+        def tidy_on() -> None:
+            while True:
+                time.sleep(_TIDIED)
+                with self._lock:
+                    self._tidy()
+
+        threading.Thread(target=tidy_on, daemon=True, name='studio storage').start()
+
+    def _tidy(self, room: int = 0) -> None:
+        """Remove files of an hour ago, and the oldest ones until the others fit."""
+        files = [(path, found) for path, found in self._files() if path not in self._kept]
+        files.sort(key=lambda item: item[1].st_ctime)
+        count, size = len(files) + bool(room), sum(found.st_size for _, found in files) + room
+        for path, found in files:
+            old = found.st_ctime <= self._clock() - _HOUR
+            if not old and count <= _FILES and size <= _BYTES:
+                return
+            with contextlib.suppress(OSError):
+                path.unlink()
+                count, size = count - 1, size - found.st_size
+                path.parent.rmdir()  # unless it has others
+
+    def _files(self) -> list[tuple[Path, os.stat_result]]:
+        found = []
+        for folder, _, names in os.walk(self._folder):
+            for path in (Path(folder, name) for name in names):
+                with contextlib.suppress(OSError):  # it went meanwhile
+                    found.append((path, path.lstat()))
+        return found

@@ -1,0 +1,66 @@
+# Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
+"""Names and reasons for people's eyes: what anybody may have called a file, made harmless.
+
+Terminals obey control characters, Markdown and HTML obey their marks, spreadsheets compute cells
+that begin like a formula. Every name, path and reason passes through here on its way out; JSON
+and the manifest, which programs read, hold it as it is.
+"""
+
+from __future__ import annotations
+
+import re
+
+__all__ = ['from_csv', 'markdown_text', 'printable', 'to_csv']
+
+_MARKS = re.compile(r'[\\`*\[\]|~$]|(?<![^\W_])_|_(?![^\W_])')  # one _ within a word is none
+_ENTITIES = re.compile(r'[<>&@]|:(?=//)|(?<=www)\.', re.IGNORECASE)  # tags and what becomes a link
+_FORMULA = re.compile("'*[=+\\-@\uff1d\uff0b\uff0d\uff20]")  # the second four are full-width
+
+
+def printable(text: object) -> str:
+    r"""Write what would steer a terminal, break a line or hide text as escapes such as ``\x1b``.
+
+    Args:
+        text (object): Its ``str()`` is taken.
+
+    Returns:
+        str: One line, in which all characters are visible ones or spaces; letters of every
+        language stay. Bytes of file names that are no text are escaped too, so it can be encoded.
+    """
+    return ''.join(c if c.isprintable() else _escaped(c) for c in str(text))
+
+
+def markdown_text(text: object) -> str:
+    """Write a text so that Markdown, and HTML in it, show it as it is; in table cells as well.
+
+    Args:
+        text (object): Its ``str()`` is taken, :func:`printable`.
+
+    Returns:
+        str: Part of a line.
+    """
+    marked = _MARKS.sub(r'\\\g<0>', printable(text))
+    return _ENTITIES.sub(lambda match: f'&#{ord(match[0])};', marked)
+
+
+def to_csv(value: object) -> object:
+    """Return the cell of a table: numbers as they are, text so that no spreadsheet computes it.
+
+    Text that begins like a formula gets an apostrophe in front, as OWASP advises, and what is not
+    printable is escaped, with backslashes doubled; :func:`from_csv` undoes both.
+    """
+    if value is None or (isinstance(value, (int, float)) and not isinstance(value, bool)):
+        return value
+    text = printable(str(value).replace('\\', '\\\\'))
+    return f"'{text}" if _FORMULA.match(text) else text
+
+
+def from_csv(text: str) -> str:
+    """Return what :func:`to_csv` made a text cell of."""
+    if _FORMULA.match(text):
+        text = text.removeprefix("'")
+    return text.encode('latin-1', 'backslashreplace').decode('unicode_escape')
+
+
+def _escaped(character: str) -> str:
+    return character.encode('unicode_escape').decode('ascii')
