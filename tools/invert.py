@@ -32,7 +32,6 @@ try:
     from mmgen_bdinvert.jobs import Interrupted, deferred_signals, join_workers, read_outcomes
     from mmgen_bdinvert.jobs.progress import InversionProgress, summary_table
     from mmgen_bdinvert.jobs.recorder import InversionRecorder
-    from mmgen_bdinvert.jobs.workers import LAUNCHERS
     from mmgen_bdinvert.utils.cli import (
         LAUNCHERS,
         ToolParser,

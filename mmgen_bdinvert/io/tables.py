@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ..text import to_csv
 from .outputs import atomic_write
 
 __all__ = ['finite', 'save_json', 'save_table']
