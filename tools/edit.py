@@ -34,7 +34,7 @@ try:
     from mmgen_bdinvert import apis
     from mmgen_bdinvert.editing import add_direction_options, read_directions, shield_ranges
     from mmgen_bdinvert.geometry import add_motion_options, read_motion
-    from mmgen_bdinvert.io import claim_folder, ensure_writable_folder
+    from mmgen_bdinvert.io import claim_folder
     from mmgen_bdinvert.text import printable
     from mmgen_bdinvert.utils.cli import ToolParser, check_device, run_tool, say, silence_host
 except ImportError as error:  # a package is missing: the message says which

@@ -29,7 +29,7 @@ try:
     )
     from mmgen_bdinvert import apis
     from mmgen_bdinvert.geometry.warping import SAMPLING_MODES
-    from mmgen_bdinvert.io import claim_folder, ensure_writable_folder
+    from mmgen_bdinvert.io import claim_folder
     from mmgen_bdinvert.utils.cli import ToolParser, check_device, run_tool, say, silence_host
     from mmgen_bdinvert.utils.markdown import print_markdown
 except ImportError as error:  # a package is missing: the message says which

@@ -28,7 +28,6 @@ try:
     from mmgen_bdinvert.io import (
         claim_folder,
         claim_outputs,
-        ensure_writable_folder,
         read_image,
         save_png,
     )

@@ -22,7 +22,7 @@ from tqdm import tqdm
 
 logging.getLogger('torch.utils.cpp_extension').setLevel(logging.ERROR)  # "No CUDA runtime"
 try:
-    from mmgen_bdinvert.io import claim_folder, ensure_writable_folder
+    from mmgen_bdinvert.io import claim_folder
     from mmgen_bdinvert.utils.cli import ToolParser, check_device, run_tool, say, silence_host
     from mmgen_bdinvert.utils.markdown import print_markdown
     from projects.toon_faces import MOVES
