@@ -58,6 +58,13 @@ def check() -> None:
         found = 'it is not' if mmengine is None else f'mmengine {mmengine} is'
         raise ImportError(f'mmengine >= 0.10 is required but {found} installed; {_INSTALL}.')
     try:
+        import_module('cv2')
+    except ImportError as error:
+        raise ImportError(
+            f'OpenCV cannot be imported ({error}); where it is a library of the system that is '
+            f'missing, take its headless build: {_HEADLESS}.'
+        ) from error
+    try:
         import_module('matplotlib')
     except ImportError:
         raise
@@ -66,11 +73,4 @@ def check() -> None:
         raise ImportError(
             f'matplotlib cannot be imported ({reason}): check the file matplotlibrc and the '
             f'variable MPLBACKEND.'
-        ) from error
-    try:
-        import_module('cv2')
-    except ImportError as error:
-        raise ImportError(
-            f'OpenCV cannot be imported ({error}); where it is a library of the system that is '
-            f'missing, take its headless build: {_HEADLESS}.'
         ) from error

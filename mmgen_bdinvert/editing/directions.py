@@ -168,8 +168,8 @@ def load_direction(path: str | os.PathLike) -> Direction:
 
     Args:
         path (str | os.PathLike): A ``.safetensors`` file of :meth:`Direction.save`, or a bare
-            array, ``.npy`` or a tensor in ``.pt`` or ``.pth``, from any device, of the shapes that
-            :class:`Direction` takes. A bare array is named after its file.
+            array, ``.npy`` or ``.npz``, or a tensor in ``.pt`` or ``.pth``, from any device, of the
+            shapes that :class:`Direction` takes. A bare array is named after its file.
 
     Returns:
         Direction: The direction, on the CPU.

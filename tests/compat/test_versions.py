@@ -72,3 +72,15 @@ def test_versions_that_do_not_work_are_named_in_one_sentence(installed, packages
     text = str(caught.value)
     assert text.endswith("; install the tested set with: pip install 'mmgen_bdinvert[lite]'.")
     assert '\n' not in text
+
+
+def test_settings_of_matplotlib_that_cannot_be_read_are_a_sentence(monkeypatch):
+    def fail(name):
+        if name == 'matplotlib':  # as it does while it is imported
+            raise ValueError("Key backend: 'nonsense' is not a valid value\nfor backend")
+
+    monkeypatch.setattr(versions, 'import_module', fail)
+    with pytest.raises(
+        ImportError, match=r"matplotlib cannot .*'nonsense' .* value for .*MPLBACKEND"
+    ):
+        versions.check()

@@ -81,7 +81,7 @@ def test_the_process_prints_a_table(config, tmp_path):
     [
         ({}, [], ['has no finder', 'configs/directions']),
         (dict(finder=dict(type='Sefa')), [], ["'Sefa'", 'not in the registry']),
-        (dict(finder=dict(type='SeFa', count=0)), [], ['count=0']),
+        (dict(finder=dict(type='SeFa', count=0)), [], ['count', 'but got 0']),
         (dict(finder=dict(type='SeFa', layers=[1])), [], ['layers 2 to 6', '[1]']),
         (dict(finder=dict(type='InterFaceGAN')), [], ['a labeller or', 'give one']),
         (dict(finder=dict(type='InterFaceGAN', labels='none.csv')), [], ['none.csv']),
