@@ -2,6 +2,7 @@
 """mmengine's Runner trains, stops and resumes the encoder, and inverts a folder of photos."""
 
 import errno
+import os
 import shutil
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from mmengine.fileio import LocalBackend
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from mmgen.registry import HOOKS
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 from mmgen_bdinvert.engine import StrictRunner
 from mmgen_bdinvert.evaluation import psnr
@@ -280,3 +281,14 @@ def test_inversion_runs_over_a_folder_of_photos(
     expected = psnr(result.reconstruction.flip(1), targets).mean()
     assert metrics['reconstruction/psnr'] == pytest.approx(float(expected), abs=1e-4)
     assert (tmp_path / 'test' / 'vis' / 'test_000000.png').is_file()
+
+
+def test_training_does_not_resume_with_another_file_under_the_same_name(encoder_config, tmp_path):
+    StrictRunner.from_cfg(encoder_config('run', max_iters=1)).train()
+    resume = dict(max_iters=2, resume=True)
+    os.utime(tmp_path / 'generator.safetensors', (0, 0))
+    StrictRunner.from_cfg(encoder_config('run', **resume)).load_or_resume()
+    weights = load_file(tmp_path / 'generator.safetensors')
+    save_file(weights, tmp_path / 'generator.safetensors', {'made': 'again'})
+    with pytest.raises(ValueError, match=r'The file .*generator.safetensors has changed since'):
+        StrictRunner.from_cfg(encoder_config('run', **resume)).load_or_resume()

@@ -7,10 +7,11 @@ column path, .jsonl with objects that have a path) and uncompressed .tar archive
 For each image OUT_DIR/<name>/ gets code.safetensors, reconstruction.png, comparison.png, losses.png
 and metrics.json as soon as its batch is done; the run gets summary.csv, report.md (worst images
 first), contact_sheet.png, config.py, settings.json and its log, manifest/<process>.jsonl. The same
-command again goes on where the last run ended. Several processes share the images under torchrun,
-srun and mpirun: see tools/dist_invert.sh and tools/slurm_invert.sh. Exit code: 0 if all images were
-inverted, 1 if some were not (under torchrun 0 too, lest it starts all again), 2 after a wrong
-command or where nothing can be written, 130 after Ctrl-C, 143 after SIGTERM.
+command again goes on where the last run ended, and does again what has changed or is damaged.
+Several processes share the images under torchrun, srun and mpirun: see tools/dist_invert.sh and
+tools/slurm_invert.sh. Exit code: 0 if all images were inverted, 1 if some were not (under torchrun
+0 too, lest it starts all again), 2 after a wrong command or where nothing can be written, 130 after
+Ctrl-C, 143 after SIGTERM.
 """
 
 from __future__ import annotations

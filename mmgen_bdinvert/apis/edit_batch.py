@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -15,6 +16,7 @@ from ..editing.directions import checked_strength
 from ..geometry import GeometricTransform, Transform, inverse, transform_image
 from ..io import (
     OutputError,
+    StorageError,
     claim_folder,
     claim_outputs,
     ensure_writable_folder,
@@ -80,7 +82,7 @@ def edit_files(
     ``edited.png`` and ``code.safetensors``; with several, ``edited_<strength>.png`` and
     ``code_<strength>.safetensors`` for each. The run gets ``contact_sheet.png``, ``config.py`` and
     ``settings.json`` with the model. A code that cannot be read or saved is noted, and the others
-    go on.
+    go on; only a disk that takes nothing more ends the run.
 
     An image of a ``project_result.pt`` of mmgen's projector is split into base and detail code
     (shown with the generator's fixed noise), and gets its edited w+ back beside the code, as
@@ -154,7 +156,7 @@ def edit_files(
     model = model_settings(inverter)
     if model is not None:
         save_json(out_dir / SETTINGS_FILE, {'model': model})
-    outcomes, sheet = [], Sheet()
+    outcomes, sheet, ended = [], Sheet(), False
     try:
         for source, name, new in zip(sources, names, files):
             outcome = EditOutcome(name, source.path, 'done')
@@ -190,13 +192,18 @@ def edit_files(
                         file = folder / f'project_result{_ending(strength, results)}.pt'
                         save_projections(file, {source.image: projection})
                 sheet.add(name, pictures)
+            except StorageError:
+                raise
             except (FileNotFoundError, OutputError, ValueError) as error:
                 outcome = EditOutcome(name, source.path, 'failed', str(error))
             outcomes.append(outcome)
             if on_code is not None:
                 on_code(outcome)
+        ended = True
     finally:
-        sheet.save(out_dir / _SHEET)
+        # A full disk is reported by what met it, not by what met it next.
+        with contextlib.suppress(*() if ended else (OutputError,)):
+            sheet.save(out_dir / _SHEET)
     return outcomes
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from .sources import ImageSource, TarMember
 
-__all__ = ['FileStamp', 'check_regular', 'source_stamp', 'source_unchanged']
+__all__ = ['FileStamp', 'change_time', 'check_regular', 'source_stamp', 'source_unchanged']
 
 _BLOCK = 2**20
 _HEX_DIGITS = 64
@@ -22,12 +22,13 @@ class FileStamp:
 
     Args:
         size (int): Number of bytes.
-        mtime_ns (int): When the file was last written to, in nanoseconds.
+        time_ns (int): When the file was last changed, in nanoseconds; setting its time back is a
+            change.
         digest (str): SHA-256 in hexadecimal.
     """
 
     size: int
-    mtime_ns: int
+    time_ns: int
     digest: str
 
     @classmethod
@@ -39,9 +40,9 @@ class FileStamp:
         """
         check_regular(path)
         with open(path, 'rb') as file:
-            mtime_ns = os.fstat(file.fileno()).st_mtime_ns
+            time_ns = change_time(os.fstat(file.fileno()))
             size, digest = _digest(file, begin, end)
-        return cls(size, mtime_ns, digest)
+        return cls(size, time_ns, digest)
 
     @classmethod
     def of_json(cls, value: object) -> FileStamp:
@@ -58,7 +59,7 @@ class FileStamp:
 
     def json(self) -> list[int | str]:
         """Return it as what JSON can hold."""
-        return [self.size, self.mtime_ns, self.digest]
+        return [self.size, self.time_ns, self.digest]
 
     def fits(self, path: str | os.PathLike, begin: int = 0, end: int | None = None) -> bool:
         """Say whether a file, or its bytes from ``begin`` to ``end``, is as it was stamped.
@@ -70,7 +71,7 @@ class FileStamp:
         size = max(0, (found.st_size if end is None else min(end, found.st_size)) - begin)
         if size != self.size:
             return False
-        same_time = found.st_mtime_ns == self.mtime_ns
+        same_time = change_time(found) == self.time_ns
         return same_time or FileStamp.of(path, begin, end).digest == self.digest
 
 
@@ -84,6 +85,11 @@ def check_regular(path: str | os.PathLike) -> os.stat_result:
     if not stat.S_ISREG(found.st_mode):
         raise OSError(f'{os.fspath(path)!r} is no regular file')
     return found
+
+
+def change_time(found: os.stat_result) -> int:
+    """Return when a file was last changed, in nanoseconds."""
+    return max(found.st_mtime_ns, found.st_ctime_ns)
 
 
 def source_stamp(source: ImageSource) -> FileStamp | None:

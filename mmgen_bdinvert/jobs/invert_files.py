@@ -139,7 +139,9 @@ def invert_files(
     inverter's config, resolved), ``summary.csv``, ``report.md`` (the worst images first) and
     ``contact_sheet.png`` (of the images that the first process inverted), after an interruption
     too. An image that cannot be read, inverted or saved is noted, and the others go on; only a disk
-    that takes nothing more ends the run. Another call goes on where this one ended.
+    that takes nothing more ends the run. Another call goes on where this one ended, and
+    does again what has changed or is damaged since; see
+    :func:`mmgen_bdinvert.jobs.remaining.images_left`.
 
     Args:
         inverter (OptimizationInverter): From :func:`mmgen_bdinvert.apis.init_inverter`.

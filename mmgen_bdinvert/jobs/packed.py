@@ -23,7 +23,7 @@ from typing import Any
 
 from ..io.outputs import shown_path, sync_folder, write_error
 from ..io.ownership import claim_outputs, made_in
-from ..io.stamps import FileStamp, check_regular
+from ..io.stamps import FileStamp, change_time, check_regular
 from .manifest import MAKER, image_records, latest_records
 from .record import shard_stamp
 
@@ -132,7 +132,7 @@ def is_untouched(path: Path, last: Mapping[str, Any]) -> bool:
         found = check_regular(path)
     except OSError:
         return False
-    return stamp is not None and (found.st_size, found.st_mtime_ns) == (last['end'], stamp.mtime_ns)
+    return stamp is not None and (found.st_size, change_time(found)) == (last['end'], stamp.time_ns)
 
 
 def cut_shards(folder: str | os.PathLike) -> None:

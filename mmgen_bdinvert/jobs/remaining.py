@@ -23,7 +23,7 @@ from .packed import SHARDS, is_untouched, last_records, read_packed
 from .record import file_stamps, shard_stamp
 from .results import RESULT_FILES
 
-__all__ = ['images_left']
+__all__ = ['has_changed', 'images_left']
 
 _SHOWN = 3  # images named in a sentence
 Job = tuple[ImageSource, str]
@@ -62,7 +62,7 @@ def images_left(
         record = records.get(name)
         if record is None or record['source'] != os.path.abspath(source):
             left.append((source, name))
-        elif _has_changed(source, record):
+        elif has_changed(source, record):
             left.append((source, name))
             changed.append(shown_path(source))
         elif record['status'] != 'done' and retry_failed:
@@ -88,7 +88,8 @@ def _note(words: str, names: Sequence[str]) -> str:
     return f'{words}: {", ".join(names[:_SHOWN])}{more}' if names else ''
 
 
-def _has_changed(source: ImageSource, record: Mapping[str, Any]) -> bool:
+def has_changed(source: ImageSource, record: Mapping[str, Any]) -> bool:
+    """Say whether a source is another than the one that a record speaks of."""
     if 'source_stamp' in record:
         value = record['source_stamp']
         return not source_unchanged(source, value and FileStamp.of_json(value))

@@ -16,9 +16,10 @@ import numpy as np
 from ..io import ImageReadError, find_sources, read_image
 from ..io.outputs import shown_path
 from ..io.sources import ImageSource
-from ..jobs import read_outcomes
-from ..jobs.manifest import manifest_files, passed_over_note
-from ..jobs.packed import packed_records, read_packed
+from ..jobs import ImageOutcome
+from ..jobs.manifest import latest_records, manifest_files, passed_over_note
+from ..jobs.packed import read_packed
+from ..jobs.remaining import has_changed
 
 __all__ = ['METRICS', 'Metric', 'Result', 'ResultFolder']
 
@@ -98,13 +99,17 @@ class ResultFolder:
                 f'tools/invert.py or tools/edit.py.'
             )
         self.inverted = bool(manifest_files(folder))
+        passed_over: Counter[str] = Counter()
+        self._records = latest_records(folder, passed_over)
+        if passed_over:
+            self._note(passed_over_note(passed_over))
         self.results = list(self._inversions() if self.inverted else self._edits())
         if not self.results:
             raise ValueError(
                 f'The folder {shown_path(folder)} holds no results of tools/invert.py or '
                 f'tools/edit.py.'
             )
-        self._packed = packed_records(folder) if self.inverted else {}
+        self._packed = {name: r for name, r in self._records.items() if 'shard' in r}
         self._named: set[str] = set()  # shards that a sentence was said about
 
     def text(self, file: str) -> str:
@@ -134,19 +139,19 @@ class ResultFolder:
             size (int): Side in pixels.
 
         Returns:
-            np.ndarray | None: RGB uint8 (size, size, 3); None if the file is not there any more.
+            np.ndarray | None: RGB uint8 (size, size, 3); None if the file is not there any more, or
+            has changed since.
         """
         try:
-            return read_image(_source(result.source), size, fit=result.fit)
-        except (ImageReadError, OSError, ValueError):
+            source = _source(result.source)
+            if has_changed(source, self._records[result.name]):
+                return None
+            return read_image(source, size, fit=result.fit)
+        except (ImageReadError, OSError, ValueError, KeyError):
             return None
 
     def _inversions(self) -> Iterator[Result]:
-        passed_over: Counter[str] = Counter()
-        outcomes = read_outcomes(self.folder, passed_over)
-        if passed_over:
-            self._note(passed_over_note(passed_over))
-        for outcome in outcomes.values():
+        for outcome in map(ImageOutcome.of_record, self._records.values()):
             row = outcome.row()
             numbers = {
                 key: float(value)

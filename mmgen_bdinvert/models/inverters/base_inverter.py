@@ -179,9 +179,8 @@ class OptimizationInverter(HoldsFrozen, BaseModel):
         """Invert a batch of images.
 
         An image whose loss or gradient becomes non-finite gets its best state back, and goes on
-        from there with fresh moments and half its rate; after ``max_setbacks`` times, or at the end
-        of a run without any finite step, it is stopped and named in the log. The others are not
-        touched.
+        from there with fresh moments and half its rate; after ``max_setbacks`` times, or without
+        any finite step, it is stopped and named in the log. The others are not touched.
 
         Args:
             images (Tensor): Shape (n, 3, H, W) at the generator's resolution, in its channel
@@ -250,9 +249,8 @@ class OptimizationInverter(HoldsFrozen, BaseModel):
         with torch.no_grad():
             for index in torch.nonzero(~progress.alive).flatten().tolist():
                 stopped_at = int(progress.stopped_at[index])
-                setbacks = int(progress.setbacks[index])
-                text = f'Image {index} of the batch was stopped at step {stopped_at}: its loss '
-                text += f'became non-finite {setbacks} times; its best state is kept.'
+                text = f'Image {index} of the batch was stopped at step {stopped_at}: its loss was '
+                text += f'non-finite {int(progress.setbacks[index])} times; its best state is kept.'
                 print_log(text, 'current', level=30)
             variables = {k: v.detach() for k, v in variables.items()}
             losses = dict(zip(terms, torch.stack(history, 1)))
