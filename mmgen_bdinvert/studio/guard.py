@@ -24,6 +24,7 @@ from .storage import MAX_FILE_BYTES, Storage
 __all__ = ['Guard', 'Names']
 
 _MAX_BODY = 1 << 20  # of a request that is no upload
+_AROUND = 1 << 12  # bytes around the file of an upload
 _UPLOAD = '/gradio_api/upload'
 _POSTS = re.compile(r'/gradio_api/(upload|queue/join|cancel|reset/?|(run|api|call)/.+)')
 _WRITES = '/gradio_api/deep_link'  # although it is a GET
@@ -137,8 +138,8 @@ class Guard:
         if not length.isdecimal():
             return 411, 'A request says how long it is.'
         most = MAX_FILE_BYTES if path == _UPLOAD else _MAX_BODY
-        if int(length) > most:
-            return 413, f'The most that the studio takes at once is {most / 1e6:.0f} MB.'
+        if int(length) > most + _AROUND:
+            return 413, f'The most that the studio takes at once is {most >> 20} MB.'
         if path == _UPLOAD:
             visitor = (scope.get('client') or ('',))[0]
             return 429, await run_in_threadpool(self.storage.refusal, visitor, int(length))

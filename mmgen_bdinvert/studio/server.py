@@ -107,13 +107,14 @@ def _take_files_only(page: gr.Blocks) -> None:
         return move_file
 
     for part in page.blocks.values():
-        part.async_move_resource_to_block_cache = guarded(part.async_move_resource_to_block_cache)
+        move = guarded(part.async_move_resource_to_block_cache)
+        part.async_move_resource_to_block_cache = move  # type: ignore[method-assign]
 
 
 def _print_sentences() -> None:
     """Let Gradio print one line about a request that failed: a visitor may have sent anything."""
     for module in (queueing, routes):
-        module.traceback = SimpleNamespace(print_exc=_print_error)
+        module.traceback = SimpleNamespace(print_exc=_print_error)  # type: ignore[attr-defined]
 
 
 def _print_error() -> None:
@@ -121,4 +122,6 @@ def _print_error() -> None:
         traceback.print_exc()
         return
     error = sys.exc_info()[1]
-    say(f'error: a request failed: {type(error).__name__}: {one_sentence(error)[:300]}', sys.stderr)
+    say(
+        f'error: a request failed: {type(error).__name__}: {one_sentence(error)[:1000]}', sys.stderr
+    )

@@ -12,6 +12,7 @@ import pytest
 reason = "needs the extra studio: pip install 'mmgen_bdinvert[studio]'"
 pytest.importorskip('gradio', reason=reason)
 import httpx  # noqa: E402
+from gradio import processing_utils  # noqa: E402
 from gradio_client import Client, handle_file  # noqa: E402
 from gradio_client.exceptions import AppError  # noqa: E402
 
@@ -99,6 +100,30 @@ def test_no_file_of_the_machine_is_served(address, prefix, photos):
 def test_no_address_is_fetched_for_others(address):
     for form in ('file=http://127.0.0.1:1/x', 'file=https%3A//example.org', 'proxy=http://a.b/'):
         assert httpx.get(f'{address}/gradio_api/{form}', timeout=60).status_code == 403
+
+
+def call(address, endpoint, *data):
+    """Call an endpoint as the page does; return all that the studio answers."""
+    path = f'{address}/gradio_api/call/{endpoint}'
+    event = httpx.post(path, json={'data': data}, timeout=60).json()['event_id']
+    return httpx.get(f'{path}/{event}', timeout=60).text
+
+
+@pytest.mark.parametrize('form', ['http://127.0.0.1:1/x.png', 'https://example.org/x.png'])
+def test_an_address_is_no_upload(address, form, monkeypatch):
+    """Gradio would fetch it and store it, past every limit."""
+    fetched = []
+    monkeypatch.setattr(processing_utils, 'async_ssrf_protected_download', fetched.append)
+    file = {'path': form, 'meta': {'_type': 'gradio.FileData'}}
+    assert 'The studio takes files, no addresses.' in call(address, 'open_photo', file)
+    assert fetched == []
+
+
+def test_a_request_that_fails_is_one_printable_line(address, capfd):
+    call(address, 'wipe', '\x1b[31m\x9b\u202e')
+    (line,) = capfd.readouterr().err.splitlines()
+    assert line.startswith('error: a request failed: ValueError: ') and line.isprintable()
+    assert r'\x1b[31m\x9b\u202e' in line
 
 
 def test_a_browser_is_kept_to_this_server(address):
