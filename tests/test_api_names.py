@@ -20,16 +20,17 @@ API = {
         add_direction_options draw_latents edit_effect fit_direction load_direction
         parse_directions parse_layers parse_strengths read_directions read_labels shield_ranges""",
     'engine': 'MissedValidationHook ReconstructionGridHook StrictRunner read_config',
-    'engine.hooks': 'MissedValidationHook ReconstructionGridHook',
+    'engine.hooks': 'MissedValidationHook OwnCheckpointHook ReconstructionGridHook',
     'evaluation': 'ReconstructionMetric frechet_distance masked_rmse precision_recall psnr ssim',
     'geometry': """Composition GeometricTransform MatrixTransform PerspectiveTransform
         RandomTransform ThinPlateSpline Transform add_motion_options compose estimate_similarity
         inverse normalise_points part_of read_motion transform_base transform_image validity_mask
         warp""",
-    'io': """FIT_MODES IMAGE_SUFFIXES ImageReadError OutputError Projection StorageError
-        TarMember atomic_write ensure_writable_folder find_images find_sources image_to_tensor
-        load_projections local_path output_names read_image save_png save_projections
-        save_video tensor_to_image tensor_to_images""",
+    'io': """FIT_MODES ForeignFileError IMAGE_SUFFIXES ImageReadError OutputError Projection
+        StorageError TarMember atomic_write check_outputs claim_folder claim_outputs
+        ensure_writable_folder find_images find_sources image_to_tensor load_projections local_path
+        output_names read_image refuse_inputs save_png save_projections save_video tensor_to_image
+        tensor_to_images""",
     'jobs': """ImageOutcome Interrupted Manifest Workers deferred_signals join_workers locked_folder
         read_outcomes remember_settings settings_of""",
     'models': """BaseCodeDistance BaseCodeEncoder BaseCodeEncoderTrainer BaseDetailGenerator
@@ -53,7 +54,7 @@ API = {
 }
 REGISTERED = {
     'DATASETS': 'InversionImageFolder LatentSeeds',
-    'HOOKS': 'MissedValidationHook ReconstructionGridHook',
+    'HOOKS': 'CheckpointHook MissedValidationHook ReconstructionGridHook',
     'METRICS': 'ReconstructionMetric',
     'MODELS': """BaseCodeEncoderTrainer NoiseProjector PivotalTuningInverter
         RegularizedInverter WPlusInverter""",

@@ -196,12 +196,13 @@ def test_training_resumes_where_the_name_of_the_last_checkpoint_was_not_written(
     StrictRunner.from_cfg(encoder_config('run')).train()
     pointer = tmp_path / 'run' / 'last_checkpoint'
     pointer.unlink() if content is None else pointer.write_bytes(content)
-    (tmp_path / 'run' / '.x.tmp.pth').touch()  # what a killed process was writing
+    half_written = tmp_path / 'run' / f'.mmgen_bdinvert-{"0" * 32}.tmp.pth'
+    half_written.touch()
     resumed = StrictRunner.from_cfg(encoder_config('run', max_iters=7, resume=True))
     resumed.load_or_resume()
     assert resumed.iter == 6
     resumed.train()
-    assert not (tmp_path / 'run' / '.x.tmp.pth').exists()
+    assert not half_written.exists()
 
 
 def test_training_that_was_stopped_before_its_first_checkpoint_starts_anew(
@@ -220,7 +221,7 @@ def test_encoder_training_keeps_the_best_and_shows_pictures(
     runner = Runner.from_cfg(encoder_config('run'))
     runner.train()
     folder = tmp_path / 'run'
-    assert sorted(p.name for p in (folder / 'vis').iterdir()) == [
+    assert sorted(p.name for p in (folder / 'vis').glob('[!.]*')) == [
         f'val_{i:06d}.png' for i in (2, 4, 6)
     ]
     values = logged(runner, 'reconstruction/psnr')

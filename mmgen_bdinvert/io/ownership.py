@@ -178,7 +178,7 @@ def _read(folder: Path) -> dict[str, set[str]]:
     """Read a mark: names by maker. Lines that are none are passed over."""
     path, made = folder / MARK, {}  # type: ignore[var-annotated]
     try:
-        if not stat.S_ISREG(os.lstat(path).st_mode):
+        if not stat.S_ISREG(os.lstat(path).st_mode):  # a link, or a pipe, which would hang
             raise ForeignFileError(f'{shown_path(path)} is no ordinary file; remove it')
         with open(path, 'rb') as file:
             lines = file.read(_MAX_MARK).splitlines()

@@ -1,13 +1,7 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
 """Inversion as a job: what is done is on record, and several processes share what is left."""
 
-from .adoption import adopt_results
-from .folder import (
-    locked_folder,
-    model_settings,
-    remember_settings,
-    settings_of,
-)
+from .folder import locked_folder, remember_settings, settings_of
 from .manifest import Manifest, read_outcomes
 from .outcome import ImageOutcome
 from .stopping import Interrupted, deferred_signals
@@ -18,11 +12,9 @@ __all__ = [
     'Interrupted',
     'Manifest',
     'Workers',
-    'adopt_results',
     'deferred_signals',
     'join_workers',
     'locked_folder',
-    'model_settings',
     'read_outcomes',
     'remember_settings',
     'settings_of',

@@ -31,11 +31,11 @@ from . import (
     ImageOutcome,
     Manifest,
     Workers,
-    adopt_results,
     locked_folder,
     remember_settings,
     settings_of,
 )
+from .adoption import adopt_results
 from .batch_inversion import BatchInversion
 from .batch_size import fitting_batch
 from .folder import SETTINGS_FILE, lock_file

@@ -23,7 +23,7 @@ from ..io import (
     ensure_writable_folder,
     local_path,
 )
-from ..jobs import adopt_results
+from ..jobs.adoption import adopt_results
 from ..jobs.folder import flat_settings, recorded_settings
 from ..jobs.manifest import read_events
 from ..jobs.results import CONFIG_FILE

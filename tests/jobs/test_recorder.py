@@ -36,7 +36,7 @@ def test_local_files_hold_losses_results_and_pictures(tmp_path):
     assert losses == [(0, 1), (5, 6), (7, 8), (8, 11), (13, 16), (15, 18)]  # the batch's mean
     results = [(r['step'], r['psnr'], r['seconds']) for r in rows if 'psnr' in r]
     assert results == [(1, 20, 1.5), (2, 21, 1.5)]
-    pictures = sorted((folder / 'vis_image').iterdir())
+    pictures = sorted((folder / 'vis_image').glob('[!.]*'))
     assert [p.name for p in pictures] == ['face0_1.png', 'face1_2.png']
     with Image.open(pictures[1]) as shown:  # RGB, as the file is
         assert shown.getpixel((3, 3)) == (200, 100, 50)

@@ -188,9 +188,7 @@ def problems_of(out_dir: Path, expected: Path) -> tuple[list[str], float]:
     for path in manifest_files(out_dir):
         lines = path.read_bytes().split(b'\n')
         problems += [f'{path} has a broken line' for line in lines[:-1] if not _is_json(line)]
-    for path in out_dir.rglob('.*'):
-        if path.name[:6] != '.lock-' and path.is_file():
-            problems.append(f'{path} was left behind')
+    problems += [f'{path} was left behind' for path in out_dir.rglob('.*.tmp*')]
     for name, outcome in wanted.items():
         found = outcomes.get(name)
         if found is None or found.status != outcome.status:

@@ -160,7 +160,7 @@ def problems_of(work_dir: Path, expected: Path) -> list[str]:
         if not found:
             problems.append(f'{name} of iteration {step} was not logged')
         problems += [f'{name} of iteration {step} is {v}, not {value}' for v in found if v != value]
-    problems += [f'{path} was left behind' for path in work_dir.rglob('.*')]
+    problems += [f'{path} was left behind' for path in work_dir.rglob('.*.tmp*')]
     for path in work_dir.glob('*.pth'):
         try:
             read_checkpoint(path)

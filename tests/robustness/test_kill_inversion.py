@@ -10,6 +10,8 @@ from pathlib import Path
 import kill_inversion
 import pytest
 
+from mmgen_bdinvert.io.outputs import temporary_name
+
 TOOL = Path(kill_inversion.__file__)
 
 
@@ -36,7 +38,10 @@ def test_nothing_is_lost(killed):
     [
         (lambda folder, first: (first / 'code.safetensors').write_bytes(b'half'), 'cannot be read'),
         (lambda folder, first: (first / 'losses.png').unlink(), 'cannot be read'),
-        (lambda folder, first: (first / '.x.tmp.png').touch(), 'was left behind'),
+        (
+            lambda folder, first: (first / temporary_name()).touch(),
+            'was left behind',
+        ),
         (lambda folder, first: cut_manifest(folder), 'is lost'),
         (lambda folder, first: double_manifest(folder), 'was inverted 2 times'),
     ],

@@ -11,6 +11,8 @@ import kill_training
 import pytest
 import torch
 
+from mmgen_bdinvert.io.outputs import temporary_name
+
 TOOL = Path(kill_training.__file__)
 
 
@@ -67,7 +69,7 @@ def without(name):
         (lambda d: next(d.glob('best_*')).unlink(), '.pth is not the same'),
         (lambda d: shutil.copy(next(d.glob('best_*')), d / 'best_0.pth'), 'best_0.pth is not'),
         (lambda d: (d / 'iter_10.pth').write_bytes(b'half'), 'is not a readable checkpoint'),
-        (lambda d: (d / 'vis' / '.x.tmp.png').touch(), 'was left behind'),
+        (lambda d: (d / 'vis' / temporary_name()).touch(), 'was left behind'),
     ],
 )
 def test_the_comparison_sees_what_is_wrong(killed, tmp_path, harm, problem):

@@ -72,8 +72,8 @@ def test_the_process_prints_a_table(config, tmp_path):
     assert done.returncode == 0, done.stderr
     assert 'singular value' in done.stdout and 'sefa1' in done.stdout
     names = [f'sefa{i}.safetensors' for i in range(2)]
-    assert sorted(path.name for path in (tmp_path / 'out').iterdir()) == names
-    assert len(list((tmp_path / 'pictures').iterdir())) == 2
+    assert sorted(path.name for path in (tmp_path / 'out').glob('[!.]*')) == names
+    assert len(list((tmp_path / 'pictures').glob('[!.]*'))) == 2
 
 
 @pytest.mark.parametrize(

@@ -331,7 +331,7 @@ def test_a_good_run_in_this_process(invert, config, photos, tmp_path):
     more = ('--steps', 1, '--vis', 'LocalVisBackend')
     code, out, _ = invert(config, photos, '--out-dir', tmp_path / 'one', *more)
     assert code == 0 and '3 images' in out
-    assert len(list((tmp_path / 'one/vis_data/vis_image').iterdir())) == 3
+    assert len(list((tmp_path / 'one/vis_data/vis_image').glob('[!.]*'))) == 3
     assert 'Nothing was left' not in out
     code, out, _ = invert(config, photos, '--out-dir', tmp_path / 'one', '--steps', 1)
     assert code == 0 and '\nNothing was left to do.\nResults: ' in out

@@ -36,7 +36,7 @@ def test_a_report_of_two_base_sizes(run, config, make_generator, tmp_path):
     code, out, _ = run(config, '--out-dir', tmp_path / 'out', *options, '--device', 'cpu')
     assert code == 0 and 'shift 0.0625' in out and 'exact' in out
     files = [f'equivariance.{ending}' for ending in ('csv', 'md', 'png')]
-    assert sorted(path.name for path in (tmp_path / 'out').iterdir()) == files
+    assert sorted(path.name for path in (tmp_path / 'out').glob('[!.]*')) == files
     rows = []
     for size in (8, 16):
         rows += measure_equivariance(
@@ -71,4 +71,4 @@ def test_a_wrong_command_is_one_sentence(run, config, tmp_path, options, words):
     code, out, err = run(config, '--out-dir', tmp_path / 'out', *options)
     errors = [line for line in err.splitlines() if line.startswith('error: ')]
     assert code == 2 and len(errors) == 1 and all(word in errors[0] for word in words), err
-    assert not list(tmp_path.glob('out/*'))
+    assert not list(tmp_path.glob('out/[!.]*'))

@@ -42,7 +42,7 @@ def test_the_files(tmp_path):
     rows = [FIXED, QUIET, *SMALL, *TURNED]
     files = write_equivariance(rows[:4], tmp_path / 'out', 'title')
     assert [file.name for file in files] == [f'equivariance.{e}' for e in ('md', 'csv', 'png')]
-    assert sorted(tmp_path.joinpath('out').iterdir()) == sorted(files)
+    assert sorted(tmp_path.joinpath('out').glob('[!.]*')) == sorted(files)
     assert files[0].read_text('utf-8') == equivariance_markdown(rows[:4])
     with open(files[1]) as file:
         written = list(csv.DictReader(file))

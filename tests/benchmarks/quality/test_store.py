@@ -21,10 +21,10 @@ def test_variables_come_back_to_the_last_bit(tmp_path):
 
 def test_other_settings_have_another_folder(tmp_path):
     one, two = (RowStore(tmp_path, 'w_plus', digest * 64) for digest in 'ab')
-    one.save('shifted', 'h0', dict(psnr=20.0))
+    one.save('shifted', 'h0', dict(psnr=20.0, target='t'))
     assert two.load('shifted', 'h0') is None
-    two.save('shifted', 'h0', dict(psnr=30.0))
-    assert one.load('shifted', 'h0') == dict(psnr=20.0)
+    two.save('shifted', 'h0', dict(psnr=30.0, target='t'))
+    assert one.load('shifted', 'h0') == dict(psnr=20.0, target='t')
     assert [path.name for path in sorted(tmp_path.iterdir())] == [
         f'w_plus-{"a" * 12}',
         f'w_plus-{"b" * 12}',
@@ -33,7 +33,9 @@ def test_other_settings_have_another_folder(tmp_path):
 
 def test_rows_keep_nan(tmp_path):
     store = RowStore(tmp_path, 'drawn', 'a' * 64)
-    store.save('shifted', 'h0', dict(gap=math.nan, edits=dict(smile={'1': dict(done=1.0)})))
+    store.save(
+        'shifted', 'h0', dict(gap=math.nan, target='t', edits=dict(smile={'1': dict(done=1.0)}))
+    )
     row = store.load('shifted', 'h0')
     assert math.isnan(row['gap']) and row['edits']['smile']['1'] == dict(done=1.0)
 

@@ -118,7 +118,7 @@ def test_a_set_holds_what_draw_face_draws(tmp_path):
 
     folder = draw_set(tmp_path / 'set', ['a', 'b'], size=32, move='rotated', progress=progress)
     assert folder == tmp_path / 'set' and seen == [2]
-    assert sorted(p.name for p in folder.iterdir()) == ['a.png', 'b.png', 'labels.jsonl']
+    assert sorted(p.name for p in folder.glob('[!.]*')) == ['a.png', 'b.png', 'labels.jsonl']
     for index, row in enumerate(rows_of(folder)):
         move = random_move('rotated', index)
         face, labels = draw_face(row['seed'], 32, transform=move)
