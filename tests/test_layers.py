@@ -19,7 +19,7 @@ LAYERS = [
     'models',
     'structures',
     'io | geometry | utils',
-    'compat | version',
+    'compat | text | version',
 ]
 MODELS = ['encoder_trainer', 'inverters', 'losses', 'generators', 'acceleration']
 PACKAGES = ('mmgen_bdinvert', 'benchmarks', 'projects')

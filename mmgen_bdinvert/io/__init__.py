@@ -1,30 +1,17 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
 """Photos in, pictures out: reading, listing and naming images, and writing files safely."""
 
+from .errors import ForeignFileError, ImageReadError, OutputError, StorageError
 from .images import (
     FIT_MODES,
-    ImageReadError,
     image_to_tensor,
     read_image,
     tensor_to_image,
     tensor_to_images,
 )
 from .listing import IMAGE_SUFFIXES, find_images
-from .outputs import (
-    OutputError,
-    StorageError,
-    atomic_write,
-    ensure_writable_folder,
-    output_names,
-    save_png,
-)
-from .ownership import (
-    ForeignFileError,
-    check_outputs,
-    claim_folder,
-    claim_outputs,
-    refuse_inputs,
-)
+from .outputs import atomic_write, ensure_writable_folder, output_names, save_png
+from .ownership import check_outputs, claim_folder, claim_outputs, refuse_inputs
 from .paths import local_path
 from .projections import Projection, load_projections, save_projections
 from .sources import TarMember, find_sources

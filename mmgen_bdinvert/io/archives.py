@@ -11,9 +11,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, BinaryIO, cast
 
+from .errors import ImageReadError
 from .listing import IMAGE_SUFFIXES, counted, is_of_macos
+from .notes import say_once
 from .outputs import shown_path
-from .problems import ImageReadError, say_once
 
 __all__ = ['TarMember', 'images_in_tar']
 

@@ -12,7 +12,7 @@ from typing import Any, cast
 import numpy as np
 from PIL import Image, ImageCms
 
-from .problems import say_once
+from .notes import say_once
 
 __all__ = ['SrgbTransform']
 

@@ -15,8 +15,9 @@ from PIL import Image, ImageFile, ImageOps
 
 from .archives import TarMember
 from .colours import Stored, to_srgb
+from .errors import ImageReadError
+from .notes import say_once
 from .outputs import shown_path
-from .problems import ImageReadError, say_once
 
 __all__ = ['decode', 'orientation', 'turned']
 

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from .archives import TarMember
 from .decoding import decode
-from .problems import ImageReadError
+from .errors import ImageReadError
 
 __all__ = [
     'FIT_MODES',

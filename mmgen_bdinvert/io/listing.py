@@ -10,8 +10,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
+from .errors import ImageReadError
 from .outputs import shown_path
-from .problems import ImageReadError
 
 T = TypeVar('T', bound=os.PathLike)
 

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from .listing import counted, is_of_macos
+from .notes import say_once
 from .outputs import shown_path
-from .problems import say_once
 
 __all__ = ['LIST_SUFFIXES', 'images_in_list']
 

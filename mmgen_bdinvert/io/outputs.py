@@ -19,6 +19,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, PngImagePlugin
 
+from .errors import OutputError, StorageError
+
 _MAX_NAME_BYTES = 120
 # What a temporary file or folder is called: so that no file of a user is taken for one.
 _TEMPORARY = re.compile(r'\.mmgen_bdinvert-[0-9a-f]{32}\.tmp(\..*)?')
@@ -27,14 +29,6 @@ _DEVICE_NAMES = re.compile(r'(con|prn|aux|nul|com\d|lpt\d)(\..*)?', re.IGNORECAS
 
 # EFBIG: `ulimit -f`. What another result needs is about as large.
 _STORAGE_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EFBIG)
-
-
-class OutputError(OSError):
-    """A result cannot be written; the message is one sentence that names the path."""
-
-
-class StorageError(OutputError):
-    """The disk is full, read-only or broken: no other result can be written there either."""
 
 
 def atomic_write(path: str | os.PathLike, writer: Callable[[Path], object]) -> None:

@@ -15,17 +15,11 @@ import stat
 from collections.abc import Iterable
 from pathlib import Path
 
-from .outputs import (
-    OutputError,
-    ensure_writable_folder,
-    shown_path,
-    sync_folder,
-    write_error,
-)
+from .errors import ForeignFileError
+from .outputs import ensure_writable_folder, shown_path, sync_folder, write_error
 
 __all__ = [
     'MARK',
-    'ForeignFileError',
     'adopt_files',
     'check_outputs',
     'claim_folder',
@@ -37,10 +31,6 @@ __all__ = [
 
 MARK = '.mmgen_bdinvert.jsonl'
 _MAX_MARK = 2**26  # bytes that are read
-
-
-class ForeignFileError(OutputError):
-    """A file of the user is where a result should go; the message is one sentence."""
 
 
 def claim_folder(path: str | os.PathLike, maker: str, *, into_existing: bool = False) -> Path:

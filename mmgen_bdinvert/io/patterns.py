@@ -8,8 +8,8 @@ import glob
 import os
 from collections import deque
 
+from .notes import say_once
 from .outputs import shown_path
-from .problems import say_once
 
 __all__ = ['matching_paths']
 

@@ -14,14 +14,8 @@ import numpy as np
 from PIL import Image
 
 from ..engine.config import is_config
-from ..io.outputs import (
-    OutputError,
-    atomic_write,
-    remove_leftovers,
-    save_png,
-    shown_path,
-    write_error,
-)
+from ..io.errors import OutputError
+from ..io.outputs import atomic_write, remove_leftovers, save_png, shown_path, write_error
 from ..io.ownership import claim_outputs
 from ..io.tables import save_json
 from ..structures import LatentCode

@@ -1,16 +1,12 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
-"""What is said of inputs: that they cannot be read, or that they are not read quite as they are."""
+"""Notes about inputs that are not read quite as they are."""
 
 from __future__ import annotations
 
 import functools
 import logging
 
-__all__ = ['ImageReadError', 'say_once']
-
-
-class ImageReadError(ValueError):
-    """An image file cannot be read; the message is one sentence that names the file."""
+__all__ = ['say_once']
 
 
 @functools.lru_cache(maxsize=1024)
