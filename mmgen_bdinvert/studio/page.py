@@ -10,7 +10,7 @@ from typing import Any
 
 import gradio as gr
 
-from .display import as_png, data_url, said
+from .display import as_png, data_url, message
 from .handlers import LIMITS, Handlers, Shown
 from .session import WIPES, Session
 
@@ -126,7 +126,7 @@ def _pictures(parts: dict, handlers: Handlers) -> dict:
                 elem_id='wipe',
             )
     parts['status'] = gr.HTML(
-        said('Drop a photo. It may be shifted, rotated or scaled.'),
+        message('Drop a photo. It may be shifted, rotated or scaled.'),
         elem_classes='studio-status',
         elem_id='status',
     )

@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
-__all__ = ['ImageProgress', 'per_image']
+__all__ = ['ImageState', 'per_image']
 
 
-class ImageProgress:
+class ImageState:
     """Which images of a batch are still optimised, and the best state of each.
 
     A step whose loss or gradient is not finite sets its image back to its best state; one too many

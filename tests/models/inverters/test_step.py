@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from mmgen_bdinvert.models import NoiseProjector, RegularizedInverter
+from mmgen_bdinvert.models.acceleration.cuda_graph import CudaGraphStep
 from mmgen_bdinvert.models.inverters.image_optimizer import ImageOptimizer
-from mmgen_bdinvert.models.inverters.step import CudaGraphStep
 
 needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason='needs a GPU')
 OPTIMIZERS = [
