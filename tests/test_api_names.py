@@ -37,7 +37,7 @@ API = {
         NarrowStyleGAN2Discriminator NarrowStyleGANv1Generator NarrowStyleGANv2Generator
         NoiseProjector PNormLoss PivotalTuningInverter PixelL1Loss PixelMSELoss RegularizedInverter
         STLPIPSLoss WPlusInverter""",
-    'models.acceleration': '',
+    'models.acceleration': 'enabled switched_off',
     'models.generators': """BaseDetailGenerator GeneratorSplit NarrowStyleGAN2Discriminator
         NarrowStyleGANv1Generator NarrowStyleGANv2Generator register_split""",
     'models.inverters': """ImageLBFGS NoiseProjector PRESETS PivotalTuningInverter

@@ -50,7 +50,7 @@ class Direction:
             is not a whole number from 0.
     """
 
-    vector: Tensor
+    vector: Tensor = field(repr=False)
     name: str = ''
     fingerprint: str = ''
     method: str = ''

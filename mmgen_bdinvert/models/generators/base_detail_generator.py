@@ -3,8 +3,7 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -15,14 +14,11 @@ from torch import Tensor, nn
 from ...structures import LatentCode
 from ..checkpoint import load_weights
 from ..derived import Derived
-from ..state_dicts import update_digest
 from .changes import call_changed, check_changes
+from .measured import fingerprint_of, mean_base, mean_latent
 from .split import split_generator
 
 __all__ = ['BaseDetailGenerator']
-
-_MEAN_SAMPLES, _MEAN_SEED, _CHUNK = 32768, 0, 4096
-_BASE_SAMPLES, _BASE_CHUNK = 1024, 32
 
 
 @MODULES.register_module()
@@ -30,9 +26,9 @@ class BaseDetailGenerator(nn.Module):
     """A generator that renders from a base code and a detail code (paper, section 3.1).
 
     It splits mmgen's StyleGAN1 and StyleGAN2 generators and their subclasses, and what
-    :func:`register_split` adds. The generator is
-    frozen, in evaluation mode and with fixed noise, whatever mode its parent has; so gradients are
-    those of codes, once. Images are in the generator's own channel order, in [-1, 1].
+    :func:`register_split` adds. The generator is frozen, in evaluation mode and with fixed noise,
+    whatever mode its parent has; so gradients are those of codes, once. Images are in the
+    generator's own channel order, in [-1, 1].
 
     Args:
         generator (dict | nn.Module): Config of a generator, or the module.
@@ -149,23 +145,10 @@ class BaseDetailGenerator(nn.Module):
 
     def _compute(self, name: str) -> Tensor | str:
         if name == 'fingerprint':
-            digest = hashlib.sha256()
-            update_digest(digest, self.generator.state_dict())
-            return digest.hexdigest()
+            return fingerprint_of(self.generator)
         if name == 'mean_latent':
-            return self._mean(_MEAN_SAMPLES, _CHUNK, lambda w: w)
-        return self._mean(
-            _BASE_SAMPLES, _BASE_CHUNK, lambda w: self._split.base_code(self.to_w_plus(w))
-        )[None]
-
-    def _mean(self, samples: int, chunk: int, value: Callable[[Tensor], Tensor]) -> Tensor:
-        """Average a function of mapped samples, from the fixed seed, in float64 on the CPU."""
-        rng, total = torch.Generator().manual_seed(_MEAN_SEED), 0
-        for _ in range(samples // chunk):
-            z = torch.randn(chunk, self.style_dim, generator=rng)
-            w = self.mapping(z.to(next(self.generator.parameters())))
-            total = total + value(w).cpu().to(torch.float64).sum(0)  # Apple's GPUs have no float64
-        return total / samples
+            return mean_latent(self)
+        return mean_base(self, self._split.base_code)
 
     @property
     def device(self) -> torch.device:
@@ -253,8 +236,8 @@ class BaseDetailGenerator(nn.Module):
         changes: Mapping[str, Tensor] | None = None,
     ) -> LatentCode:
         """Bundle the parts of a code with this generator's fingerprint, see LatentCode."""
-        facts = self.fingerprint, self.channel_order
-        return LatentCode(base, detail, *facts, colours=colours, changes=changes or {})
+        own = self.fingerprint, self.channel_order
+        return LatentCode(base, detail, *own, colours, changes or {})
 
     def check_code(self, code: LatentCode, name: str = 'The latent code') -> None:
         """Refuse a code that was made with another generator or base size.
@@ -297,9 +280,7 @@ class BaseDetailGenerator(nn.Module):
         Returns:
             Tensor: Images (n, 3, H, W), about [-1, 1], in the generator's channel order.
         """
-        if colours is None:
-            return self._split.render(base, detail)
-        return self._split.render(base, detail, colours)
+        return self._split.render(base, detail, *([] if colours is None else [colours]))
 
     def render(self, code: LatentCode) -> Tensor:
         """Render latent codes with all that they carry: coarse colours, weights and noise maps.
@@ -310,11 +291,8 @@ class BaseDetailGenerator(nn.Module):
         Returns:
             Tensor: As of :meth:`forward`.
         """
-        batch = code.base, code.detail, code.colours
-        (images,) = call_changed(
-            self.generator, code.changes, lambda *parts: (self(*parts),), *batch
-        )
-        return images
+        parts = code.base, code.detail, code.colours
+        return call_changed(self.generator, code.changes, lambda *p: (self(*p),), *parts)[0]
 
     def to_rgb(self, images: Tensor) -> Tensor:
         """Turn images between the generator's channel order and RGB; its own inverse."""

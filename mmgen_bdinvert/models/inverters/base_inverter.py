@@ -4,14 +4,11 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, TypedDict
+from collections.abc import Iterable, Mapping
 
 import torch
-from mmengine.logging import print_log
 from mmengine.model import BaseModel, ImgDataPreprocessor
 from mmgen.registry import MODULES
-from mmgen.structures import GenDataSample
 from torch import Tensor, nn
 
 from ...structures import InversionResult, LatentCode
@@ -25,23 +22,10 @@ from ..losses.building import build_losses
 from ..parts import build_part
 from .image_optimizer import ImageOptimizer, checked_optimizer
 from .image_state import ImageState
+from .results import StepCallback, filled_samples
 from .step import InversionStep
 
-__all__ = ['InverterSettings', 'OptimizationInverter', 'StepCallback']
-
-# Called before every step and at the end: (step, num_steps, losses by name of shape (n,), images).
-StepCallback = Callable[[int, int, dict[str, Tensor], Tensor], None]
-
-
-class InverterSettings(TypedDict, total=False):
-    """Settings that every inverter hands on to :class:`OptimizationInverter`."""
-
-    statistics: dict[str, Any] | nn.Module | None
-    optimizer: dict[str, Any] | None
-    num_steps: int
-    data_preprocessor: dict[str, Any] | None
-    keep_best: bool
-    amp: bool | str
+__all__ = ['OptimizationInverter', 'StepCallback']
 
 
 class OptimizationInverter(HoldsFrozen, BaseModel):
@@ -213,7 +197,7 @@ class OptimizationInverter(HoldsFrozen, BaseModel):
             InversionResult: Codes, reconstructions and loss histories.
 
         Raises:
-            ValueError: If the images are not of this shape, or not finite, or there is no loss.
+            ValueError: If the images are not of this shape, or not finite.
         """
         size = self.generator.resolution
         if images.ndim != 4 or tuple(images.shape[1:]) != (3, size, size):
@@ -222,8 +206,6 @@ class OptimizationInverter(HoldsFrozen, BaseModel):
             )
         if not torch.isfinite(images).all():
             raise ValueError('Images must be finite, but got NaN or infinite values.')
-        if not self.losses:
-            raise ValueError('An inversion needs at least one loss, but losses is empty.')
         self.eval()
         memory = returned_memory() if self.generator.checkpointing else kept_memory()
         with torch.enable_grad(), memory:
@@ -267,11 +249,7 @@ class OptimizationInverter(HoldsFrozen, BaseModel):
             callback(self.num_steps, self.num_steps, dict(zip(terms, history[-1])), output)
 
         with torch.no_grad():
-            for index in torch.nonzero(~state.alive).flatten().tolist():
-                stopped_at = int(state.stopped_at[index])
-                text = f'Image {index} of the batch was stopped at step {stopped_at}: its loss '
-                text += f'became non-finite {self.max_setbacks + 1} times; its best state is kept.'
-                print_log(text, 'current', level=30)
+            state.log_stopped()
             variables = {k: v.detach() for k, v in variables.items()}
             losses = dict(zip(terms, torch.stack(history, 1)))
             for values in losses.values():
@@ -319,12 +297,4 @@ class OptimizationInverter(HoldsFrozen, BaseModel):
         result = self.invert(inputs)
         if mode == 'tensor':
             return result
-        samples = data_samples or [GenDataSample() for _ in range(len(inputs))]
-        targets, outputs = map(self.generator.to_rgb, (inputs, result.reconstruction))
-        for i, sample in enumerate(samples):
-            sample.target, sample.reconstruction = targets[i], outputs[i]
-            sample.set_field(result.code[i], 'code')
-            sample.set_field({k: v[:, i].tolist() for k, v in result.history.items()}, 'history')
-            for name in ('stopped_at', 'setbacks'):
-                sample.set_field(int(getattr(result, name)[i]), name)
-        return samples
+        return filled_samples(result, inputs, data_samples, self.generator.to_rgb)

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import torch
+from mmengine.logging import print_log
 from torch import Tensor
 
 __all__ = ['ImageState', 'per_image']
@@ -69,6 +70,13 @@ class ImageState:
             best = self._best[name]
             best.copy_(torch.where(per_image(self.better, value), value, best))
         self._steps += 1
+
+    def log_stopped(self) -> None:
+        """Name the images that were stopped in the log."""
+        for index in torch.nonzero(~self.alive).flatten().tolist():
+            text = f'Image {index} of the batch was stopped at step {int(self.stopped_at[index])}: '
+            text += f'its loss became non-finite {self._max_setbacks + 1} times; its best state is '
+            print_log(f'{text}kept.', 'current', level=30)
 
     def restore(self, variables: Mapping[str, Tensor], which: Tensor) -> None:
         """Give some images (bool, (n,)) their best state back, in place."""

@@ -14,8 +14,9 @@ from torch.func import functional_call
 from ...structures import LatentCode
 from ...utils.numbers import checked_number
 from ..generators.changes import differences
-from .base_inverter import InverterSettings, OptimizationInverter
+from .base_inverter import OptimizationInverter
 from .noise_projector import style_deviation
+from .settings import InverterSettings
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack

@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from ...structures import LatentCode
 from ...utils.numbers import checked_number
 from ..parts import build_part
-from .base_inverter import InverterSettings, OptimizationInverter
+from .base_inverter import OptimizationInverter
+from .settings import InverterSettings
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack

@@ -10,8 +10,9 @@ from mmgen.registry import MODELS
 from torch import Tensor, nn
 
 from ...structures import LatentCode
-from .base_inverter import InverterSettings, OptimizationInverter
+from .base_inverter import OptimizationInverter
 from .regularized import paper_losses
+from .settings import InverterSettings
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
