@@ -29,6 +29,7 @@ from rich.console import Console
 logging.getLogger('torch.utils.cpp_extension').setLevel(logging.ERROR)  # "No CUDA runtime"
 try:
     from mmgen_bdinvert import apis
+    from mmgen_bdinvert.engine.config import pivot_of
     from mmgen_bdinvert.io import FIT_MODES, claim_folder
     from mmgen_bdinvert.jobs import Interrupted, deferred_signals, join_workers, read_outcomes
     from mmgen_bdinvert.jobs.progress import InversionProgress, summary_table
@@ -101,15 +102,16 @@ def parse_args(argv=None):
 
 def main(argv=None):
     args = parse_args(argv)
-    options = dict(args.cfg_options or {})
-    if args.steps is not None:
-        options['model.num_steps'] = args.steps
-    if args.amp:
-        options['model.amp'] = True
     # Everything that needs no network is checked before one is built.
     workers = join_workers(args.launcher)
     device = check_device(workers.device if args.device is None else args.device)
-    config = apis.load_config(args.config, options, args.preset)
+    config = apis.load_config(args.config, args.cfg_options, args.preset)
+    part = pivot_of(config.model)
+    for model in (config.model, part):  # those of pivotal tuning are two
+        if args.steps is not None:
+            model.num_steps = args.steps
+        if args.amp:
+            model.amp = True
     if args.vis:
         config.visualizer = dict(vis_backends=[dict(type=name) for name in args.vis])
     if workers.rank == 0:
@@ -117,10 +119,10 @@ def main(argv=None):
             claim_folder(args.out_dir, 'invert', into_existing=True)
         apis.plan_files(args.images, args.out_dir)
         given = {'encoder': args.checkpoint}
-        for part in ('generator', 'encoder'):
-            cfg = config.model.get(part) or {}
-            if cfg and not given.get(part) and not cfg.get('checkpoint'):
-                say(f'note: the {part} has random weights: the config sets none', file=sys.stderr)
+        for name in ('generator', 'encoder'):
+            cfg = part.get(name) or {}
+            if cfg and not given.get(name) and not cfg.get('checkpoint'):
+                say(f'note: the {name} has random weights: the config sets none', file=sys.stderr)
     with silence_host():
         inverter = apis.init_inverter(config, args.checkpoint, device)
 

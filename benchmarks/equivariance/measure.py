@@ -140,9 +140,17 @@ def interior_mask(transform: Transform, size: int, reach: int) -> Tensor:
     safe = torch.zeros(1, 1, size, size, dtype=torch.float64)
     safe[..., reach : size - reach, reach : size - reach] = 1
     source_safe = warp(safe, transform, padding_mode='zeros') > 1 - 1e-9
-    lost = (~validity_mask(transform, size)).double()
-    lost = F.max_pool2d(lost, 2 * reach + 1, stride=1, padding=reach) > 0
+    lost = _near(_near(~validity_mask(transform, size), reach, 2), reach, 3)
     return safe.bool() & source_safe & ~lost
+
+
+def _near(mask: Tensor, reach: int, dim: int) -> Tensor:
+    """Mark what is at most ``reach`` places from a mark along a dimension, in linear time."""
+    size = mask.shape[dim]
+    counts = F.pad(mask.long().cumsum(dim).movedim(dim, -1), (1, 0))  # marks before each place
+    places = torch.arange(size)
+    last, first = (places + reach + 1).clamp(max=size), (places - reach).clamp(min=0)
+    return (counts[..., last] > counts[..., first]).movedim(-1, dim)
 
 
 def measure_equivariance(

@@ -10,7 +10,7 @@ from statistics import median
 import torch
 from torch import Tensor
 
-from mmgen_bdinvert.models.acceleration.precision import half_gradients
+from mmgen_bdinvert.models.acceleration.precision import bfloat16_gradients
 
 from .plain import PlainInversion
 from .setting import Setting
@@ -78,7 +78,7 @@ def measure_errors(
 
 def _precision(amp: bool | str, device: torch.device) -> contextlib.AbstractContextManager:
     if amp == 'gradients':
-        return half_gradients()
+        return bfloat16_gradients()
     return torch.autocast(device.type, torch.bfloat16, enabled=bool(amp))
 
 

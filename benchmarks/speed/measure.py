@@ -12,7 +12,7 @@ import torch
 
 from mmgen_bdinvert.apis.statistics import fit_statistics
 from mmgen_bdinvert.models.acceleration.allocator import kept_memory
-from mmgen_bdinvert.models.acceleration.precision import gains_from_half_gradients
+from mmgen_bdinvert.models.acceleration.precision import gains_from_bfloat16_gradients
 
 from .accuracy import measure_errors
 from .machine import convolution_rate, count_operations
@@ -81,7 +81,7 @@ def measure_step(setting: Setting, repeats: int = 5) -> Row:
     gflop = _operations_of_a_step(setting)
     steps = 6 if setting.device.type == 'cuda' else 1  # a CUDA graph repeats the fourth one
     precisions = dict(_PRECISIONS)
-    if not gains_from_half_gradients(setting.device):
+    if not gains_from_bfloat16_gradients(setting.device):
         del precisions['bf16 gradients']
     times: dict[str, list[float]] = {side: [] for side in ('plain', *precisions)}
     rates = []

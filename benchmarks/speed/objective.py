@@ -153,7 +153,7 @@ def _with_preset(
     inverter = RegularizedInverter(
         setting.generator,
         setting.encoder,
-        setting.statistics,
+        statistics=setting.statistics,
         losses=dict(
             pixel=dict(type='PixelMSELoss', loss_weight=weights['pixel']),
             perceptual=setting.perceptual,

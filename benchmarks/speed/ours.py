@@ -29,7 +29,7 @@ def time_inversion(setting: Setting, steps: int, amp: bool | str = False) -> lis
     inverter = RegularizedInverter(
         setting.generator,
         setting.encoder,
-        setting.statistics,
+        statistics=setting.statistics,
         losses=dict(
             pixel=dict(type='PixelMSELoss'),
             perceptual=setting.perceptual,

@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mmgen_bdinvert.models import BaseDetailGenerator
-from mmgen_bdinvert.models.acceleration.derived import restore_modules
+from mmgen_bdinvert.models.acceleration.frozen_modules import restore_modules
 from mmgen_bdinvert.models.losses.perceptual import reduce_images
 
 from .setting import Setting

@@ -9,6 +9,7 @@ import inspect
 import io
 import re
 import sys
+from collections.abc import Collection
 from pathlib import Path
 from unittest import mock
 
@@ -20,6 +21,7 @@ import bdinvert_cli
 ROOT = Path(__file__).resolve().parents[2]
 _DEFAULT = re.compile(r'\s*Defaults to (.+?)(?:\.(?=\s|$)|$)')
 _ROLE = re.compile(r':\w+:`~?(?:[\w.]+\.)?(\w+)`')
+_UNPACKED = re.compile(r'Unpack\[(\w+)\]')
 _ARGUMENT = re.compile(r'^    (\w+) \((.+?)\): (.*)$')
 
 
@@ -51,18 +53,26 @@ def documented(cls: type) -> dict[str, tuple[str, str]]:
 
 
 def parameters(cls: type) -> dict[str, inspect.Parameter]:
-    """Return the arguments of a class; where it passes ``**kwargs`` on, those of its bases too."""
+    """Return the arguments of a class; where it passes ``**kwargs`` on, those of its bases too.
+
+    Where ``Unpack`` names a dict of settings as their kind, they are those of the dict.
+    """
     found: dict[str, inspect.Parameter] = {}
+    passed: Collection[str] | None = None  # to this base; None is any
     for base in cls.__mro__:
         if '__init__' not in vars(base) or not base.__module__.startswith('mmgen_bdinvert.'):
             continue
         own = list(inspect.signature(base.__init__).parameters.values())[1:]
-        passes_on = any(p.kind is p.VAR_KEYWORD for p in own)
         for parameter in own:
             if parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
-                found.setdefault(parameter.name, parameter)
-        if not passes_on:
+                if passed is None or parameter.name in passed:
+                    found.setdefault(parameter.name, parameter)
+        rest = [p.annotation for p in own if p.kind is p.VAR_KEYWORD]
+        if not rest:
             break
+        kind = _UNPACKED.search(str(rest[0]))
+        if kind:
+            passed = getattr(sys.modules[base.__module__], kind[1]).__annotations__
     return found
 
 
@@ -75,8 +85,8 @@ def settings(cls: type) -> list[tuple[str, str, str, str]]:
     known, rows = documented(cls), []
     for name, parameter in parameters(cls).items():
         kind, text = known[name]
-        said = _DEFAULT.search(text)
-        default = said[1] if said else f'`{parameter.default!r}`'
+        written = _DEFAULT.search(text)
+        default = written[1] if written else f'`{parameter.default!r}`'
         default = 'required' if parameter.default is parameter.empty else default
         rows.append((name, kind, default, _DEFAULT.sub('', text).strip()))
     return rows

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 
 import numpy as np
 import torch
@@ -39,8 +38,8 @@ def animate(
 ) -> Iterator[np.ndarray]:
     """Render the way between codes, along directions and to a motion, all at the same time.
 
-    Several codes or strengths are passed at even distances, with straight lines between them: base
-    and detail codes in between are weighted means.
+    Several codes or strengths are passed at even distances, with straight lines between them: codes
+    in between are weighted means.
 
     Args:
         inverter (OptimizationInverter | BaseDetailGenerator): Holds the generator.
@@ -81,7 +80,7 @@ def animate(
     part_of(move, 0.0)
 
     def frame(share: float) -> LatentCode:
-        code = replace(codes, base=between(codes.base, share), detail=between(codes.detail, share))
+        code = codes.map(lambda points: between(points, share))
         motion = part_of(move, share)
         motion = inverse(motion) if align else motion
         if not motion.is_identity:

@@ -19,6 +19,7 @@ from ..io import Projection, load_projections
 from ..jobs.manifest import passed_over_note
 from ..jobs.packed import packed_records, read_packed, shards_of
 from ..models import BaseDetailGenerator
+from ..models.generators.changes import differences
 from ..structures import LatentCode
 
 __all__ = [
@@ -104,17 +105,13 @@ class CodeSource:
         return folder.with_name(folder.name + self.path.name[len('code') :])
 
     def load(self, generator: BaseDetailGenerator) -> LatentCode:
-        """Read the code, on the CPU.
-
-        That of a projection is split with the fixed noise of the generator in the place of the
-        noise that was projected.
+        """Read the code, on the CPU; that of a projection is split, and carries its noise maps.
 
         Raises:
             ValueError: It is no code of one image of this generator.
         """
         if self.projection is not None:
-            with torch.no_grad():
-                return generator.split(_w_plus(generator, self.projection)).to('cpu')
+            return _split(generator, self.projection).to('cpu')
         if self.path.suffix in _PROJECTIONS:
             load_projections(self.path)  # says what is wrong with it
         if self.record is not None:
@@ -227,19 +224,23 @@ def edit_projection(
     """
     w_plus = _w_plus(generator, projection)
     w_plus[:, generator.first_detail :] = code.detail.to(w_plus)
+    image = generator.render(_split(generator, replace(projection, latent=w_plus[0])))
+    image = torch.nn.functional.adaptive_avg_pool2d(image, min(image.shape[-1], 256))[0]
+    return replace(projection, latent=w_plus[0].cpu(), image=image.cpu())
+
+
+@torch.no_grad()
+def _split(generator: BaseDetailGenerator, projection: Projection) -> LatentCode:
     network = generator.generator
-    shapes = [
-        getattr(network, f'injected_noise_{i}').shape for i in range(network.num_injected_noises)
-    ]
+    names = [f'injected_noise_{i}' for i in range(network.num_injected_noises)]
+    shapes = [getattr(network, name).shape for name in names]
     if [noise.shape for noise in projection.noises] != shapes:
         raise ValueError(
             f'A projection of this generator has noises of {[tuple(s) for s in shapes]}, but got '
             f'{[tuple(noise.shape) for noise in projection.noises]}.'
         )
-    noises = [noise.to(generator.device) for noise in projection.noises]
-    image = network([w_plus], input_is_latent=True, injected_noise=noises)
-    image = torch.nn.functional.adaptive_avg_pool2d(image, min(image.shape[-1], 256))[0]
-    return replace(projection, latent=w_plus[0].cpu(), image=image.cpu())
+    noises = {k: noise[None].to(generator.device) for k, noise in zip(names, projection.noises)}
+    return generator.split(_w_plus(generator, projection), differences(network, noises))
 
 
 def _w_plus(generator: BaseDetailGenerator, projection: Projection) -> Tensor:

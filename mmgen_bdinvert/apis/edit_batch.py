@@ -84,8 +84,8 @@ def edit_files(
     ``settings.json`` with the model. A code that cannot be read or saved is noted, and the others
     go on; only a disk that takes nothing more ends the run.
 
-    An image of a ``project_result.pt`` of mmgen's projector is split into base and detail code
-    (shown with the generator's fixed noise), and gets its edited w+ back beside the code, as
+    An image of a ``project_result.pt`` of mmgen's projector is split into base and detail code,
+    which carry its noise maps, and gets its edited w+ back beside the code, as
     ``project_result.pt``, unless it is moved: a w+ cannot hold motion.
 
     Args:
@@ -173,7 +173,8 @@ def edit_files(
                 if directions:
                     shown.update({f'strength {s:g}\n{called}': c for s, c in results.items()})
                 if and_back:
-                    results = {s: replace(c, base=code.base) for s, c in results.items()}
+                    still = dict(base=code.base, colours=code.colours)
+                    results = {s: replace(c, **still) for s, c in results.items()}
                     shown.update({f'strength {s:g}, back\n{called}': c for s, c in results.items()})
                 pictures = {caption: render(generator, c)[0] for caption, c in shown.items()}
                 count, rendered = len(results), list(pictures.values())

@@ -81,7 +81,7 @@ def _read(image: ImageLike, size: int, fit: str) -> np.ndarray:
             f'{type(image).__name__}.'
         )
     upright = turned(to_srgb(image, 'an image'), orientation(image))
-    return np.array(make_square(upright, size, fit, None))
+    return np.array(make_square(upright, size, fit))
 
 
 def _checked(images: Tensor) -> Tensor:

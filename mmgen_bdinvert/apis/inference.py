@@ -17,6 +17,7 @@ from torch import Tensor
 
 from ..editing import Direction, load_direction
 from ..editing.directions import checked_strength
+from ..engine.config import pivot_of
 from ..io import tensor_to_images
 from ..jobs.batch_size import fitting_batch, is_out_of_memory
 from ..models import BaseDetailGenerator
@@ -77,12 +78,13 @@ def init_inverter(
             f'inverter, such as bdinvert_inv_toon64.'
         )
     if checkpoint is not None:
-        if not isinstance(cfg.model.get('encoder'), dict):
+        model = pivot_of(cfg.model)
+        if not isinstance(model.get('encoder'), dict):
             raise ValueError(
                 f'A checkpoint is for the encoder, but the config has none, only a '
                 f'{cfg.model.type}: leave the checkpoint out.'
             )
-        cfg.model.encoder.checkpoint = os.fspath(checkpoint)
+        model.encoder.checkpoint = os.fspath(checkpoint)
     inverter = _build(MODELS.build, cfg.model).to(device).eval()
     inverter.cfg = cfg
     return inverter
@@ -112,9 +114,10 @@ def init_generator(
     device = check_device(device)
     cfg = load_config(config, cfg_options)
     init_default_scope('mmgen')
-    if not isinstance(cfg.model.get('generator'), dict):
+    model = pivot_of(cfg.model)
+    if not isinstance(model.get('generator'), dict):
         raise ValueError('The config has no model.generator: give the config of an inverter.')
-    generator = _build(MODULES.build, cfg.model.generator).to(device).eval()
+    generator = _build(MODULES.build, model.generator).to(device).eval()
     generator.cfg = cfg
     return generator
 
@@ -171,11 +174,7 @@ def invert(
         else:
             batch = batch[size:]
     return InversionResult(
-        code=replace(
-            parts[0].code,
-            base=torch.cat([p.code.base for p in parts]),
-            detail=torch.cat([p.code.detail for p in parts]),
-        ),
+        code=LatentCode.cat([p.code for p in parts]),
         reconstruction=torch.cat([p.reconstruction for p in parts]),
         history={k: torch.cat([p.history[k] for p in parts], 1) for k in parts[0].history},
         stopped_at=torch.cat([p.stopped_at for p in parts]),
@@ -186,6 +185,8 @@ def invert(
 
 def render(inverter: Renderer, code: LatentCode, *, batch_size: int = 8) -> list[np.ndarray]:
     """Render pictures of latent codes: ``I = G(f, w_M+)`` (paper, equation 1).
+
+    What else a code carries, coarse colours, tuned weights and noise maps, is part of the picture.
 
     Args:
         inverter (OptimizationInverter | BaseDetailGenerator): Holds the generator.
@@ -205,11 +206,11 @@ def render(inverter: Renderer, code: LatentCode, *, batch_size: int = 8) -> list
     """
     generator = generator_of(inverter)
     generator.check_code(code)
-    code = code.to(generator.device)
     pictures: list[np.ndarray] = []
     with torch.no_grad():
-        for base, detail in zip(code.base.split(batch_size), code.detail.split(batch_size)):
-            pictures += tensor_to_images(generator(base, detail), generator.channel_order)
+        for start in range(0, len(code), batch_size):
+            images = generator.render(code[start : start + batch_size].to(generator.device))
+            pictures += tensor_to_images(images, generator.channel_order)
     return pictures
 
 
@@ -253,10 +254,7 @@ def edit(
         direction = load_direction(direction)
     elif not isinstance(direction, Direction):
         direction = Direction(direction)
-    vectors, rows = direction.offset(generator, layers)
-    detail = code.detail.clone()
-    detail[:, rows] += strength * vectors.to(detail)  # [kD], the same for all images
-    return replace(code, detail=detail)
+    return replace(code, detail=direction.added(code.detail, strength, generator, layers))
 
 
 def generator_of(inverter: Renderer) -> BaseDetailGenerator:

@@ -58,7 +58,11 @@ def transform(
             spread, mean = torch.std_mean(code.base, (2, 3), keepdim=True)
             padding_mode = F.instance_norm(padding_mode) * spread + mean
     base = transform_base(code.base, transform, padding_mode=padding_mode, mode=mode)
-    return replace(code, base=base)
+    colours = code.colours
+    if colours is not None:  # they lie under the image as the base code does, and move along
+        outside = padding_mode if isinstance(padding_mode, str) else 'border'
+        colours = transform_base(colours, transform, padding_mode=outside, mode=mode)
+    return replace(code, base=base, colours=colours)
 
 
 def align(

@@ -13,6 +13,7 @@ from mmengine.registry import init_default_scope
 from mmengine.runner import set_random_seed
 from mmgen.registry import MODULES
 
+from ..engine.config import pivot_of
 from ..models import BaseDetailGenerator, LatentStatistics
 
 __all__ = ['Whiteness', 'fit_statistics', 'generator_from_config', 'measure_whiteness']
@@ -39,7 +40,7 @@ def generator_from_config(
         ValueError: If the config has no generator or names no weights, or they do not fit.
     """
     init_default_scope('mmgen')
-    given = config.model.get('generator')
+    given = pivot_of(config.model).get('generator')
     if not isinstance(given, dict):
         raise ValueError(f'{config.filename} has no model.generator: give the config of a model.')
     kind = MODULES.get(given['type']) if isinstance(given.get('type'), str) else given.get('type')

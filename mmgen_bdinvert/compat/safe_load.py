@@ -28,8 +28,6 @@ def _history_method(owner, name):
 
 def install() -> None:
     """Allow-list the classes inside mmengine's checkpoints."""
-    if not hasattr(torch.serialization, 'add_safe_globals'):  # torch < 2.4 has no allow-list
-        return
     from mmengine.logging.history_buffer import HistoryBuffer  # not above: versions checks first
 
     core = getattr(np, '_core', None) or np.core

@@ -6,18 +6,12 @@ from __future__ import annotations
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 
+from packaging.version import Version
+
 __all__ = ['check']
 
 _HEADLESS = 'pip install --force-reinstall --no-deps opencv-python-headless'
 _INSTALL = "install the tested set with: pip install 'mmgen_bdinvert[lite]'"
-
-
-def _release(text: str) -> tuple[int, ...]:
-    digits = []
-    for part in text.split('+')[0].split('.')[:3]:
-        number = ''.join(ch for ch in part if ch.isdigit() or ch == 'r').split('r')[0]
-        digits.append(int(number or 0))
-    return tuple(digits)
 
 
 def _installed(name: str) -> str | None:
@@ -38,7 +32,7 @@ def check() -> None:
     mmgen = _installed('mmgen')
     if mmgen is None:
         raise ImportError(f'mmgen 1.0.0rc0 is required but mmgen is not installed; {_INSTALL}.')
-    if _release(mmgen)[0] < 1:
+    if Version(mmgen).major < 1:
         raise ImportError(
             f'mmgen >= 1.0.0rc0 (the mmengine-based release) is required but mmgen {mmgen} is '
             f'installed; {_INSTALL}.'
@@ -48,13 +42,13 @@ def check() -> None:
         raise ImportError(
             f'mmgen needs mmcv or mmcv-lite 2.0.0 but neither is installed; {_INSTALL}.'
         )
-    if _release(mmcv) != (2, 0, 0):
+    if Version(mmcv).release != (2, 0, 0):
         raise ImportError(
             f'mmgen {mmgen} accepts mmcv 2.0.0rc1 to 2.0.0 but mmcv {mmcv} is installed; '
             f'{_INSTALL}.'
         )
     mmengine = _installed('mmengine')
-    if mmengine is None or _release(mmengine) < (0, 10):
+    if mmengine is None or Version(mmengine) < Version('0.10'):
         found = 'it is not' if mmengine is None else f'mmengine {mmengine} is'
         raise ImportError(f'mmengine >= 0.10 is required but {found} installed; {_INSTALL}.')
     try:

@@ -50,7 +50,7 @@ class Direction:
             is not a whole number from 0.
     """
 
-    vector: Tensor
+    vector: Tensor = field(repr=False)
     name: str = ''
     fingerprint: str = ''
     method: str = ''
@@ -95,22 +95,53 @@ class Direction:
 
     __rmul__ = __mul__
 
-    def offset(self, generator, layers: Iterable[int] | None = None) -> tuple[Tensor, list[int]]:
-        """Find what strength 1 adds to a detail code of a generator.
+    def added(
+        self,
+        styles: Tensor,
+        strength: float,
+        generator,
+        layers: Iterable[int] | None = None,
+    ) -> Tensor:
+        """Add the direction to the last style vectors of w+ codes, such as detail codes.
+
+        Args:
+            styles (Tensor): Shape (n, k, D): the k last ones of the N of a w+.
+            strength (float): Factor of the direction.
+            generator (BaseDetailGenerator): Generator of the codes.
+            layers (Iterable[int] | None): As for :meth:`offset`. Defaults to None.
+
+        Returns:
+            Tensor: New style vectors (n, k, D).
+
+        Raises:
+            ValueError: As :meth:`offset`.
+        """
+        first = generator.num_latents - styles.shape[1]
+        vectors, rows = self.offset(generator, layers, first)
+        styles = styles.clone()
+        styles[:, rows] += strength * vectors.to(styles)  # [rD], the same for all images
+        return styles
+
+    def offset(
+        self, generator, layers: Iterable[int] | None = None, first: int | None = None
+    ) -> tuple[Tensor, list[int]]:
+        """Find what strength 1 adds to a detail code, or a w+, of a generator.
 
         Args:
             generator (BaseDetailGenerator): Generator of the code.
             layers (Iterable[int] | None): Indices of w+ layers, 0 to N - 1, of which the detail
                 code has the last ones. None takes its own ``layers``, or without them all that the
-                detail code has. Defaults to None.
+                code has. Defaults to None.
+            first (int | None): The first layer that the code has. Defaults to that of the detail
+                code.
 
         Returns:
-            tuple[Tensor, list[int]]: Rows (k, D), on the CPU, and their k places in the detail
+            tuple[Tensor, list[int]]: Rows (k, D), on the CPU, and their k places in the
             code, ascending.
 
         Raises:
             ValueError: The direction belongs to another generator or has other shapes, or a layer
-                is not in the detail code.
+                is not in the code.
         """
         if self.fingerprint and self.fingerprint != generator.fingerprint:
             raise ValueError(
@@ -119,7 +150,8 @@ class Direction:
                 f'anew for this one.'
             )
         rows, width = self.vector.shape
-        total, first = generator.num_latents, generator.first_detail
+        total = generator.num_latents
+        first = generator.first_detail if first is None else first
         if width != generator.style_dim or rows not in (1, total):
             raise ValueError(
                 f'{self._called} has the shape ({rows}, {width}), but this generator takes '

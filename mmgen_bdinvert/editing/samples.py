@@ -66,6 +66,7 @@ def sample_codes(
     bases = w.roll(1, 0) if mixed else w
     for rows, base_rows in zip(w.split(batch_size), bases.split(batch_size)):
         code = generator.split(generator.to_w_plus(base_rows.to(generator.device)))
+        code = replace(code, colours=None)  # what the code of a photo does not have
         if mixed:
             detail = generator.to_w_plus(rows.to(generator.device))[:, generator.first_detail :]
             code = replace(code, detail=detail)
@@ -124,8 +125,9 @@ def in_deviations(vector: Tensor, w: Tensor) -> Tensor:
     Returns:
         Tensor: Shape (D,), float32.
     """
-    unit = vector.double() / vector.double().norm()
-    return (unit * (w.double() @ unit).std()).float()
+    vector, w = vector.cpu().to(torch.float64), w.cpu().to(torch.float64)
+    unit = vector / vector.norm()
+    return (unit * (w @ unit).std()).float()
 
 
 def edit_effect(

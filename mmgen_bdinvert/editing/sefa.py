@@ -49,7 +49,9 @@ def factorise(weights: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
         (k,), descending; k is D, or the number of styles if that is smaller. The largest entry of
         each direction is positive.
     """
-    _, values, rows = torch.linalg.svd(torch.cat(list(weights)).double(), full_matrices=False)
+    _, values, rows = torch.linalg.svd(
+        torch.cat(list(weights)).cpu().to(torch.float64), full_matrices=False
+    )
     largest = rows.gather(1, rows.abs().argmax(1, keepdim=True))  # [k1]
     return (rows * largest.sign()).float(), values.float()
 

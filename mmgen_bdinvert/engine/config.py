@@ -11,12 +11,12 @@ import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from mmengine.config import Config
+from mmengine.config import Config, ConfigDict
 from mmengine.runner import Runner
 
 _CHECKOUT = Path(__file__).resolve().parents[2]
 
-__all__ = ['RUNNER_KEYS', 'check_config', 'is_config', 'read_config']
+__all__ = ['RUNNER_KEYS', 'check_config', 'is_config', 'pivot_of', 'read_config']
 
 _ALIKE = 0.8  # of a name, from where on it is taken for a misspelt one
 
@@ -95,6 +95,16 @@ def check_config(cfg: Config, source: object = 'The config') -> None:
     for name, value in _numbers(cfg._cfg_dict.to_dict()):
         if not math.isfinite(value):
             raise ValueError(f'{source} must have finite numbers, but {name} is {value}.')
+
+
+def pivot_of(model: ConfigDict) -> ConfigDict:
+    """Return the part of a model's config that has generator and encoder.
+
+    That is the config itself, of pivotal tuning its pivot's.
+    """
+    while isinstance(model.get('pivot'), dict):
+        model = model['pivot']
+    return model
 
 
 def _numbers(value: object, name: str = '') -> Iterator[tuple[str, float]]:

@@ -16,7 +16,7 @@ from mmgen.registry import RUNNERS
 from ..compat.cpu_amp import CpuAmpOptimWrapper
 from ..io import claim_folder, find_images
 from ..utils.cli import LAUNCHERS, ToolParser
-from .config import read_config
+from .config import pivot_of, read_config
 from .strict_runner import MAKER, StrictRunner, adopt_work_dir
 
 __all__ = [
@@ -123,8 +123,9 @@ def set_checkpoint(cfg: Config, checkpoint: str | None) -> None:
     """Test the encoder of ``checkpoint``, or the whole model where it has no encoder."""
     if checkpoint is None:
         return
-    if isinstance(cfg.model.get('encoder'), dict):
-        cfg.model.encoder.checkpoint = checkpoint
+    model = pivot_of(cfg.model)
+    if isinstance(model.get('encoder'), dict):
+        model.encoder.checkpoint = checkpoint
     else:
         cfg.load_from = checkpoint
 
@@ -165,7 +166,4 @@ def set_test_split(cfg: Config, data_root: str | list[str] | None = None) -> Non
 def use_test_amp(cfg: Config) -> None:
     """Test with mixed precision, bfloat16: half precision has no room for a pixel's gradient."""
     cfg.test_cfg.fp16 = True
-    if hasattr(torch, 'set_autocast_dtype'):  # torch >= 2.4
-        torch.set_autocast_dtype('cuda', torch.bfloat16)
-    else:
-        torch.set_autocast_gpu_dtype(torch.bfloat16)
+    torch.set_autocast_dtype('cuda', torch.bfloat16)

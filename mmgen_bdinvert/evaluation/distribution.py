@@ -19,7 +19,7 @@ def frechet_distance(real: Tensor, fake: Tensor) -> float:
     Returns:
         float: ``|μ1 - μ2|² + tr(Σ1 + Σ2 - 2 (Σ1 Σ2)^½)``; 0 for equal sets.
     """
-    real, fake = real.double(), fake.double()
+    real, fake = (x.cpu().to(torch.float64) for x in (real, fake))
     mean_term = (real.mean(0) - fake.mean(0)).square().sum()
     cov_real, cov_fake = torch.cov(real.T), torch.cov(fake.T)
     # tr (Σ1 Σ2)^½ is the sum of the roots of the eigenvalues of Σ1^½ Σ2 Σ1^½, which is symmetric.
@@ -55,5 +55,5 @@ def precision_recall(real: Tensor, fake: Tensor, neighbours: int = 3) -> tuple[f
             f'precision and recall need more than {neighbours} features in each set, but got '
             f'{len(real)} and {len(fake)}.'
         )
-    real, fake = real.double(), fake.double()
+    real, fake = (x.cpu().to(torch.float64) for x in (real, fake))
     return _covered(fake, real, neighbours), _covered(real, fake, neighbours)

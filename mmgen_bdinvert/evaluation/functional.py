@@ -23,7 +23,7 @@ def psnr(image: Tensor, target: Tensor) -> Tensor:
         ValueError: If the shapes differ.
     """
     _check('PSNR', image, target)
-    error = (image.clamp(-1, 1) - target.clamp(-1, 1)).double().square().flatten(1).mean(1)
+    error = _squared_error(image, target).flatten(1).mean(1)
     return 10 * (4 / error).log10()  # the peak-to-peak range is 2
 
 
@@ -73,9 +73,16 @@ def masked_rmse(image: Tensor, target: Tensor, mask: Tensor) -> Tensor:
             f'A mask of images {tuple(image.shape)} has the shape (n, 1, H, W), but got '
             f'{tuple(mask.shape)}.'
         )
-    error = (image.clamp(-1, 1) - target.clamp(-1, 1)).double().square().mean(1, keepdim=True)
+    mask = mask.cpu()
+    error = _squared_error(image, target).mean(1, keepdim=True)
     inside = (error * mask).flatten(1).sum(1)  # (n, 1, H, W) -> (n,)
     return (inside / mask.flatten(1).sum(1)).sqrt()
+
+
+def _squared_error(image: Tensor, target: Tensor) -> Tensor:
+    """Return it in float64 on the CPU: not every device has float64."""
+    error = image.clamp(-1, 1) - target.clamp(-1, 1)
+    return error.cpu().to(torch.float64).square()
 
 
 def _check(name: str, image: Tensor, target: Tensor) -> None:

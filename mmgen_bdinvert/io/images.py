@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from numbers import Integral
 
 import numpy as np
@@ -34,7 +33,6 @@ def read_image(
     size: int | None = None,
     *,
     fit: str = 'crop',
-    pad_colour: str | int | Sequence[int] = 'edge',
 ) -> np.ndarray:
     """Read an image file as RGB, upright and square if a size is given.
 
@@ -47,26 +45,22 @@ def read_image(
         size (int, optional): Side of the result in pixels, reached by Lanczos resampling. None
             keeps the picture as it is, whatever ``fit`` says. Defaults to None.
         fit (str): What happens to a picture that is not square: ``'crop'`` keeps the centre
-            square, ``'pad'`` keeps everything and adds bars, ``'squash'`` changes the aspect
-            ratio. Defaults to 'crop'.
-        pad_colour (str | int | Sequence[int]): Colour of the bars: ``'edge'`` is the mean of the
-            two picture edges that touch them; or one grey or three RGB values in [0, 255].
-            Defaults to 'edge'.
+            square, ``'pad'`` keeps everything and adds bars of the mean colour of the two edges
+            that touch them, ``'squash'`` changes the aspect ratio. Defaults to 'crop'.
 
     Returns:
         np.ndarray: RGB uint8, (size, size, 3) or (H, W, 3).
 
     Raises:
         ImageReadError: The file is missing, empty, a folder, damaged, too large or no image.
-        ValueError: ``size``, ``fit`` or ``pad_colour`` is not one of the above.
+        ValueError: ``size`` or ``fit`` is not one of the above.
     """
     if fit not in FIT_MODES:
         raise ValueError(f'fit must be one of {", ".join(FIT_MODES)}, but got {fit!r}')
     if size is not None and (not isinstance(size, Integral) or size < 1):
         raise ValueError(f'size must be a positive whole number of pixels, but got {size!r}')
-    colour = _check_colour(pad_colour)
     image = decode(path, size)
-    return np.array(image if size is None else make_square(image, size, fit, colour))
+    return np.array(image if size is None else make_square(image, size, fit))
 
 
 def image_to_tensor(rgb: np.ndarray, channel_order: str = 'rgb') -> Tensor:
@@ -131,26 +125,11 @@ def _reorder(pixels: np.ndarray, channel_order: str) -> np.ndarray:
     return pixels if channel_order == 'rgb' else pixels[..., ::-1]
 
 
-def _check_colour(colour: str | int | Sequence[int]) -> tuple[int, ...] | None:
-    if isinstance(colour, str) and colour == 'edge':
-        return None
-    values = (colour,) * 3 if isinstance(colour, Integral) else colour
-    valid = [v for v in values if isinstance(v, Integral) and 0 <= v <= 255]
-    if len(values) != 3 or len(valid) != 3:
-        raise ValueError(
-            "pad_colour must be 'edge', a grey or three RGB values, each a whole number in "
-            f'[0, 255], but got {colour!r}'
-        )
-    return tuple(int(v) for v in values)
-
-
-def make_square(
-    image: Image.Image, size: int, fit: str, colour: tuple[int, ...] | None
-) -> Image.Image:
-    """Bring a picture to a size; ``colour``, three values or None, is that of the bars of 'pad'."""
+def make_square(image: Image.Image, size: int, fit: str) -> Image.Image:
+    """Bring a picture to a size, see :func:`read_image`."""
     width, height = image.size
     if fit == 'pad' and width != height:
-        return _pad(image, size, colour)
+        return _pad(image, size)
     if fit == 'crop':
         side = min(width, height)
         left, top = (width - side) // 2, (height - side) // 2
@@ -158,12 +137,11 @@ def make_square(
     return image.resize((size, size), Image.Resampling.LANCZOS)
 
 
-def _pad(image: Image.Image, size: int, colour: tuple[int, ...] | None) -> Image.Image:
-    if colour is None:
-        pixels = np.asarray(image)
-        edges = pixels[:, [0, -1]] if image.height > image.width else pixels[[0, -1]]
-        mean = edges.reshape(-1, 3).mean(axis=0)  # [HWC] -> [KC]
-        colour = tuple(int(round(value)) for value in mean)
+def _pad(image: Image.Image, size: int) -> Image.Image:
+    pixels = np.asarray(image)
+    edges = pixels[:, [0, -1]] if image.height > image.width else pixels[[0, -1]]
+    mean = edges.reshape(-1, 3).mean(axis=0)  # [HWC] -> [KC]
+    colour = tuple(int(round(value)) for value in mean)
     longest = max(image.size)
     width, height = (max(1, round(side * size / longest)) for side in image.size)
     canvas = Image.new('RGB', (size, size), colour)

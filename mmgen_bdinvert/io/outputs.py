@@ -196,12 +196,17 @@ def output_names(
                 level[path] += 1
         if not clashing:
             break
-    seen: Counter = Counter()
+    used = taken.union(keys.values())
+    seen: set[str] = set()
     names = []
     for path in absolute:
         name = chosen[path]
-        seen[path] += 1
-        names.append(name if seen[path] == 1 else f'{name}_{seen[path]}')
+        if path in seen:  # the same path once more gets the next number that is free
+            numbered = (f'{name}_{number}' for number in itertools.count(2))
+            name = next(n for n in numbered if _fold(n) not in used)
+            used.add(_fold(name))
+        seen.add(path)
+        names.append(name)
     return names
 
 

@@ -19,7 +19,7 @@ __all__ = ['Projection', 'load_projections', 'save_projections']
 _KEYS = {'img', 'latent', 'injected_noise'}
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Projection:
     """What mmgen's projector found for one image.
 

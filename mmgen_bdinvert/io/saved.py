@@ -6,8 +6,9 @@ from __future__ import annotations
 import io
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +67,7 @@ class FileKind:
         path: str | os.PathLike,
         names: Iterable[str] | None = None,
         fingerprint: str = '',
+        optional: Sequence[str] = (),
     ) -> tuple[dict[str, Tensor], dict[str, str]]:
         """Read a file of this kind.
 
@@ -74,6 +76,8 @@ class FileKind:
             names (Iterable[str] | None): The tensors that it must have, and no others. Defaults to
                 None, any.
             fingerprint (str): A file of another generator is refused; '', here or there, fits any.
+            optional (Sequence[str]): Patterns of further tensors that it may have. Defaults to
+                none.
 
         Returns:
             tuple[dict, dict]: Tensors in float32 on the CPU, and the metadata, with the fingerprint
@@ -96,7 +100,9 @@ class FileKind:
                 f'{path} has format version {facts.get("version")}, but this release reads version '
                 f'{self.version}.'
             )
-        if names is not None and set(names) != set(tensors):
+        known = set(names or ())
+        others = [name for name in tensors if not any(fnmatchcase(name, p) for p in optional)]
+        if names is not None and known != set(others):
             raise ValueError(
                 f'A {self.title} has the tensors {", ".join(names)}, but {path} has '
                 f'{", ".join(sorted(tensors)[:4]) or "none"}: {self.remedy}.'

@@ -170,7 +170,7 @@ class BatchInversion:
             )
         code = result.code[index]
         if not all(
-            torch.isfinite(t).all() for t in (code.base, code.detail, result.reconstruction[index])
+            torch.isfinite(t).all() for t in (*code.tensors.values(), result.reconstruction[index])
         ):
             reason = f'the code of {os.fspath(source)!r} is not finite: check encoder and generator'
             return _failed(name, source, reason), {}

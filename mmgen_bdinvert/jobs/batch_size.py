@@ -3,16 +3,12 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-
-import torch
-
 from ..models import BaseDetailGenerator
 from ..models.inverters.base_inverter import OptimizationInverter
 from ..utils.cli import is_out_of_memory
+from .free_memory import free_memory
 
-__all__ = ['fitting_batch', 'free_memory', 'image_memory', 'is_out_of_memory']
+__all__ = ['fitting_batch', 'image_memory', 'is_out_of_memory']
 
 _KEPT_SHARE = 0.8  # of the free memory that is planned with
 _MAPS_AT_WORK = 6  # maps of the largest layer that a step needs beside those it keeps
@@ -36,20 +32,6 @@ def image_memory(generator: BaseDetailGenerator, bytes_each: int = 4) -> int:
     kept = max(maps) * 2 if generator.checkpointing else sum(maps) * 2
     reduced = min(generator.resolution, _LARGEST_REDUCED)
     return bytes_each * (kept + _MAPS_AT_WORK * max(maps) + _PERCEPTUAL * 64 * reduced**2)
-
-
-def free_memory(device: torch.device) -> int | None:
-    """Return the free bytes of a device, or None where that cannot be found out."""
-    if device.type == 'cuda':
-        free, _ = torch.cuda.mem_get_info(device)
-        return free + torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
-    if device.type == 'cpu' and Path('/proc/meminfo').is_file():
-        for line in Path('/proc/meminfo').read_text().splitlines():
-            if line.startswith('MemAvailable:'):
-                return int(line.split()[1]) * 1024
-    if device.type == 'cpu' and 'SC_AVPHYS_PAGES' in getattr(os, 'sysconf_names', ()):
-        return os.sysconf('SC_AVPHYS_PAGES') * os.sysconf('SC_PAGE_SIZE')
-    return None
 
 
 def fitting_batch(inverter: OptimizationInverter, wanted: int) -> int:

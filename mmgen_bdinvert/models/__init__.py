@@ -13,8 +13,6 @@ from .inverters import (
     PivotalTuningInverter,
     RegularizedInverter,
     WPlusInverter,
-    load_tuning,
-    save_tuning,
 )
 from .latent_stats import LatentStatistics
 from .losses import (
@@ -47,6 +45,4 @@ __all__ = [
     'RegularizedInverter',
     'STLPIPSLoss',
     'WPlusInverter',
-    'load_tuning',
-    'save_tuning',
 ]

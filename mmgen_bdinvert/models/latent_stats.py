@@ -42,8 +42,8 @@ def latent_moments(
 ) -> tuple[Tensor, Tensor]:
     """Measure mean and covariance of ``LeakyReLU(mapping(z), slope)`` for standard normal ``z``.
 
-    Batches are merged (Chan, Golub and LeVeque) in float64, so memory is bounded and nothing
-    cancels; the batch size does not change the samples.
+    Batches are merged (Chan, Golub and LeVeque) in float64 on the CPU, so memory is bounded and
+    nothing cancels; the batch size does not change the samples.
 
     Args:
         mapping (Callable): ``z`` (b, dim) -> ``w`` (b, D).
@@ -57,7 +57,7 @@ def latent_moments(
         progress (Callable, optional): Called as ``progress(done, total)`` after each batch.
 
     Returns:
-        tuple[Tensor, Tensor]: Mean (D,) and unbiased covariance (D, D), float64.
+        tuple[Tensor, Tensor]: Mean (D,) and unbiased covariance (D, D), float64 on the CPU.
 
     Raises:
         ValueError: A number is too small, or the mapping gives non-finite or misshapen latents.
@@ -77,7 +77,7 @@ def latent_moments(
                     f'the mapping must turn z {tuple(z.shape)} into w ({len(z)}, D), '
                     f'but got {tuple(w.shape)}.'
                 )
-            x = F.leaky_relu(w.double(), slope)  # (b, D)
+            x = F.leaky_relu(w.cpu().to(torch.float64), slope)  # (b, D)
             batch_mean = x.mean(0)
             centred = x - batch_mean
             delta = batch_mean - mean
@@ -244,7 +244,8 @@ class LatentStatistics(nn.Module):
 def _checked(source: object, mean: Tensor, components: Tensor, eigenvalues: Tensor) -> list[Tensor]:
     """Check the three tensors; return them in float64, eigenvalues descending."""
     mean, components, eigenvalues = (
-        torch.as_tensor(tensor).double() for tensor in (mean, components, eigenvalues)
+        torch.as_tensor(tensor).cpu().to(torch.float64)
+        for tensor in (mean, components, eigenvalues)
     )
     dim = mean.numel()
     shapes = [tuple(tensor.shape) for tensor in (mean, components, eigenvalues)]

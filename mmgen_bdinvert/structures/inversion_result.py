@@ -13,7 +13,7 @@ from .latent_code import LatentCode
 __all__ = ['InversionResult']
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class InversionResult:
     """Codes, pictures and losses of a batch of n images.
 
@@ -28,8 +28,7 @@ class InversionResult:
         setbacks (Tensor): How often that happened to an image, and set it back to its best state;
             shape (n,).
         variables (Mapping[str, Tensor]): All that the inverter found, each with the batch first.
-            Its ``render`` takes them, and its ``edit`` changes them; a code may hold less, such as
-            no tuned weights. Defaults to nothing.
+            Its ``render`` takes them, and its ``edit`` changes them. Defaults to nothing.
     """
 
     code: LatentCode
@@ -38,3 +37,8 @@ class InversionResult:
     stopped_at: Tensor
     setbacks: Tensor
     variables: Mapping[str, Tensor] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        losses = ', '.join(self.history)
+        steps = max((len(values) for values in self.history.values()), default=1) - 1
+        return f'InversionResult({len(self.code)} images, {steps} steps, losses: {losses})'

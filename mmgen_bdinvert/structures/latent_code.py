@@ -3,9 +3,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -14,6 +15,8 @@ from ..io.saved import FileKind
 
 __all__ = ['LatentCode']
 
+_CHANGES = 'changes.'  # names of changes in a file begin with it
+
 _KIND = FileKind(
     'mmgen_bdinvert.latent_code',
     'latent code',
@@ -21,9 +24,12 @@ _KIND = FileKind(
 )
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class LatentCode:
     """Base code ``f`` and detail code ``w_M+`` of a batch of images (paper, section 3.1).
+
+    Other inversions find images that depend on more. Their codes carry it, so that
+    :meth:`BaseDetailGenerator.render` gives the image that was found.
 
     Args:
         base (Tensor): Base code of shape (n, C, s, s), any real values.
@@ -31,6 +37,10 @@ class LatentCode:
             that is used after the base code.
         fingerprint (str): Fingerprint of the generator it belongs to; '' if unknown.
         channel_order (str): Channel order of that generator's images. Defaults to 'bgr'.
+        colours (Tensor | None): What the layers before a StyleGAN2's base code add to the RGB
+            image, (n, 3, s / 2, s / 2): of a w+ that was split. Defaults to None, nothing.
+        changes (Mapping[str, Tensor]): Of tuned weights and noise maps, what each image adds to
+            those of mmgen's generator, (n, …) by their name there. Defaults to nothing.
 
     Raises:
         ValueError: If the shapes are not of this form or the batch sizes differ.
@@ -40,6 +50,8 @@ class LatentCode:
     detail: Tensor
     fingerprint: str = ''
     channel_order: str = 'bgr'
+    colours: Tensor | None = None
+    changes: Mapping[str, Tensor] = field(default_factory=dict)
 
     def __post_init__(self):
         base, detail = tuple(self.base.shape), tuple(self.detail.shape)
@@ -52,6 +64,15 @@ class LatentCode:
                 f'Base and detail code must have the same batch size, but got {base[0]} and '
                 f'{detail[0]}.'
             )
+        side = base[-1] // 2
+        if self.colours is not None and tuple(self.colours.shape) != (base[0], 3, side, side):
+            raise ValueError(
+                f'The colours of this base code have the shape {(base[0], 3, side, side)}, but got '
+                f'{tuple(self.colours.shape)}.'
+            )
+        wrong = [k for k, v in self.changes.items() if v.ndim == 0 or len(v) != base[0]]
+        if wrong:
+            raise ValueError(f'Each of {base[0]} images has changes, but {wrong[0]!r} has others.')
         if self.channel_order not in ('bgr', 'rgb'):
             raise ValueError(f"channel_order is 'bgr' or 'rgb', but got {self.channel_order!r}.")
 
@@ -60,33 +81,62 @@ class LatentCode:
         """int: Side s of the base code."""
         return self.base.shape[-1]
 
+    @property
+    def tensors(self) -> dict[str, Tensor]:
+        """dict[str, Tensor]: All tensors, by their name in a file."""
+        found = {'base': self.base, 'detail': self.detail}
+        if self.colours is not None:
+            found['colours'] = self.colours
+        return {**found, **{f'{_CHANGES}{name}': value for name, value in self.changes.items()}}
+
     def __len__(self) -> int:
         return self.base.shape[0]
+
+    def __repr__(self) -> str:
+        parts = [f'{name} {tuple(getattr(self, name).shape[1:])}' for name in ('base', 'detail')]
+        parts += ['colours'] if self.colours is not None else []
+        parts += [f'{len(self.changes)} changes'] if self.changes else []
+        return f'LatentCode({len(self)} images: {", ".join(parts)}; {self.base.device})'
 
     def __getitem__(self, index) -> LatentCode:
         """Return a batch with the chosen images; an int keeps a batch of one."""
         if isinstance(index, int):
             position = range(len(self))[index]  # raises IndexError, which also ends a for loop
             index = slice(position, position + 1)
-        return replace(self, base=self.base[index], detail=self.detail[index])
+        return self.map(lambda tensor: tensor[index])
+
+    def map(self, function: Callable[[Tensor], Tensor]) -> LatentCode:
+        """Return the code with what a function makes of each of its tensors."""
+        return self._with({name: function(tensor) for name, tensor in self.tensors.items()})
+
+    def _with(self, tensors: Mapping[str, Tensor]) -> LatentCode:
+        return replace(self, **_fields(tensors))
 
     @staticmethod
     def cat(codes: Sequence[LatentCode]) -> LatentCode:
         """Return codes of one generator as one batch."""
-        base = torch.cat([code.base for code in codes])
-        return replace(codes[0], base=base, detail=torch.cat([code.detail for code in codes]))
+        parts = [code.tensors for code in codes]
+        like = {name: tensor for part in parts for name, tensor in part.items()}
+
+        def rows(name: str) -> list[Tensor]:  # a code without colours or changes has zeros
+            shape = like[name].shape[1:]
+            return [
+                part[name] if name in part else like[name].new_zeros(len(code), *shape)
+                for part, code in zip(parts, codes)
+            ]
+
+        return codes[0]._with({name: torch.cat(rows(name)) for name in like})
 
     def to(self, *args, **kwargs) -> LatentCode:
         """Return the code on another device or in another dtype, as ``Tensor.to``."""
-        base, detail = self.base.to(*args, **kwargs), self.detail.to(*args, **kwargs)
-        return replace(self, base=base, detail=detail)
+        return self.map(lambda tensor: tensor.to(*args, **kwargs))
 
     def detach(self) -> LatentCode:
         """Return the code without its autograd history."""
-        return replace(self, base=self.base.detach(), detail=self.detail.detach())
+        return self.map(torch.Tensor.detach)
 
     def save(self, path: str | Path) -> None:
-        """Write a safetensors file; nothing half-written stays.
+        """Write a safetensors file; nothing half-written stays, and equal codes are equal files.
 
         Args:
             path (str | Path): File, usually ``code.safetensors``.
@@ -95,8 +145,7 @@ class LatentCode:
             OutputError: If the file cannot be written.
         """
         facts = {'base_size': str(self.base_size), 'channel_order': self.channel_order}
-        tensors = {'base': self.base, 'detail': self.detail}
-        _KIND.save(path, tensors, facts, self.fingerprint)
+        _KIND.save(path, self.tensors, facts, self.fingerprint)
 
     @classmethod
     def load(cls, path: str | Path, generator=None) -> LatentCode:
@@ -114,10 +163,10 @@ class LatentCode:
             FileNotFoundError: If there is no such file.
             ValueError: If it is not a latent code, or one of another generator.
         """
-        tensors, facts = _KIND.read(path, ('base', 'detail'))
+        tensors, facts = _KIND.read(path, ('base', 'detail'), optional=('colours', f'{_CHANGES}*'))
         try:
             code = cls(
-                **tensors,
+                **_fields(tensors),
                 fingerprint=facts[_KIND.generator],
                 channel_order=facts.get('channel_order', 'bgr'),
             )
@@ -126,3 +175,10 @@ class LatentCode:
         if generator is not None:
             generator.check_code(code, name=str(path))
         return code
+
+
+def _fields(tensors: Mapping[str, Tensor]) -> dict[str, Any]:
+    """Turn names in a file into names of fields."""
+    fields: dict[str, Any] = {k: v for k, v in tensors.items() if not k.startswith(_CHANGES)}
+    changes = {k[len(_CHANGES) :]: v for k, v in tensors.items() if k.startswith(_CHANGES)}
+    return {**fields, 'changes': changes}

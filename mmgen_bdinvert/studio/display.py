@@ -13,7 +13,7 @@ from PIL import Image
 from ..io.outputs import png_of_srgb
 from .live_inversion import InversionStep
 
-__all__ = ['as_jpeg', 'as_png', 'data_url', 'progress', 'said', 'warned']
+__all__ = ['as_jpeg', 'as_png', 'data_url', 'message', 'progress', 'warned']
 
 
 def as_png(picture: np.ndarray) -> bytes:
@@ -31,7 +31,7 @@ def data_url(content: bytes, kind: str) -> str:
     return f'data:{kind};base64,{base64.b64encode(content).decode()}'
 
 
-def said(text: str) -> str:
+def message(text: str) -> str:
     """Return HTML of a sentence."""
     return f'<p role="status">{html.escape(text)}</p>'
 
@@ -54,7 +54,7 @@ def progress(step: InversionStep, totals: list[float]) -> str:
     )
     text = f'Step {step.step} of {step.num_steps}{left}. Loss {step.losses["total"]:.3g}: {losses}.'
     bar = f'<progress max="{step.num_steps}" value="{step.step}"></progress>'
-    return said(text) + bar + _curve(totals)
+    return message(text) + bar + _curve(totals)
 
 
 def _curve(values: list[float]) -> str:

@@ -16,7 +16,7 @@ from ..evaluation import psnr
 from ..geometry import GeometricTransform
 from ..io import image_to_tensor
 from ..utils.cli import one_sentence
-from .display import as_jpeg, as_png, data_url, progress, said, warned
+from .display import as_jpeg, as_png, data_url, message, progress, warned
 from .edit import Edit
 from .live_inversion import InversionCancelled, watch_inversion
 from .session import Session
@@ -62,7 +62,7 @@ class Handlers:
         text = 'The code is loaded.'
         if session.code is None:
             text = 'The photo is open: its inversion begins when those of others are done.'
-        return {'upload': None, **self._all(session), 'status': said(text)}
+        return {'upload': None, **self._all(session), 'status': message(text)}
 
     def invert(self, session: Session, key: str, *, again: bool = True) -> Iterator[Shown]:
         """Invert the photo, and show how it goes.
@@ -85,10 +85,10 @@ class Handlers:
                 totals.append(step.losses['total'])
                 yield {'reconstruction': _look(step.picture), 'status': progress(step, totals)}
             session = self.studio.opened(session, session.photo, step.result.code.to('cpu'))
-            yield {**self._all(session), 'status': said(_outcome(session, step))}
+            yield {**self._all(session), 'status': message(_outcome(session, step))}
         except InversionCancelled as error:
             text = f'The inversion was {error}.'
-            yield {'reconstruction': _look(session.reconstruction), 'status': said(text)}
+            yield {'reconstruction': _look(session.reconstruction), 'status': message(text)}
         except _REFUSED as error:
             yield {'status': warned(one_sentence(error))}
         finally:
@@ -97,7 +97,7 @@ class Handlers:
 
     def cancel(self, key: str) -> Shown:
         """End the person's inversion, if there is one."""
-        return {} if self._stop(key) else {'status': said('No inversion is running.')}
+        return {} if self._stop(key) else {'status': message('No inversion is running.')}
 
     def _stop(self, key: str) -> bool:
         cancelled = self._running.get(key)

@@ -26,7 +26,7 @@ class InversionCancelled(Exception):
     """An inversion ended before its result, as was asked for."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class InversionStep:
     """How far an inversion has come.
 

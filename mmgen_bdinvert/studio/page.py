@@ -12,7 +12,7 @@ import gradio as gr
 
 from ..io import IMAGE_SUFFIXES
 from ..text import markdown_text
-from .display import as_png, data_url, said
+from .display import as_png, data_url, message
 from .handlers import LIMITS, Handlers, Shown
 from .session import WIPES, Session
 from .storage import studio_folder
@@ -131,7 +131,7 @@ def _pictures(parts: dict, handlers: Handlers) -> dict:
                 elem_id='wipe',
             )
     parts['status'] = gr.HTML(
-        said('Drop a photo. It may be shifted, rotated or scaled.'),
+        message('Drop a photo. It may be shifted, rotated or scaled.'),
         elem_classes='studio-status',
         elem_id='status',
     )

@@ -18,7 +18,7 @@ _ONE_GESTURE = 1.0  # seconds between two changes of one value that count as one
 _MOST_PAST = 100
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Session:
     """A value: every method returns a new one, so that no two people can share a change.
 

@@ -10,18 +10,27 @@ from mmgen_bdinvert.io import read_image
 
 
 class Twins:
-    """A finder of two directions, whose names would be one file."""
+    """A finder of directions, whose names would be one file."""
 
-    def __init__(self, generator):
+    def __init__(self, generator, names=('smile', 'Smile')):
         self.seeds = []
         self.found = [
             Direction(torch.full((16,), size), name, generator.fingerprint)
-            for name, size in (('smile', 1.0), ('Smile', 2.0))
+            for size, name in enumerate(names, 1)
         ]
 
     def find(self, generator, *, seed, progress):
         self.seeds.append(seed)
         return self.found
+
+
+def test_no_direction_overwrites_another(inverter, tmp_path):
+    """The second of two that are called 'a' was written over the one that is called 'a_2'."""
+    finder = Twins(inverter.generator, ['a', 'a', 'a_2', 'A_3'])
+    find_directions(inverter.generator, finder, tmp_path, strengths=[1])
+    saved = [load_direction(path) for path in tmp_path.glob('*.safetensors')]
+    assert sorted(d.vector[0, 0].item() for d in saved) == [1, 2, 3, 4]
+    assert len(list(tmp_path.glob('*.png'))) == 4
 
 
 def test_each_direction_and_its_picture_are_saved(inverter, tmp_path):

@@ -6,7 +6,7 @@ import inspect
 from pathlib import Path
 
 import pytest
-from mmgen.registry import MODULES
+from mmgen.registry import MODELS, MODULES
 
 import mmgen_bdinvert  # noqa: F401
 from mmgen_bdinvert.models import BaseCodeEncoder
@@ -54,6 +54,23 @@ def test_a_section(reference):
 def test_settings_that_a_class_passes_on_are_listed(reference):
     keys = [row[0] for row in reference.settings(MODULES.get('InterFaceGAN'))]
     assert keys[:3] == ['fraction', 'conditions', 'cost'] and 'labeller' in keys
+
+
+@pytest.mark.parametrize(
+    ('name', 'first', 'steps'),
+    [
+        ('RegularizedInverter', ['generator', 'encoder', 'losses'], '1200'),
+        ('WPlusInverter', ['generator', 'losses', 'one_style'], '1200'),
+        ('NoiseProjector', ['generator', 'optimizer', 'num_steps'], '1000'),
+        ('PivotalTuningInverter', ['pivot', 'losses', 'optimizer'], '350'),
+    ],
+)
+def test_the_settings_of_all_inverters_are_listed_with_each(name, first, steps, reference):
+    rows = {row[0]: row for row in reference.settings(MODELS.get(name))}
+    assert list(rows)[:3] == first
+    shared = {'statistics', 'optimizer', 'num_steps', 'data_preprocessor', 'keep_best', 'amp'}
+    assert shared <= set(rows) and ('generator' in rows) == (name != 'PivotalTuningInverter')
+    assert rows['num_steps'][2] == steps and rows['amp'][2] == 'False'
 
 
 def test_the_help_of_a_tool_is_shown_as_a_user_sees_it(reference):

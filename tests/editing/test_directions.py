@@ -202,3 +202,8 @@ class TestFiles:
         save_file({'vector': torch.ones(4)}, tmp_path / 'd.safetensors', facts)
         with pytest.raises(ValueError, match='format version 2, but this release reads version 1'):
             load_direction(tmp_path / 'd.safetensors')
+
+
+def test_a_direction_is_shown_in_one_line():
+    shown = repr(Direction(torch.ones(512), name='smile', layers=[4, 5]))
+    assert shown.startswith("Direction(name='smile'") and '\n' not in shown and len(shown) < 120

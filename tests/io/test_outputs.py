@@ -195,6 +195,14 @@ class TestOutputNames:
     def test_the_same_path_twice(self):
         assert output_names(['/d/x.png', '/d/y.png', '/d/x.png']) == ['x', 'y', 'x_2']
 
+    @pytest.mark.parametrize('third', ['a_2', 'A_2'])
+    def test_a_path_twice_beside_what_its_second_would_be_called(self, third):
+        names = output_names(['/d/a', '/d/a', f'/d/{third}', '/d/a'])
+        assert names == ['a', 'a_3', third, 'a_4']
+
+    def test_a_path_twice_beside_a_reserved_name(self):
+        assert output_names(['/d/a', '/d/a'], reserved=['A_2']) == ['a', 'a_3']
+
     def test_unique_whatever_the_order_and_stable_when_images_are_added(self):
         folders = ['/d', '/d/a', '/d/b', '/d/b/a', '/e/a', '/d/a_a']
         stems = ['x', 'X', 'a_x', 'b_a_x', 'a_x_png', 'd_a_x']

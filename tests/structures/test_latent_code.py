@@ -7,7 +7,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from mmgen_bdinvert.io import OutputError
-from mmgen_bdinvert.structures import LatentCode
+from mmgen_bdinvert.structures import InversionResult, LatentCode
 
 
 def make(count=3, size=8, **kwargs):
@@ -110,6 +110,64 @@ def test_codes_can_be_compared_and_kept_in_sets():
 def test_bad_shapes_are_refused(base, detail, message):
     with pytest.raises(ValueError, match=message):
         LatentCode(torch.zeros(base), torch.zeros(detail))
+
+
+def carrying(count=3, **kwargs):
+    """A code with colours and changes."""
+    colours = torch.arange(count * 48.0).view(count, 3, 4, 4)
+    changes = {'conv1.weight': torch.ones(count, 2, 2), 'noise': torch.zeros(count, 1, 1, 4, 4)}
+    return make(count, colours=colours, changes=changes, **kwargs)
+
+
+def test_what_else_a_code_carries_is_saved_and_chosen_with_it(tmp_path):
+    code = carrying(fingerprint='f')
+    code.save(tmp_path / 'code.safetensors')
+    for found in (LatentCode.load(tmp_path / 'code.safetensors'), code[:], code.detach()):
+        assert sorted(found.changes) == ['conv1.weight', 'noise'] and found.fingerprint == 'f'
+        assert all(torch.equal(t, code.tensors[name]) for name, t in found.tensors.items())
+    assert torch.equal(code[1].colours, code.colours[1:2])
+    assert torch.equal(code[1].changes['noise'], code.changes['noise'][1:2])
+    assert {t.dtype for t in code.to(torch.float64).tensors.values()} == {torch.float64}
+
+
+def test_codes_with_and_without_more_become_one_batch():
+    plain, rich = make(1), carrying(2)
+    both = LatentCode.cat([plain, rich, plain])
+    assert len(both) == 4 and set(both.tensors) == set(rich.tensors)
+    for name, tensor in both.tensors.items():
+        assert torch.equal(tensor[1:3], rich.tensors[name])
+    assert not both.colours[[0, 3]].any() and not both.changes['conv1.weight'][[0, 3]].any()
+    assert LatentCode.cat([plain, plain]).colours is None
+
+
+@pytest.mark.parametrize(
+    ('more', 'message'),
+    [
+        (dict(colours=torch.zeros(3, 3, 8, 8)), r'have the shape \(3, 3, 4, 4\), but got'),
+        (dict(changes={'w': torch.zeros(2, 4)}), "Each of 3 images has changes, but 'w' has"),
+    ],
+)
+def test_other_shapes_of_what_it_carries_are_refused(more, message):
+    with pytest.raises(ValueError, match=message):
+        make(**more)
+
+
+def test_the_same_code_gives_the_same_bytes(tmp_path):
+    """The order of a safetensors file's metadata is another one each time."""
+    for name in 'abcdefgh':
+        carrying(fingerprint='f').save(tmp_path / name)
+    assert len({(tmp_path / name).read_bytes() for name in 'abcdefgh'}) == 1
+
+
+def test_codes_and_results_are_shown_in_one_line():
+    code = carrying()
+    assert repr(code) == (
+        'LatentCode(3 images: base (5, 8, 8), detail (4, 6), colours, 2 changes; cpu)'
+    )
+    losses = {'pixel': torch.rand(13, 3), 'total': torch.rand(13, 3)}
+    steps = torch.zeros(3)
+    result = InversionResult(code, torch.rand(3, 3, 64, 64), losses, steps, steps)
+    assert repr(result) == 'InversionResult(3 images, 12 steps, losses: pixel, total)'
 
 
 def test_an_unknown_channel_order_is_refused():

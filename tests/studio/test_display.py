@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image
 
 from mmgen_bdinvert.studio import InversionStep
-from mmgen_bdinvert.studio.display import as_jpeg, as_png, data_url, progress, said, warned
+from mmgen_bdinvert.studio.display import as_jpeg, as_png, data_url, message, progress, warned
 
 
 def test_pictures_travel_in_their_address():
@@ -21,7 +21,7 @@ def test_pictures_travel_in_their_address():
 
 
 def test_names_of_files_are_no_html():
-    assert said('<b>x</b>') == '<p role="status">&lt;b&gt;x&lt;/b&gt;</p>'
+    assert message('<b>x</b>') == '<p role="status">&lt;b&gt;x&lt;/b&gt;</p>'
     assert '<script' not in warned('<script>alert(1)</script>.png is no image')
 
 

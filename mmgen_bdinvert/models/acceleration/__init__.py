@@ -1,4 +1,9 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
-"""What only makes a step cheaper; nothing here changes what an inversion computes."""
+"""What only makes a step cheaper; nothing here changes what an inversion computes.
 
-__all__: list[str] = []
+``with switched_off():``, or ``BDINVERT_ACCELERATION=0`` in the environment, does without all of it.
+"""
+
+from .switch import enabled, switched_off
+
+__all__ = ['enabled', 'switched_off']

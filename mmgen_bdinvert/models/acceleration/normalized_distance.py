@@ -1,5 +1,5 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
-"""The distance of normalised features, forward and backward, without layouts that do not match.
+"""LPIPS's distance of features: 0.37 + 0.40 s, not 0.39 + 0.53; without it, only time is lost.
 
 Written with torch's own operations, its gradient is expanded from one value per image, and every
 product with it runs over memory in the wrong order, which on a CPU took a third as long as VGG16.

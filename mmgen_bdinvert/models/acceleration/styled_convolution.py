@@ -1,11 +1,12 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
-"""A layer of StyleGAN2 with frozen weights: its value, and gradients of nothing but its inputs.
+"""A frozen layer of StyleGAN2, see ``frozen_stylegan2`` for what it buys, whose part it is.
 
-The input is scaled by the style and the output by the demodulation, which is what modulated
-weights amount to; so no weight has a gradient, and one convolution serves the whole batch. What
-follows the convolution is done in place, and the backward pass needs nothing but input and output:
-the sign of the output tells the slope of the activation, and its value the convolution's. On a GPU,
-where there is Triton, what surrounds the convolution takes one pass (``layer_kernels``).
+It computes its value, and gradients of nothing but its inputs. The input is scaled by the style and
+the output by the demodulation, which is what modulated weights amount to; so no weight has a
+gradient, and one convolution serves the whole batch. What follows the convolution is done in place,
+and the backward pass needs nothing but input and output: the sign of the output tells the slope of
+the activation, and its value the convolution's. On a GPU, where there is Triton, what surrounds the
+convolution takes one pass (``layer_kernels``).
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ class StyledLayer:
         slope (float): Slope of the activation below zero, above 0.
         blur (DepthwiseConvolution | None): FIR filter of an up-sampling layer, of all channels
             alike. Defaults to None: there is none.
-        half (StyledLayer | None): The same in another dtype, which the backward pass then
+        backward (StyledLayer | None): The same in another dtype, which the backward pass then
             convolves in. Defaults to None.
     """
 
@@ -45,11 +46,16 @@ class StyledLayer:
     bias: Tensor
     slope: float
     blur: DepthwiseConvolution | None = None
-    half: StyledLayer | None = None
+    backward: StyledLayer | None = None
 
 
 def styled_convolution(
-    x: Tensor, style: Tensor, gain: Tensor, noise: Tensor, layer: StyledLayer, lean: bool = False
+    x: Tensor,
+    style: Tensor,
+    gain: Tensor,
+    noise: Tensor,
+    layer: StyledLayer,
+    save_memory: bool = False,
 ) -> Tensor:
     """Compute ``LeakyReLU(gain · conv(style · x) + noise + bias)``.
 
@@ -59,18 +65,18 @@ def styled_convolution(
         gain (Tensor): Factors of the output's channels (n, O), not zero, float32 or better.
         noise (Tensor): What is added to every channel: (n or 1, 1, H, W), in the dtype of ``x``.
         layer (StyledLayer): Weights, which get no gradient.
-        lean (bool): Whether the backward pass may overwrite the result, which is right under
+        save_memory (bool): Whether the backward pass may overwrite the result, which is right under
             checkpointing: it belongs to that pass alone. Defaults to False.
 
     Returns:
         Tensor: Feature map (n, O, h, w), twice as large from an up-sampling layer.
     """
-    return _StyledConvolution.apply(x, style, gain, noise, layer, lean)
+    return _StyledConvolution.apply(x, style, gain, noise, layer, save_memory)
 
 
 class _StyledConvolution(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, x, style, gain, noise, layer, lean):
+    def forward(ctx, x, style, gain, noise, layer, save_memory):
         kernels, blur = _kernels(x), layer.blur
         with torch.autocast(x.device.type, enabled=False):
             y = x * _per_channel(style, x) if kernels is None else kernels.scaled(x, style)[0]
@@ -83,7 +89,7 @@ class _StyledConvolution(torch.autograd.Function):
                 y = y if blur is None else blur(y)
                 y = y.mul_(_per_channel(gain, y)).add_(noise)
                 y = F.leaky_relu_(y.add_(_per_channel(layer.bias[None], y)), layer.slope)
-        ctx.layer, ctx.lean = layer, lean
+        ctx.layer, ctx.save_memory = layer, save_memory
         ctx.save_for_backward(x, style, gain, noise, y)
         return y
 
@@ -96,7 +102,7 @@ class _StyledConvolution(torch.autograd.Function):
         with torch.autocast(x.device.type, enabled=False):
             if kernels is None:
                 along = _total(grad, y) if ctx.needs_input_grad[2] else None  # [NO]
-            if kernels is None and ctx.lean:
+            if kernels is None and ctx.save_memory:
                 activate = torch.ops.aten.leaky_relu_backward.grad_input
                 g = activate(grad, y, layer.slope, True, grad_input=y)
             elif kernels is None or ctx.needs_input_grad[3]:
@@ -114,14 +120,14 @@ class _StyledConvolution(torch.autograd.Function):
                     grad_gain = rest / gain  # [NO]
                 del y  # what checkpointing computed again is free
                 g = g.mul_(_per_channel(gain, g))
-            layer = layer.half or layer
+            layer = layer.backward or layer
             g = g.to(layer.convolution.dtype)
             if layer.blur is not None and kernels is None:
                 g = layer.blur.input_gradient(g, g.shape)
             elif layer.blur is not None:
                 fir = layer.blur.weight[0, 0].flip(0, 1).float()
                 g = kernels.filtered(g, fir, len(fir) - 1 - layer.blur.padding[0])
-            if ctx.lean and g.shape == x.shape and layer.blur is None and kernels is None:
+            if ctx.save_memory and g.shape == x.shape and layer.blur is None and kernels is None:
                 g = _overwritten_by_input_gradient(g, layer.convolution).to(x.dtype)
             else:
                 g = layer.convolution.input_gradient(g, x.shape).to(x.dtype)
@@ -138,9 +144,9 @@ class _StyledConvolution(torch.autograd.Function):
 def _overwritten_by_input_gradient(
     grad: Tensor, convolution: Convolution | WinogradConvolution
 ) -> Tensor:
-    """Put the gradient of what a 3×3 convolution convolved in the place of its result's.
+    """Overwrite the output gradient of a 3×3 convolution with its input gradient.
 
-    It is computed of some rows at a time, which see one more on either side of them.
+    That is computed of some rows at a time, which see one more on either side of them.
     """
     above = grad[:, :, :0]
     for top in range(0, grad.shape[2], _ROWS):

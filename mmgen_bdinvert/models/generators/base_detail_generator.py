@@ -3,8 +3,8 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 from mmengine.logging import print_log
@@ -13,13 +13,12 @@ from torch import Tensor, nn
 
 from ...structures import LatentCode
 from ..checkpoint import load_weights
-from ..state_dicts import update_digest
+from ..derived import Derived
+from .changes import call_changed, check_changes
+from .measured import fingerprint_of, mean_base, mean_latent
 from .split import split_generator
 
 __all__ = ['BaseDetailGenerator']
-
-_MEAN_SAMPLES, _MEAN_SEED, _CHUNK = 32768, 0, 4096
-_BASE_SAMPLES, _BASE_CHUNK = 1024, 32
 
 
 @MODULES.register_module()
@@ -27,9 +26,9 @@ class BaseDetailGenerator(nn.Module):
     """A generator that renders from a base code and a detail code (paper, section 3.1).
 
     It splits mmgen's StyleGAN1 and StyleGAN2 generators and their subclasses, and what
-    :func:`register_split` adds. The generator is
-    frozen, in evaluation mode and with fixed noise, whatever mode its parent has; so gradients are
-    those of codes, once. Images are in the generator's own channel order, in [-1, 1].
+    :func:`register_split` adds. The generator is frozen, in evaluation mode and with fixed noise,
+    whatever mode its parent has; so gradients are those of codes, once. Images are in the
+    generator's own channel order, in [-1, 1].
 
     Args:
         generator (dict | nn.Module): Config of a generator, or the module.
@@ -77,17 +76,11 @@ class BaseDetailGenerator(nn.Module):
         if hasattr(generator, 'eval_style_mode'):
             generator.default_style_mode = generator.eval_style_mode  # else mmgen prints the switch
         self.eval()
-        self._mean_latent: Tensor | None = None
-        self._mean_base: Tensor | None = None
-        self._fingerprint: str | None = None
+        self._values = Derived(self._compute)  # by name, of the weights in their present state
 
     def train(self, mode: bool = True) -> BaseDetailGenerator:
         """Stay in evaluation mode."""
         return super().train(False)
-
-    def _load_from_state_dict(self, *args, **kwargs):
-        self._mean_latent = self._mean_base = self._fingerprint = None
-        super()._load_from_state_dict(*args, **kwargs)
 
     @property
     def base_shape(self) -> tuple[int, int, int]:
@@ -135,42 +128,32 @@ class BaseDetailGenerator(nn.Module):
     @property
     def mean_latent(self) -> Tensor:
         """Tensor: Mean w of shape (D,), over 32,768 samples from a fixed seed."""
-        if self._mean_latent is None:
-            self._mean_latent = self._mean(_MEAN_SAMPLES, _CHUNK, lambda w: w)
-        return self._mean_latent.to(next(self.generator.parameters()))
+        return self._derived('mean_latent').to(next(self.generator.parameters()))
 
     @property
     def mean_base(self) -> Tensor:
         """Tensor: Mean base code of shape (1, C, s, s), over 1,024 samples from a fixed seed."""
-        if self._mean_base is None:
-            self._mean_base = self._mean(
-                _BASE_SAMPLES, _BASE_CHUNK, lambda w: self._split.base_code(self.to_w_plus(w))
-            )[None]
-        return self._mean_base.to(next(self.generator.parameters()))
+        return self._derived('mean_base').to(next(self.generator.parameters()))
 
-    @torch.no_grad()
-    def _mean(self, samples: int, chunk: int, value: Callable[[Tensor], Tensor]) -> Tensor:
-        """Average a function of mapped samples, from the fixed seed, in float64."""
-        rng, total = torch.Generator().manual_seed(_MEAN_SEED), 0
-        for _ in range(samples // chunk):
-            z = torch.randn(chunk, self.style_dim, generator=rng)
-            w = self.mapping(z.to(next(self.generator.parameters())))
-            total = total + value(w).double().sum(0)
-        return total / samples
+    @property
+    def fingerprint(self) -> str:
+        """str: SHA-256 of all weights (names, shapes, float32 values), in hexadecimal."""
+        return self._derived('fingerprint')
+
+    def _derived(self, name: str) -> Any:
+        return self._values([*self.generator.parameters(), *self.generator.buffers()], name)
+
+    def _compute(self, name: str) -> Tensor | str:
+        if name == 'fingerprint':
+            return fingerprint_of(self.generator)
+        if name == 'mean_latent':
+            return mean_latent(self)
+        return mean_base(self, self._split.base_code)
 
     @property
     def device(self) -> torch.device:
         """torch.device: Where the weights are."""
         return next(self.generator.parameters()).device
-
-    @property
-    def fingerprint(self) -> str:
-        """str: SHA-256 of all weights (names, shapes, float32 values), in hexadecimal."""
-        if self._fingerprint is None:
-            digest = hashlib.sha256()
-            update_digest(digest, self.generator.state_dict())
-            self._fingerprint = digest.hexdigest()
-        return self._fingerprint
 
     def mapping(self, z: Tensor) -> Tensor:
         """Map latents to style vectors.
@@ -215,14 +198,16 @@ class BaseDetailGenerator(nn.Module):
         """Render as :meth:`synthesis`, quickly; ``noise`` replaces all maps, (n or 1, 1, h, h)."""
         return self._split.quick_synthesis(w_plus, noise)
 
-    def split(self, w_plus: Tensor) -> LatentCode:
+    def split(self, w_plus: Tensor, changes: Mapping[str, Tensor] | None = None) -> LatentCode:
         """Split an ordinary w+ into base and detail code.
 
-        Rendering the result differs from :meth:`synthesis` only by the RGB of StyleGAN2's coarser
-        layers, which the base code does not carry. StyleGAN1 has none, and loses nothing.
+        StyleGAN2's coarser layers add to the RGB image, too, which the base code does not hold;
+        the code carries those colours. So :meth:`render` gives the image of :meth:`synthesis`, but
+        for rounding.
 
         Args:
             w_plus (Tensor): Shape (n, N, D).
+            changes (Mapping[str, Tensor] | None): As a LatentCode has them. Defaults to none.
 
         Returns:
             LatentCode: Base code (n, C, s, s) and detail code (n, N - M, D).
@@ -236,11 +221,23 @@ class BaseDetailGenerator(nn.Module):
                 f'w_plus has the shape (n, {expected[0]}, {expected[1]}), but got '
                 f'{tuple(w_plus.shape)}.'
             )
-        return self.code(self._split.base_code(w_plus), w_plus[:, self.first_detail :])
 
-    def code(self, base: Tensor, detail: Tensor) -> LatentCode:
-        """Bundle a base and a detail code with this generator's fingerprint."""
-        return LatentCode(base, detail, self.fingerprint, self.channel_order)
+        def parts(styles: Tensor) -> tuple[Tensor, Tensor | None]:
+            return self._split.base_code(styles), self._split.colours(styles)
+
+        base, colours = call_changed(self.generator, changes or {}, parts, w_plus)
+        return self.code(base, w_plus[:, self.first_detail :], colours, changes)
+
+    def code(
+        self,
+        base: Tensor,
+        detail: Tensor,
+        colours: Tensor | None = None,
+        changes: Mapping[str, Tensor] | None = None,
+    ) -> LatentCode:
+        """Bundle the parts of a code with this generator's fingerprint, see LatentCode."""
+        own = self.fingerprint, self.channel_order
+        return LatentCode(base, detail, *own, colours, changes or {})
 
     def check_code(self, code: LatentCode, name: str = 'The latent code') -> None:
         """Refuse a code that was made with another generator or base size.
@@ -269,18 +266,33 @@ class BaseDetailGenerator(nn.Module):
                 f'{name} has base and detail shapes {given}, but this generator takes {expected}: '
                 f'use the config it was made with.'
             )
+        check_changes(self.generator, code.changes, name)
 
-    def forward(self, base: Tensor, detail: Tensor) -> Tensor:
+    def forward(self, base: Tensor, detail: Tensor, colours: Tensor | None = None) -> Tensor:
         """Render images from base and detail codes: ``I = G(f, w_M+)``.
 
         Args:
             base (Tensor): Base code f of shape (n, C, s, s).
             detail (Tensor): Detail code w_M+ of shape (n, N - M, D).
+            colours (Tensor | None): RGB of coarser layers, as a LatentCode may have. Defaults to
+                None, the paper's way: there are none.
 
         Returns:
             Tensor: Images (n, 3, H, W), about [-1, 1], in the generator's channel order.
         """
-        return self._split.render(base, detail)
+        return self._split.render(base, detail, *([] if colours is None else [colours]))
+
+    def render(self, code: LatentCode) -> Tensor:
+        """Render latent codes with all that they carry: coarse colours, weights and noise maps.
+
+        Args:
+            code (LatentCode): n codes of this generator, on its device.
+
+        Returns:
+            Tensor: As of :meth:`forward`.
+        """
+        parts = code.base, code.detail, code.colours
+        return call_changed(self.generator, code.changes, lambda *p: (self(*p),), *parts)[0]
 
     def to_rgb(self, images: Tensor) -> Tensor:
         """Turn images between the generator's channel order and RGB; its own inverse."""

@@ -88,8 +88,15 @@ class GeneratorSplit:
         """Return the feature map (n, C, s, s) of w+ that the base code stands in for."""
         raise NotImplementedError
 
+    def colours(self, w_plus: Tensor) -> Tensor | None:
+        """Return what layers before the base code add to the image (n, 3, s / 2, s / 2), if any."""
+        return None
+
     def render(self, base: Tensor, detail: Tensor) -> Tensor:
-        """Render base (n, C, s, s) and detail code (n, N - M, D): image (n, 3, H, W)."""
+        """Render base (n, C, s, s) and detail code (n, N - M, D): image (n, 3, H, W).
+
+        Of a family that has :meth:`colours` it takes them as a third argument.
+        """
         raise NotImplementedError
 
 

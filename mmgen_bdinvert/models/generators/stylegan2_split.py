@@ -40,17 +40,33 @@ class StyleGAN2Split(GeneratorSplit):
     @outside_autocast
     def base_code(self, w_plus: Tensor) -> Tensor:
         """Return the feature map (n, C, s, s) that the base code stands in for."""
+        return self._coarse(w_plus)[0]
+
+    @outside_autocast
+    def colours(self, w_plus: Tensor) -> Tensor:
+        """Return the RGB skip (n, 3, s / 2, s / 2) of the layers before the base code."""
+        return self._coarse(w_plus)[1]
+
+    def _coarse(self, w_plus: Tensor) -> tuple[Tensor, Tensor]:
         g = self.generator
         out = g.constant_input(w_plus)
         out = g.conv1(out, w_plus[:, 0], noise=self._noise(0))
+        skip = g.to_rgb1(out, w_plus[:, 1])
         for j in range(2 * self._block + 1):
             out = g.convs[j](out, w_plus[:, j + 1], noise=self._noise(j + 1))
-        return out
+            if j % 2 == 1:
+                skip = g.to_rgbs[j // 2](out, w_plus[:, j + 2], skip)
+        return out, skip
 
-    def render(self, base: Tensor, detail: Tensor) -> Tensor:
-        """Render base (n, C, s, s) and detail code (n, N - M, D): image (n, 3, H, W)."""
-        image = self._render_frozen(base, detail, self.first_detail)
-        return self._render_by_modules(base, detail) if image is None else image
+    def render(self, base: Tensor, detail: Tensor, colours: Tensor | None = None) -> Tensor:
+        """Render base (n, C, s, s) and detail code (n, N - M, D): image (n, 3, H, W).
+
+        ``colours`` is what the RGB skip begins with. Defaults to None: nothing.
+        """
+        image = self._render_frozen(base, detail, self.first_detail, colours=colours)
+        if image is not None:
+            return image
+        return self._render_by_modules(base, detail, *([] if colours is None else [colours]))
 
     def quick_synthesis(self, w_plus: Tensor, noise: Sequence[Tensor] | None = None) -> Tensor:
         """Render w+ (n, N, D) in full, with frozen weights if they are."""
@@ -58,21 +74,25 @@ class StyleGAN2Split(GeneratorSplit):
         return super().quick_synthesis(w_plus, noise) if image is None else image
 
     def _render_frozen(
-        self, x: Tensor, styles: Tensor, first: int, noise: Sequence[Tensor] | None = None
+        self,
+        x: Tensor,
+        styles: Tensor,
+        first: int,
+        noise: Sequence[Tensor] | None = None,
+        colours: Tensor | None = None,
     ) -> Tensor | None:
         dtype = synthesis_dtype(styles)
         styles = styles.to(torch.promote_types(styles.dtype, torch.float32))
         with torch.autocast(x.device.type, enabled=False):
-            return self._frozen(
-                x, styles, first, dtype, noise=noise, checkpointing=self.checkpointing
-            )
+            how = dict(noise=noise, checkpointing=self.checkpointing, skip=colours)
+            return self._frozen(x, styles, first, dtype, **how)
 
     @outside_autocast
-    def _render_by_modules(self, base: Tensor, detail: Tensor) -> Tensor:
-        g, out, skip = self.generator, base, None
+    def _render_by_modules(self, base: Tensor, detail: Tensor, *colours: Tensor) -> Tensor:
+        g, out, skip = self.generator, base, colours[0] if colours else None
         for j in range(2 * self._block + 1, len(g.convs)):
             out = g.convs[j](out, detail[:, j + 1 - self.first_detail], noise=self._noise(j + 1))
-            if j % 2 == 1:  # second convolution of its block: the RGB skip starts from nothing
+            if j % 2 == 1:  # second convolution of its block
                 style = detail[:, j + 2 - self.first_detail]
                 skip = g.to_rgbs[j // 2](out, style, skip)
         return skip

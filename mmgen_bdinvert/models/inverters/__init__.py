@@ -3,7 +3,7 @@
 
 from .image_lbfgs import ImageLBFGS
 from .noise_projector import NoiseProjector
-from .pivotal_tuning import PivotalTuningInverter, load_tuning, save_tuning
+from .pivotal_tuning import PivotalTuningInverter
 from .presets import PRESETS
 from .regularized import RegularizedInverter
 from .w_plus import WPlusInverter
@@ -15,6 +15,4 @@ __all__ = [
     'PivotalTuningInverter',
     'RegularizedInverter',
     'WPlusInverter',
-    'load_tuning',
-    'save_tuning',
 ]

@@ -4,30 +4,28 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Mapping
 
 import torch
-from mmengine.logging import print_log
 from mmengine.model import BaseModel, ImgDataPreprocessor
 from mmgen.registry import MODULES
-from mmgen.structures import GenDataSample
 from torch import Tensor, nn
 
 from ...structures import InversionResult, LatentCode
 from ...utils.numbers import checked_number
+from .. import acceleration
 from ..acceleration.allocator import kept_memory, returned_memory
-from ..acceleration.precision import gains_from_half_gradients, half_gradients
+from ..acceleration.cuda_graph import CudaGraphStep
+from ..acceleration.precision import bfloat16_gradients, gains_from_bfloat16_gradients
 from ..frozen import HoldsFrozen
 from ..losses.building import build_losses
 from ..parts import build_part
 from .image_optimizer import ImageOptimizer, checked_optimizer
-from .image_state import ImageProgress
-from .step import CudaGraphStep, InversionStep
+from .image_state import ImageState
+from .results import StepCallback, filled_samples
+from .step import InversionStep
 
-__all__ = ['OptimizationInverter']
-
-# Called before every step and at the end: (step, num_steps, losses by name of shape (n,), images).
-StepCallback = Callable[[int, int, dict[str, Tensor], Tensor], None]
+__all__ = ['OptimizationInverter', 'StepCallback']
 
 
 class OptimizationInverter(HoldsFrozen, BaseModel):
@@ -41,14 +39,17 @@ class OptimizationInverter(HoldsFrozen, BaseModel):
     Args:
         generator (dict | BaseDetailGenerator): The generator, or its config.
         statistics (dict | LatentStatistics | None): P-norm+ statistics of that generator; needed by
-            losses that compare detail codes.
-        losses (dict[str, dict | nn.Module | None]): Losses by name, or their configs; None is none.
-        optimizer (dict): Config of a torch optimiser, without parameters.
-        num_steps (int): Optimisation steps; with 0 the first values are the result.
+            losses that compare detail codes. Defaults to None.
+        losses (dict[str, dict | nn.Module | None]): Losses by name, or their configs; None in the
+            place of one leaves it out.
+        optimizer (dict | None): Config of a torch optimiser, without parameters. Defaults to Adam
+            with lr 0.01.
+        num_steps (int): Optimisation steps; with 0 the first values are the result. Defaults to
+            1200.
         data_preprocessor (dict | None): Turns RGB uint8 into the generator's order and range.
             Defaults to one that fits the generator.
-        keep_best (bool): Whether each image ends with its state of the lowest total loss, in the
-            last row of the history too, instead of the last one. Defaults to False.
+        keep_best (bool): Whether the result of each image, and the last row of its history, is its
+            state of the lowest total loss, not the last one. Defaults to False.
         amp (bool | str): Whether losses and images are computed in bfloat16, about twice as fast
             where the processor has it. 'gradients' computes them in float32, and only their
             gradients in bfloat16: a good fifth faster, and as exact in all it reports; it needs a
@@ -67,10 +68,11 @@ class OptimizationInverter(HoldsFrozen, BaseModel):
     def __init__(
         self,
         generator: dict | nn.Module,
-        statistics: dict | nn.Module | None,
-        losses: dict[str, dict | nn.Module | None],
-        optimizer: dict,
-        num_steps: int,
+        *,
+        losses: Mapping[str, dict | nn.Module | None],
+        statistics: dict | nn.Module | None = None,
+        optimizer: dict | None = None,
+        num_steps: int = 1200,
         data_preprocessor: dict | None = None,
         keep_best: bool = False,
         amp: bool | str = False,
@@ -101,7 +103,9 @@ class OptimizationInverter(HoldsFrozen, BaseModel):
             reserved=self.reserved,
             statistics=statistics,
         )
-        self.optimizer = checked_optimizer(optimizer)
+        self.optimizer = checked_optimizer(
+            dict(type='Adam', lr=0.01) if optimizer is None else optimizer
+        )
         self.num_steps = num_steps
         self.keep_best = keep_best
         if amp not in (False, True, 'gradients'):
@@ -193,7 +197,7 @@ class OptimizationInverter(HoldsFrozen, BaseModel):
             InversionResult: Codes, reconstructions and loss histories.
 
         Raises:
-            ValueError: If the images are not of this shape, or not finite, or there is no loss.
+            ValueError: If the images are not of this shape, or not finite.
         """
         size = self.generator.resolution
         if images.ndim != 4 or tuple(images.shape[1:]) != (3, size, size):
@@ -202,8 +206,6 @@ class OptimizationInverter(HoldsFrozen, BaseModel):
             )
         if not torch.isfinite(images).all():
             raise ValueError('Images must be finite, but got NaN or infinite values.')
-        if not self.losses:
-            raise ValueError('An inversion needs at least one loss, but losses is empty.')
         self.eval()
         memory = returned_memory() if self.generator.checkpointing else kept_memory()
         with torch.enable_grad(), memory:
@@ -217,7 +219,7 @@ class OptimizationInverter(HoldsFrozen, BaseModel):
             with self._precision(images):
                 states = {k: v.prepare(references[v.compares]) for k, v in self.losses.items()}
         variables = {k: v.detach().clone() for k, v in first.items()}
-        progress = ImageProgress(variables, self.max_setbacks)
+        state = ImageState(variables, self.max_setbacks)
         optimised = [v.requires_grad_() for k, v in variables.items() if k not in self.fixed]
         optimizer = ImageOptimizer(self.optimizer, optimised, self.learning_rate)
 
@@ -232,9 +234,9 @@ class OptimizationInverter(HoldsFrozen, BaseModel):
                 terms.update(self.penalties(variables, step))
             return {**terms, 'total': sum(terms.values())}, output
 
-        step = InversionStep(evaluate, variables, optimised, optimizer, progress, self.constrain)
+        step = InversionStep(evaluate, variables, optimised, optimizer, state, self.constrain)
         graphed = images.is_cuda and self._steady and optimizer.capturable
-        advance = CudaGraphStep(step) if graphed else step
+        advance = CudaGraphStep(step) if graphed and acceleration.enabled() else step
         history: list[Tensor] = []  # of shape (losses, n)
         for number in range(self.num_steps):
             terms, output = advance(number)
@@ -247,22 +249,18 @@ class OptimizationInverter(HoldsFrozen, BaseModel):
             callback(self.num_steps, self.num_steps, dict(zip(terms, history[-1])), output)
 
         with torch.no_grad():
-            for index in torch.nonzero(~progress.alive).flatten().tolist():
-                stopped_at = int(progress.stopped_at[index])
-                text = f'Image {index} of the batch was stopped at step {stopped_at}: its loss was '
-                text += f'non-finite {int(progress.setbacks[index])} times; its best state is kept.'
-                print_log(text, 'current', level=30)
+            state.log_stopped()
             variables = {k: v.detach() for k, v in variables.items()}
             losses = dict(zip(terms, torch.stack(history, 1)))
             for values in losses.values():
-                best = values.gather(0, progress.best_at[None])[0]
+                best = values.gather(0, state.best_at[None])[0]
                 values[-1] = torch.where(restored, best, values[-1])
             return InversionResult(
                 code=self.to_code(variables),
                 reconstruction=self.render(variables),
                 history={name: values.cpu() for name, values in losses.items()},
-                stopped_at=progress.stopped_at.cpu(),
-                setbacks=progress.setbacks.cpu(),
+                stopped_at=state.stopped_at.cpu(),
+                setbacks=state.setbacks.cpu(),
                 variables=self.outcome(variables),
             )
 
@@ -275,8 +273,8 @@ class OptimizationInverter(HoldsFrozen, BaseModel):
 
     def _precision(self, images: Tensor) -> contextlib.AbstractContextManager:
         if self.amp == 'gradients':
-            gains = gains_from_half_gradients(images.device)
-            return half_gradients() if gains else contextlib.nullcontext()
+            gains = gains_from_bfloat16_gradients(images.device)
+            return bfloat16_gradients() if gains else contextlib.nullcontext()
         if self.amp:
             return torch.autocast(images.device.type, torch.bfloat16, cache_enabled=False)
         return contextlib.nullcontext()  # the caller's autocast, if there is one, stays
@@ -299,12 +297,4 @@ class OptimizationInverter(HoldsFrozen, BaseModel):
         result = self.invert(inputs)
         if mode == 'tensor':
             return result
-        samples = data_samples or [GenDataSample() for _ in range(len(inputs))]
-        targets, outputs = map(self.generator.to_rgb, (inputs, result.reconstruction))
-        for i, sample in enumerate(samples):
-            sample.target, sample.reconstruction = targets[i], outputs[i]
-            sample.set_field(result.code[i], 'code')
-            sample.set_field({k: v[:, i].tolist() for k, v in result.history.items()}, 'history')
-            for name in ('stopped_at', 'setbacks'):
-                sample.set_field(int(getattr(result, name)[i]), name)
-        return samples
+        return filled_samples(result, inputs, data_samples, self.generator.to_rgb)

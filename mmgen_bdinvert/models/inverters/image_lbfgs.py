@@ -90,6 +90,8 @@ class ImageLBFGS(torch.optim.Optimizer):
         history (int): Steps that the curvature is known from. Defaults to 10.
     """
 
+    capturable = True  # a CUDA graph can repeat its steps
+
     def __init__(self, params: Iterable[Tensor], lr: float = 0.01, history: int = 10):
         lr = checked_number('lr', lr, above=0)
         history = checked_number('history', history, least=1, whole=True)

@@ -6,12 +6,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import torch
+from mmengine.logging import print_log
 from torch import Tensor
 
-__all__ = ['ImageProgress', 'per_image']
+__all__ = ['ImageState', 'per_image']
 
 
-class ImageProgress:
+class ImageState:
     """Which images of a batch are still optimised, and the best state of each.
 
     A step whose loss or gradient is not finite sets its image back to its best state; one too many
@@ -79,6 +80,13 @@ class ImageProgress:
         setbacks = self.setbacks - self.broken.long()  # those of the steps alone
         hopeless = self._best_total.isinf() | (setbacks >= max(1, num_steps))
         self.stopped_at.copy_(torch.where(self.alive & hopeless, num_steps, self.stopped_at))
+
+    def log_stopped(self) -> None:
+        """Name the images that were stopped in the log."""
+        for index in torch.nonzero(~self.alive).flatten().tolist():
+            text = f'Image {index} of the batch was stopped at step {int(self.stopped_at[index])}: '
+            text += f'its loss was non-finite {int(self.setbacks[index])} times; its best state is '
+            print_log(f'{text}kept.', 'current', level=30)
 
     def restore(self, variables: Mapping[str, Tensor], which: Tensor) -> None:
         """Give some images (bool, (n,)) their best state back, in place."""

@@ -4,13 +4,16 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from mmgen.registry import MODELS
 from torch import Tensor, nn
 
+from ...structures import LatentCode
 from ...utils.numbers import checked_number
+from ..generators.changes import differences
 from .w_plus import WPlusInverter
 
 __all__ = ['NoiseProjector', 'noise_correlation', 'projector_rate', 'style_deviation']
@@ -74,21 +77,18 @@ class NoiseProjector(WPlusInverter):
 
     Both are optimised; the maps must stay white noise. Early steps render style vectors with noise
     on them, the same for all images, and the learning rate rises and falls. The image depends on
-    the maps: a latent code, which does not hold them, renders a little different.
+    the maps, which its latent code carries.
 
     Args:
         generator (dict | BaseDetailGenerator): The generator, or its config.
-        statistics (dict | LatentStatistics | None): Needed only with a PNormLoss. Defaults to None.
-        losses (dict[str, dict] | None): See :class:`WPlusInverter`. Defaults to None.
         optimizer (dict | None): Config of a torch optimiser. Defaults to Adam with lr 0.1.
         num_steps (int): Optimisation steps. Defaults to 1000.
-        data_preprocessor (dict | None): See :class:`OptimizationInverter`. Defaults to None.
-        keep_best, amp: See :class:`OptimizationInverter`. Default to False.
         one_style (bool): Whether one style vector serves all layers. Defaults to True.
         noise_weight (float): Weight of :func:`noise_correlation`, summed over the maps. Defaults to
             1e5.
         exploration (float): Largest noise on the style vectors, in :func:`style_deviation`; it
             falls to 0 with the square over three quarters of the steps. Defaults to 0.05.
+        **settings: As for :class:`WPlusInverter`.
     """
 
     reserved = ('total', 'noise')
@@ -96,28 +96,17 @@ class NoiseProjector(WPlusInverter):
     def __init__(
         self,
         generator: dict | nn.Module,
-        statistics: dict | nn.Module | None = None,
-        losses: dict[str, dict] | None = None,
+        *,
         optimizer: dict | None = None,
         num_steps: int = 1000,
-        data_preprocessor: dict | None = None,
-        keep_best: bool = False,
-        amp: bool | str = False,
         one_style: bool = True,
         noise_weight: float = 1e5,
         exploration: float = 0.05,
+        **settings: Any,
     ):
-        super().__init__(
-            generator,
-            statistics,
-            losses,
-            dict(type='Adam', lr=0.1) if optimizer is None else optimizer,
-            num_steps,
-            data_preprocessor,
-            keep_best,
-            amp,
-            one_style,
-        )
+        optimizer = dict(type='Adam', lr=0.1) if optimizer is None else optimizer
+        own = dict(optimizer=optimizer, num_steps=num_steps, one_style=one_style)
+        super().__init__(generator, **own, **settings)
         self.noise_weight = checked_number('noise_weight', noise_weight, least=0)
         self.exploration = checked_number('exploration', exploration, least=0)
         self._deviation: float | None = None
@@ -133,6 +122,12 @@ class NoiseProjector(WPlusInverter):
     def render(self, variables: dict[str, Tensor]) -> Tensor:
         """Render style vectors with noise maps."""
         return self.generator.quick_synthesis(self.w_plus(variables), _maps(variables))
+
+    def to_code(self, variables: dict[str, Tensor]) -> LatentCode:
+        """Split w+ under the noise maps, which the code carries."""
+        maps = {f'injected_{k}': v[:, None] for k, v in variables.items() if k != 'styles'}
+        changes = differences(self.generator.generator, maps)  # [N11hh]
+        return self.generator.split(self.w_plus(variables), changes)
 
     def learning_rate(self, step: int) -> float:
         """Rise and fall, see :func:`projector_rate`."""

@@ -3,27 +3,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from pathlib import Path
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 import torch
 from mmgen.registry import MODELS
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from ...io.saved import FileKind
 from ...structures import LatentCode
 from ...utils.numbers import checked_number
+from ..generators.changes import differences
 from .base_inverter import OptimizationInverter
 from .noise_projector import style_deviation
+from .settings import InverterSettings
 
-__all__ = ['PivotalTuningInverter', 'load_tuning', 'save_tuning', 'tail_weights']
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
-_KIND = FileKind(
-    'mmgen_bdinvert.tuned_weights',
-    'file of tuned weights',
-    'give one that save_tuning wrote for this generator',
-)
+__all__ = ['PivotalTuningInverter', 'tail_weights']
 
 
 def tail_weights(generator: nn.Module) -> dict[str, Tensor]:
@@ -48,39 +46,6 @@ def tail_weights(generator: nn.Module) -> dict[str, Tensor]:
     return {k: w.detach() for (k, w), grad in zip(weights.items(), grads) if grad is not None}
 
 
-def save_tuning(path: str | Path, variables: Mapping[str, Tensor], generator: nn.Module) -> None:
-    """Write tuned weights of a result, as differences from the generator's; nothing half-written.
-
-    The code of the result lies in a file of its own: a tuned image needs both.
-
-    Args:
-        path (str | Path): File ending in ``.safetensors``.
-        variables (Mapping[str, Tensor]): Those of a :class:`PivotalTuningInverter`'s result.
-        generator (BaseDetailGenerator): Its generator.
-
-    Raises:
-        ValueError: If there are no tuned weights.
-        OutputError: If the file cannot be written.
-    """
-    own = dict(generator.generator.named_parameters())
-    tuned = {k: v - own[k].detach() for k, v in variables.items() if k in own}
-    if not tuned:
-        raise ValueError('Tuned weights are those of a PivotalTuningInverter, but got none.')
-    _KIND.save(path, tuned, {}, generator.fingerprint)
-
-
-def load_tuning(path: str | Path, generator: nn.Module) -> dict[str, Tensor]:
-    """Read a file of :func:`save_tuning`: tuned weights (n, …) by name, on the generator's device.
-
-    Raises:
-        FileNotFoundError: If there is no such file.
-        ValueError: If it holds something else, or weights of another generator.
-    """
-    tensors, _ = _KIND.read(path, fingerprint=generator.fingerprint)
-    own = dict(generator.generator.named_parameters())
-    return {k: own[k].detach() + v.to(own[k]) for k, v in tensors.items()}
-
-
 @MODELS.register_module()
 class PivotalTuningInverter(OptimizationInverter):
     """Pivotal tuning (PTI, arXiv 2106.05744) of the generator's tail, after another inversion.
@@ -90,18 +55,17 @@ class PivotalTuningInverter(OptimizationInverter):
     locality term keeps what the tuned weights make of codes near the pivot as it was.
 
     ``variables`` of the result hold ``base``, ``detail`` and the tuned weights (n, …) by their name
-    in mmgen's generator; :func:`save_tuning` writes them. The code alone renders the pivot.
+    in mmgen's generator; its code carries what tuning changed.
 
     Args:
         pivot (dict | RegularizedInverter): The inverter that finds the codes, or its config.
         losses (dict[str, dict] | None): Image losses by name. Defaults to those of the pivot.
         optimizer (dict | None): Config of a torch optimiser. Defaults to Adam with lr 3e-4.
         num_steps (int): Steps of tuning. Defaults to 350.
-        data_preprocessor (dict | None): See :class:`OptimizationInverter`. Defaults to None.
-        keep_best, amp: See :class:`OptimizationInverter`. Default to False.
         locality_weight (float): Weight of the locality term. Defaults to 0.1.
         locality_distance (float): How far from the pivot's style vectors it looks, in
             :func:`~mmgen_bdinvert.models.inverters.noise_projector.style_deviation`. Defaults to 1.
+        **settings: As for :class:`OptimizationInverter`; the statistics are the pivot's.
 
     Raises:
         TypeError: If the pivot finds no base and detail code of its own.
@@ -115,14 +79,13 @@ class PivotalTuningInverter(OptimizationInverter):
     def __init__(
         self,
         pivot: dict | nn.Module,
+        *,
         losses: dict[str, dict] | None = None,
         optimizer: dict | None = None,
         num_steps: int = 350,
-        data_preprocessor: dict | None = None,
-        keep_best: bool = False,
-        amp: bool | str = False,
         locality_weight: float = 0.1,
         locality_distance: float = 1.0,
+        **settings: Unpack[InverterSettings],
     ):
         pivot = MODELS.build(pivot) if isinstance(pivot, dict) else pivot
         if 'base' not in getattr(pivot, 'comparable', ()):
@@ -134,15 +97,13 @@ class PivotalTuningInverter(OptimizationInverter):
         locality_distance = checked_number('locality_distance', locality_distance, above=0)
         if losses is None:
             losses = {k: v for k, v in pivot.losses.items() if v.compares == 'image'}
+        settings.setdefault('statistics', pivot.statistics)
         super().__init__(
             pivot.generator,
-            pivot.statistics,
-            losses,
-            dict(type='Adam', lr=3e-4) if optimizer is None else optimizer,
-            num_steps,
-            data_preprocessor,
-            keep_best,
-            amp,
+            losses=losses,
+            optimizer=dict(type='Adam', lr=3e-4) if optimizer is None else optimizer,
+            num_steps=num_steps,
+            **settings,
         )
         self.pivot = pivot
         self.locality_weight, self.locality_distance = locality_weight, locality_distance
@@ -165,8 +126,10 @@ class PivotalTuningInverter(OptimizationInverter):
         return {name: variables[name] for name in self.fixed}
 
     def to_code(self, variables: dict[str, Tensor]) -> LatentCode:
-        """Bundle the pivot's codes; the tuned weights are not part of it."""
-        return self.generator.code(variables['base'], variables['detail'])
+        """Bundle the pivot's codes with what tuning changed."""
+        tuned = {k: v for k, v in variables.items() if k not in self.fixed}
+        changes = differences(self.generator.generator, tuned)
+        return self.generator.code(*(variables[k] for k in self.fixed), changes=changes)
 
     def edit(
         self,

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 import torch
 from mmgen.registry import MODELS
@@ -13,6 +14,10 @@ from ...structures import LatentCode
 from ...utils.numbers import checked_number
 from ..parts import build_part
 from .base_inverter import OptimizationInverter
+from .settings import InverterSettings
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 __all__ = ['RegularizedInverter', 'paper_losses']
 
@@ -43,12 +48,7 @@ class RegularizedInverter(OptimizationInverter):
     Args:
         generator (dict | BaseDetailGenerator): The generator, or its config.
         encoder (dict | BaseCodeEncoder): The trained encoder, or its config.
-        statistics (dict | LatentStatistics | None): Statistics of that generator. Defaults to None.
         losses (dict[str, dict] | None): Losses by name. Defaults to the paper's four.
-        optimizer (dict | None): Config of a torch optimiser. Defaults to Adam with lr 0.01.
-        num_steps (int): Optimisation steps. Defaults to 1200.
-        data_preprocessor (dict | None): See :class:`OptimizationInverter`. Defaults to None.
-        keep_best, amp: See :class:`OptimizationInverter`. Default to False.
         clip (float | None): The paper's own regulariser of the detail code, for use without the
             loss ``detail``: after each step every whitened coordinate is clamped to [-clip, clip].
             Defaults to None, which clamps nothing.
@@ -57,6 +57,7 @@ class RegularizedInverter(OptimizationInverter):
             from zero on, where the loss ``detail`` is zero, too, in units of three standard
             deviations; an optimiser gets much further in them. It needs the statistics. Defaults to
             'w+'.
+        **settings: As for :class:`OptimizationInverter`.
 
     Raises:
         ValueError: If encoder, statistics and generator do not belong together, or a setting is out
@@ -67,26 +68,14 @@ class RegularizedInverter(OptimizationInverter):
         self,
         generator: dict | nn.Module,
         encoder: dict | nn.Module,
-        statistics: dict | nn.Module | None = None,
+        *,
         losses: dict[str, dict] | None = None,
-        optimizer: dict | None = None,
-        num_steps: int = 1200,
-        data_preprocessor: dict | None = None,
-        keep_best: bool = False,
-        amp: bool | str = False,
         clip: float | None = None,
         detail_space: str = 'w+',
+        **settings: Unpack[InverterSettings],
     ):
-        super().__init__(
-            generator,
-            statistics,
-            paper_losses() if losses is None else losses,
-            dict(type='Adam', lr=0.01) if optimizer is None else optimizer,
-            num_steps,
-            data_preprocessor,
-            keep_best,
-            amp,
-        )
+        losses = paper_losses() if losses is None else losses
+        super().__init__(generator, losses=losses, **settings)
         if clip is not None:
             clip = checked_number('clip', clip, above=0)
         if clip is not None and self.statistics is None:
@@ -129,9 +118,7 @@ class RegularizedInverter(OptimizationInverter):
         layers: Iterable[int] | None = None,
     ) -> dict[str, Tensor]:
         """Add a direction to the detail code; the base code stays."""
-        vectors, rows = direction.offset(self.generator, layers)
-        detail = variables['detail'].clone()
-        detail[:, rows] += strength * vectors.to(detail)  # [kD], the same for all images
+        detail = direction.added(variables['detail'], strength, self.generator, layers)
         return {**variables, 'detail': detail}
 
     def outcome(self, variables: dict[str, Tensor]) -> dict[str, Tensor]:

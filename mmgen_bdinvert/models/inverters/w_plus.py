@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from mmgen.registry import MODELS
 from torch import Tensor, nn
@@ -11,6 +12,10 @@ from torch import Tensor, nn
 from ...structures import LatentCode
 from .base_inverter import OptimizationInverter
 from .regularized import paper_losses
+from .settings import InverterSettings
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 __all__ = ['WPlusInverter']
 
@@ -23,14 +28,11 @@ class WPlusInverter(OptimizationInverter):
 
     Args:
         generator (dict | BaseDetailGenerator): The generator, or its config.
-        statistics (dict | LatentStatistics | None): Needed only with a PNormLoss. Defaults to None.
         losses (dict[str, dict] | None): Losses by name. Defaults to pixel MSE, and LPIPS with
             weight 10.
-        optimizer (dict | None): Config of a torch optimiser. Defaults to Adam with lr 0.01.
-        num_steps (int): Optimisation steps. Defaults to 1200.
-        data_preprocessor (dict | None): See :class:`OptimizationInverter`. Defaults to None.
-        keep_best, amp: See :class:`OptimizationInverter`. Default to False.
         one_style (bool): Whether one style vector serves all layers, which is W. Defaults to False.
+        **settings: As for :class:`OptimizationInverter`; statistics are needed only with a
+            PNormLoss.
     """
 
     comparable = ('image', 'detail')
@@ -38,27 +40,14 @@ class WPlusInverter(OptimizationInverter):
     def __init__(
         self,
         generator: dict | nn.Module,
-        statistics: dict | nn.Module | None = None,
+        *,
         losses: dict[str, dict] | None = None,
-        optimizer: dict | None = None,
-        num_steps: int = 1200,
-        data_preprocessor: dict | None = None,
-        keep_best: bool = False,
-        amp: bool | str = False,
         one_style: bool = False,
+        **settings: Unpack[InverterSettings],
     ):
         if losses is None:
             losses = {k: v for k, v in paper_losses().items() if k in ('pixel', 'perceptual')}
-        super().__init__(
-            generator,
-            statistics,
-            losses,
-            dict(type='Adam', lr=0.01) if optimizer is None else optimizer,
-            num_steps,
-            data_preprocessor,
-            keep_best,
-            amp,
-        )
+        super().__init__(generator, losses=losses, **settings)
         self.one_style = one_style
 
     def start(self, images: Tensor) -> dict[str, Tensor]:
@@ -75,7 +64,7 @@ class WPlusInverter(OptimizationInverter):
         return {'detail': variables['styles']}
 
     def to_code(self, variables: dict[str, Tensor]) -> LatentCode:
-        """Split w+; without the coarse RGB, see :meth:`BaseDetailGenerator.split`."""
+        """Split w+; the code carries the coarse RGB, see :meth:`BaseDetailGenerator.split`."""
         return self.generator.split(self.w_plus(variables))
 
     def edit(
@@ -85,12 +74,8 @@ class WPlusInverter(OptimizationInverter):
         strength: float,
         layers: Iterable[int] | None = None,
     ) -> dict[str, Tensor]:
-        """Add a direction to w+, in all N layers or the chosen ones."""
-        direction.offset(self.generator, layers)  # its checks
-        styles = self.w_plus(variables).clone()
-        vectors = direction.vector.to(styles).expand(styles.shape[1:])  # [ND]
-        rows = list(range(len(vectors)) if layers is None else layers)
-        styles[:, rows] += strength * vectors[rows]
+        """Add a direction to w+: in all N layers, in the direction's own, or in the chosen ones."""
+        styles = direction.added(self.w_plus(variables), strength, self.generator, layers)
         return {**variables, 'styles': styles}
 
     def w_plus(self, variables: dict[str, Tensor]) -> Tensor:

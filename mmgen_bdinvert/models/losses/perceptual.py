@@ -20,8 +20,9 @@ from mmgen.registry import MODULES
 from torch import Tensor, nn
 
 from ...utils.numbers import checked_number
-from ..acceleration.blurred_convolution import quicken_blurs
-from ..acceleration.image_convolution import quicken_convolutions
+from .. import acceleration
+from ..acceleration.blurred_convolution import accelerate_blurs
+from ..acceleration.image_convolution import accelerate_convolutions
 from ..acceleration.normalized_distance import normalized_distance
 from ..checkpoint import read_state_dict
 from ..frozen import HoldsFrozen
@@ -75,8 +76,8 @@ class PerceptualLoss(HoldsFrozen, nn.Module):
         if resize is not None:
             self.resize = checked_number('resize', resize, least=1, whole=True)
         self.loss_weight = checked_number('loss_weight', loss_weight, least=0)
-        quicken_convolutions(network)
-        quicken_blurs(network)
+        accelerate_convolutions(network)
+        accelerate_blurs(network)
         self.hold_frozen(network.to(memory_format=torch.channels_last))  # convolutions like it
 
     @property
@@ -102,7 +103,12 @@ class PerceptualLoss(HoldsFrozen, nn.Module):
                     'an image must have the shape of its target, but their features have '
                     f'{tuple(ours.shape)} and {tuple(theirs.shape)}.'
                 )
-            distance = distance + normalized_distance(ours, theirs, lin.model[-1].weight.flatten())
+            weight = lin.model[-1].weight.flatten()
+            if acceleration.enabled():
+                distance = distance + normalized_distance(ours, theirs, weight)
+            else:
+                squares = (normalize_channels(ours) - theirs).square()
+                distance = distance + (weight[:, None, None] * squares).sum(1).mean((1, 2))
         return distance
 
     def features(self, images: Tensor) -> tuple[Tensor, ...]:
@@ -270,7 +276,6 @@ def _torchvision_file(net: str) -> Path:
         MMLogger.get_current_instance().info(f'Downloading {url} to {path.parent}')
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            # In two steps: torch 2.1's load_state_dict_from_url has no weights_only.
             torch.hub.download_url_to_file(url, str(path), path.stem.rpartition('-')[2])
         except (OSError, RuntimeError) as error:
             raise FileNotFoundError(

@@ -3,6 +3,7 @@ import math
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 from benchmarks.equivariance import measure_equivariance
@@ -13,7 +14,13 @@ from benchmarks.equivariance.measure import (
     without_noise,
 )
 from mmgen_bdinvert.evaluation import psnr
-from mmgen_bdinvert.geometry import GeometricTransform, transform_base, transform_image
+from mmgen_bdinvert.geometry import (
+    GeometricTransform,
+    transform_base,
+    transform_image,
+    validity_mask,
+    warp,
+)
 
 
 @pytest.fixture(scope='module')
@@ -178,3 +185,20 @@ def test_decibels():
 def test_wrong_input(generator, magnitudes, count, message):
     with pytest.raises(ValueError, match=message):
         measure_equivariance(generator, magnitudes, num_samples=count)
+
+
+@pytest.mark.parametrize('reach', [0, 3, 15, 16, 40])
+@pytest.mark.parametrize('transform', [dict(shift=(0.25, 0)), dict(rotate=20), dict(scale=0.5)])
+def test_the_interior_leaves_out_what_is_within_reach_of_a_lost_pixel(transform, reach):
+    transform = GeometricTransform(**transform)
+    lost = (~validity_mask(transform, 32)).double()
+    near = F.max_pool2d(F.pad(lost, (reach,) * 4), 2 * reach + 1, stride=1) > 0
+    safe = torch.zeros(1, 1, 32, 32, dtype=torch.float64)
+    safe[..., reach : 32 - reach, reach : 32 - reach] = 1
+    source = warp(safe, transform, padding_mode='zeros') > 1 - 1e-9
+    assert torch.equal(interior_mask(transform, 32, reach), safe.bool() & source & ~near)
+
+
+def test_the_interior_of_a_large_picture_whose_every_pixel_sees_all():
+    """Pooling over a window of 2049×2049 never ended."""
+    assert not interior_mask(GeometricTransform(rotate=10), 1024, 1024).any()

@@ -7,8 +7,9 @@ from torch import nn
 
 from mmgen_bdinvert.models import STLPIPSLoss
 from mmgen_bdinvert.models.acceleration.blurred_convolution import BlurredSequential
-from mmgen_bdinvert.models.acceleration.derived import Derived, restore_modules
-from mmgen_bdinvert.models.acceleration.precision import half_gradients
+from mmgen_bdinvert.models.acceleration.frozen_modules import restore_modules
+from mmgen_bdinvert.models.acceleration.precision import bfloat16_gradients
+from mmgen_bdinvert.models.derived import Derived
 
 
 @pytest.fixture(scope='module')
@@ -40,7 +41,7 @@ def test_maps_and_gradients_are_those_of_the_package(quick, plain, size):
         torch.testing.assert_close(ours, theirs)
 
 
-@pytest.mark.parametrize('precision', ['bfloat16', 'half gradients'])
+@pytest.mark.parametrize('precision', ['bfloat16', 'bfloat16 gradients'])
 def test_lower_precisions_stay_near(quick, plain, precision):
     quick, plain = copy.deepcopy(quick).float(), copy.deepcopy(plain).float()
     images = torch.randn(2, 3, 32, 32)
@@ -48,7 +49,7 @@ def test_lower_precisions_stay_near(quick, plain, precision):
         with torch.autocast('cpu', torch.bfloat16):
             found = maps_and_gradient(quick, images)
     else:
-        with half_gradients():
+        with bfloat16_gradients():
             found = maps_and_gradient(quick, images)
     *maps, gradient = maps_and_gradient(plain, images)
     assert found[-1].dtype == torch.float32

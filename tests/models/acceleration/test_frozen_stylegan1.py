@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from mmgen_bdinvert.models import BaseDetailGenerator
-from mmgen_bdinvert.models.acceleration.precision import half_gradients
+from mmgen_bdinvert.models.acceleration.precision import bfloat16_gradients
 
 
 @pytest.fixture()
@@ -67,7 +67,7 @@ def test_in_winograds_way(make, winograd, dtype, tolerance):
     assert winograd == [8, 16, 32, 32, 16, 8]
     if dtype == torch.float32:
         del winograd[:]
-        with half_gradients():
+        with bfloat16_gradients():
             found = image_and_gradients(generator, *inputs)
         assert winograd == [8, 16, 32]
         assert all(1e-4 < relative(a, b) < 0.03 for a, b in zip(found[1:], expected[1:]))
@@ -95,7 +95,7 @@ def test_lower_precisions_stay_near(make, checkpointing):
     generator = make(8, 32, checkpointing=checkpointing)
     inputs = codes(generator)
     expected = image_and_gradients(by_mmgen(generator), *inputs)
-    with half_gradients():
+    with bfloat16_gradients():
         image = generator(*inputs)
     assert relative(image, expected[0]) < 1e-5
     for ours, theirs in zip(torch.autograd.grad(image.pow(3).sum(), inputs), expected[1:]):

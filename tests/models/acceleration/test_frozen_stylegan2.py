@@ -13,9 +13,9 @@ from torch.func import functional_call
 
 from mmgen_bdinvert.models import BaseDetailGenerator
 from mmgen_bdinvert.models.acceleration import styled_convolution
-from mmgen_bdinvert.models.acceleration.derived import Derived
-from mmgen_bdinvert.models.acceleration.precision import half_gradients
+from mmgen_bdinvert.models.acceleration.precision import bfloat16_gradients
 from mmgen_bdinvert.models.acceleration.scaled_modulation import ScaledModulatedConv2d
+from mmgen_bdinvert.models.derived import Derived
 
 
 @contextlib.contextmanager
@@ -91,7 +91,7 @@ def test_gradients_alone_in_bfloat16_after_winograds_way(make_generator, winogra
     generator = make_generator(8, 32)
     inputs = codes(generator)
     expected = image_and_gradients(by_mmgen(generator), *inputs)
-    with half_gradients():
+    with bfloat16_gradients():
         found = image_and_gradients(generator, *inputs)
     assert winograd == [8, 16, 32]
     assert relative(found[0], expected[0]) <= 1e-5
@@ -188,7 +188,7 @@ def test_styles_and_noise_maps_get_the_gradients_of_mmgens_modules(
         for ours, theirs in zip(results[0][1:], results[1][1:]):
             assert ours.shape == theirs.shape
             assert relative(ours, theirs) <= max(tolerance, 2e-7)
-    with half_gradients():
+    with bfloat16_gradients():
         image = generator.quick_synthesis(inputs[0], inputs[1:])
     for ours, theirs in zip(torch.autograd.grad(image.pow(3).sum(), inputs), results[1][1:]):
         assert relative(ours, theirs) < 0.03
@@ -286,7 +286,7 @@ def test_half_gradients_follow_exact_images(make_stylegan2, checkpointing):
     generator = BaseDetailGenerator(make_stylegan2(64), 16, checkpointing=checkpointing)
     inputs = codes(generator)
     expected = image_and_gradients(generator, *inputs)
-    with half_gradients():
+    with bfloat16_gradients():
         image = generator(*inputs)
     # Outside the context, as an inversion does: what is computed again must know of it.
     found = torch.autograd.grad(image.pow(3).sum(), inputs)
@@ -294,7 +294,7 @@ def test_half_gradients_follow_exact_images(make_stylegan2, checkpointing):
     for ours, reference in zip(found, expected[1:]):
         assert ours.dtype == torch.float32
         assert 1e-4 < relative(ours, reference) < 0.02
-    with half_gradients():
+    with bfloat16_gradients():
         doubles = [code.double() for code in inputs]
         image = generator.double()(*doubles)  # float64 is left alone
         again = torch.autograd.grad(image.pow(3).sum(), doubles)

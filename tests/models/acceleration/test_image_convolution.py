@@ -5,8 +5,11 @@ import pytest
 import torch
 from torch import nn
 
-from mmgen_bdinvert.models.acceleration.image_convolution import FirstConv2d, quicken_convolutions
-from mmgen_bdinvert.models.acceleration.precision import half_gradients
+from mmgen_bdinvert.models.acceleration.image_convolution import (
+    FirstConv2d,
+    accelerate_convolutions,
+)
+from mmgen_bdinvert.models.acceleration.precision import bfloat16_gradients
 
 
 def value_and_gradient(module, images, seed=1):
@@ -23,7 +26,7 @@ def test_images_and_gradients_are_those_of_torch(kernel, padding, size):
     torch.manual_seed(0)
     plain = nn.Conv2d(3, 8, kernel, padding=padding, dtype=torch.float64).requires_grad_(False)
     quick = copy.deepcopy(plain)
-    quicken_convolutions(quick)
+    accelerate_convolutions(quick)
     assert type(quick) is FirstConv2d
     images = torch.randn(2, 3, *size, dtype=torch.float64)
     for ours, theirs in zip(value_and_gradient(quick, images), value_and_gradient(plain, images)):
@@ -34,7 +37,7 @@ def test_autocast_is_followed():
     torch.manual_seed(0)
     plain = nn.Conv2d(3, 8, 3, padding=1).requires_grad_(False)
     quick = copy.deepcopy(plain)
-    quicken_convolutions(quick)
+    accelerate_convolutions(quick)
     images = torch.randn(2, 3, 16, 16)
     with torch.autocast('cpu', torch.bfloat16):
         found, expected = value_and_gradient(quick, images), value_and_gradient(plain, images)
@@ -48,9 +51,9 @@ def test_half_gradients_follow_exact_values(channels):
     torch.manual_seed(0)
     plain = nn.Conv2d(channels, 8, 3, padding=1).requires_grad_(False)
     quick = copy.deepcopy(plain)
-    quicken_convolutions(quick)
+    accelerate_convolutions(quick)
     images = torch.randn(2, channels, 16, 16)
-    with half_gradients():
+    with bfloat16_gradients():
         found, expected = value_and_gradient(quick, images), value_and_gradient(plain, images)
     torch.testing.assert_close(found[0], expected[0])
     assert found[1].dtype == torch.float32
@@ -61,7 +64,7 @@ def test_half_gradients_follow_exact_values(channels):
 def test_weights_in_bfloat16_follow_a_load():
     torch.manual_seed(0)
     quick, other = (nn.Conv2d(8, 8, 3, padding=1).requires_grad_(False) for _ in range(2))
-    quicken_convolutions(quick)
+    accelerate_convolutions(quick)
     images = torch.randn(1, 8, 8, 8)
     with torch.autocast('cpu', torch.bfloat16):
         quick(images)
@@ -76,7 +79,7 @@ def test_in_winograds_way(winograd, height, padding, used):
     torch.manual_seed(0)
     plain = nn.Conv2d(8, 6, 3, padding=padding, dtype=torch.float64).requires_grad_(False)
     quick = copy.deepcopy(plain)
-    quicken_convolutions(quick)
+    accelerate_convolutions(quick)
     maps = torch.randn(2, 8, height, 11, dtype=torch.float64)
     for ours, theirs in zip(value_and_gradient(quick, maps), value_and_gradient(plain, maps)):
         torch.testing.assert_close(ours, theirs)
@@ -85,15 +88,15 @@ def test_in_winograds_way(winograd, height, padding, used):
 
 def test_winograds_way_is_not_for_gradients_in_bfloat16(winograd):
     quick = nn.Conv2d(8, 6, 3, padding=1).requires_grad_(False)
-    quicken_convolutions(quick)
-    with half_gradients():
+    accelerate_convolutions(quick)
+    with bfloat16_gradients():
         value_and_gradient(quick, torch.randn(2, 8, 16, 11))
     assert winograd == [16]
 
 
 def test_weights_that_are_written_to_in_between_are_noticed():
     quick = nn.Conv2d(8, 6, 3, padding=1).requires_grad_(False)
-    quicken_convolutions(quick.to(memory_format=torch.channels_last))  # used as they are
+    accelerate_convolutions(quick.to(memory_format=torch.channels_last))  # used as they are
     maps = torch.randn(1, 8, 8, 8).requires_grad_()
     value = quick(maps)
     quick.weight.zero_()
@@ -103,7 +106,7 @@ def test_weights_that_are_written_to_in_between_are_noticed():
 
 def test_what_the_quick_way_does_not_serve():
     quick = nn.Conv2d(8, 6, 3, padding=1)
-    quicken_convolutions(quick)
+    accelerate_convolutions(quick)
     quick(torch.randn(1, 8, 8, 8)).sum().backward()  # weights that ask for gradients
     assert quick.weight.grad is not None and quick.bias.grad is not None
     quick.requires_grad_(False)
@@ -115,5 +118,5 @@ def test_other_convolutions_stay():
     network = nn.Sequential(
         nn.Conv2d(3, 8, 3, stride=2), nn.Conv2d(8, 8, 3, dilation=2), nn.Conv2d(3, 3, 3, groups=3)
     )
-    quicken_convolutions(network)
+    accelerate_convolutions(network)
     assert {type(module) for module in network} == {nn.Conv2d}

@@ -3,18 +3,18 @@ import pytest
 import torch
 
 from mmgen_bdinvert.models.acceleration.precision import (
-    gains_from_half_gradients,
+    bfloat16_gradients,
+    gains_from_bfloat16_gradients,
     gradient_dtype,
-    half_gradients,
 )
 
 
 def test_half_gradients_are_those_of_float32_alone():
     assert gradient_dtype(torch.float32) == torch.float32
-    with half_gradients():
+    with bfloat16_gradients():
         found = [gradient_dtype(t) for t in (torch.float32, torch.bfloat16, torch.float64)]
     assert found == [torch.bfloat16, torch.bfloat16, torch.float64]
-    with pytest.raises(RuntimeError), half_gradients():
+    with pytest.raises(RuntimeError), bfloat16_gradients():
         raise RuntimeError
     assert gradient_dtype(torch.float32) == torch.float32
 
@@ -24,7 +24,7 @@ def test_gains_are_known_of_x86_alone(monkeypatch):
         monkeypatch.setattr(
             torch.cpu, '_is_avx512_bf16_supported', lambda s=supported: s, raising=False
         )
-        assert gains_from_half_gradients(torch.device('cpu')) == supported
-        assert not gains_from_half_gradients(torch.device('cuda'))
+        assert gains_from_bfloat16_gradients(torch.device('cpu')) == supported
+        assert not gains_from_bfloat16_gradients(torch.device('cuda'))
     monkeypatch.delattr(torch.cpu, '_is_avx512_bf16_supported')  # before torch 2.5
-    assert not gains_from_half_gradients(torch.device('cpu'))
+    assert not gains_from_bfloat16_gradients(torch.device('cpu'))

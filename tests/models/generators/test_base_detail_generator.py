@@ -51,6 +51,7 @@ def check_split(generator, base_size, w_plus):
         code = generator.split(w_plus)
         result = generator(code.base, code.detail)
         whole = full(stylegan2, w_plus)
+        torch.testing.assert_close(generator.render(code), whole, rtol=1e-4, atol=1e-5)
     torch.testing.assert_close(code.base, base[0], rtol=0, atol=0)
     # Frozen layers sum in another order than mmgen's: equal but for float32's rounding.
     torch.testing.assert_close(result, expected, rtol=1e-4, atol=1e-5)
@@ -210,6 +211,20 @@ def test_fingerprint_tells_weights_apart(make_generator):
         changed = make_generator()
         changed.generator.state_dict()[name].add_(1e-3)
         assert changed.fingerprint != fingerprint
+
+
+def test_weights_that_are_loaded_into_the_generator_itself_are_noticed(
+    make_generator, make_stylegan2
+):
+    generator, other = make_generator(), make_generator(seed=1)
+    before = generator.fingerprint, generator.mean_latent, generator.mean_base
+    generator.generator.load_state_dict(make_stylegan2(seed=1).state_dict())
+    assert generator.fingerprint == other.fingerprint != before[0]
+    assert torch.equal(generator.mean_latent, other.mean_latent)
+    assert torch.equal(generator.mean_base, other.mean_base)
+    with torch.no_grad():
+        generator.generator.injected_noise_0.add_(1)  # a buffer
+    assert generator.fingerprint != other.fingerprint
 
 
 def test_fingerprint_does_not_depend_on_how_the_weights_are_kept(

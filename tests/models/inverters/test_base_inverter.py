@@ -24,7 +24,7 @@ def make_w_plus(make_generator, fit_statistics):
     def make(**settings):
         generator = make_generator()
         settings = dict(losses=PIXEL, optimizer=dict(type='Adam', lr=0.05), **settings)
-        return WPlusInverter(generator, fit_statistics(generator), **settings)
+        return WPlusInverter(generator, statistics=fit_statistics(generator), **settings)
 
     return make
 
@@ -157,6 +157,26 @@ def test_an_edit_in_w_ends_in_w_plus(make_w_plus, images):
     assert variables['styles'].shape == (3, 1, 16)
 
 
+@pytest.mark.parametrize(
+    ('own', 'chosen', 'edited'),
+    [
+        ([1, 4], None, [1, 4]),
+        ([1, 4], [2], [2]),
+        (None, iter([3, 6]), [3, 6]),
+        ([0], (layer for layer in (5, 7)), [5, 7]),
+    ],
+)
+def test_layers_of_a_direction_and_layers_that_are_given_one_by_one(
+    make_w_plus, images, own, chosen, edited
+):
+    """W+ edited all layers whatever the direction's, and none when it was given an iterator."""
+    inverter = make_w_plus(num_steps=0)
+    variables = inverter.invert(images).variables
+    changed = inverter.edit(variables, Direction(torch.ones(16), layers=own), 0.5, chosen)
+    change = (changed['styles'] - variables['styles']).abs().amax((0, 2))
+    assert change.nonzero().flatten().tolist() == edited
+
+
 def test_a_foreign_direction_is_refused(make_inverter, make_w_plus, images):
     direction = Direction(torch.ones(16), fingerprint='0' * 64)
     for inverter in (make_inverter(num_steps=0), make_w_plus(num_steps=0)):
@@ -181,7 +201,9 @@ def test_bfloat16_finds_about_the_same_code(make_inverter, images):
 
 @pytest.mark.parametrize('gains', [True, False])
 def test_gradients_in_bfloat16_leave_the_losses_exact(make_inverter, images, monkeypatch, gains):
-    monkeypatch.setattr(optimization_inverter, 'gains_from_half_gradients', lambda device: gains)
+    monkeypatch.setattr(
+        optimization_inverter, 'gains_from_bfloat16_gradients', lambda device: gains
+    )
     exact = make_inverter(num_steps=30).invert(images)
     rounded = make_inverter(num_steps=30, amp='gradients').invert(images)
     totals, expected = rounded.history['total'], exact.history['total']

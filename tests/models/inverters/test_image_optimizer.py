@@ -1,8 +1,10 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
 import pytest
 import torch
+from mmgen.registry import OPTIMIZERS as OPTIMIZERS_OF_MMGEN
 
-from mmgen_bdinvert.models.inverters.image_optimizer import ImageOptimizer, restart_correction
+from mmgen_bdinvert.models.inverters.image_optimizer import ImageOptimizer
+from mmgen_bdinvert.models.inverters.image_steps import image_steps, restart_correction
 
 OPTIMIZERS = [
     dict(type='Adam', lr=0.1),
@@ -88,3 +90,28 @@ def test_the_correction_is_adams():
         own = (1 - 0.99**age) ** 0.5 / (1 - 0.9**age)
         optimisers = (1 - 0.99**20) ** 0.5 / (1 - 0.9**20)
         assert factor == pytest.approx(own / optimisers, rel=1e-5)
+
+
+def test_an_optimiser_of_a_kind_of_its_own(monkeypatch):
+    """Whatever has the protocol is used as it is; nothing asks for its class."""
+
+    class Halving(torch.optim.SGD):
+        capturable, forgotten = True, None
+
+        def step(self, losses, rates):
+            for value in self.param_groups[0]['params']:
+                value *= 1 - 0.5 * rates.view(-1, 1)
+
+        def forget(self, which):
+            self.forgotten = which
+
+    monkeypatch.setitem(OPTIMIZERS_OF_MMGEN.module_dict, 'Halving', Halving)
+    image_steps.register(Halving, lambda optimizer: optimizer)
+    value = torch.ones(3, 2, requires_grad=True)
+    optimizer = ImageOptimizer(dict(type='Halving', lr=1.0), [value], lambda step: 1.0)
+    value.sum().backward()
+    optimizer.step(ALL, torch.zeros(3))
+    optimizer.set_back(SECOND)
+    optimizer.step(ALL, torch.zeros(3))
+    assert value.detach()[:, 0].tolist() == [0.25, 0.375, 0.25] and optimizer.capturable
+    assert not image_steps(torch.optim.RMSprop([value])).capturable

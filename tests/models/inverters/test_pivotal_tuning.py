@@ -3,16 +3,12 @@ import copy
 
 import pytest
 import torch
-from safetensors import safe_open
-from safetensors.torch import save_file
 
 from mmgen_bdinvert.editing import Direction
 from mmgen_bdinvert.models import (
     BaseDetailGenerator,
     PivotalTuningInverter,
     WPlusInverter,
-    load_tuning,
-    save_tuning,
 )
 from mmgen_bdinvert.models.inverters.pivotal_tuning import tail_weights
 
@@ -118,37 +114,6 @@ def test_edits_keep_the_tuned_weights(tuned):
             expected = host(result.code.base[i : i + 1], detail)
             image = tuner.render({k: v[i : i + 1] for k, v in edited.items()})
         torch.testing.assert_close(image, expected, rtol=0, atol=1e-5)
-
-
-def test_tuned_weights_are_saved_and_loaded(tuned, make_generator, tmp_path):
-    tuner, result = tuned
-    path = tmp_path / 'tuning.safetensors'
-    save_tuning(path, result.variables, tuner.generator)
-    loaded = load_tuning(path, tuner.generator)
-    assert set(loaded) == set(result.variables) - {'base', 'detail'}
-    code = dict(base=result.code.base, detail=result.code.detail)
-    with torch.no_grad():
-        image = tuner.render({**loaded, **code})
-    torch.testing.assert_close(image, result.reconstruction, rtol=0, atol=1e-5)
-    with safe_open(path, 'pt') as file:  # differences
-        largest = max(file.get_tensor(name).abs().max() for name in file.keys())
-    assert 0 < largest < 0.5
-    with pytest.raises(ValueError, match='file of tuned weights of another generator'):
-        load_tuning(path, make_generator(seed=1))
-
-
-def test_other_files_are_refused(make_generator, tmp_path):
-    generator = make_generator()
-    with pytest.raises(FileNotFoundError, match='no file of tuned weights .*none'):
-        load_tuning(tmp_path / 'none.safetensors', generator)
-    (tmp_path / 'text.safetensors').write_text('no tensors')
-    with pytest.raises(ValueError, match='is not a readable file of tuned weights'):
-        load_tuning(tmp_path / 'text.safetensors', generator)
-    save_file({'a': torch.zeros(1)}, tmp_path / 'other.safetensors')
-    with pytest.raises(ValueError, match='is not a file of tuned weights: give one'):
-        load_tuning(tmp_path / 'other.safetensors', generator)
-    with pytest.raises(ValueError, match='Tuned weights are those of a PivotalTuningInverter'):
-        save_tuning(tmp_path / 'out.safetensors', {'base': torch.zeros(1)}, generator)
 
 
 def test_bad_settings_are_refused(make_generator, make_tuner):

@@ -286,7 +286,11 @@ def test_w_plus_inversion(make_generator, fit_statistics, images):
     generator = make_generator()
     losses = dict(PIXEL, detail=DETAIL)
     inverter = WPlusInverter(
-        generator, fit_statistics(generator), losses, dict(type='Adam', lr=0.05), num_steps=30
+        generator,
+        statistics=fit_statistics(generator),
+        losses=losses,
+        optimizer=dict(type='Adam', lr=0.05),
+        num_steps=30,
     )
     result = inverter.invert(images)
     mean = generator.mean_latent.expand(3, 8, 16)

@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from mmgen_bdinvert.models import NoiseProjector, RegularizedInverter
+from mmgen_bdinvert.models.acceleration.cuda_graph import CudaGraphStep
 from mmgen_bdinvert.models.inverters.image_optimizer import ImageOptimizer
-from mmgen_bdinvert.models.inverters.step import CudaGraphStep
 
 needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason='needs a GPU')
 OPTIMIZERS = [
@@ -37,7 +37,8 @@ def test_the_moments_of_a_step_stay_where_they_are():
         optimizer = ImageOptimizer(config, [value], lambda step: 1.0)
 
         def places(optimizer=optimizer):
-            owners = [optimizer.__dict__, *optimizer._optimizer.state.values()]
+            own = [optimizer.__dict__, optimizer._steps.__dict__]
+            owners = [*own, *optimizer._optimizer.state.values()]
             memory = getattr(optimizer._optimizer, '_memory', None)
             owners += [memory.__dict__] if memory is not None else []
             return [v.data_ptr() for o in owners for v in o.values() if torch.is_tensor(v)]

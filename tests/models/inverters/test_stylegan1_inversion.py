@@ -55,7 +55,7 @@ def make_inverter(generator, training, fit_statistics):
         return RegularizedInverter(
             generator,
             training[0].encoder,
-            fit_statistics(generator),
+            statistics=fit_statistics(generator),
             losses=losses,
             **OPTIMISATION,
         )
