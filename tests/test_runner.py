@@ -18,7 +18,7 @@ from safetensors.torch import load_file, save_file
 
 from mmgen_bdinvert.engine import StrictRunner
 from mmgen_bdinvert.evaluation import psnr
-from mmgen_bdinvert.io import StorageError
+from mmgen_bdinvert.io import StorageError, claim_outputs
 
 
 class StopAfterThree(Hook):
@@ -209,7 +209,8 @@ def test_training_that_was_stopped_before_its_first_checkpoint_starts_anew(
     encoder_config, tmp_path
 ):
     (tmp_path / 'run').mkdir()
-    (tmp_path / 'run' / 'last_checkpoint').touch()
+    claim_outputs([tmp_path / 'run' / 'last_checkpoint'], 'train')
+    (tmp_path / 'run' / 'last_checkpoint').touch()  # mmengine empties it before it writes
     runner = StrictRunner.from_cfg(encoder_config('run', max_iters=1, resume=True))
     runner.train()
     assert runner.iter == 1

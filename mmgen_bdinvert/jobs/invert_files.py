@@ -105,12 +105,12 @@ def plan_files(
             f'There is no image but the results in {os.fspath(out_dir)!r}: check the inputs.'
         )
     adopt_results(out_dir)
-    folder = claim_folder(out_dir, MAKER)
+    target = claim_folder(out_dir, MAKER)
     names = output_names(sources, reserved=RUN_FILES)
-    there = set(os.listdir(folder))
-    old = [folder / name / file for name in names if name in there for file in RESULT_FILES]
+    there = set(os.listdir(target))
+    old = [target / name / file for name in names if name in there for file in RESULT_FILES]
     refuse_inputs(old, [*inputs, *sources])
-    run_files = [folder / name for name in (SETTINGS_FILE, *_SUMMARY_FILES)]
+    run_files = [target / name for name in (SETTINGS_FILE, *_SUMMARY_FILES)]
     check_outputs(run_files, MAKER, [*inputs, *sources])
     return list(zip(sources, names))
 

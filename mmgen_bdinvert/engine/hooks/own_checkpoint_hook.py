@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +12,9 @@ from mmengine.dist import is_main_process
 from mmengine.hooks import CheckpointHook
 from mmgen.registry import HOOKS
 
+from ...io import ensure_writable_folder
 from ...io.ownership import claim_outputs, made_in
-from ..strict_runner import MAKER
+from ..strict_runner import MAKER, StrictRunner
 
 __all__ = ['OwnCheckpointHook']
 
@@ -56,3 +59,11 @@ class OwnCheckpointHook(CheckpointHook):
         if is_main_process():
             claim_outputs([Path(runner.work_dir, 'last_checkpoint')], MAKER)
         super().before_train(runner)
+        if not isinstance(runner, StrictRunner):  # which claims its checkpoints itself
+            runner.save_checkpoint = functools.partial(_claim_and_save, runner.save_checkpoint)
+
+
+def _claim_and_save(save: Callable, out_dir: str, filename: str, *args: Any, **kwargs: Any) -> None:
+    if is_main_process() and '://' not in out_dir:
+        claim_outputs([ensure_writable_folder(out_dir) / filename], MAKER)
+    save(out_dir, filename, *args, **kwargs)
