@@ -40,8 +40,8 @@ headless:
 demo: $(STAMP)  ## invert, move and edit toon faces; pictures go to work_dirs/demo
 	$(PY) tools/demo_toon.py --out-dir work_dirs/demo
 
-test: $(STAMP)  ## run the tests (ARGS='-k name' picks some)
-	$(PY) -m pytest -q $(ARGS)
+test: $(STAMP)  ## run the tests, in two processes (ARGS='-k name' picks some)
+	OMP_NUM_THREADS=1 $(PY) -m pytest -q -n 2 --dist loadfile $(ARGS)
 
 test-long: $(STAMP)  ## run what takes hours: hostile inputs, fuzz, kills, a soak
 	$(PY) tests/robustness/hostile_inputs.py
