@@ -10,10 +10,11 @@ import logging
 
 from . import (
     ada,
+    compiler,
     conv_gradfix,
-    cpu_amp,
     mmcv_ops,
     optimizers,
+    registries,
     safe_load,
     versions,
 )
@@ -33,6 +34,7 @@ def apply() -> None:
     mmcv_ops.install()
     ada.install()
     safe_load.install()
+    compiler.install()
     optimizers.install()
-    cpu_amp.install()
+    registries.install()
     conv_gradfix.install()
