@@ -16,6 +16,7 @@ from . import (
     optimizers,
     registries,
     safe_load,
+    sharding,
     versions,
 )
 
@@ -35,6 +36,7 @@ def apply() -> None:
     ada.install()
     safe_load.install()
     compiler.install()
+    sharding.install()
     optimizers.install()
     registries.install()
     conv_gradfix.install()

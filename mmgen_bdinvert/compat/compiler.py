@@ -1,21 +1,17 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
-"""torch's compiler, imported where something is compiled.
+"""torch's compiler, imported by what compiles.
 
 Cause: ``import torch._dynamo`` takes half as long as torch itself, and is done for nothing by
-
-* ``torchvision.ops.roi_align``, which takes a function from there that it may call one day;
-* ``mmengine.optim``, which derives a class from one of ``torch.distributed.optim``;
-* every optimiser of torch, which tells the compiler not to look into ``add_param_group`` and
-  ``zero_grad``.
-
-All of them get the real thing when they are used, or when the compiler is there anyway.
-May be deleted: when torchvision, mmengine and torch import the compiler late by themselves.
+``torchvision.ops.roi_align``, which takes a function from there that it may call one day, and by
+every optimiser of torch, which tells the compiler what not to look into.
+May be deleted: when torchvision and torch import the compiler late by themselves.
 """
 
 from __future__ import annotations
 
 import functools
 import importlib
+import inspect
 import sys
 from collections.abc import Callable
 from importlib.abc import MetaPathFinder
@@ -25,11 +21,10 @@ from typing import Any
 
 import torch
 
-__all__ = ['install']
+__all__ = ['install', 'plain_step']
 
 _COMPILER = 'torch._dynamo'
 _ROI_ALIGN = 'torchvision.ops.roi_align'
-_ZERO_OPTIMIZER = 'mmengine.optim.optimizer.zero_optimizer'
 
 
 def _is_compile_supported(device_type: str) -> bool:
@@ -37,7 +32,7 @@ def _is_compile_supported(device_type: str) -> bool:
 
 
 class _RoiAlignLoader(SourceFileLoader):
-    """Executes the file while the function that it takes is one that imports the compiler late."""
+    """Executes the file with a function in the compiler's place that imports it when called."""
 
     def exec_module(self, module: ModuleType) -> None:
         name = f'{_COMPILER}.utils'
@@ -49,7 +44,7 @@ class _RoiAlignLoader(SourceFileLoader):
         try:
             super().exec_module(module)
         finally:
-            if sys.modules[name] is stand_in:
+            if sys.modules.get(name) is stand_in:
                 del sys.modules[name]
 
 
@@ -59,23 +54,6 @@ class _RoiAlignFinder(MetaPathFinder):
         if spec is not None and isinstance(spec.loader, SourceFileLoader):
             spec.loader = _RoiAlignLoader(spec.loader.name, spec.loader.path)
         return spec
-
-
-class ZeroRedundancyOptimizer:
-    """Builds mmengine's optimiser of that name."""
-
-    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
-        """Import it, and return an object of it."""
-        return _zero_optimizer()(*args, **kwargs)
-
-
-@functools.cache
-def _zero_optimizer() -> type:
-    from mmengine.registry import OPTIMIZERS
-
-    del OPTIMIZERS.module_dict[ZeroRedundancyOptimizer.__name__]  # it registers itself
-    sys.modules.pop(_ZERO_OPTIMIZER)
-    return importlib.import_module(_ZERO_OPTIMIZER).ZeroRedundancyOptimizer
 
 
 def _late(wrapper: Callable) -> Callable:
@@ -94,18 +72,25 @@ def _late(wrapper: Callable) -> Callable:
 
 @functools.cache
 def install() -> None:
-    """Keep the compiler from being imported from here on, unless it already is."""
+    """Keep the compiler from being imported for nothing from here on, unless it is there."""
     if _COMPILER in sys.modules:
         return
-    if _ROI_ALIGN not in sys.modules:
-        sys.meta_path.insert(0, _RoiAlignFinder())
-    if 'mmengine.optim' not in sys.modules:
-        from mmengine.registry import OPTIMIZERS
-
-        module = ModuleType(_ZERO_OPTIMIZER)
-        module.ZeroRedundancyOptimizer = ZeroRedundancyOptimizer
-        sys.modules[_ZERO_OPTIMIZER] = module
-        OPTIMIZERS.register_module(module=ZeroRedundancyOptimizer)
+    sys.meta_path.insert(0, _RoiAlignFinder())
     for wrapper in (torch.optim.Optimizer.add_param_group, torch.optim.Optimizer.zero_grad):
         if hasattr(wrapper, '__wrapped__'):
             wrapper.__wrapped__.__dynamo_disable = _late(wrapper)
+
+
+def plain_step(optimizer: torch.optim.Optimizer) -> Callable[[], Any]:
+    """Return the step of an optimiser; that of torch's own without what speaks to the compiler.
+
+    Args:
+        optimizer (torch.optim.Optimizer): Any. Its hooks are not called if it is one of torch's.
+
+    Returns:
+        Callable: Does a step, to be called without gradients.
+    """
+    kind = type(optimizer)
+    if not kind.__module__.startswith('torch.optim.'):
+        return optimizer.step
+    return functools.partial(inspect.unwrap(kind.step), optimizer)

@@ -10,6 +10,7 @@ import torch
 from mmgen.registry import OPTIMIZERS
 from torch import Tensor
 
+from ...compat.compiler import plain_step
 from ...utils.numbers import checked_number
 from .image_lbfgs import ImageLBFGS
 from .image_state import per_image
@@ -76,7 +77,10 @@ class ImageOptimizer:
     def __init__(self, config: dict, variables: Sequence[Tensor], schedule: Callable[[int], float]):
         self._variables = list(variables)
         self._optimizer = OPTIMIZERS.build({**config, 'params': self._variables})
-        self._schedule = torch.optim.lr_scheduler.LambdaLR(self._optimizer, schedule)
+        self._plain_step = plain_step(self._optimizer)
+        self._schedule, self._done = schedule, 0
+        self._rates = [group['lr'] for group in self._optimizer.param_groups]
+        self._set_rates()
         some = self._variables[0]
         if some.is_cuda:
             for group in self._optimizer.param_groups:
@@ -100,22 +104,28 @@ class ImageOptimizer:
     def step(self, which: Tensor, losses: Tensor) -> None:
         """Move some images (bool, (n,)), given the losses (n,) whose gradients there are."""
         self._steps += 1
+        self._done += 1
         for v in self._variables:
             v.grad = torch.where(per_image(which, v), v.grad, 0)
         rate = 0.5**self._setbacks
         if isinstance(self._optimizer, ImageLBFGS):
             self._optimizer.step(losses, rate)
-            self._schedule.step()
+            self._set_rates()
             return
         before = [v.clone() for v in self._variables]
-        self._optimizer.step()
-        self._schedule.step()
+        self._plain_step()
+        self._set_rates()
         if isinstance(self._optimizer, (torch.optim.Adam, torch.optim.AdamW)):
             betas, ages = self._optimizer.defaults['betas'], self._steps - self._began
             rate = rate * restart_correction(betas, self._steps, ages)
         for v, old in zip(self._variables, before):
             own = torch.lerp(old, v, per_image(rate.to(v.dtype), v))
             v.copy_(torch.where(per_image(self._setbacks > 0, v), own, v))
+
+    def _set_rates(self) -> None:
+        factor = self._schedule(self._done)
+        for group, rate in zip(self._optimizer.param_groups, self._rates):
+            group['lr'] = rate * factor
 
     @torch.no_grad()
     def set_back(self, which: Tensor) -> None:
