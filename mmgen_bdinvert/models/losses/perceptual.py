@@ -228,7 +228,8 @@ def _empty(network_class: Callable[..., nn.Module], **kwargs) -> nn.Module:
     with warnings.catch_warnings(), torch.device('meta'):
         warnings.filterwarnings('ignore', message='.*pretrained.*|.*weight enum.*')
         network = network_class(pretrained=False, verbose=False, **kwargs)
-    return network.to_empty(device='cpu')
+    # As `to_empty` does, which on the way from the meta device imports symbolic shapes for a second.
+    return network._apply(lambda tensor: torch.empty(tensor.shape, dtype=tensor.dtype))
 
 
 def _fill(network: nn.Module, weights: dict[str, Tensor], source: str) -> None:
