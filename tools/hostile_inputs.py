@@ -9,7 +9,7 @@ expected.json: for each input 'done' or 'failed' (of images and of what a list o
 from __future__ import annotations
 
 if __name__ == '__main__':  # Ctrl-C while the rest is imported
-    from bdinvert_cli import leave_at_once
+    from bdinvert_cli.running import leave_at_once
 
     leave_at_once()
 
@@ -32,9 +32,10 @@ import torch
 from PIL import Image, PngImagePlugin
 from safetensors.torch import load_file, save_file
 
+from bdinvert_cli.parser import ToolParser
+from bdinvert_cli.running import run_tool
 from mmgen_bdinvert.io import ensure_writable_folder, local_path
 from mmgen_bdinvert.structures import LatentCode
-from mmgen_bdinvert.utils.cli import ToolParser, run_tool
 
 DONE, FAILED, ACCEPTED, REFUSED = 'done', 'failed', 'accepted', 'refused'
 ASSETS = 'asset://toon64'

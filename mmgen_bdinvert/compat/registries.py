@@ -42,7 +42,7 @@ _LOCATIONS = {
 
 
 def install() -> None:
-    """Give the registries their locations; those of no class of this package and mmgen have none."""
+    """Give the registries their locations; those that stay empty have none."""
     from mmgen import registry  # importable only once mmcv.ops is there
 
     for name, modules in _LOCATIONS.items():

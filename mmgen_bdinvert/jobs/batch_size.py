@@ -8,9 +8,10 @@ from pathlib import Path
 
 import torch
 
+from bdinvert_cli.sentences import is_out_of_memory
+
 from ..models import BaseDetailGenerator
 from ..models.inverters.base_inverter import OptimizationInverter
-from ..utils.cli import is_out_of_memory
 
 __all__ = ['fitting_batch', 'free_memory', 'image_memory', 'is_out_of_memory']
 

@@ -228,7 +228,7 @@ def _empty(network_class: Callable[..., nn.Module], **kwargs) -> nn.Module:
     with warnings.catch_warnings(), torch.device('meta'):
         warnings.filterwarnings('ignore', message='.*pretrained.*|.*weight enum.*')
         network = network_class(pretrained=False, verbose=False, **kwargs)
-    # As `to_empty` does, which on the way from the meta device imports symbolic shapes for a second.
+    # As `to_empty`, which from the meta device on imports symbolic shapes for a second.
     return network._apply(lambda tensor: torch.empty(tensor.shape, dtype=tensor.dtype))
 
 
