@@ -9,6 +9,8 @@ from mmgen import registry
 
 import mmgen_bdinvert
 
+OURS = ('mmgen_bdinvert.', 'bdinvert_cli.')
+
 API = {
     'apis': """EditOutcome ImageOutcome PRESETS align animate draw_samples edit edit_files
         find_codes find_config find_directions init_generator init_inverter invert invert_files
@@ -85,7 +87,7 @@ def test_names_of_a_subpackage(name):
     for public in module.__all__:
         value = getattr(module, public)
         if callable(value):
-            assert value.__module__.startswith('mmgen_bdinvert.') and value.__doc__, public
+            assert value.__module__.startswith(OURS) and value.__doc__, public
 
 
 def test_names_of_the_package():

@@ -1,5 +1,5 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
-"""Help, wrong commands and missing files: answered before torch, or anything like it, is imported."""
+"""Help, wrong commands and missing files are answered before anything heavy is imported."""
 
 import subprocess
 import sys
