@@ -89,9 +89,8 @@ setup(
         'Topic :: Scientific/Engineering :: Image Processing',
         'Typing :: Typed',
     ],
-    py_modules=['bdinvert_cli'],
     entry_points={'console_scripts': ['bdinvert = bdinvert_cli:main']},
-    packages=find_packages(include=[PACKAGE, f'{PACKAGE}.*']),
+    packages=find_packages(include=['bdinvert_cli', PACKAGE, f'{PACKAGE}.*']),
     package_data={
         PACKAGE: [
             'py.typed',

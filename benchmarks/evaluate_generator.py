@@ -8,7 +8,7 @@ be downloaded; the numbers compare generators here with each other, not with pub
 from __future__ import annotations
 
 if __name__ == '__main__':  # Ctrl-C while the rest is imported
-    from bdinvert_cli import leave_at_once
+    from bdinvert_cli.running import leave_at_once
 
     leave_at_once()
 
@@ -18,7 +18,10 @@ from pathlib import Path
 import torch
 from tqdm import tqdm
 
+from bdinvert_cli.parser import ToolParser
+from bdinvert_cli.running import run_tool, say
 from mmgen_bdinvert.apis import init_generator
+from mmgen_bdinvert.engine import read_settings
 from mmgen_bdinvert.evaluation import frechet_distance, precision_recall
 from mmgen_bdinvert.io import (
     claim_folder,
@@ -30,7 +33,6 @@ from mmgen_bdinvert.io import (
 )
 from mmgen_bdinvert.io.tables import save_json
 from mmgen_bdinvert.models import STLPIPSLoss
-from mmgen_bdinvert.utils.cli import ToolParser, run_tool, say
 from mmgen_bdinvert.visualization import image_grid
 
 EXAMPLES = """
@@ -66,7 +68,7 @@ def main(argv=None):
     args = parse_args(argv)
     out_dir = claim_folder(args.out_dir, 'evaluate-generator', into_existing=args.into_existing)
     paths = find_images(args.real)[: args.num_images]
-    generator = init_generator(args.config, 'cpu', args.cfg_options)
+    generator = init_generator(args.config, 'cpu', read_settings(args.cfg_options))
     network = STLPIPSLoss(net='vgg')
 
     count = len(paths)

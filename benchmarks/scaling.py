@@ -9,7 +9,7 @@ loading is left out. The runs alternate, --rounds times; nothing else should run
 from __future__ import annotations
 
 if __name__ == '__main__':  # Ctrl-C while the rest is imported
-    from bdinvert_cli import leave_at_once
+    from bdinvert_cli.running import leave_at_once
 
     leave_at_once()
 
@@ -20,9 +20,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+from bdinvert_cli.parser import ToolParser
+from bdinvert_cli.running import run_tool
 from mmgen_bdinvert.io import ensure_writable_folder
 from mmgen_bdinvert.jobs.manifest import manifest_files
-from mmgen_bdinvert.utils.cli import ToolParser, run_tool
 
 TOOLS = Path(__file__).parent
 

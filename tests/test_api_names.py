@@ -9,6 +9,8 @@ from mmgen import registry
 
 import mmgen_bdinvert
 
+OURS = ('mmgen_bdinvert.', 'bdinvert_cli.')
+
 API = {
     'apis': """EditOutcome ImageOutcome PRESETS align animate draw_samples edit edit_files
         find_codes find_config find_directions init_generator init_inverter invert invert_files
@@ -17,13 +19,13 @@ API = {
     'converters': 'Conversion FORMATS Format convert_file',
     'datasets': 'InversionImageFolder LatentSeeds',
     'editing': """ClassScores Direction GANSpace InterFaceGAN PatchLightness Regression SeFa
-        add_direction_options draw_latents edit_effect fit_direction load_direction
-        parse_directions parse_layers parse_strengths read_directions read_labels shield_ranges""",
-    'engine': 'MissedValidationHook ReconstructionGridHook StrictRunner read_config',
+        draw_latents edit_effect fit_direction load_direction parse_directions parse_layers
+        parse_strengths read_directions read_labels""",
+    'engine': 'MissedValidationHook ReconstructionGridHook StrictRunner read_config read_settings',
     'engine.hooks': 'MissedValidationHook OwnCheckpointHook ReconstructionGridHook',
     'evaluation': 'ReconstructionMetric frechet_distance masked_rmse precision_recall psnr ssim',
     'geometry': """Composition GeometricTransform MatrixTransform PerspectiveTransform
-        RandomTransform ThinPlateSpline Transform add_motion_options compose estimate_similarity
+        RandomTransform ThinPlateSpline Transform compose estimate_similarity
         inverse normalise_points part_of read_motion transform_base transform_image validity_mask
         warp""",
     'io': """FIT_MODES ForeignFileError IMAGE_SUFFIXES ImageReadError OutputError Projection
@@ -49,7 +51,7 @@ API = {
     'structures': 'InversionResult LatentCode',
     'studio': """Edit InversionCancelled InversionStep Session Studio animated_webp
         shipped_directions watch_inversion""",
-    'utils': 'ToolParser check_device one_sentence run_tool say silence_host',
+    'utils': 'check_device silence_host',
     'visualization': 'Column comparison contact_sheet image_grid panels plot_losses',
 }
 REGISTERED = {
@@ -86,7 +88,7 @@ def test_names_of_a_subpackage(name):
     for public in module.__all__:
         value = getattr(module, public)
         if callable(value):
-            assert value.__module__.startswith('mmgen_bdinvert.') and value.__doc__, public
+            assert value.__module__.startswith(OURS) and value.__doc__, public
 
 
 def test_names_of_the_package():
@@ -95,7 +97,9 @@ def test_names_of_the_package():
 
 @pytest.mark.parametrize('name', sorted(REGISTERED))
 def test_names_in_the_registries(name):
-    found = getattr(registry, name).module_dict.items()
+    found = getattr(registry, name)
+    found.import_from_location()
+    found = found.module_dict.items()
     ours = [key for key, value in found if value.__module__.startswith('mmgen_bdinvert.')]
     compat = [key for key in ours if key in ('Adam', 'AdamW')]
     assert sorted(set(ours) - set(compat)) == REGISTERED[name].split()

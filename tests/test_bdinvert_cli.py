@@ -1,6 +1,7 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
 """The command ``bdinvert``."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -32,7 +33,7 @@ def test_the_help_lists_every_tool_for_users(capsys):
     listed = [line.split()[0] for line in out.partition('commands:\n')[2].splitlines()[:-2]]
     stems = {path.stem for path in (ROOT / 'tools').glob('*.py')} - bdinvert_cli.DEVELOPERS
     assert listed == sorted(stem.replace('_', '-') for stem in stems)
-    assert '  invert                 Invert images into base and detail codes.\n' in out
+    assert '  invert           Invert images into base and detail codes.\n' in out
 
 
 def test_the_help_imports_nothing_heavy():
@@ -75,8 +76,24 @@ def test_a_tool_calls_itself_by_the_command():
     assert done.stderr.endswith('see bdinvert convert --help\n')
 
 
+SPAWNING = """
+import multiprocessing
+
+def double(number):
+    return 2 * number
+
+if __name__ == '__main__':
+    with multiprocessing.get_context('spawn').Pool(2) as pool:
+        print(pool.map(double, [1, 2]))
+"""
+
+
 def test_worker_processes_find_the_tool(tmp_path):
-    words = ('--train', 2, '--heldout', 1, '--size', 16, '--workers', 2, '--out-dir', tmp_path)
-    done = bdinvert('draw-toon-faces', *words)
-    assert done.returncode == 0, done.stderr
-    assert len(list((tmp_path / 'train').glob('*.png'))) == 2
+    (tmp_path / 'tool.py').write_text(SPAWNING)
+    code = (
+        "import bdinvert_cli, pathlib; bdinvert_cli.run(pathlib.Path('tool.py').resolve(), ['x'])"
+    )
+    command = [sys.executable, '-c', code]
+    env = {**os.environ, 'PYTHONPATH': str(ROOT)}
+    done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True)
+    assert done.stdout == '[2, 4]\n', done.stderr

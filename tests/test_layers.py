@@ -19,10 +19,11 @@ LAYERS = [
     'models',
     'structures',
     'io | geometry | utils',
-    'compat | text | version',
+    'compat | version',
 ]
 MODELS = ['encoder_trainer', 'inverters', 'losses', 'generators', 'acceleration']
-PACKAGES = ('mmgen_bdinvert', 'benchmarks', 'projects')
+PACKAGES = ('bdinvert_cli', 'mmgen_bdinvert', 'benchmarks', 'projects')
+INSTALLED = ('bdinvert_cli', 'mmgen_bdinvert')
 
 
 @pytest.fixture(scope='module')
@@ -61,7 +62,15 @@ def test_the_package_imports_nothing_that_is_not_installed(graph):
     for module in graph.modules:
         if module.startswith('mmgen_bdinvert'):
             imported = graph.find_modules_directly_imported_by(module)
-            assert not [name for name in imported if not name.startswith('mmgen_bdinvert')], module
+            assert not [name for name in imported if not name.startswith(INSTALLED)], module
+
+
+def test_the_command_imports_nothing_of_the_package(graph):
+    """It has to answer before torch is imported."""
+    for module in graph.modules:
+        if module.startswith('bdinvert_cli'):
+            imported = graph.find_modules_directly_imported_by(module)
+            assert not [name for name in imported if not name.startswith('bdinvert_cli')], module
 
 
 def test_no_file_is_long():

@@ -95,14 +95,14 @@ def test_configs_tools_and_demo_travel_under_mim(wheel, folder):
 
 
 def test_package_is_whole_and_nothing_else_travels(wheel):
-    package = ROOT / 'mmgen_bdinvert'
     ours = {
         path.relative_to(ROOT).as_posix()
-        for path in package.rglob('*')
+        for package in ('mmgen_bdinvert', 'bdinvert_cli')
+        for path in (ROOT / package).rglob('*')
         if path.suffix in PACKED or path.name == 'py.typed'
     }
     names = {name for name in wheel.namelist() if '/.mim/' not in name}
-    assert {name for name in names if '.dist-info/' not in name} == ours | {'bdinvert_cli.py'}
+    assert {name for name in names if '.dist-info/' not in name} == ours
     assert 'mmgen_bdinvert/py.typed' in ours
     info = {name.rpartition('/')[2] for name in names if '.dist-info/' in name}
     assert {'LICENSE', 'NOTICE'} <= info

@@ -8,10 +8,10 @@ import pytest
 from markdown_it import MarkdownIt
 from rich.console import Console
 
+from bdinvert_cli.text import from_csv, markdown_text, printable, to_csv
 from mmgen_bdinvert.jobs import ImageOutcome
 from mmgen_bdinvert.jobs.progress import InversionProgress, summary_table
 from mmgen_bdinvert.jobs.report import save_report
-from mmgen_bdinvert.text import from_csv, markdown_text, printable, to_csv
 from mmgen_bdinvert.utils import ToolParser, one_sentence, say
 
 NAMES = [

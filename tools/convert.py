@@ -7,17 +7,13 @@ run. The last line of the output is what a config says to use OUT.
 
 from __future__ import annotations
 
-if __name__ == '__main__':  # Ctrl-C while the rest is imported
-    from bdinvert_cli import leave_at_once
-
-    leave_at_once()
-
 from collections import Counter
 from pathlib import Path
 
-from mmgen_bdinvert.converters import FORMATS, convert_file
-from mmgen_bdinvert.io import ensure_writable_folder
-from mmgen_bdinvert.utils.cli import ToolParser, run_tool, say, silence_host
+from bdinvert_cli.options import FORMATS
+from bdinvert_cli.parser import ToolParser
+from bdinvert_cli.paths import check_source
+from bdinvert_cli.running import run_tool, say
 
 EXAMPLES = """
 bdinvert convert stylegan2-ffhq.pkl checkpoints/ffhq.safetensors --from nvidia
@@ -27,7 +23,7 @@ bdinvert convert stylegan2_ffhq1024/ checkpoints/statistics.safetensors --from b
 
 
 def parse_args(argv=None):
-    formats = '\n'.join(f'  {name:17} {format.title}' for name, format in FORMATS.items())
+    formats = '\n'.join(f'  {name:17} {title}' for name, title in FORMATS.items())
     parser = ToolParser(
         description=f'{__doc__}\nformats:\n{formats}',
         examples=EXAMPLES,
@@ -53,10 +49,15 @@ def parse_args(argv=None):
 
 def main(argv=None):
     args = parse_args(argv)
+    check_source(args.source)
+    from mmgen_bdinvert.converters import convert_file
+    from mmgen_bdinvert.io import ensure_writable_folder
+    from mmgen_bdinvert.utils import silence_host
+
     ensure_writable_folder(args.out.parent)
     with silence_host():
         done = convert_file(args.source, args.out, args.format, base_size=args.base_size)
-    say(f'{args.source}: {FORMATS[args.format].title}.')
+    say(f'{args.source}: {FORMATS[args.format]}.')
     total = done.used + len(done.set_aside)
     say(f'Used {done.used} of {total} tensors for the {len(done.tensors)} of the result.')
     for reason, count in Counter(done.set_aside.values()).items():

@@ -12,27 +12,15 @@ deleted after an hour, the oldest as soon as all visitors have more than 2,000 f
 
 from __future__ import annotations
 
-if __name__ == '__main__':  # Ctrl-C while the rest is imported
-    from bdinvert_cli import leave_at_once
-
-    leave_at_once()
-
-import logging
 import os
 import sys
 from pathlib import Path
 
-logging.getLogger('torch.utils.cpp_extension').setLevel(logging.ERROR)  # "No CUDA runtime"
-os.environ['GRADIO_ANALYTICS_ENABLED'] = 'False'  # Gradio asks for it while it is imported
-try:
-    from mmgen_bdinvert import apis
-    from mmgen_bdinvert.editing import load_direction
-    from mmgen_bdinvert.io import find_images
-    from mmgen_bdinvert.studio import Studio, shipped_directions
-    from mmgen_bdinvert.studio.address import check_address
-    from mmgen_bdinvert.utils.cli import ToolParser, check_device, run_tool, say, silence_host
-except ImportError as error:  # a package is missing: the message says which
-    sys.exit(f'error: {error}')
+from bdinvert_cli.configs import find_config
+from bdinvert_cli.options import add_device
+from bdinvert_cli.parser import ToolParser
+from bdinvert_cli.paths import check_checkpoint, check_directions, check_images
+from bdinvert_cli.running import run_tool, say
 
 DEFAULT = 'bdinvert_inv_toon128'
 IMAGES = Path(__file__).resolve().parents[1] / 'demo/images'  # toon faces
@@ -59,6 +47,7 @@ def parse_args(argv=None):
     )
     parser.add_argument('--examples', help='folder of photos to start with')
     parser.add_argument('--host', default='127.0.0.1', help='address to listen on: 127.0.0.1')
+    parser.add_argument('--port', type=int, help='port to listen on: a free one from 7860 on')
     parser.add_argument(
         '--allow-host',
         nargs='+',
@@ -67,19 +56,31 @@ def parse_args(argv=None):
         metavar='NAME',
         help='more names of the studio, such as that of a proxy',
     )
-    parser.add_argument('--port', type=int, help='port to listen on: a free one from 7860 on')
-    parser.add_argument('--device', help='such as cpu or cuda:0: the GPU if there is one')
+    add_device(parser)
     parser.add_cfg_options()
     return parser.parse_args(argv)
 
 
 def main(argv=None):
     args = parse_args(argv)
+    find_config(args.config)
+    check_checkpoint(args.checkpoint, 'encoder')
+    check_directions(args.direction)
+    check_images([args.examples] if args.examples else [])
+    os.environ['GRADIO_ANALYTICS_ENABLED'] = 'False'  # Gradio asks for it while it is imported
+    from mmgen_bdinvert import apis
+    from mmgen_bdinvert.editing import load_direction
+    from mmgen_bdinvert.engine import read_settings
+    from mmgen_bdinvert.io import find_images
+    from mmgen_bdinvert.studio import Studio, shipped_directions
+    from mmgen_bdinvert.studio.address import check_address
+    from mmgen_bdinvert.utils import check_device, silence_host
+
     # Everything that needs no network is checked before one is built.
     check_address(args.host, args.port)
     directions = [load_direction(file) for file in args.direction]
     device = check_device(args.device)
-    config = apis.load_config(args.config, args.cfg_options)
+    config = apis.load_config(args.config, read_settings(args.cfg_options))
     examples = []
     if args.examples or (args.config == DEFAULT and IMAGES.is_dir()):
         examples = find_images([args.examples or IMAGES])

@@ -3,37 +3,17 @@
 
 from __future__ import annotations
 
-if __name__ == '__main__':  # Ctrl-C while the rest is imported
-    from bdinvert_cli import leave_at_once
-
-    leave_at_once()
-
 import time
 from pathlib import Path
 
-import torch
-from tqdm import tqdm
-
-from mmgen_bdinvert.apis import edit, init_inverter, invert, render, transform
-from mmgen_bdinvert.evaluation import psnr
-from mmgen_bdinvert.geometry import GeometricTransform
-from mmgen_bdinvert.io import (
-    claim_folder,
-    claim_outputs,
-    ensure_writable_folder,
-    find_images,
-    image_to_tensor,
-    output_names,
-    read_image,
-    save_png,
-)
-from mmgen_bdinvert.io.tables import save_json
-from mmgen_bdinvert.utils.cli import ToolParser, run_tool, say
-from mmgen_bdinvert.visualization import contact_sheet
+from bdinvert_cli.configs import find_config
+from bdinvert_cli.parser import ToolParser
+from bdinvert_cli.paths import check_images
+from bdinvert_cli.running import run_tool, say
 
 IMAGES = Path(__file__).resolve().parents[1] / 'demo/images'  # in a wheel too
-SHIFT = GeometricTransform(shift=(0.125, -0.0625))  # whole cells of the base code
-ROTATION = GeometricTransform(rotate=15)
+SHIFT = (0.125, -0.0625)  # whole cells of the base code
+ROTATION = 15
 EDITS = {
     'lighter skin': ('skin_lightness', 1.5),
     'darker skin': ('skin_lightness', -1.0),
@@ -61,6 +41,27 @@ def parse_args(argv=None):
 
 def main(argv=None):
     args = parse_args(argv)
+    find_config(args.config)
+    check_images([args.images])
+    import torch
+    from tqdm import tqdm
+
+    from mmgen_bdinvert.apis import edit, init_inverter, invert, render, transform
+    from mmgen_bdinvert.evaluation import psnr
+    from mmgen_bdinvert.geometry import GeometricTransform
+    from mmgen_bdinvert.io import (
+        claim_folder,
+        claim_outputs,
+        ensure_writable_folder,
+        find_images,
+        image_to_tensor,
+        output_names,
+        read_image,
+        save_png,
+    )
+    from mmgen_bdinvert.io.tables import save_json
+    from mmgen_bdinvert.visualization import contact_sheet
+
     out_dir = claim_folder(args.out_dir, 'demo-toon', into_existing=args.into_existing)
     paths = find_images([args.images])
     options = {} if args.steps is None else {'model.num_steps': args.steps}
@@ -85,8 +86,10 @@ def main(argv=None):
     columns = {
         'out-of-range photo': photos,
         'BDInvert': render(inverter, result.code),
-        'shifted on': render(inverter, transform(inverter, result.code, SHIFT)),
-        'rotated on': render(inverter, transform(inverter, result.code, ROTATION)),
+        'shifted on': render(inverter, transform(inverter, result.code, GeometricTransform(SHIFT))),
+        'rotated on': render(
+            inverter, transform(inverter, result.code, GeometricTransform(rotate=ROTATION))
+        ),
     }
     for column, (name, strength) in EDITS.items():
         direction = f'asset://toon128/{name}.safetensors'

@@ -19,27 +19,19 @@ age.pt@4-7 -0.5. Strength multiplies them all: --strength -2 0 2, or seven steps
 
 from __future__ import annotations
 
-if __name__ == '__main__':  # Ctrl-C while the rest is imported
-    from bdinvert_cli import leave_at_once
-
-    leave_at_once()
-
-import logging
 import sys
 
-from tqdm import tqdm
-
-logging.getLogger('torch.utils.cpp_extension').setLevel(logging.ERROR)  # "No CUDA runtime"
-try:
-    from mmgen_bdinvert import apis
-    from mmgen_bdinvert.editing import add_direction_options, read_directions, shield_ranges
-    from mmgen_bdinvert.geometry import add_motion_options, read_motion
-    from mmgen_bdinvert.io import claim_folder
-    from mmgen_bdinvert.text import printable
-    from mmgen_bdinvert.utils.cli import ToolParser, check_device, run_tool, say, silence_host
-except ImportError as error:  # a package is missing: the message says which
-    sys.exit(f'error: {error}')
-
+from bdinvert_cli.configs import find_config
+from bdinvert_cli.options import (
+    add_device,
+    add_direction_options,
+    add_motion_options,
+    shield_ranges,
+)
+from bdinvert_cli.parser import ToolParser
+from bdinvert_cli.paths import check_codes, check_directions
+from bdinvert_cli.running import run_tool, say
+from bdinvert_cli.text import printable
 
 EXAMPLES = """
 bdinvert edit results/*/code.safetensors --shift 0.1 0 --rotate 15 --out-dir edited/
@@ -56,22 +48,36 @@ def parse_args(argv=None):
     parser.add_argument('--config', help='their config: the model in settings.json beside them')
     add_direction_options(parser)
     add_motion_options(parser)
-    parser.add_argument('--device', help='such as cpu or cuda:0: the GPU if there is one')
+    add_device(parser)
     parser.add_cfg_options()
-    args = parser.parse_args(shield_ranges(sys.argv[1:] if argv is None else argv))
-    args.move = read_motion(args)
-    return args
+    return parser.parse_args(shield_ranges(sys.argv[1:] if argv is None else argv))
 
 
 def main(argv=None):
     args = parse_args(argv)
+    if args.config is not None:
+        find_config(args.config)
+    check_codes(args.codes)
+    check_directions(args.direction)
+    from tqdm import tqdm
+
+    from mmgen_bdinvert import apis
+    from mmgen_bdinvert.editing import read_directions
+    from mmgen_bdinvert.engine import read_settings
+    from mmgen_bdinvert.geometry import read_motion
+    from mmgen_bdinvert.io import claim_folder
+    from mmgen_bdinvert.utils import check_device, silence_host
+
     # Everything that needs no network is checked before one is built.
+    move = read_motion(args)
     directions, strengths = read_directions(args)
-    if not directions and args.move.is_identity:
+    if not directions and move.is_identity:
         raise ValueError('there is nothing to do: give a --direction, or a motion')
     device = check_device(args.device)
     codes = apis.find_codes(args.codes)
-    config = apis.load_config(args.config or apis.recorded_config(codes), args.cfg_options)
+    config = apis.load_config(
+        args.config or apis.recorded_config(codes), read_settings(args.cfg_options)
+    )
     claim_folder(args.out_dir, 'edit', into_existing=args.into_existing)
     with silence_host():
         generator = apis.init_generator(config, device)
@@ -89,13 +95,13 @@ def main(argv=None):
             args.out_dir,
             directions=directions,
             strengths=strengths,
-            move=args.move,
+            move=move,
             align=args.align,
             and_back=args.and_back,
             padding_mode=args.padding_mode,
             sampling=args.sampling,
             on_code=on_code,
-            on_note=lambda sentence: bar.write(f'note: {sentence}', file=sys.stderr),
+            on_note=lambda sentence: bar.write(printable(f'note: {sentence}'), file=sys.stderr),
         )
     done = sum(outcome.status == 'done' for outcome in outcomes)
     say(f'{done} of {len(outcomes)} codes edited. Results: {args.out_dir}')

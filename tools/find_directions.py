@@ -11,30 +11,11 @@ attribute, and name it in the config as finder.labels; samples follow from --see
 
 from __future__ import annotations
 
-if __name__ == '__main__':  # Ctrl-C while the rest is imported
-    from bdinvert_cli import leave_at_once
-
-    leave_at_once()
-
-import logging
-import sys
-
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
-from tqdm import tqdm
-
-logging.getLogger('torch.utils.cpp_extension').setLevel(logging.ERROR)  # "No CUDA runtime"
-try:
-    from mmgen_bdinvert import apis
-    from mmgen_bdinvert.apis.directions import figures
-    from mmgen_bdinvert.engine import read_config
-    from mmgen_bdinvert.io import claim_folder
-    from mmgen_bdinvert.text import printable
-    from mmgen_bdinvert.utils.cli import ToolParser, check_device, run_tool, say, silence_host
-except ImportError as error:  # a package is missing: the message says which
-    sys.exit(f'error: {error}')
-
+from bdinvert_cli.configs import find_config
+from bdinvert_cli.options import add_device
+from bdinvert_cli.parser import ToolParser
+from bdinvert_cli.running import run_tool, say
+from bdinvert_cli.text import printable
 
 EXAMPLES = """
 bdinvert find-directions directions/interfacegan_toon128 --out-dir directions/
@@ -52,13 +33,19 @@ def parse_args(argv=None):
     parser.add_argument(
         '--draw-samples', type=int, metavar='N', help='only draw N samples, <index>.png, to label'
     )
-    parser.add_argument('--device', help='such as cpu or cuda:0: the GPU if there is one')
+    add_device(parser)
     parser.add_cfg_options()
     return parser.parse_args(argv)
 
 
 def show(found):
     """Print what is known about each direction."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    from mmgen_bdinvert.apis.directions import figures
+
     rows = [figures(direction) for direction in found]
     columns = list(dict.fromkeys(name for row in rows for name in row))
     table = Table(*(Text(printable(name)) for name in ('direction', *columns)))
@@ -70,8 +57,16 @@ def show(found):
 
 def main(argv=None):
     args = parse_args(argv)
+    file = find_config(args.config)
+    from tqdm import tqdm
+
+    from mmgen_bdinvert import apis
+    from mmgen_bdinvert.engine import read_config, read_settings
+    from mmgen_bdinvert.io import claim_folder
+    from mmgen_bdinvert.utils import check_device, silence_host
+
     device = check_device(args.device)
-    config = read_config(apis.find_config(args.config), args.cfg_options)
+    config = read_config(file, read_settings(args.cfg_options))
     if args.draw_samples is None and not isinstance(config.get('finder'), dict):
         raise ValueError(f'{args.config} has no finder: add one, as configs/directions do.')
     for folder in filter(None, (args.out_dir, args.preview_dir)):

@@ -16,35 +16,13 @@ Ctrl-C, 143 after SIGTERM.
 
 from __future__ import annotations
 
-if __name__ == '__main__':  # Ctrl-C while the rest is imported
-    from bdinvert_cli import leave_at_once
-
-    leave_at_once()
-
-import logging
 import sys
 
-from rich.console import Console
-
-logging.getLogger('torch.utils.cpp_extension').setLevel(logging.ERROR)  # "No CUDA runtime"
-try:
-    from mmgen_bdinvert import apis
-    from mmgen_bdinvert.engine.config import pivot_of
-    from mmgen_bdinvert.io import FIT_MODES, claim_folder
-    from mmgen_bdinvert.jobs import Interrupted, deferred_signals, join_workers, read_outcomes
-    from mmgen_bdinvert.jobs.progress import InversionProgress, summary_table
-    from mmgen_bdinvert.jobs.recorder import InversionRecorder
-    from mmgen_bdinvert.utils.cli import (
-        LAUNCHERS,
-        ToolParser,
-        check_device,
-        run_tool,
-        say,
-        silence_host,
-    )
-except ImportError as error:  # a package is missing: the message says which
-    sys.exit(f'error: {error}')
-
+from bdinvert_cli.configs import find_config
+from bdinvert_cli.options import FIT_MODES, PRESETS, add_device, add_launcher
+from bdinvert_cli.parser import ToolParser
+from bdinvert_cli.paths import check_checkpoint, check_images
+from bdinvert_cli.running import run_tool, say
 
 EXAMPLES = """
 bdinvert invert bdinvert_inv_toon128 photos/ --out-dir results/
@@ -66,12 +44,12 @@ def parse_args(argv=None):
     parser.add_argument('--batch-size', type=int, default=8, help='images at a time: 8')
     parser.add_argument(
         '--preset',
-        choices=apis.PRESETS,
+        choices=PRESETS,
         help="the paper's 1,200 steps, fewer for the same objective, or a draft",
     )
     parser.add_argument('--steps', type=int, help='optimisation steps instead of those')
     parser.add_argument('--amp', action='store_true', help='all in bfloat16: faster, rounded')
-    parser.add_argument('--device', help='such as cpu or cuda:0: the GPU if there is one')
+    add_device(parser)
     parser.add_argument('--packed', action='store_true', help='tar shards instead of folders')
     parser.add_argument(
         '--retry-failed', action='store_true', help='try again what an earlier run did not invert'
@@ -85,12 +63,7 @@ def parse_args(argv=None):
         metavar='BACKEND',
         help='such as TensorboardVisBackend: OUT_DIR/vis_data',
     )
-    parser.add_argument(
-        '--launcher',
-        choices=LAUNCHERS,
-        default='none',
-        help='how several processes were started: none',
-    )
+    add_launcher(parser)
     parser.add_cfg_options()
     args = parser.parse_args(argv)
     for name in ('batch_size', 'steps'):
@@ -102,10 +75,24 @@ def parse_args(argv=None):
 
 def main(argv=None):
     args = parse_args(argv)
+    find_config(args.config)
+    check_checkpoint(args.checkpoint, 'encoder')
+    check_images(args.images)
+    from rich.console import Console
+
+    from mmgen_bdinvert import apis
+    from mmgen_bdinvert.engine import read_settings
+    from mmgen_bdinvert.engine.config import pivot_of
+    from mmgen_bdinvert.io import claim_folder
+    from mmgen_bdinvert.jobs import Interrupted, deferred_signals, join_workers, read_outcomes
+    from mmgen_bdinvert.jobs.progress import InversionProgress, summary_table
+    from mmgen_bdinvert.jobs.recorder import InversionRecorder
+    from mmgen_bdinvert.utils import check_device, silence_host
+
     # Everything that needs no network is checked before one is built.
     workers = join_workers(args.launcher)
     device = check_device(workers.device if args.device is None else args.device)
-    config = apis.load_config(args.config, args.cfg_options, args.preset)
+    config = apis.load_config(args.config, read_settings(args.cfg_options), args.preset)
     part = pivot_of(config.model)
     for model in (config.model, part):  # those of pivotal tuning are two
         if args.steps is not None:

@@ -3,22 +3,14 @@
 
 from __future__ import annotations
 
-if __name__ == '__main__':  # Ctrl-C while the rest is imported
-    from bdinvert_cli import leave_at_once
-
-    leave_at_once()
-
 import sys
 from pathlib import Path
 
-from tqdm import tqdm
-
-import mmgen_bdinvert  # noqa: F401  (first: it makes mmgen importable)
-from mmgen_bdinvert.apis import find_config
-from mmgen_bdinvert.apis.statistics import fit_statistics, generator_from_config, measure_whiteness
-from mmgen_bdinvert.engine import read_config
-from mmgen_bdinvert.io import check_outputs, claim_outputs, ensure_writable_folder
-from mmgen_bdinvert.utils.cli import ToolParser, check_device, run_tool, say
+from bdinvert_cli.configs import find_config
+from bdinvert_cli.options import add_device
+from bdinvert_cli.parser import ToolParser
+from bdinvert_cli.paths import check_checkpoint
+from bdinvert_cli.running import run_tool, say
 
 EXAMPLES = """
 bdinvert latent-stats bdinvert_inv_ffhq work_dirs/ffhq/statistics.safetensors
@@ -34,7 +26,7 @@ def parse_args(argv=None):
     parser.add_argument('--num-samples', type=int, default=1_000_000, help='default: 1,000,000')
     parser.add_argument('--seed', type=int, default=0, help='of the samples (0)')
     parser.add_argument('--batch-size', type=int, default=4096, help='samples at a time (4096)')
-    parser.add_argument('--device', help='such as cpu or cuda:0: the GPU if there is one')
+    add_device(parser)
     parser.add_cfg_options()
     args = parser.parse_args(argv)
     if args.num_samples < 2 or args.batch_size < 1:
@@ -44,8 +36,21 @@ def parse_args(argv=None):
 
 def main(argv=None):
     args = parse_args(argv)
+    file = find_config(args.config)
+    check_checkpoint(args.checkpoint, 'generator')
+    from tqdm import tqdm
+
+    from mmgen_bdinvert.apis.statistics import (
+        fit_statistics,
+        generator_from_config,
+        measure_whiteness,
+    )
+    from mmgen_bdinvert.engine import read_config, read_settings
+    from mmgen_bdinvert.io import check_outputs, claim_outputs, ensure_writable_folder
+    from mmgen_bdinvert.utils import check_device
+
     device = check_device(args.device)
-    config = read_config(find_config(args.config), args.cfg_options)
+    config = read_config(file, read_settings(args.cfg_options))
     ensure_writable_folder(args.out.parent)
     check_outputs([args.out], 'latent-stats', [args.config, args.checkpoint])
     generator = generator_from_config(config, args.checkpoint).to(device)
@@ -76,4 +81,4 @@ def main(argv=None):
 
 
 if __name__ == '__main__':
-    sys.exit(run_tool(main))
+    run_tool(main)

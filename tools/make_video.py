@@ -12,36 +12,19 @@ shown, 1 if some were left out, 2 after a wrong command.
 
 from __future__ import annotations
 
-if __name__ == '__main__':  # Ctrl-C while the rest is imported
-    from bdinvert_cli import leave_at_once
-
-    leave_at_once()
-
 import itertools
-import logging
 import sys
 
-from tqdm import tqdm
-
-logging.getLogger('torch.utils.cpp_extension').setLevel(logging.ERROR)  # "No CUDA runtime"
-try:
-    from mmgen_bdinvert import apis
-    from mmgen_bdinvert.apis.codes import load_codes
-    from mmgen_bdinvert.editing import add_direction_options, read_directions, shield_ranges
-    from mmgen_bdinvert.geometry import add_motion_options, read_motion
-    from mmgen_bdinvert.io import check_outputs, claim_outputs, save_video
-    from mmgen_bdinvert.io.video import check_video_path
-    from mmgen_bdinvert.utils.cli import (
-        ToolParser,
-        check_device,
-        one_sentence,
-        run_tool,
-        say,
-        silence_host,
-    )
-except ImportError as error:  # a package is missing: the message says which
-    sys.exit(f'error: {error}')
-
+from bdinvert_cli.configs import find_config
+from bdinvert_cli.options import (
+    add_device,
+    add_direction_options,
+    add_motion_options,
+    shield_ranges,
+)
+from bdinvert_cli.parser import ToolParser
+from bdinvert_cli.paths import check_codes, check_directions
+from bdinvert_cli.running import run_tool, say
 
 EXAMPLES = """
 bdinvert make-video results/photo --rotate 30 --shift 0.2 0 --out-file turn.mp4
@@ -61,26 +44,47 @@ def parse_args(argv=None):
     add_direction_options(parser)
     add_motion_options(parser)
     parser.add_argument('--batch-size', type=int, default=8, help='frames at a time: 8')
-    parser.add_argument('--device', help='such as cpu or cuda:0: the GPU if there is one')
+    add_device(parser)
     parser.add_cfg_options()
     args = parser.parse_args(shield_ranges(sys.argv[1:] if argv is None else argv))
     if args.and_back:
         parser.error('--and-back belongs to tools/edit.py; a video shows one view')
     if args.batch_size < 1:
         parser.error(f'--batch-size must be 1 or more, but got {args.batch_size}')
-    args.move = read_motion(args)
     return args
 
 
 def main(argv=None):
     args = parse_args(argv)
+    if args.config is not None:
+        find_config(args.config)
+    check_codes(args.codes)
+    check_directions(args.direction)
+    from tqdm import tqdm
+
+    from mmgen_bdinvert import apis
+    from mmgen_bdinvert.apis.codes import load_codes
+    from mmgen_bdinvert.editing import read_directions
+    from mmgen_bdinvert.engine import read_settings
+    from mmgen_bdinvert.geometry import read_motion
+    from mmgen_bdinvert.io import check_outputs, claim_outputs, save_video
+    from mmgen_bdinvert.io.video import check_video_path
+    from mmgen_bdinvert.utils import (
+        check_device,
+        one_sentence,
+        silence_host,
+    )
+
     # Everything that needs no network is checked before one is built.
+    move = read_motion(args)
     directions, strengths = read_directions(args)
     check_video_path(args.out_file, args.fps)
     device = check_device(args.device)
     files = apis.find_codes(args.codes)
     check_outputs([args.out_file], 'make-video', files)
-    config = apis.load_config(args.config or apis.recorded_config(files), args.cfg_options)
+    config = apis.load_config(
+        args.config or apis.recorded_config(files), read_settings(args.cfg_options)
+    )
     with silence_host():
         generator = apis.init_generator(config, device)
     refused = []
@@ -96,7 +100,7 @@ def main(argv=None):
         ),
         directions=directions,
         strengths=strengths,
-        move=args.move,
+        move=move,
         align=args.align,
         padding_mode=args.padding_mode,
         sampling=args.sampling,

@@ -3,24 +3,9 @@
 
 from __future__ import annotations
 
-if __name__ == '__main__':  # Ctrl-C while the rest is imported
-    from bdinvert_cli import leave_at_once
-
-    leave_at_once()
-
-from mmgen_bdinvert.io import check_outputs, claim_outputs
-from mmgen_bdinvert.io.saved import save_tensors
-from mmgen_bdinvert.models.checkpoint import (
-    ENCODER_PREFIXES,
-    GENERATOR_PREFIXES,
-    read_state_dict,
-    select_part,
-)
-from mmgen_bdinvert.utils.cli import ToolParser, run_tool, say
-
-# Without the bare prefix '': a checkpoint that has no such part must not pass for one.
-PARTS = {'generator': GENERATOR_PREFIXES[:-1], 'encoder': ENCODER_PREFIXES[:-1]}
-
+from bdinvert_cli.parser import ToolParser
+from bdinvert_cli.paths import check_checkpoint
+from bdinvert_cli.running import run_tool, say
 
 EXAMPLES = """
 bdinvert publish-model work_dirs/my_gan/iter_1000.pth encoder.safetensors --part encoder --half
@@ -31,7 +16,9 @@ def parse_args(argv=None):
     parser = ToolParser(description=__doc__, examples=EXAMPLES)
     parser.add_argument('checkpoint', help='checkpoint of tools/train.py')
     parser.add_argument('out', help='.safetensors file to write')
-    parser.add_argument('--part', choices=list(PARTS), required=True, help='what to write')
+    parser.add_argument(
+        '--part', choices=('generator', 'encoder'), required=True, help='what to write'
+    )
     parser.add_argument('--half', action='store_true', help='store weight matrices in float16')
     args = parser.parse_args(argv)
     if not args.out.endswith('.safetensors'):
@@ -41,12 +28,24 @@ def parse_args(argv=None):
 
 def main(argv=None):
     args = parse_args(argv)
+    check_checkpoint(args.checkpoint)
+    from mmgen_bdinvert.io import check_outputs, claim_outputs
+    from mmgen_bdinvert.io.saved import save_tensors
+    from mmgen_bdinvert.models.checkpoint import (
+        ENCODER_PREFIXES,
+        GENERATOR_PREFIXES,
+        read_state_dict,
+        select_part,
+    )
+
     check_outputs([args.out], 'publish-model', [args.checkpoint])
-    tensors, prefix = select_part(read_state_dict(args.checkpoint), PARTS[args.part])
+    # Without the bare prefix '': a checkpoint that has no such part must not pass for one.
+    prefixes = (GENERATOR_PREFIXES if args.part == 'generator' else ENCODER_PREFIXES)[:-1]
+    tensors, prefix = select_part(read_state_dict(args.checkpoint), prefixes)
     if not tensors:
         raise ValueError(
             f'{args.checkpoint} holds no {args.part}: no key starts with any of '
-            f'{", ".join(PARTS[args.part])}.'
+            f'{", ".join(prefixes)}.'
         )
     if args.half:  # running statistics and biases are small, and need their range
         tensors = {

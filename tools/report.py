@@ -8,21 +8,11 @@ versions. Packed results are read too. Nothing is changed in the folder but repo
 
 from __future__ import annotations
 
-if __name__ == '__main__':  # Ctrl-C while the rest is imported
-    from bdinvert_cli import leave_at_once
-
-    leave_at_once()
-
-import logging
 import sys
 
-logging.getLogger('torch.utils.cpp_extension').setLevel(logging.ERROR)  # "No CUDA runtime"
-try:
-    from mmgen_bdinvert.report import write_page
-    from mmgen_bdinvert.utils.cli import ToolParser, run_tool, say
-except ImportError as error:  # a package is missing: the message says which
-    sys.exit(f'error: {error}')
-
+from bdinvert_cli.parser import ToolParser
+from bdinvert_cli.paths import check_results
+from bdinvert_cli.running import run_tool, say
 
 EXAMPLES = """
 bdinvert report results/
@@ -45,6 +35,9 @@ def parse_args(argv=None):
 
 def main(argv=None):
     args = parse_args(argv)
+    check_results(args.folder)
+    from mmgen_bdinvert.report import write_page
+
     path = write_page(
         args.folder,
         args.out_file,

@@ -3,17 +3,11 @@
 
 from __future__ import annotations
 
-if __name__ == '__main__':  # Ctrl-C while the rest is imported
-    from bdinvert_cli import leave_at_once
-
-    leave_at_once()
-
-import sys
-
-import mmgen_bdinvert  # noqa: F401  (first: it makes mmgen importable)
-from mmgen_bdinvert.apis import find_config
-from mmgen_bdinvert.engine import running
-from mmgen_bdinvert.utils.cli import ToolParser, run_tool, say
+from bdinvert_cli.configs import find_config
+from bdinvert_cli.options import add_runner_options
+from bdinvert_cli.parser import ToolParser
+from bdinvert_cli.paths import check_checkpoint, check_images
+from bdinvert_cli.running import run_tool, say
 
 EXAMPLES = """
 bdinvert test bdinvert_inv_toon128 --data-root photos/ --work-dir work_dirs/tested
@@ -23,19 +17,22 @@ bdinvert test bdinvert_enc_toon64 work_dirs/bdinvert_enc_toon64/iter_1000.pth
 
 def parse_args(argv=None):
     parser = ToolParser(description=__doc__, examples=EXAMPLES)
-    parser.add_argument(
-        'config', type=find_config, help='config file, or the name of a shipped one'
-    )
+    parser.add_argument('config', help='config file, or the name of a shipped one')
     parser.add_argument(
         'checkpoint', nargs='?', help="encoder of tools/train.py, instead of the config's"
     )
     parser.add_argument('--data-root', nargs='+', help='images or folders to invert')
-    running.add_runner_options(parser)
+    add_runner_options(parser)
     return parser.parse_args(argv)
 
 
 def main(argv=None):
     args = parse_args(argv)
+    args.config = find_config(args.config)
+    check_checkpoint(args.checkpoint, 'encoder')
+    check_images(args.data_root or [])
+    from mmgen_bdinvert.engine import running
+
     cfg = running.runner_config(args)
     running.set_test_split(cfg, args.data_root)
     running.set_checkpoint(cfg, args.checkpoint)
@@ -49,4 +46,4 @@ def main(argv=None):
 
 
 if __name__ == '__main__':
-    sys.exit(run_tool(main))
+    run_tool(main)

@@ -3,17 +3,11 @@
 
 from __future__ import annotations
 
-if __name__ == '__main__':  # Ctrl-C while the rest is imported
-    from bdinvert_cli import leave_at_once
-
-    leave_at_once()
-
-import sys
-
-import mmgen_bdinvert  # noqa: F401  (first: it makes mmgen importable)
-from mmgen_bdinvert.apis import find_config
-from mmgen_bdinvert.engine import running
-from mmgen_bdinvert.utils.cli import ToolParser, run_tool
+from bdinvert_cli.configs import find_config
+from bdinvert_cli.options import add_runner_options
+from bdinvert_cli.parser import ToolParser
+from bdinvert_cli.paths import check_resumed
+from bdinvert_cli.running import run_tool
 
 EXAMPLES = """
 bdinvert train bdinvert_enc_toon64
@@ -24,9 +18,7 @@ bdinvert train bdinvert_enc_toon64 --resume
 
 def parse_args(argv=None):
     parser = ToolParser(description=__doc__, examples=EXAMPLES)
-    parser.add_argument(
-        'config', type=find_config, help='config file, or the name of a shipped one'
-    )
+    parser.add_argument('config', help='config file, or the name of a shipped one')
     parser.add_argument(
         '--resume',
         nargs='?',
@@ -34,12 +26,16 @@ def parse_args(argv=None):
         metavar='CKPT',
         help='go on from this checkpoint, or from the latest one of the work dir',
     )
-    running.add_runner_options(parser)
+    add_runner_options(parser)
     return parser.parse_args(argv)
 
 
 def main(argv=None):
     args = parse_args(argv)
+    args.config = find_config(args.config)
+    check_resumed(args.resume)
+    from mmgen_bdinvert.engine import running
+
     cfg = running.runner_config(args)
     if cfg.get('optim_wrapper') is None or cfg.get('train_dataloader') is None:
         raise ValueError(
@@ -52,4 +48,4 @@ def main(argv=None):
 
 
 if __name__ == '__main__':
-    sys.exit(run_tool(main))
+    run_tool(main)

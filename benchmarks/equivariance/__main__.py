@@ -8,19 +8,20 @@ generator's noise off, and away from the borders. OUT_DIR gets equivariance.md, 
 from __future__ import annotations
 
 if __name__ == '__main__':  # Ctrl-C while the rest is imported
-    from bdinvert_cli import leave_at_once
+    from bdinvert_cli.running import leave_at_once
 
     leave_at_once()
 
-import logging
 import sys
 
 from tqdm import tqdm
 
-logging.getLogger('torch.utils.cpp_extension').setLevel(logging.ERROR)  # "No CUDA runtime"
 try:
     from mmgen.registry import MODULES
 
+    from bdinvert_cli.options import add_device
+    from bdinvert_cli.parser import ToolParser
+    from bdinvert_cli.running import run_tool, say
     from benchmarks.equivariance import (
         MAGNITUDES,
         equivariance_markdown,
@@ -28,9 +29,10 @@ try:
         write_equivariance,
     )
     from mmgen_bdinvert import apis
+    from mmgen_bdinvert.engine import read_settings
     from mmgen_bdinvert.geometry.warping import SAMPLING_MODES
     from mmgen_bdinvert.io import claim_folder
-    from mmgen_bdinvert.utils.cli import ToolParser, check_device, run_tool, say, silence_host
+    from mmgen_bdinvert.utils import check_device, silence_host
     from mmgen_bdinvert.utils.markdown import print_markdown
 except ImportError as error:  # a package is missing: the message says which
     sys.exit(f'error: {error}')
@@ -62,7 +64,7 @@ def parse_args(argv=None):
     parser.add_argument(
         '--perceptual', action='store_true', help="measure the config's perceptual distance too"
     )
-    parser.add_argument('--device', help='such as cpu or cuda:0: the GPU if there is one')
+    add_device(parser)
     parser.add_cfg_options()
     return parser.parse_args(argv)
 
@@ -76,7 +78,7 @@ def main(argv=None):
     perceptual, generators = None, []
     with silence_host():
         for size in sizes:
-            options = {**(args.cfg_options or {}), 'model.generator.base_size': size}
+            options = {**read_settings(args.cfg_options), 'model.generator.base_size': size}
             generators.append(apis.init_generator(args.config, device, options))
         if args.perceptual:
             losses = generators[0].cfg.model.get('losses') or {}

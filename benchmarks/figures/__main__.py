@@ -8,30 +8,26 @@ WORK_DIR, and are not done again by another run.
 from __future__ import annotations
 
 if __name__ == '__main__':  # Ctrl-C while the rest is imported
-    from bdinvert_cli import leave_at_once
+    from bdinvert_cli.running import leave_at_once
 
     leave_at_once()
 
-import logging
 import sys
 from dataclasses import replace
 from pathlib import Path
 
 from tqdm import tqdm
 
-logging.getLogger('torch.utils.cpp_extension').setLevel(logging.ERROR)  # "No CUDA runtime"
 try:
+    from bdinvert_cli.options import add_device
+    from bdinvert_cli.parser import ToolParser
+    from bdinvert_cli.running import run_tool, say
     from mmgen_bdinvert import apis
     from mmgen_bdinvert.apis.codes import load_codes
     from mmgen_bdinvert.editing import load_direction
     from mmgen_bdinvert.geometry import GeometricTransform
-    from mmgen_bdinvert.io import (
-        claim_folder,
-        claim_outputs,
-        read_image,
-        save_png,
-    )
-    from mmgen_bdinvert.utils.cli import ToolParser, check_device, run_tool, say, silence_host
+    from mmgen_bdinvert.io import claim_folder, claim_outputs, read_image, save_png
+    from mmgen_bdinvert.utils import check_device, silence_host
 
     from ..quality import build_method, read_plan
     from . import rows as figures
@@ -73,7 +69,7 @@ def parse_args(argv=None):
     parser.add_argument('--work-dir', default='work_dirs/figures', help='folder for inversions')
     parser.add_argument('--images', default='demo/images', help='folder of the photos')
     parser.add_argument('--steps', type=int, help="optimisation steps instead of the benchmark's")
-    parser.add_argument('--device', help='such as cpu or cuda:0: the GPU if there is one')
+    add_device(parser)
     return parser.parse_args(argv)
 
 

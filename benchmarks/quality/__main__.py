@@ -9,21 +9,22 @@ only writes the report. Photos (--images) have no truth: of them only reconstruc
 from __future__ import annotations
 
 if __name__ == '__main__':  # Ctrl-C while the rest is imported
-    from bdinvert_cli import leave_at_once
+    from bdinvert_cli.running import leave_at_once
 
     leave_at_once()
 
-import logging
 import sys
 from dataclasses import replace
 from pathlib import Path
 
 from tqdm import tqdm
 
-logging.getLogger('torch.utils.cpp_extension').setLevel(logging.ERROR)  # "No CUDA runtime"
 try:
+    from bdinvert_cli.options import add_device
+    from bdinvert_cli.parser import ToolParser
+    from bdinvert_cli.running import run_tool, say
     from mmgen_bdinvert.io import claim_folder
-    from mmgen_bdinvert.utils.cli import ToolParser, check_device, run_tool, say, silence_host
+    from mmgen_bdinvert.utils import check_device, silence_host
     from mmgen_bdinvert.utils.markdown import print_markdown
     from projects.toon_faces import MOVES
 
@@ -49,7 +50,7 @@ def parse_args(argv=None):
     parser.add_argument('--batch-size', type=int, default=16, help='images at a time: 16')
     parser.add_out_dir('stored results: work_dirs/benchmark', default='work_dirs/benchmark')
     parser.add_argument('--report-dir', help='tables and pictures: OUT_DIR/report')
-    parser.add_argument('--device', help='such as cpu or cuda:0: the GPU if there is one')
+    add_device(parser)
     args = parser.parse_args(argv)
     if args.count is not None and args.count < 1:
         parser.error(f'--count is 1 or more, but got {args.count}')

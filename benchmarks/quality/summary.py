@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mmgen_bdinvert.text import markdown_text
+from bdinvert_cli.text import markdown_text
 
 from .intervals import Interval, mean_interval, paired_interval
 from .plan import Plan

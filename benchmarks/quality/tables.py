@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mmgen_bdinvert.text import markdown_text, printable
+from bdinvert_cli.text import markdown_text, printable
 
 from .plan import Plan
 from .runner import DRAWN

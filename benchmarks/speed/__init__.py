@@ -4,6 +4,8 @@
 Imported by its own name, not by :mod:`mmgen_bdinvert.evaluation`: it needs the whole package.
 """
 
+import mmgen_bdinvert  # noqa: F401  (first: it makes mmgen importable)
+
 from .faces import FaceSetting
 from .machine import convolution_rate, count_operations, describe_machine
 from .measure import Row, measure_encoder, measure_statistics, measure_step

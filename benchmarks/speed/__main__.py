@@ -13,20 +13,21 @@ The last line has the figures in short.
 from __future__ import annotations
 
 if __name__ == '__main__':  # Ctrl-C while the rest is imported
-    from bdinvert_cli import leave_at_once
+    from bdinvert_cli.running import leave_at_once
 
     leave_at_once()
 
-import logging
 import sys
 from pathlib import Path
 
 from tqdm import tqdm
 
-logging.getLogger('torch.utils.cpp_extension').setLevel(logging.ERROR)  # "No CUDA runtime"
 try:
+    from bdinvert_cli.options import add_device
+    from bdinvert_cli.parser import ToolParser
+    from bdinvert_cli.running import run_tool, say
     from mmgen_bdinvert.io import ensure_writable_folder
-    from mmgen_bdinvert.utils.cli import ToolParser, check_device, run_tool, say, silence_host
+    from mmgen_bdinvert.utils import check_device, silence_host
     from mmgen_bdinvert.utils.markdown import print_markdown
 
     from .. import speed
@@ -57,7 +58,7 @@ def parse_args(argv=None):
     parser.add_argument('--sample', type=int, help='time so many of them; `paper` does all')
     parser.add_argument('--faces', help='there: config of drawn faces, instead of random weights')
     parser.add_argument('--json', help='file for the figures; a plot is drawn beside it')
-    parser.add_argument('--device', help='such as cpu or cuda:0: the GPU if there is one')
+    add_device(parser)
     args = parser.parse_args(argv)
     for name in ('size', 'batch_size', 'repeats', 'width', 'pictures', 'steps', 'sample'):
         values = getattr(args, name)

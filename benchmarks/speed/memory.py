@@ -65,7 +65,7 @@ def peak_of(
 
 
 if __name__ == '__main__':
-    from mmgen_bdinvert.utils.cli import silence_host
+    from mmgen_bdinvert.utils import silence_host
 
     _side, _size, _batch, _device, *_width = sys.argv[1:]
     with silence_host():

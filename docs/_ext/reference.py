@@ -17,6 +17,7 @@ from mmgen import registry
 from sphinx.util.docutils import SphinxDirective
 
 import bdinvert_cli
+import mmgen_bdinvert  # noqa: F401  (its classes are registered when they are asked for)
 
 ROOT = Path(__file__).resolve().parents[2]
 _DEFAULT = re.compile(r'\s*Defaults to (.+?)(?:\.(?=\s|$)|$)')
@@ -27,7 +28,9 @@ _ARGUMENT = re.compile(r'^    (\w+) \((.+?)\): (.*)$')
 
 def registered(name: str) -> dict[str, type]:
     """Return the classes of this package in a registry of mmgen, by name."""
-    items = getattr(registry, name).module_dict.items()
+    found = getattr(registry, name)
+    found.import_from_location()
+    items = found.module_dict.items()
     ours = {k: v for k, v in items if v.__module__.startswith('mmgen_bdinvert.')}
     return {k: ours[k] for k in sorted(ours) if '.compat.' not in ours[k].__module__}
 

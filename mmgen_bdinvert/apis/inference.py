@@ -15,6 +15,8 @@ from mmengine.registry import init_default_scope
 from mmgen.registry import MODELS, MODULES
 from torch import Tensor
 
+from bdinvert_cli.sentences import one_sentence
+
 from ..editing import Direction, load_direction
 from ..editing.directions import checked_strength
 from ..engine.config import pivot_of
@@ -23,7 +25,7 @@ from ..jobs.batch_size import fitting_batch, is_out_of_memory
 from ..models import BaseDetailGenerator
 from ..models.inverters.base_inverter import OptimizationInverter, StepCallback
 from ..structures import InversionResult, LatentCode
-from ..utils.cli import check_device, one_sentence
+from ..utils.device import check_device
 from .config import ConfigLike, load_config
 from .images import ImageLike, to_batch
 

@@ -10,11 +10,13 @@ import logging
 
 from . import (
     ada,
+    compiler,
     conv_gradfix,
-    cpu_amp,
     mmcv_ops,
     optimizers,
+    registries,
     safe_load,
+    sharding,
     versions,
 )
 
@@ -33,6 +35,8 @@ def apply() -> None:
     mmcv_ops.install()
     ada.install()
     safe_load.install()
+    compiler.install()
+    sharding.install()
     optimizers.install()
-    cpu_amp.install()
+    registries.install()
     conv_gradfix.install()

@@ -12,11 +12,13 @@ import contextlib
 
 import torch
 from mmengine.optim import OptimWrapper
+from mmgen.registry import OPTIM_WRAPPERS
 from torch import nn
 
-__all__ = ['CpuAmpOptimWrapper', 'install']
+__all__ = ['CpuAmpOptimWrapper']
 
 
+@OPTIM_WRAPPERS.register_module()
 class CpuAmpOptimWrapper(OptimWrapper):
     """mmengine's optimiser wrapper, with forward passes in bfloat16 on a CPU."""
 
@@ -25,11 +27,3 @@ class CpuAmpOptimWrapper(OptimWrapper):
         """Compute in bfloat16 where autocast does."""
         with super().optim_context(model), torch.autocast('cpu', torch.bfloat16):
             yield
-
-
-def install() -> None:
-    """Register the wrapper in mmgen's registry."""
-    from mmgen.registry import OPTIM_WRAPPERS  # importable only once mmcv.ops is there
-
-    if CpuAmpOptimWrapper.__name__ not in OPTIM_WRAPPERS.module_dict:
-        OPTIM_WRAPPERS.register_module(module=CpuAmpOptimWrapper)

@@ -2,12 +2,10 @@
 """Semantic edits: directions in the style vectors of a detail code, and ways to find them."""
 
 from .command_line import (
-    add_direction_options,
     parse_directions,
     parse_layers,
     parse_strengths,
     read_directions,
-    shield_ranges,
 )
 from .directions import Direction, load_direction
 from .ganspace import GANSpace
@@ -25,7 +23,6 @@ __all__ = [
     'PatchLightness',
     'Regression',
     'SeFa',
-    'add_direction_options',
     'draw_latents',
     'edit_effect',
     'fit_direction',
@@ -35,5 +32,4 @@ __all__ = [
     'parse_strengths',
     'read_directions',
     'read_labels',
-    'shield_ranges',
 ]

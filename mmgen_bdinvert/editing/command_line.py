@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import argparse
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import replace
 
 import numpy as np
@@ -13,41 +13,19 @@ import numpy as np
 from .directions import Direction, load_direction
 
 __all__ = [
-    'add_direction_options',
     'parse_directions',
     'parse_layers',
     'parse_strengths',
     'read_directions',
-    'shield_ranges',
 ]
-
-
-def add_direction_options(parser: argparse.ArgumentParser) -> None:
-    """Add ``--direction``, ``--strength`` and ``--layers``, which :func:`read_directions` reads."""
-    parser.add_argument(
-        '--direction',
-        nargs='+',
-        action='extend',
-        default=[],
-        metavar='FILE',
-        help='directions, which are added up: FILE[@LAYERS] [FACTOR] ...',
-    )
-    parser.add_argument('--strength', nargs='+', metavar='S', help='factors of their sum: 1')
-    parser.add_argument(
-        '--layers', nargs='+', metavar='A-B', help='w+ layers to edit: all there are'
-    )
-
-
-def shield_ranges(argv: Sequence[str]) -> list[str]:
-    """Return arguments such that argparse does not take a strength like -3:3:7 for an option."""
-    return [f' {word}' if re.match(r'-[\d.]+:', word) else word for word in argv]
 
 
 def read_directions(args: argparse.Namespace) -> tuple[list[Direction], list[float]]:
     """Load the directions and read the strengths of a command line.
 
     Args:
-        args (argparse.Namespace): With the options of :func:`add_direction_options`.
+        args (argparse.Namespace): With the options of
+            ``bdinvert_cli.options.add_direction_options``.
 
     Returns:
         tuple[list[Direction], list[float]]: Directions, each times its factor, and strengths, 1

@@ -13,14 +13,15 @@ from mmengine.device import get_device
 from mmengine.runner import Runner
 from mmgen.registry import RUNNERS
 
+from bdinvert_cli.paths import check_resumed
+
 from ..compat.cpu_amp import CpuAmpOptimWrapper
 from ..io import claim_folder, find_images
-from ..utils.cli import LAUNCHERS, ToolParser
 from .config import pivot_of, read_config
+from .settings import read_settings
 from .strict_runner import MAKER, StrictRunner, adopt_work_dir
 
 __all__ = [
-    'add_runner_options',
     'build_runner',
     'runner_config',
     'set_checkpoint',
@@ -31,32 +32,14 @@ __all__ = [
 ]
 
 
-def add_runner_options(parser: ToolParser) -> None:
-    """Add the options that mmengine's tools share to a ``ToolParser``."""
-    parser.add_out_dir(
-        'folder for the results: work_dirs/<config name>', option='--work-dir', required=False
-    )
-    parser.add_argument('--amp', action='store_true', help='mixed precision, bfloat16')
-    parser.add_cfg_options()
-    parser.add_argument(
-        '--launcher',
-        choices=LAUNCHERS,
-        default='none',
-        help='how several processes were started: none',
-    )
-    parser.add_argument(
-        '--local_rank', '--local-rank', type=int, default=0, help='set by the launcher'
-    )
-
-
 def runner_config(args: Namespace) -> Config:
-    """Read the config that the parsed options of :func:`add_runner_options` ask for.
+    """Read the config that the parsed options of ``bdinvert_cli`` ask for.
 
     Raises:
         FileNotFoundError, ValueError: See :func:`read_config`.
     """
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
-    cfg = read_config(args.config, args.cfg_options)
+    cfg = read_config(args.config, read_settings(args.cfg_options))
     cfg.launcher = args.launcher
     default = cfg.get('work_dir') or Path('work_dirs', Path(args.config).stem)
     cfg.work_dir = str(args.work_dir or default)
@@ -111,11 +94,7 @@ def set_resume(cfg: Config, checkpoint: str | None) -> None:
     """
     if checkpoint is None:
         return
-    if checkpoint != 'auto' and not Path(checkpoint).is_file():
-        raise FileNotFoundError(
-            f'There is no checkpoint {checkpoint} to resume from: check the path, or give --resume '
-            f'alone for the latest one in {cfg.work_dir}.'
-        )
+    check_resumed(checkpoint)
     cfg.resume, cfg.load_from = True, None if checkpoint == 'auto' else checkpoint
 
 

@@ -15,11 +15,12 @@ from mmengine.runner import Runner, find_latest_checkpoint
 from mmgen.registry import RUNNERS
 from torch import nn
 
+from bdinvert_cli.text import printable
+
 from ..io.inputs import input_digests
 from ..io.outputs import atomic_write, remove_leftovers
 from ..io.ownership import adopt_files, check_outputs, claim_outputs, is_marked
 from ..models.checkpoint import load_weights, read_checkpoint
-from ..text import printable
 from .config import is_config
 
 __all__ = ['MAKER', 'StrictRunner', 'adopt_work_dir']

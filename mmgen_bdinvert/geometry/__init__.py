@@ -5,7 +5,7 @@ The convention is written down once, in :mod:`mmgen_bdinvert.geometry.transform`
 """
 
 from .base import Transform
-from .command_line import add_motion_options, read_motion
+from .command_line import read_motion
 from .composition import Composition, compose, inverse
 from .estimation import estimate_similarity, normalise_points
 from .matrices import MatrixTransform, PerspectiveTransform
@@ -23,7 +23,6 @@ __all__ = [
     'RandomTransform',
     'ThinPlateSpline',
     'Transform',
-    'add_motion_options',
     'compose',
     'estimate_similarity',
     'inverse',

@@ -13,72 +13,18 @@ from .composition import compose
 from .estimation import estimate_similarity
 from .matrices import PerspectiveTransform
 from .transform import GeometricTransform
-from .warping import PADDING_MODES, SAMPLING_MODES
 
-__all__ = ['add_motion_options', 'read_motion']
+__all__ = ['read_motion']
 
 _CORNERS = torch.tensor([[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]])
-
-
-def add_motion_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options that :func:`read_motion` reads, and those on how a map is sampled.
-
-    Args:
-        parser (argparse.ArgumentParser): Gets ``--shift``, ``--rotate``, ``--scale``, ``--shear``,
-            ``--flip``, ``--perspective``, ``--landmarks``, ``--template``, ``--align``,
-            ``--and-back``, ``--padding-mode`` and ``--sampling``.
-    """
-    group = parser.add_argument_group('motion', 'flip, scale, shear, rotate, shift, perspective')
-    pair = dict(nargs=2, type=float, default=(0.0, 0.0), metavar=('DX', 'DY'))
-    group.add_argument('--shift', **pair, help='right and down, as fractions of the image')
-    turn = dict(type=float, default=0.0, metavar='DEGREES')
-    group.add_argument('--rotate', **turn, help='counter-clockwise')
-    group.add_argument('--scale', type=float, default=1.0, metavar='S', help='enlargement')
-    group.add_argument('--shear', **turn, help='lean the top to the right')
-    group.add_argument('--flip', action='store_true', help='mirror left-right')
-    points = dict(type=float, metavar='X')
-    group.add_argument(
-        '--perspective',
-        nargs=8,
-        **points,
-        help='where the corners go, clockwise from the upper left: X Y X Y X Y X Y as fractions of '
-        'the image, now 0 0 1 0 1 1 0 1',
-    )
-    group.add_argument(
-        '--align',
-        action='store_true',
-        help='undo that motion of the photo instead, so that the face is aligned again',
-    )
-    group.add_argument(
-        '--and-back',
-        action='store_true',
-        help='with --align: leave the edit where the photo shows it, with aligned views beside it',
-    )
-    group.add_argument(
-        '--landmarks',
-        nargs='+',
-        **points,
-        help='with --align: find the motion from two or more points X Y of the photo, as fractions',
-    )
-    group.add_argument(
-        '--template', nargs='+', **points, help='where an aligned face has the landmarks'
-    )
-    group.add_argument(
-        '--padding-mode',
-        choices=(*PADDING_MODES, 'mean'),
-        default='border',
-        help='what comes in from outside: border; mean is the mean base code',
-    )
-    group.add_argument(
-        '--sampling', choices=SAMPLING_MODES, default='bicubic', help='of the base code: bicubic'
-    )
 
 
 def read_motion(args: argparse.Namespace) -> Transform:
     """Build the motion that the options describe.
 
     Args:
-        args (argparse.Namespace): With the options of :func:`add_motion_options`.
+        args (argparse.Namespace): With the options of
+            ``bdinvert_cli.options.add_motion_options``.
 
     Returns:
         Transform: The motion; with landmarks, that from the template to them.

@@ -11,7 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..text import to_csv
+from bdinvert_cli.text import to_csv
+
 from .outputs import atomic_write
 
 __all__ = ['finite', 'save_json', 'save_table']
@@ -32,7 +33,7 @@ def save_table(
 ) -> None:
     """Write a CSV file, atomically; absent and non-finite values are left empty.
 
-    Text is quoted and written by :func:`~mmgen_bdinvert.text.to_csv`, numbers are bare.
+    Text is quoted and written by :func:`~bdinvert_cli.text.to_csv`, numbers are bare.
 
     Args:
         path (str | os.PathLike): The file.

@@ -3,9 +3,10 @@
 
 from __future__ import annotations
 
+from bdinvert_cli.sentences import is_out_of_memory
+
 from ..models import BaseDetailGenerator
 from ..models.inverters.base_inverter import OptimizationInverter
-from ..utils.cli import is_out_of_memory
 from .free_memory import free_memory
 
 __all__ = ['fitting_batch', 'image_memory', 'is_out_of_memory']

@@ -23,7 +23,8 @@ from rich.table import Table
 from rich.text import Text
 from torch import Tensor
 
-from ..text import printable
+from bdinvert_cli.text import printable
+
 from . import ImageOutcome
 
 __all__ = ['InversionProgress', 'summary_table']

@@ -8,8 +8,9 @@ import statistics
 from collections import Counter
 from collections.abc import Sequence
 
+from bdinvert_cli.text import markdown_text
+
 from ..io.outputs import atomic_write
-from ..text import markdown_text
 from .outcome import ImageOutcome
 
 __all__ = ['save_report']

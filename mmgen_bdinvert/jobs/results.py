@@ -13,13 +13,14 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from bdinvert_cli.text import from_csv
+
 from ..engine.config import is_config
 from ..io.errors import OutputError
 from ..io.outputs import atomic_write, remove_leftovers, save_png, shown_path, write_error
 from ..io.ownership import claim_outputs
 from ..io.tables import save_json
 from ..structures import LatentCode
-from ..text import from_csv
 from ..visualization import comparison, contact_sheet, plot_losses
 from ..visualization.grid import MIN_TILE
 from ..visualization.lettering import notice

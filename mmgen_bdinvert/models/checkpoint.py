@@ -17,9 +17,10 @@ import torch
 from mmengine.logging import print_log
 from torch import Tensor, nn
 
+from bdinvert_cli.text import printable
+
 from ..io import local_path
 from ..io.tensors import read_file, shown_name
-from ..text import printable
 from .state_dicts import fit_state
 
 __all__ = [

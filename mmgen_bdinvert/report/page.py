@@ -16,6 +16,8 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from bdinvert_cli.text import printable
+
 from ..io import (
     atomic_write,
     check_outputs,
@@ -27,7 +29,6 @@ from ..jobs.adoption import adopt_results
 from ..jobs.folder import flat_settings, recorded_settings
 from ..jobs.manifest import read_events
 from ..jobs.results import CONFIG_FILE
-from ..text import printable
 from ..version import __version__
 from .figures import figures_of
 from .pictures import embed, open_png

@@ -18,7 +18,8 @@ from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from ..text import printable
+from bdinvert_cli.text import printable
+
 from .storage import MAX_FILE_BYTES, Storage
 
 __all__ = ['Guard', 'Names']

@@ -12,10 +12,11 @@ from typing import Any
 
 import torch
 
+from bdinvert_cli.sentences import one_sentence
+
 from ..evaluation import psnr
 from ..geometry import GeometricTransform
 from ..io import image_to_tensor
-from ..utils.cli import one_sentence
 from .display import as_jpeg, as_png, data_url, message, progress, warned
 from .edit import Edit
 from .live_inversion import InversionCancelled, watch_inversion

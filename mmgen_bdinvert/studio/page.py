@@ -10,8 +10,9 @@ from typing import Any
 
 import gradio as gr
 
+from bdinvert_cli.text import markdown_text
+
 from ..io import IMAGE_SUFFIXES
-from ..text import markdown_text
 from .display import as_png, data_url, message
 from .handlers import LIMITS, Handlers, Shown
 from .session import WIPES, Session

@@ -14,7 +14,9 @@ import gradio as gr
 from gradio import queueing, routes
 from starlette.middleware import Middleware
 
-from ..utils.cli import DEBUG_VARIABLE, one_sentence, say
+from bdinvert_cli.running import DEBUG_VARIABLE, say
+from bdinvert_cli.sentences import one_sentence
+
 from .address import check_address
 from .guard import Guard, Names
 from .storage import MAX_FILE_BYTES, Storage, studio_folder

@@ -12,12 +12,13 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from bdinvert_cli.text import printable
+
 from ..apis import render
 from ..editing import Direction
 from ..io import read_image, tensor_to_image
 from ..models.inverters.base_inverter import OptimizationInverter
 from ..structures import LatentCode
-from ..text import printable
 from .edit import Edit
 from .session import Session
 from .video import animated_webp

@@ -8,13 +8,14 @@ import io
 import os
 import warnings
 from collections.abc import Callable
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import matplotlib
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 
 from ..io.outputs import atomic_write
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 __all__ = ['new_figure', 'own_style', 'save_figure']
 
@@ -45,6 +46,9 @@ def new_figure(width: float, height: float) -> Figure:
 
     Without pyplot, which keeps global state, opens windows and is not safe in threads.
     """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg  # not above: they take a second
+    from matplotlib.figure import Figure
+
     figure = Figure(figsize=(width, height), dpi=120, layout='constrained', facecolor='white')
     FigureCanvasAgg(figure)
     return figure

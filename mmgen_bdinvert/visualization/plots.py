@@ -5,12 +5,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.ticker import MaxNLocator
 
 from .drawing import new_figure, own_style, save_figure
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 __all__ = ['COLOURS', 'FAINT', 'INK', 'bare_axes', 'plot_losses']
 
@@ -68,6 +70,8 @@ def _term_look(number: int) -> dict:
 
 
 def _style(axes: Axes, title: str, longest: int) -> None:
+    from matplotlib.ticker import MaxNLocator  # not above: it takes its time
+
     axes.set_yscale('log')
     axes.set_xlim(*((-1, 1) if longest == 1 else (0, longest - 1)))
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))

@@ -1,6 +1,8 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
 """How the embedded domain was made: drawn faces, their labels, trainers and classifiers."""
 
+import mmgen_bdinvert  # noqa: F401  (first: it makes mmgen importable)
+
 from .attributes import ToonAttributes, attribute_accuracy, train_toon_attributes
 from .drawing import MOVES, draw_face, draw_set, random_move
 from .labelled_faces import TOON_LABELS, LabelledToonFaces

@@ -4,14 +4,15 @@
 from __future__ import annotations
 
 if __name__ == '__main__':  # Ctrl-C while the rest is imported
-    from bdinvert_cli import leave_at_once
+    from bdinvert_cli.running import leave_at_once
 
     leave_at_once()
 
 from tqdm import tqdm
 
+from bdinvert_cli.parser import ToolParser
+from bdinvert_cli.running import run_tool, say
 from mmgen_bdinvert.io import claim_folder
-from mmgen_bdinvert.utils.cli import ToolParser, run_tool, say
 from projects.toon_faces import MOVES, draw_set
 
 EXAMPLES = """

@@ -8,7 +8,7 @@ and after a random motion out of the picture and back again.
 from __future__ import annotations
 
 if __name__ == '__main__':  # Ctrl-C while the rest is imported
-    from bdinvert_cli import leave_at_once
+    from bdinvert_cli.running import leave_at_once
 
     leave_at_once()
 
@@ -17,9 +17,10 @@ from rich.console import Console
 from rich.table import Table
 from tqdm import tqdm, trange
 
+from bdinvert_cli.parser import ToolParser
+from bdinvert_cli.running import run_tool
 from mmgen_bdinvert.io import check_outputs, claim_outputs
 from mmgen_bdinvert.io.saved import save_tensors
-from mmgen_bdinvert.utils.cli import ToolParser, run_tool
 from projects.toon_faces import (
     LabelledToonFaces,
     ToonAttributes,

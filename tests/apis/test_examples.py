@@ -11,7 +11,7 @@ from PIL import Image
 from mmgen_bdinvert import apis
 from mmgen_bdinvert.geometry import GeometricTransform
 from mmgen_bdinvert.structures import LatentCode
-from mmgen_bdinvert.utils.cli import silence_host
+from mmgen_bdinvert.utils import silence_host
 
 
 @pytest.fixture(scope='module')

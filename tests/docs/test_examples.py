@@ -11,7 +11,7 @@ import torch
 from mmgen_bdinvert import apis
 from mmgen_bdinvert.geometry import GeometricTransform, compose, inverse
 from mmgen_bdinvert.models import BaseDetailGenerator
-from mmgen_bdinvert.utils.cli import silence_host
+from mmgen_bdinvert.utils import silence_host
 
 EXAMPLES = Path(__file__).parents[2] / 'docs/examples'
 if not EXAMPLES.is_dir():

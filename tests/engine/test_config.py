@@ -1,11 +1,10 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
-import argparse
-
 import pytest
 from mmengine.runner import Runner
 
+from bdinvert_cli.parser import ToolParser
+from mmgen_bdinvert.engine import read_settings
 from mmgen_bdinvert.engine.config import RUNNER_KEYS, read_config
-from mmgen_bdinvert.utils.cli import CfgOptions
 
 TEXT = """
 model = dict(type='A', depth=3, checkpoint='a.pth')
@@ -22,9 +21,9 @@ def config(tmp_path):
 
 
 def options(*words):
-    parser = argparse.ArgumentParser()
-    parser.add_argument('--cfg-options', nargs='+', action=CfgOptions)
-    return parser.parse_args(['--cfg-options', *words]).cfg_options
+    parser = ToolParser()
+    parser.add_cfg_options()
+    return read_settings(parser.parse_args(['--cfg-options', *words]).cfg_options)
 
 
 def test_options_become_values(config):
@@ -42,13 +41,21 @@ def test_options_become_values(config):
     [
         (['model'], 'takes key=value'),
         (['=3'], 'takes key=value'),
-        (['model.sizes=[1,(2]'], 'cannot read'),
     ],
 )
 def test_words_that_are_no_options_are_refused(words, message, capsys):
     with pytest.raises(SystemExit):
         options(*words)
     assert message in capsys.readouterr().err
+
+
+def test_brackets_that_do_not_match_are_refused():
+    with pytest.raises(ValueError, match=r"cannot read model\.sizes='\[1,\(2\]'"):
+        options('model.sizes=[1,(2]')
+
+
+def test_no_options_are_no_settings():
+    assert read_settings(None) == {}
 
 
 @pytest.mark.parametrize(

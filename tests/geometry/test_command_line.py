@@ -4,10 +4,10 @@ import argparse
 import pytest
 import torch
 
+from bdinvert_cli.options import add_motion_options
 from mmgen_bdinvert.geometry import (
     GeometricTransform,
     PerspectiveTransform,
-    add_motion_options,
     inverse,
     read_motion,
 )

@@ -197,7 +197,7 @@ def _run(words: tuple[str, ...]) -> None:
 
 
 def _call(function: Callable[[], object]) -> None:
-    from mmgen_bdinvert.utils.cli import run_tool
+    from bdinvert_cli.running import run_tool
 
     run_tool(lambda argv: function() and None)
 

@@ -21,7 +21,8 @@ import torch
 from hostile import Case, Ended, in_child, in_empty_folder, remove, run_case, statuses
 
 import mmgen_bdinvert.apis  # noqa: F401  (the processes of the cases have it then)
-from mmgen_bdinvert.utils.cli import ToolParser, run_tool
+from bdinvert_cli.parser import ToolParser
+from bdinvert_cli.running import run_tool
 
 HERE = Path(__file__).parent
 EXITS = {0: 'accepted', 1: 'partly', 2: 'refused', 130: 'interrupted', 143: 'interrupted'}

@@ -14,7 +14,7 @@ OUT_DIR/kill_inversion.json gets the figures. Exit code: 0 if nothing was lost, 
 from __future__ import annotations
 
 if __name__ == '__main__':  # Ctrl-C while the rest is imported
-    from bdinvert_cli import leave_at_once
+    from bdinvert_cli.running import leave_at_once
 
     leave_at_once()
 
@@ -32,13 +32,14 @@ import psutil
 import torch
 from PIL import Image
 
+from bdinvert_cli.parser import ToolParser
+from bdinvert_cli.running import run_tool
 from mmgen_bdinvert.io import ensure_writable_folder, find_sources
 from mmgen_bdinvert.io.tables import save_json
 from mmgen_bdinvert.jobs import read_outcomes
 from mmgen_bdinvert.jobs.manifest import image_records, manifest_files
 from mmgen_bdinvert.jobs.results import RESULT_FILES
 from mmgen_bdinvert.structures import LatentCode
-from mmgen_bdinvert.utils.cli import ToolParser, run_tool
 
 TOOL = Path(__file__).parents[2] / 'tools' / 'invert.py'
 EARLY = 0.1  # share of the kills that may come before the inversion begins

@@ -15,7 +15,7 @@ OUT_DIR/kill_training.json gets the figures. Exit code: 0 if everything was the 
 from __future__ import annotations
 
 if __name__ == '__main__':  # Ctrl-C while the rest is imported
-    from bdinvert_cli import leave_at_once
+    from bdinvert_cli.running import leave_at_once
 
     leave_at_once()
 
@@ -30,10 +30,11 @@ from pathlib import Path
 
 import torch
 
+from bdinvert_cli.parser import ToolParser
+from bdinvert_cli.running import run_tool
 from mmgen_bdinvert.io import ensure_writable_folder
 from mmgen_bdinvert.io.tables import save_json
 from mmgen_bdinvert.models.checkpoint import read_checkpoint
-from mmgen_bdinvert.utils.cli import ToolParser, run_tool
 
 TOOL = Path(__file__).parents[2] / 'tools' / 'train.py'
 SETTINGS = {

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-import bdinvert_cli
-from mmgen_bdinvert.utils.cli import run_tool
+from bdinvert_cli.running import leave_at_once, run_tool
 
 ROOT = Path(__file__).parents[2]
-TOOLS = sorted((ROOT / 'tools').glob('*.py'))
+# Their arguments are read after everything is imported.
+CHECKOUT = [ROOT / f'tools/{name}.py' for name in ('hostile_inputs', 'kill_test', 'kill_training')]
 # Stands for a package whose import takes long, and swallows what it is interrupted by.
 SLOW = """
 import time
@@ -31,6 +31,7 @@ def slow(tmp_path_factory):
     folder = tmp_path_factory.mktemp('slow')
     for name in ('torch', 'tqdm', 'rich', 'psutil'):
         (folder / f'{name}.py').write_text(SLOW)
+    (folder / 'there.pth').touch()
     return folder
 
 
@@ -49,14 +50,19 @@ def interrupted(command, *folders):
         return process.communicate(timeout=60)[1], process.returncode
 
 
-@pytest.mark.parametrize('tool', TOOLS, ids=lambda tool: tool.stem)
-def test_every_tool(tool, slow):
+@pytest.mark.parametrize('tool', CHECKOUT, ids=lambda tool: tool.stem)
+def test_a_tool_that_is_run_from_a_checkout(tool, slow):
     assert interrupted([tool, '--help'], slow) == ('error: interrupted\n', 130)
 
 
-def test_the_command(slow):
-    command = ['-m', 'bdinvert_cli', 'convert', '--help']
-    assert interrupted(command, slow) == ('error: interrupted\n', 130)
+@pytest.mark.parametrize(
+    'command',
+    [[ROOT / 'tools/convert.py'], ['-m', 'bdinvert_cli', 'convert']],
+    ids=['tool', 'name'],
+)
+def test_a_tool(command, slow):
+    words = [slow / 'there.pth', slow / 'out.safetensors', '--from', 'mmgen']
+    assert interrupted([*command, *words], slow) == ('error: interrupted\n', 130)
 
 
 @pytest.fixture()
@@ -68,7 +74,7 @@ def handler():
 
 def test_a_tool_at_work_is_ended_by_an_exception(handler, capsys):
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    bdinvert_cli.leave_at_once()
+    leave_at_once()
     cleaned = []
 
     def main(argv):
@@ -85,7 +91,7 @@ def test_a_tool_at_work_is_ended_by_an_exception(handler, capsys):
 
 def test_ctrl_c_that_is_ignored_stays_so(handler):
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    bdinvert_cli.leave_at_once()
+    leave_at_once()
     with pytest.raises(SystemExit):
         run_tool(lambda argv: 0)
     assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN

@@ -17,11 +17,11 @@ from mmengine.runner import set_random_seed
 from mmgen.registry import MODULES
 from safetensors.torch import save_file
 
+from bdinvert_cli.running import run_tool
 from mmgen_bdinvert.apis.statistics import generator_from_config, measure_whiteness
 from mmgen_bdinvert.engine import read_config
 from mmgen_bdinvert.models import BaseDetailGenerator, LatentStatistics
 from mmgen_bdinvert.models.checkpoint import load_weights
-from mmgen_bdinvert.utils.cli import run_tool
 
 ROOT = Path(__file__).parents[2]
 GENERATOR = dict(

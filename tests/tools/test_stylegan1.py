@@ -11,10 +11,10 @@ from mmengine.logging import MMLogger
 from mmgen.registry import MODULES
 from safetensors.torch import save_file
 
+from bdinvert_cli.running import run_tool
 from mmgen_bdinvert.apis import init_inverter, render
 from mmgen_bdinvert.io import read_image
 from mmgen_bdinvert.structures import LatentCode
-from mmgen_bdinvert.utils.cli import run_tool
 
 ROOT = Path(__file__).parents[2]
 GENERATOR = dict(

@@ -18,10 +18,10 @@ from mmgen.registry import MODULES
 from PIL import Image
 from safetensors.torch import save_file
 
+from bdinvert_cli.running import run_tool
 from mmgen_bdinvert.apis import init_inverter, invert
 from mmgen_bdinvert.apis.statistics import fit_statistics
 from mmgen_bdinvert.models import BaseCodeEncoder
-from mmgen_bdinvert.utils.cli import run_tool
 
 ROOT = Path(__file__).parents[2]
 GENERATOR = dict(

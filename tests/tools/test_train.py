@@ -16,10 +16,10 @@ from mmengine.config import Config
 from mmgen.registry import MODULES
 from safetensors.torch import save_file
 
+from bdinvert_cli.running import run_tool
 from mmgen_bdinvert.engine import running
 from mmgen_bdinvert.models import BaseCodeEncoder
 from mmgen_bdinvert.models.checkpoint import read_state_dict
-from mmgen_bdinvert.utils.cli import run_tool
 
 ROOT = Path(__file__).parents[2]
 GENERATOR = dict(

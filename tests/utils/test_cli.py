@@ -7,13 +7,10 @@ from mmengine.config import Config
 from mmengine.logging import MMLogger, print_log
 from mmgen.registry import MODELS
 
-from mmgen_bdinvert.utils.cli import (
-    ToolParser,
-    check_device,
-    one_sentence,
-    run_tool,
-    silence_host,
-)
+from bdinvert_cli.parser import ToolParser
+from bdinvert_cli.running import run_tool
+from bdinvert_cli.sentences import one_sentence
+from mmgen_bdinvert.utils import check_device, silence_host
 
 
 def leave(error):
@@ -118,8 +115,8 @@ class TestToolParser:
         return parser.parse_args(args)
 
     def test_options_have_their_types(self):
-        options = self.parse('--cfg-options', 'a.b=3', 'c=x', 'd="[1,2]"').cfg_options
-        assert options == {'a.b': 3, 'c': 'x', 'd': [1, 2]}
+        options = self.parse('--cfg-options', 'a.b=3', 'c=x', 'd=[1,2]', 'c=y=z').cfg_options
+        assert options == {'a.b': '3', 'c': 'y=z', 'd': '[1,2]'}
 
     @pytest.mark.parametrize(
         'args',
@@ -128,7 +125,6 @@ class TestToolParser:
             ('--steps', 'x'),
             ('--cfg-options', 'a'),
             ('--cfg-options', '=3'),
-            ('--cfg-options', 'a=[1,(2]'),
         ],
     )
     def test_a_wrong_command_is_one_line_and_code_2(self, args, capsys):

@@ -10,7 +10,7 @@ import pytest
 
 TOOL = """
 import logging, sys
-from mmgen_bdinvert.utils.cli import run_tool
+from bdinvert_cli.running import run_tool
 
 def main(argv):
     logging.basicConfig(stream=sys.stderr)
@@ -53,7 +53,7 @@ def test_output_that_cannot_be_written_is_one_sentence(tmp_path):
 
 
 def test_logs_are_as_they_were_afterwards():
-    from mmgen_bdinvert.utils.streams import output_may_be_left
+    from bdinvert_cli.streams import output_may_be_left
 
     before = sys.stdout, sys.stderr, logging.raiseExceptions
     with output_may_be_left():

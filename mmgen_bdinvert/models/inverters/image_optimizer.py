@@ -56,7 +56,9 @@ class ImageOptimizer:
         self._variables = list(variables)
         self._optimizer = OPTIMIZERS.build({**config, 'params': self._variables})
         self._steps = image_steps(self._optimizer)
-        self._schedule = torch.optim.lr_scheduler.LambdaLR(self._optimizer, schedule)
+        self._schedule, self._done = schedule, 0
+        self._rates = [group['lr'] for group in self._optimizer.param_groups]
+        self._set_rates()
         some = self._variables[0]
         self._setbacks = torch.zeros(len(some), dtype=torch.long, device=some.device)
 
@@ -75,7 +77,13 @@ class ImageOptimizer:
         for v in self._variables:
             v.grad = torch.where(per_image(which, v), v.grad, 0)
         self._steps.step(losses, 0.5**self._setbacks)
-        self._schedule.step()
+        self._done += 1
+        self._set_rates()
+
+    def _set_rates(self) -> None:
+        factor = self._schedule(self._done)
+        for group, rate in zip(self._optimizer.param_groups, self._rates):
+            group['lr'] = rate * factor
 
     @torch.no_grad()
     def set_back(self, which: Tensor) -> None:

@@ -9,6 +9,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from ...compat.compiler import plain_step
 from .image_lbfgs import ImageLBFGS
 from .image_state import per_image
 
@@ -59,7 +60,7 @@ class _TorchSteps:
     """
 
     def __init__(self, optimizer: torch.optim.Optimizer):
-        self._optimizer = optimizer
+        self._optimizer, self._plain_step = optimizer, plain_step(optimizer)
         self._variables = [p for group in optimizer.param_groups for p in group['params']]
         some = self._variables[0]
         for group in optimizer.param_groups:
@@ -75,7 +76,7 @@ class _TorchSteps:
     def step(self, losses: Tensor, rates: Tensor) -> None:
         self._steps += 1
         before = [v.clone() for v in self._variables]
-        self._optimizer.step()
+        self._plain_step()
         rates = self._corrected(rates)
         for v, old in zip(self._variables, before):
             own = torch.lerp(old, v, per_image(rates.to(v.dtype), v))

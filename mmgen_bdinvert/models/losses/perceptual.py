@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import sys
 import types
 import warnings
@@ -14,7 +13,6 @@ from typing import Callable
 
 import torch
 import torch.nn.functional as F
-import torchvision
 from mmengine.logging import MMLogger
 from mmgen.registry import MODULES
 from torch import Tensor, nn
@@ -207,12 +205,12 @@ def _choose(net: str, known: dict[str, int], owner: str) -> int:
 def _import_stlpips() -> types.ModuleType:
     """Import the package, which imports two others that it neither declares nor calls.
 
-    Missing ones are replaced by empty modules, only while it lasts. To be deleted when
-    stlpips-pytorch (0.0.2 here) declares or drops them.
+    Empty modules take their place while it lasts, as IPython takes its time to be imported. To be
+    deleted when stlpips-pytorch (0.0.2 here) declares or drops them.
     """
     stand_ins = {}
     for name, attribute in (('IPython', 'embed'), ('torchsummary', 'summary')):
-        if importlib.util.find_spec(name) is None:
+        if name not in sys.modules:
             stand_ins[name] = types.ModuleType(name)
             setattr(stand_ins[name], attribute, None)
     try:
@@ -236,7 +234,8 @@ def _empty(network_class: Callable[..., nn.Module], **kwargs) -> nn.Module:
     with warnings.catch_warnings(), torch.device('meta'):
         warnings.filterwarnings('ignore', message='.*pretrained.*|.*weight enum.*')
         network = network_class(pretrained=False, verbose=False, **kwargs)
-    return network.to_empty(device='cpu')
+    # As `to_empty`, which from the meta device on imports symbolic shapes for a second.
+    return network._apply(lambda tensor: torch.empty(tensor.shape, dtype=tensor.dtype))
 
 
 def _fill(network: nn.Module, weights: dict[str, Tensor], source: str) -> None:
@@ -269,6 +268,8 @@ def _read_backbone(path: Path, net: nn.Module, name: str) -> dict[str, Tensor]:
 
 def _torchvision_file(net: str) -> Path:
     """Find torchvision's weights in the hub folder, or download them there."""
+    import torchvision  # not above: it takes a second
+
     name = _TORCHVISION_NAMES[net]
     url = torchvision.models.get_model_weights(name).IMAGENET1K_V1.url
     path = Path(torch.hub.get_dir(), 'checkpoints', url.rpartition('/')[2])

@@ -1,37 +1,22 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
 """The command ``bdinvert NAME …``: runs ``tools/NAME.py``, in a checkout and from a wheel alike.
 
-It stands outside the package because that imports torch, which takes seconds: here nothing is
-imported until it is needed, so that Ctrl-C is answered from the first moment on.
+It stands outside the package because that imports torch, which takes seconds: here, and in the
+tools until their arguments are read and checked, only the standard library is imported.
 """
 
 from __future__ import annotations
 
-import os
-import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+
+from .running import leave_at_once
 
 __all__ = ['find_tools', 'leave_at_once', 'main']
 
 PACKAGE = 'mmgen_bdinvert'
 DEVELOPERS = {'benchmark_scaling'}  # it measures the package itself, from a checkout
-
-
-def leave_at_once() -> None:
-    """Let Ctrl-C end the process with exit code 130 and one line, whatever is being imported.
-
-    A KeyboardInterrupt that is raised inside an import may be printed, taken for another error or
-    swallowed. ``mmgen_bdinvert.utils.run_tool`` brings it back, since a tool at work cleans up.
-    """
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # not one that is ignored
-        signal.signal(signal.SIGINT, _leave)
-
-
-def _leave(signum, frame) -> None:
-    os.write(2, b'error: interrupted\n')
-    os._exit(128 + signum)
 
 
 def find_tools() -> dict[str, Path]:
@@ -62,7 +47,8 @@ def run(tool: Path, argv: list[str]) -> None:
     module = importlib.util.module_from_spec(spec)
     module.__spec__ = None  # as in a script: worker processes then find it by its file
     sys.argv, sys.modules['__main__'] = argv, module
-    spec.loader.exec_module(module)
+    # Not by its loader: a tool at work would look as if it was being imported.
+    exec(compile(tool.read_bytes(), tool, 'exec'), module.__dict__)
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -99,7 +85,3 @@ def main(argv: Sequence[str] | None = None) -> None:
         meant = f', did you mean {close[0]}?' if close else ';'
         parser.exit(2, f'error: there is no command {args.command!r}{meant} see bdinvert --help\n')
     run(tools[args.command], [f'bdinvert {args.command}', *args.arguments])
-
-
-if __name__ == '__main__':
-    main()

@@ -1,0 +1,58 @@
+# Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
+"""Configs by path, or by the name of one that travels with the package, which is not imported."""
+
+from __future__ import annotations
+
+import difflib
+import importlib.util
+import os
+from pathlib import Path
+
+__all__ = ['config_folder', 'find_config', 'shipped_configs']
+
+
+def config_folder() -> Path:
+    """Find the configs: a wheel carries them in ``.mim``, a checkout beside the package."""
+    package = Path(importlib.util.find_spec('mmgen_bdinvert').origin).parent
+    folders = (package / '.mim/configs', package.parent / 'configs')
+    return next((f for f in folders if f.is_dir()), folders[0])
+
+
+def shipped_configs() -> dict[str, Path]:
+    """List the configs that travel with the package, by name, such as ``'baselines/w_plus'``.
+
+    Files and folders whose name starts with ``_`` are only bases of others, and are left out.
+    """
+    folder = config_folder()
+    names = {
+        path.relative_to(folder).with_suffix('').as_posix(): path for path in folder.rglob('*.py')
+    }
+    return {name: names[name] for name in sorted(names) if '/_' not in f'/{name}'}
+
+
+def find_config(config: str | os.PathLike) -> Path:
+    """Find a config file.
+
+    Args:
+        config (str | os.PathLike): A path, or the name of a shipped config, such as
+            ``'bdinvert_inv_toon64'`` or ``'baselines/w_plus'``. A file of that name goes first.
+
+    Returns:
+        Path: The file.
+
+    Raises:
+        FileNotFoundError: There is neither.
+    """
+    path = Path(config)
+    if path.is_file():
+        return path
+    shipped = shipped_configs()
+    name = (path.with_suffix('') if path.suffix == '.py' else path).as_posix()
+    if name in shipped:
+        return shipped[name]
+    close = difflib.get_close_matches(name, shipped, n=1) or sorted(shipped)[:3]
+    meant = f', such as {" or ".join(close)}' if close else ''
+    raise FileNotFoundError(
+        f'There is no config {os.fspath(config)!r}: give a file, or the name of one that is '
+        f'shipped{meant}.'
+    )

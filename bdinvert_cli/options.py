@@ -1,0 +1,144 @@
+# Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
+"""Options that several tools share, and the choices that they offer.
+
+The choices are those of the package, which a test compares: to import it takes seconds.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from .parser import ToolParser
+
+__all__ = [
+    'FIT_MODES',
+    'FORMATS',
+    'LAUNCHERS',
+    'PADDING_MODES',
+    'PRESETS',
+    'SAMPLING_MODES',
+    'add_device',
+    'add_direction_options',
+    'add_launcher',
+    'add_motion_options',
+    'add_runner_options',
+    'shield_ranges',
+]
+
+FIT_MODES = ('crop', 'pad', 'squash')
+LAUNCHERS = ('none', 'pytorch', 'slurm', 'mpi')
+PADDING_MODES = ('border', 'reflection', 'zeros')
+SAMPLING_MODES = ('bilinear', 'bicubic')
+PRESETS = ('paper', 'fast', 'draft')
+FORMATS = {  # of foreign files, and what they are
+    'genforce': 'a StyleGAN2 generator of GenForce',
+    'rosinality': "a StyleGAN2 checkpoint of rosinality's stylegan2-pytorch",
+    'nvidia': "a StyleGAN2 pickle of NVIDIA's PyTorch repositories",
+    'mmgen': 'a StyleGAN1 or StyleGAN2 checkpoint of mmgen',
+    'bdinvert-encoder': "a base-code encoder of BDInvert's authors",
+    'bdinvert-pnorm': "a folder of P-norm+ statistics of BDInvert's authors",
+}
+
+
+def add_device(parser: ToolParser) -> None:
+    """Add ``--device``."""
+    parser.add_argument('--device', help='such as cpu or cuda:0: the GPU if there is one')
+
+
+def add_launcher(parser: ToolParser) -> None:
+    """Add ``--launcher``."""
+    parser.add_argument(
+        '--launcher',
+        choices=LAUNCHERS,
+        default='none',
+        help='how several processes were started: none',
+    )
+
+
+def add_runner_options(parser: ToolParser) -> None:
+    """Add the options that mmengine's tools share to a ``ToolParser``."""
+    parser.add_out_dir(
+        'folder for the results: work_dirs/<config name>', option='--work-dir', required=False
+    )
+    parser.add_argument('--amp', action='store_true', help='mixed precision, bfloat16')
+    parser.add_cfg_options()
+    add_launcher(parser)
+    parser.add_argument(
+        '--local_rank', '--local-rank', type=int, default=0, help='set by the launcher'
+    )
+
+
+def add_motion_options(parser: ToolParser) -> None:
+    """Add what ``mmgen_bdinvert.geometry.read_motion`` reads, and how a map is sampled.
+
+    Args:
+        parser (ToolParser): Gets ``--shift``, ``--rotate``, ``--scale``, ``--shear``,
+            ``--flip``, ``--perspective``, ``--landmarks``, ``--template``, ``--align``,
+            ``--and-back``, ``--padding-mode`` and ``--sampling``.
+    """
+    group = parser.add_argument_group('motion', 'flip, scale, shear, rotate, shift, perspective')
+    pair = dict(nargs=2, type=float, default=(0.0, 0.0), metavar=('DX', 'DY'))
+    group.add_argument('--shift', **pair, help='right and down, as fractions of the image')
+    turn = dict(type=float, default=0.0, metavar='DEGREES')
+    group.add_argument('--rotate', **turn, help='counter-clockwise')
+    group.add_argument('--scale', type=float, default=1.0, metavar='S', help='enlargement')
+    group.add_argument('--shear', **turn, help='lean the top to the right')
+    group.add_argument('--flip', action='store_true', help='mirror left-right')
+    points = dict(type=float, metavar='X')
+    group.add_argument(
+        '--perspective',
+        nargs=8,
+        **points,
+        help='where the corners go, clockwise from the upper left: X Y X Y X Y X Y as fractions of '
+        'the image, now 0 0 1 0 1 1 0 1',
+    )
+    group.add_argument(
+        '--align',
+        action='store_true',
+        help='undo that motion of the photo instead, so that the face is aligned again',
+    )
+    group.add_argument(
+        '--and-back',
+        action='store_true',
+        help='with --align: leave the edit where the photo shows it, with aligned views beside it',
+    )
+    group.add_argument(
+        '--landmarks',
+        nargs='+',
+        **points,
+        help='with --align: find the motion from two or more points X Y of the photo, as fractions',
+    )
+    group.add_argument(
+        '--template', nargs='+', **points, help='where an aligned face has the landmarks'
+    )
+    group.add_argument(
+        '--padding-mode',
+        choices=(*PADDING_MODES, 'mean'),
+        default='border',
+        help='what comes in from outside: border; mean is the mean base code',
+    )
+    group.add_argument(
+        '--sampling', choices=SAMPLING_MODES, default='bicubic', help='of the base code: bicubic'
+    )
+
+
+def add_direction_options(parser: ToolParser) -> None:
+    """Add what ``mmgen_bdinvert.editing.read_directions`` reads."""
+    parser.add_argument(
+        '--direction',
+        nargs='+',
+        action='extend',
+        default=[],
+        metavar='FILE',
+        help='directions, which are added up: FILE[@LAYERS] [FACTOR] ...',
+    )
+    parser.add_argument('--strength', nargs='+', metavar='S', help='factors of their sum: 1')
+    parser.add_argument(
+        '--layers', nargs='+', metavar='A-B', help='w+ layers to edit: all there are'
+    )
+
+
+def shield_ranges(argv: Sequence[str]) -> list[str]:
+    """Return arguments such that argparse does not take a strength like -3:3:7 for an option."""
+    return [f' {word}' if re.match(r'-[\d.]+:', word) else word for word in argv]

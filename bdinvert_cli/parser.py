@@ -1,0 +1,83 @@
+# Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
+"""Command lines that say in one sentence what is wrong with them."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+import textwrap
+from typing import Any, NoReturn
+
+from .text import printable
+
+__all__ = ['ToolParser']
+
+
+class _Settings(argparse.Action):
+    """Collects ``key=value``; the values are read by ``mmgen_bdinvert.engine.read_settings``."""
+
+    def __call__(self, parser, namespace, values, option_string=None):
+        found = dict(getattr(namespace, self.dest) or {})
+        for text in values:
+            if not re.match(r'[^\s=]+=', text):
+                parser.error(f'{option_string} takes key=value, but got {text!r}')
+            key, _, value = text.partition('=')
+            found[key] = value
+        setattr(namespace, self.dest, found)
+
+
+class ToolParser(argparse.ArgumentParser):
+    """An argument parser that reports a wrong command line in one sentence, with exit code 2.
+
+    Args:
+        examples (str): Commands, one a line, that end the help. Defaults to ''.
+        **kwargs: As argparse takes them; the description is printed line by line.
+    """
+
+    def __init__(self, *, examples: str = '', **kwargs: Any):
+        kwargs.setdefault('formatter_class', argparse.RawDescriptionHelpFormatter)
+        if examples:
+            kwargs['epilog'] = 'examples:\n' + textwrap.indent(examples.strip(), '  ')
+        super().__init__(**kwargs)
+
+    def error(self, message: str) -> NoReturn:
+        """Print the sentence and leave, as argparse does after printing the usage."""
+        self.exit(2, f'error: {printable(message)}; see {self.prog} --help\n')
+
+    def parse_args(self, args=None, namespace=None):  # type: ignore[override]
+        """Parse as argparse does; an empty argument, of which a path would be ``.``, is wrong."""
+        for text in sys.argv[1:] if args is None else args:
+            option, equals, value = text.partition('=') if text[:2] == '--' else ('', '', text)
+            if not value.strip() and (equals or not option):
+                self.error(f'an argument is empty, got {text!r}')
+        return super().parse_args(args, namespace)
+
+    def add_out_dir(
+        self, help: str, *, option: str = '--out-dir', default: str | None = None, **kwargs: Any
+    ) -> None:
+        """Add a folder for results, and the option of ``mmgen_bdinvert.io.claim_folder``.
+
+        Args:
+            help (str): What is in the folder.
+            option (str): Defaults to '--out-dir'.
+            default (str | None): Defaults to None: it must be given.
+            **kwargs: As ``add_argument`` takes them.
+        """
+        kwargs.setdefault('required', default is None)
+        self.add_argument(option, default=default, help=help, **kwargs)
+        self.add_argument(
+            '--into-existing',
+            action='store_true',
+            help='take a folder with other files too; none of them is replaced',
+        )
+
+    def add_cfg_options(self) -> None:
+        """Add mmengine's ``--cfg-options``; its values stay strings until they are read."""
+        self.add_argument(
+            '--cfg-options',
+            nargs='+',
+            metavar='KEY=VALUE',
+            action=_Settings,
+            help='override settings of the config, lists as key="[a,b]"',
+        )

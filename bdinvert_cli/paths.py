@@ -1,0 +1,116 @@
+# Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
+"""Whether the files that a command names are there; the package looks closer, and says the same."""
+
+from __future__ import annotations
+
+import glob
+import os
+import re
+from collections.abc import Iterable
+
+__all__ = [
+    'check_checkpoint',
+    'check_codes',
+    'check_directions',
+    'check_images',
+    'check_results',
+    'check_resumed',
+    'check_source',
+]
+
+
+def check_images(inputs: Iterable[str]) -> None:
+    """Refuse images, lists and folders that are not there; patterns are left to the package.
+
+    Raises:
+        FileNotFoundError: One is not there.
+    """
+    for item in map(os.fspath, inputs):
+        if item and not os.path.exists(item) and not glob.has_magic(item):
+            raise FileNotFoundError(f'input {item!r} does not exist; check the path')
+
+
+def check_codes(inputs: Iterable[str]) -> None:
+    """Refuse codes that are not there; shards that records name are left to the package.
+
+    Raises:
+        FileNotFoundError: One is not there.
+    """
+    for item in inputs:
+        if not os.path.exists(item) and not item.endswith('.tar'):
+            raise FileNotFoundError(f'The code {item!r} does not exist: check the path.')
+
+
+def check_directions(words: Iterable[str]) -> None:
+    """Refuse directions, of ``FILE[@LAYERS] [FACTOR] …``, that are not there.
+
+    Raises:
+        FileNotFoundError: One is not there.
+    """
+    for word in words:
+        try:
+            float(word)
+        except ValueError:
+            file = re.sub(r'@[\d,-]+$', '', word)
+            if not _may_be_file(file):
+                raise FileNotFoundError(
+                    f'There is no direction file {file}: check the path.'
+                ) from None
+
+
+def check_checkpoint(file: str | None, part: str | None = None) -> None:
+    """Refuse a checkpoint that is not there; a URL is left to the package.
+
+    Args:
+        file (str | None): None is right.
+        part (str | None): Of a model, 'generator' or 'encoder', whose checkpoint a config can set.
+            Defaults to None.
+
+    Raises:
+        FileNotFoundError: It is not there.
+    """
+    if file is not None and not _may_be_file(file):
+        hint = f' (in the tools: --cfg-options model.{part}.checkpoint=PATH)' if part else ''
+        raise FileNotFoundError(
+            f'There is no checkpoint file {file}: check the path, or give another{hint}.'
+        )
+
+
+def check_resumed(checkpoint: str | None) -> None:
+    """Refuse a checkpoint to resume from that is not there; None and 'auto' name none.
+
+    Raises:
+        FileNotFoundError: It is not there.
+    """
+    if checkpoint not in (None, 'auto') and not os.path.isfile(checkpoint):
+        raise FileNotFoundError(
+            f'There is no checkpoint {checkpoint} to resume from: check the path, or give --resume '
+            f'alone for the latest one of the work dir.'
+        )
+
+
+def check_source(path: str) -> None:
+    """Refuse a file or folder that is not there.
+
+    Raises:
+        FileNotFoundError: It is not there.
+    """
+    if not os.path.exists(path):
+        raise FileNotFoundError(f'There is no file {path}: check the path.')
+
+
+def check_results(folder: str) -> None:
+    """Refuse an output folder that is not there.
+
+    Raises:
+        FileNotFoundError: It is not there.
+    """
+    if not os.path.isdir(folder):
+        raise FileNotFoundError(
+            f'There is no folder {folder!r}: give an output folder of tools/invert.py or '
+            f'tools/edit.py.'
+        )
+
+
+def _may_be_file(path: str) -> bool:
+    return os.path.isfile(path) or re.match(r'(asset|https?)://', path) is not None

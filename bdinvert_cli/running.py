@@ -1,0 +1,87 @@
+# Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
+"""Running a tool: its exit code, and one sentence for what a user may get wrong."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from typing import NoReturn, TextIO
+
+from .sentences import is_users, one_sentence
+from .streams import flush_output, output_may_be_left
+from .text import printable
+
+__all__ = ['leave_at_once', 'run_tool', 'say']
+
+DEBUG_VARIABLE = 'MMGEN_BDINVERT_DEBUG'
+INTERRUPTED = 130
+_IMPORTING = '<frozen importlib._bootstrap>'
+
+
+def leave_at_once() -> None:
+    """Let Ctrl-C end the process with exit code 130 and one line, whatever is being imported.
+
+    A KeyboardInterrupt that is raised inside an import may be printed, taken for another error or
+    swallowed. At other times it is raised as ever, since a tool at work cleans up.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # not one that is ignored
+        with contextlib.suppress(ValueError):  # not in the main thread
+            signal.signal(signal.SIGINT, _interrupt)
+
+
+def _interrupt(signum, frame) -> None:
+    place = frame
+    while place is not None:
+        if place.f_code.co_filename == _IMPORTING:
+            os.write(2, b'error: interrupted\n')
+            os._exit(128 + signum)
+        place = place.f_back
+    signal.default_int_handler(signum, frame)
+
+
+def run_tool(
+    main: Callable[[Sequence[str] | None], int | None], argv: Sequence[str] | None = None
+) -> NoReturn:
+    """Run a tool and leave; a user's error is ``error: …`` on stderr instead of a traceback.
+
+    Whoever reads the output may leave (``tool | head``): the work and the exit code stay the same.
+    The environment variable ``MMGEN_BDINVERT_DEBUG=1`` brings the traceback back.
+
+    Args:
+        main (Callable): The tool. It takes the arguments, or None for those of the command line,
+            and returns an exit code, or None for 0.
+        argv (Sequence[str] | None): Passed on to ``main``. Defaults to None.
+
+    Raises:
+        SystemExit: Always: with what ``main`` returns, 2 after an error, 130 after Ctrl-C.
+    """
+    leave_at_once()
+    with output_may_be_left():
+        try:
+            code = main(argv) or 0
+            flush_output()
+        except KeyboardInterrupt:
+            print('error: interrupted', file=sys.stderr)
+            code = INTERRUPTED
+        except Exception as error:
+            if not is_users(error) or os.environ.get(DEBUG_VARIABLE, '0') not in ('', '0'):
+                raise
+            print(f'error: {one_sentence(error)}', file=sys.stderr)
+            code = 2
+        finally:  # argparse leaves by SystemExit
+            with contextlib.suppress(OSError):
+                flush_output()
+    raise SystemExit(code)
+
+
+def say(line: object, file: TextIO | None = None) -> None:
+    """Print a line in which there may be names of files, of which none steers the terminal.
+
+    Args:
+        line (object): The line.
+        file (TextIO | None): Where to. Defaults to stdout.
+    """
+    print(printable(line), file=file, flush=True)

@@ -1,0 +1,81 @@
+# Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
+"""What an exception means, in one sentence; nothing is imported for it."""
+
+from __future__ import annotations
+
+import re
+
+from .text import printable
+
+__all__ = ['is_out_of_memory', 'is_users', 'one_sentence']
+
+# What users cause. RuntimeError, AssertionError and the like are ours, and keep their traceback.
+_USER_ERRORS = (ValueError, TypeError, OSError, ImportError, KeyError, SyntaxError)
+_UNREGISTERED = re.compile(r'(\S+) is not in the (\S+) registry\.')
+
+
+def is_users(error: BaseException) -> bool:
+    """Tell whether an error is one that users can cause, and mend."""
+    return (
+        isinstance(error, _USER_ERRORS)
+        or _is_a(error, 'mmengine', 'ConfigParsingError')
+        or is_out_of_memory(error)
+    )
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Tell whether an error says that memory did not suffice, on a GPU or a CPU."""
+    if isinstance(error, MemoryError) or _is_gpu_out_of_memory(error):
+        return True
+    text = str(error)
+    return isinstance(error, RuntimeError) and (
+        "can't allocate memory" in text or 'not enough memory' in text
+    )
+
+
+def one_sentence(error: BaseException) -> str:
+    """Say in one line what an exception means, without Python's quoting and line breaks.
+
+    Args:
+        error (BaseException): Any exception.
+
+    Returns:
+        str: At least its type.
+    """
+    return printable(_sentence(error))
+
+
+def _sentence(error: BaseException) -> str:
+    text = ' '.join(str(error).split())
+    if _is_gpu_out_of_memory(error):
+        return 'the GPU is out of memory: make the batch smaller, or choose another device'
+    if is_out_of_memory(error):
+        more = f' ({text})' if text else ''
+        return f'the memory of this machine does not suffice: work on less at a time{more}'
+    if isinstance(error, KeyError) and error.args:
+        text = ' '.join(str(error.args[0]).split())  # str() of a KeyError is quoted
+        unregistered = _UNREGISTERED.match(text)
+        if unregistered:
+            return (
+                f'the type {unregistered[1]!r} of the config is not in the registry '
+                f'{unregistered[2]}: check its spelling, and custom_imports'
+            )
+        if ' ' not in text:
+            return f'the setting {text!r} is missing: check the config'
+    elif isinstance(error, SyntaxError):
+        text = f'syntax error in a config: {text}'
+    elif isinstance(error, OSError) and error.strerror and error.filename is not None:
+        text = f'{error.filename!r}: {error.strerror}'
+    return text or type(error).__name__
+
+
+def _is_gpu_out_of_memory(error: BaseException) -> bool:
+    return _is_a(error, 'torch', 'OutOfMemoryError')
+
+
+def _is_a(error: BaseException, package: str, name: str) -> bool:
+    """Tell the class of an error without importing it."""
+    return any(
+        cls.__name__ == name and cls.__module__.partition('.')[0] == package
+        for cls in type(error).__mro__
+    )

@@ -1,0 +1,77 @@
+# Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
+"""What shards models over many GPUs, imported when it is used.
+
+Cause: three classes of mmengine derive from, or name, classes of ``torch.distributed.fsdp`` and
+``torch.distributed.optim``, and are imported with everything else of it; with them comes what
+takes half as long as torch itself (symbolic shapes, sympy, functional optimisers).
+May be deleted: when mmengine imports them late by itself.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import sys
+import types
+from types import ModuleType
+from typing import Any
+
+import mmengine.registry
+
+__all__ = ['install']
+
+_CLASSES = {  # a module, its class, and the registry that knows it
+    'mmengine.optim.optimizer.zero_optimizer': ('ZeroRedundancyOptimizer', 'OPTIMIZERS'),
+    'mmengine.model.wrappers.fully_sharded_distributed': (
+        'MMFullyShardedDataParallel',
+        'MODEL_WRAPPERS',
+    ),
+    'mmengine._strategy.fsdp': ('FSDPStrategy', 'STRATEGIES'),
+}
+
+
+class _Late(type):
+    """Type of classes that import those they stand for when they are called or derived from."""
+
+    def __new__(cls, name: str, bases: tuple[type, ...], namespace: dict[str, Any]) -> Any:
+        if not bases:
+            return super().__new__(cls, name, bases, namespace)
+        found = tuple(_real(base) if isinstance(base, _Late) else base for base in bases)
+        return types.new_class(name, found, exec_body=lambda body: body.update(namespace))
+
+    def __call__(cls, *args: Any, **kwargs: Any) -> Any:
+        return _real(cls)(*args, **kwargs)
+
+    def __getattr__(cls, name: str) -> Any:
+        return getattr(_real(cls), name)
+
+    def __instancecheck__(cls, instance: object) -> bool:
+        return _is_imported(cls) and isinstance(instance, _real(cls))
+
+    def __subclasscheck__(cls, subclass: type) -> bool:
+        return _is_imported(cls) and issubclass(subclass, _real(cls))
+
+
+def _is_imported(stand_in: _Late) -> bool:
+    return hasattr(sys.modules.get(stand_in.__module__), '__file__')
+
+
+@functools.cache
+def _real(stand_in: _Late) -> type:
+    module, name = stand_in.__module__, stand_in.__name__
+    if not _is_imported(stand_in):
+        registry = getattr(mmengine.registry, _CLASSES[module][1])
+        del registry.module_dict[name]  # the class registers itself
+        del sys.modules[module]
+    return getattr(importlib.import_module(module), name)
+
+
+def install() -> None:
+    """Put stand-ins in the place of what is not imported yet."""
+    for module, (name, registry) in _CLASSES.items():
+        if module in sys.modules:
+            continue
+        stand_in = _Late(name, (), {'__module__': module})
+        sys.modules[module] = ModuleType(module)
+        setattr(sys.modules[module], name, stand_in)
+        getattr(mmengine.registry, registry).register_module(module=stand_in)
