@@ -28,7 +28,7 @@ def accelerate_blurs(network: nn.Module) -> None:
     """Change the parts of a frozen network that blur, in place.
 
     Args:
-        network (nn.Module): Of stlpips-pytorch, its image convolutions quickened; others stay as
+        network (nn.Module): Of stlpips-pytorch, its image convolutions accelerated; others stay as
             they are.
     """
     for module in network.modules():

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -156,14 +157,7 @@ class BaseDetailGenerator(nn.Module):
         return next(self.generator.parameters()).device
 
     def mapping(self, z: Tensor) -> Tensor:
-        """Map latents to style vectors.
-
-        Args:
-            z (Tensor): Normal samples of shape (n, D).
-
-        Returns:
-            Tensor: w of shape (n, D).
-        """
+        """Map normal samples z (n, D) to style vectors w (n, D)."""
         return self._split.mapping(z)
 
     def to_w_plus(self, w: Tensor, truncation: float = 1.0, truncation_layers: int = 8) -> Tensor:
@@ -198,22 +192,28 @@ class BaseDetailGenerator(nn.Module):
         """Render as :meth:`synthesis`, quickly; ``noise`` replaces all maps, (n or 1, 1, h, h)."""
         return self._split.quick_synthesis(w_plus, noise)
 
-    def split(self, w_plus: Tensor, changes: Mapping[str, Tensor] | None = None) -> LatentCode:
-        """Split an ordinary w+ into base and detail code.
+    def split(self, w_plus: Tensor) -> LatentCode:
+        """Split an ordinary w+ into base and detail code, and nothing else.
 
-        StyleGAN2's coarser layers add to the RGB image, too, which the base code does not hold;
-        the code carries those colours. So :meth:`render` gives the image of :meth:`synthesis`, but
-        for rounding.
+        Rendering the result differs from :meth:`synthesis` only by the RGB of StyleGAN2's coarser
+        layers, which the base code does not hold. StyleGAN1 has none, and loses nothing.
 
         Args:
             w_plus (Tensor): Shape (n, N, D).
-            changes (Mapping[str, Tensor] | None): As a LatentCode has them. Defaults to none.
 
         Returns:
             LatentCode: Base code (n, C, s, s) and detail code (n, N - M, D).
 
         Raises:
             ValueError: If the shape is not (n, N, D).
+        """
+        return replace(self.whole_code(w_plus), colours=None)
+
+    def whole_code(self, w_plus: Tensor, changes: Mapping[str, Tensor] | None = None) -> LatentCode:
+        """Split an ordinary w+ as :meth:`split`, into a code that carries the coarse RGB as well.
+
+        So :meth:`render` gives the image of :meth:`synthesis`, but for rounding; ``changes``, as a
+        LatentCode has them, are made meanwhile.
         """
         expected = (self.num_latents, self.style_dim)
         if w_plus.ndim != 3 or tuple(w_plus.shape[1:]) != expected:
