@@ -16,6 +16,7 @@ from ...structures import LatentCode
 from ..checkpoint import load_weights
 from ..derived import Derived
 from .changes import call_changed, check_changes
+from .checks import check_code
 from .measured import fingerprint_of, mean_base, mean_latent
 from .split import split_generator
 
@@ -249,23 +250,9 @@ class BaseDetailGenerator(nn.Module):
         Raises:
             ValueError: If it does not belong to this generator.
         """
-        if code.fingerprint and code.fingerprint != self.fingerprint:
-            raise ValueError(
-                f'{name} was made with another generator (fingerprint {code.fingerprint[:12]}…, '
-                f'this one is {self.fingerprint[:12]}…): use the config it was made with.'
-            )
-        if code.channel_order != self.channel_order:
-            raise ValueError(
-                f'{name} was made with channel_order={code.channel_order!r}, but this generator is '
-                f'configured with {self.channel_order!r}: use the config it was made with.'
-            )
-        expected = (self.base_shape, (self.num_detail, self.style_dim))
-        given = (tuple(code.base.shape[1:]), tuple(code.detail.shape[1:]))
-        if given != expected:
-            raise ValueError(
-                f'{name} has base and detail shapes {given}, but this generator takes {expected}: '
-                f'use the config it was made with.'
-            )
+        check_code(self, code, name)
+        if code.colours is not None and not self._split.has_colours:
+            raise ValueError(f'{name} carries colours, which this generator does not have.')
         check_changes(self.generator, code.changes, name)
 
     def forward(self, base: Tensor, detail: Tensor, colours: Tensor | None = None) -> Tensor:
