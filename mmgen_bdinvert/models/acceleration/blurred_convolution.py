@@ -98,9 +98,6 @@ class BlurredSequential(Accelerated, nn.Sequential):
     def compute_kernels(self, dtype: torch.dtype) -> list[Convolution]:
         """Return the kernels within, of the last column, of the last row and of the corner.
 
-        Args:
-            dtype (torch.dtype): Their dtype.
-
         Returns:
             list[Convolution]: Weights (O, 4c, m, m), of blocks of 2×2 pixels as ``pixel_unshuffle``
             makes them, m = (k + 3) / 2; no zeros around.

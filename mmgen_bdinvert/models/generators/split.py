@@ -131,10 +131,6 @@ def register_split(
 def split_generator(generator: nn.Module, base_size: int) -> GeneratorSplit:
     """Split a generator in the way of its family.
 
-    Args:
-        generator (nn.Module): The generator.
-        base_size (int): Side s of the base code.
-
     Returns:
         GeneratorSplit: Its two halves.
 
