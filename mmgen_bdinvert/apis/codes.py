@@ -240,7 +240,7 @@ def _split(generator: BaseDetailGenerator, projection: Projection) -> LatentCode
             f'{[tuple(noise.shape) for noise in projection.noises]}.'
         )
     noises = {k: noise[None].to(generator.device) for k, noise in zip(names, projection.noises)}
-    return generator.split(_w_plus(generator, projection), differences(network, noises))
+    return generator.whole_code(_w_plus(generator, projection), differences(network, noises))
 
 
 def _w_plus(generator: BaseDetailGenerator, projection: Projection) -> Tensor:

@@ -248,8 +248,10 @@ def _checked_layers(layers: Iterable[int], first: int, total: int) -> list[int]:
     chosen = list(layers)
     wrong = [layer for layer in chosen if not _is_number(layer) or not first <= layer < total]
     if wrong or not chosen:
+        code = 'A w+' if first == 0 else 'The detail code'
+        rest = f' (those below {first} reach no pixel)' if first else ''
         raise ValueError(
-            f'The detail code has the w+ layers {first} to {total - 1} (those below {first} reach '
-            f'no pixel), but got {repr(wrong[0]) if wrong else "no layer"}.'
+            f'{code} has the w+ layers {first} to {total - 1}{rest}, but got '
+            f'{repr(wrong[0]) if wrong else "no layer"}.'
         )
     return sorted({int(layer) for layer in chosen})

@@ -66,7 +66,6 @@ def sample_codes(
     bases = w.roll(1, 0) if mixed else w
     for rows, base_rows in zip(w.split(batch_size), bases.split(batch_size)):
         code = generator.split(generator.to_w_plus(base_rows.to(generator.device)))
-        code = replace(code, colours=None)  # what the code of a photo does not have
         if mixed:
             detail = generator.to_w_plus(rows.to(generator.device))[:, generator.first_detail :]
             code = replace(code, detail=detail)

@@ -19,9 +19,6 @@ class Derived(Generic[T]):
 
     PyTorch counts what is written to a tensor in place (``load_state_dict``, ``copy_``, an
     optimiser's step); what goes through ``tensor.data`` it does not see, and neither does this.
-
-    Args:
-        compute (Callable): Returns the value.
     """
 
     def __init__(self, compute: Callable[..., T]):

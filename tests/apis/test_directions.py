@@ -15,7 +15,7 @@ class Twins:
     def __init__(self, generator, names=('smile', 'Smile')):
         self.seeds = []
         self.found = [
-            Direction(torch.full((16,), size), name, generator.fingerprint)
+            Direction(torch.full((16,), float(size)), name, generator.fingerprint)
             for size, name in enumerate(names, 1)
         ]
 

@@ -62,7 +62,7 @@ def test_settings_that_a_class_passes_on_are_listed(reference):
         ('RegularizedInverter', ['generator', 'encoder', 'losses'], '1200'),
         ('WPlusInverter', ['generator', 'losses', 'one_style'], '1200'),
         ('NoiseProjector', ['generator', 'optimizer', 'num_steps'], '1000'),
-        ('PivotalTuningInverter', ['pivot', 'losses', 'optimizer'], '350'),
+        ('PivotalTuningInverter', ['pivot', 'losses', 'locality_weight'], '350'),
     ],
 )
 def test_the_settings_of_all_inverters_are_listed_with_each(name, first, steps, reference):

@@ -28,7 +28,7 @@ def accelerate_blurs(network: nn.Module) -> None:
     """Change the parts of a frozen network that blur, in place.
 
     Args:
-        network (nn.Module): Of stlpips-pytorch, its image convolutions quickened; others stay as
+        network (nn.Module): Of stlpips-pytorch, its image convolutions accelerated; others stay as
             they are.
     """
     for module in network.modules():
@@ -97,9 +97,6 @@ class BlurredSequential(Accelerated, nn.Sequential):
     @torch.autocast('cpu', enabled=False)
     def compute_kernels(self, dtype: torch.dtype) -> list[Convolution]:
         """Return the kernels within, of the last column, of the last row and of the corner.
-
-        Args:
-            dtype (torch.dtype): Their dtype.
 
         Returns:
             list[Convolution]: Weights (O, 4c, m, m), of blocks of 2×2 pixels as ``pixel_unshuffle``

@@ -75,11 +75,7 @@ def _plain_convolution(module: nn.Module) -> bool:
 
 
 class FrozenStyleGAN1:
-    """The synthesis of mmgen's StyleGAN1, from any block on, as long as its weights are frozen.
-
-    Args:
-        generator (StyleGANv1Generator): mmgen's generator.
-    """
+    """The synthesis of mmgen's StyleGAN1, from any block on, as long as its weights are frozen."""
 
     def __init__(self, generator: nn.Module):
         self._generator = generator

@@ -73,11 +73,7 @@ def correlation(kernel: Tensor, channels: int) -> Tensor:
 
 
 class FrozenStyleConv:
-    """A ``ModulatedStyleConv`` of mmgen, for less work than it does itself.
-
-    Args:
-        layer (ModulatedStyleConv): The layer.
-    """
+    """A ``ModulatedStyleConv`` of mmgen, for less work than it does itself."""
 
     def __init__(self, layer: ModulatedStyleConv):
         self.layer = layer
@@ -139,11 +135,7 @@ class FrozenStyleConv:
 
 
 class FrozenToRGB:
-    """A ``ModulatedToRGB`` of mmgen, for less work than it does itself.
-
-    Args:
-        layer (ModulatedToRGB): The layer.
-    """
+    """A ``ModulatedToRGB`` of mmgen, for less work than it does itself."""
 
     def __init__(self, layer: ModulatedToRGB):
         self.layer = layer
@@ -191,9 +183,6 @@ class FrozenStyleGAN2:
 
     Layer 0 is ``conv1``, layer l is ``convs[l - 1]``; each has style vector l and noise l. After
     every second one its colours are added, with style vector l + 1.
-
-    Args:
-        generator (StyleGANv2Generator): mmgen's generator.
     """
 
     def __init__(self, generator: nn.Module):

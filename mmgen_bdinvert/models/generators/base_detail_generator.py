@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -15,6 +16,7 @@ from ...structures import LatentCode
 from ..checkpoint import load_weights
 from ..derived import Derived
 from .changes import call_changed, check_changes
+from .checks import check_code
 from .measured import fingerprint_of, mean_base, mean_latent
 from .split import split_generator
 
@@ -156,14 +158,7 @@ class BaseDetailGenerator(nn.Module):
         return next(self.generator.parameters()).device
 
     def mapping(self, z: Tensor) -> Tensor:
-        """Map latents to style vectors.
-
-        Args:
-            z (Tensor): Normal samples of shape (n, D).
-
-        Returns:
-            Tensor: w of shape (n, D).
-        """
+        """Map normal samples z (n, D) to style vectors w (n, D)."""
         return self._split.mapping(z)
 
     def to_w_plus(self, w: Tensor, truncation: float = 1.0, truncation_layers: int = 8) -> Tensor:
@@ -198,22 +193,28 @@ class BaseDetailGenerator(nn.Module):
         """Render as :meth:`synthesis`, quickly; ``noise`` replaces all maps, (n or 1, 1, h, h)."""
         return self._split.quick_synthesis(w_plus, noise)
 
-    def split(self, w_plus: Tensor, changes: Mapping[str, Tensor] | None = None) -> LatentCode:
-        """Split an ordinary w+ into base and detail code.
+    def split(self, w_plus: Tensor) -> LatentCode:
+        """Split an ordinary w+ into base and detail code, and nothing else.
 
-        StyleGAN2's coarser layers add to the RGB image, too, which the base code does not hold;
-        the code carries those colours. So :meth:`render` gives the image of :meth:`synthesis`, but
-        for rounding.
+        Rendering the result differs from :meth:`synthesis` only by the RGB of StyleGAN2's coarser
+        layers, which the base code does not hold. StyleGAN1 has none, and loses nothing.
 
         Args:
             w_plus (Tensor): Shape (n, N, D).
-            changes (Mapping[str, Tensor] | None): As a LatentCode has them. Defaults to none.
 
         Returns:
             LatentCode: Base code (n, C, s, s) and detail code (n, N - M, D).
 
         Raises:
             ValueError: If the shape is not (n, N, D).
+        """
+        return replace(self.whole_code(w_plus), colours=None)
+
+    def whole_code(self, w_plus: Tensor, changes: Mapping[str, Tensor] | None = None) -> LatentCode:
+        """Split an ordinary w+ as :meth:`split`, into a code that carries the coarse RGB as well.
+
+        So :meth:`render` gives the image of :meth:`synthesis`, but for rounding; ``changes``, as a
+        LatentCode has them, are made meanwhile.
         """
         expected = (self.num_latents, self.style_dim)
         if w_plus.ndim != 3 or tuple(w_plus.shape[1:]) != expected:
@@ -249,23 +250,9 @@ class BaseDetailGenerator(nn.Module):
         Raises:
             ValueError: If it does not belong to this generator.
         """
-        if code.fingerprint and code.fingerprint != self.fingerprint:
-            raise ValueError(
-                f'{name} was made with another generator (fingerprint {code.fingerprint[:12]}…, '
-                f'this one is {self.fingerprint[:12]}…): use the config it was made with.'
-            )
-        if code.channel_order != self.channel_order:
-            raise ValueError(
-                f'{name} was made with channel_order={code.channel_order!r}, but this generator is '
-                f'configured with {self.channel_order!r}: use the config it was made with.'
-            )
-        expected = (self.base_shape, (self.num_detail, self.style_dim))
-        given = (tuple(code.base.shape[1:]), tuple(code.detail.shape[1:]))
-        if given != expected:
-            raise ValueError(
-                f'{name} has base and detail shapes {given}, but this generator takes {expected}: '
-                f'use the config it was made with.'
-            )
+        check_code(self, code, name)
+        if code.colours is not None and not self._split.has_colours:
+            raise ValueError(f'{name} carries colours, which this generator does not have.')
         check_changes(self.generator, code.changes, name)
 
     def forward(self, base: Tensor, detail: Tensor, colours: Tensor | None = None) -> Tensor:

@@ -88,6 +88,11 @@ class GeneratorSplit:
         """Return the feature map (n, C, s, s) of w+ that the base code stands in for."""
         raise NotImplementedError
 
+    @property
+    def has_colours(self) -> bool:
+        """bool: Whether the family has :meth:`colours`."""
+        return type(self).colours is not GeneratorSplit.colours
+
     def colours(self, w_plus: Tensor) -> Tensor | None:
         """Return what layers before the base code add to the image (n, 3, s / 2, s / 2), if any."""
         return None
@@ -125,10 +130,6 @@ def register_split(
 
 def split_generator(generator: nn.Module, base_size: int) -> GeneratorSplit:
     """Split a generator in the way of its family.
-
-    Args:
-        generator (nn.Module): The generator.
-        base_size (int): Side s of the base code.
 
     Returns:
         GeneratorSplit: Its two halves.

@@ -18,10 +18,6 @@ class ImageState:
     A step whose loss or gradient is not finite sets its image back to its best state; one too many
     stops it there, and an image without any sound step is stopped at the end. Nothing here waits
     for a GPU, and all tensors are written to in place, so that a CUDA graph can repeat it.
-
-    Args:
-        variables (Mapping[str, Tensor]): What is optimised, by name, with the batch first.
-        max_setbacks (int): How often an image is set back, and goes on.
     """
 
     def __init__(self, variables: Mapping[str, Tensor], max_setbacks: int):

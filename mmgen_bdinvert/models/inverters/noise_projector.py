@@ -127,7 +127,7 @@ class NoiseProjector(WPlusInverter):
         """Split w+ under the noise maps, which the code carries."""
         maps = {f'injected_{k}': v[:, None] for k, v in variables.items() if k != 'styles'}
         changes = differences(self.generator.generator, maps)  # [N11hh]
-        return self.generator.split(self.w_plus(variables), changes)
+        return self.generator.whole_code(self.w_plus(variables), changes)
 
     def learning_rate(self, step: int) -> float:
         """Rise and fall, see :func:`projector_rate`."""

@@ -81,8 +81,6 @@ class PivotalTuningInverter(OptimizationInverter):
         pivot: dict | nn.Module,
         *,
         losses: dict[str, dict] | None = None,
-        optimizer: dict | None = None,
-        num_steps: int = 350,
         locality_weight: float = 0.1,
         locality_distance: float = 1.0,
         **settings: Unpack[InverterSettings],
@@ -98,13 +96,10 @@ class PivotalTuningInverter(OptimizationInverter):
         if losses is None:
             losses = {k: v for k, v in pivot.losses.items() if v.compares == 'image'}
         settings.setdefault('statistics', pivot.statistics)
-        super().__init__(
-            pivot.generator,
-            losses=losses,
-            optimizer=dict(type='Adam', lr=3e-4) if optimizer is None else optimizer,
-            num_steps=num_steps,
-            **settings,
-        )
+        settings.setdefault('num_steps', 350)
+        if settings.get('optimizer') is None:
+            settings['optimizer'] = dict(type='Adam', lr=3e-4)
+        super().__init__(pivot.generator, losses=losses, **settings)
         self.pivot = pivot
         self.locality_weight, self.locality_distance = locality_weight, locality_distance
         self._deviation: float | None = None

@@ -18,16 +18,7 @@ Evaluate = Callable[[int], 'tuple[dict[str, Tensor], Tensor]']
 
 
 class InversionStep:
-    """Evaluates variables, notes what became of each image, and moves the variables in place.
-
-    Args:
-        evaluate (Callable): Renders the variables in their present state and compares.
-        variables (dict[str, Tensor]): All variables by name, with the batch first.
-        optimised (list[Tensor]): Those that are optimised.
-        optimizer (ImageOptimizer): Optimises them.
-        state (ImageState): Notes what becomes of them.
-        constrain (Callable): Brings the variables to where they may be, in place.
-    """
+    """Evaluates variables, notes what became of each image, and moves the variables in place."""
 
     def __init__(
         self,

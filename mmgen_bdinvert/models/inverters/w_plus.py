@@ -64,8 +64,8 @@ class WPlusInverter(OptimizationInverter):
         return {'detail': variables['styles']}
 
     def to_code(self, variables: dict[str, Tensor]) -> LatentCode:
-        """Split w+; the code carries the coarse RGB, see :meth:`BaseDetailGenerator.split`."""
-        return self.generator.split(self.w_plus(variables))
+        """Split w+; the code carries the coarse RGB, see ``BaseDetailGenerator.whole_code``."""
+        return self.generator.whole_code(self.w_plus(variables))
 
     def edit(
         self,

@@ -92,7 +92,7 @@ def test_colours_move_along(make_generator, sample_w_plus):
         for name, weight in generator.generator.named_parameters():
             if 'noise_injector' in name:
                 weight.zero_()
-    code = generator.split(sample_w_plus(generator, count=4))
+    code = generator.whole_code(sample_w_plus(generator, count=4))
     move = GeometricTransform(shift=(0.125, 0))  # two cells of the base code, one of the colours
     with torch.no_grad():
         target = transform_image(generator.render(code), move)
