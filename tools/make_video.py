@@ -25,6 +25,7 @@ from bdinvert_cli.options import (
 from bdinvert_cli.parser import ToolParser
 from bdinvert_cli.paths import check_codes, check_directions
 from bdinvert_cli.running import run_tool, say
+from bdinvert_cli.sentences import one_sentence
 
 EXAMPLES = """
 bdinvert make-video results/photo --rotate 30 --shift 0.2 0 --out-file turn.mp4
@@ -69,11 +70,7 @@ def main(argv=None):
     from mmgen_bdinvert.geometry import read_motion
     from mmgen_bdinvert.io import check_outputs, claim_outputs, save_video
     from mmgen_bdinvert.io.video import check_video_path
-    from mmgen_bdinvert.utils import (
-        check_device,
-        one_sentence,
-        silence_host,
-    )
+    from mmgen_bdinvert.utils import check_device, silence_host
 
     # Everything that needs no network is checked before one is built.
     move = read_motion(args)

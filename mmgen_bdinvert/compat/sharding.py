@@ -16,8 +16,6 @@ import types
 from types import ModuleType
 from typing import Any
 
-import mmengine.registry
-
 __all__ = ['install']
 
 _CLASSES = {  # a module, its class, and the registry that knows it
@@ -60,18 +58,23 @@ def _is_imported(stand_in: _Late) -> bool:
 def _real(stand_in: _Late) -> type:
     module, name = stand_in.__module__, stand_in.__name__
     if not _is_imported(stand_in):
-        registry = getattr(mmengine.registry, _CLASSES[module][1])
-        del registry.module_dict[name]  # the class registers itself
+        del _registry(module).module_dict[name]  # the class registers itself
         del sys.modules[module]
     return getattr(importlib.import_module(module), name)
 
 
+def _registry(module: str) -> Any:
+    from mmengine import registry  # not above: versions checks first
+
+    return getattr(registry, _CLASSES[module][1])
+
+
 def install() -> None:
     """Put stand-ins in the place of what is not imported yet."""
-    for module, (name, registry) in _CLASSES.items():
+    for module, (name, _) in _CLASSES.items():
         if module in sys.modules:
             continue
         stand_in = _Late(name, (), {'__module__': module})
         sys.modules[module] = ModuleType(module)
         setattr(sys.modules[module], name, stand_in)
-        getattr(mmengine.registry, registry).register_module(module=stand_in)
+        _registry(module).register_module(module=stand_in)
