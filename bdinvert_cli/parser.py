@@ -45,7 +45,7 @@ class ToolParser(argparse.ArgumentParser):
         """Print the sentence and leave, as argparse does after printing the usage."""
         self.exit(2, f'error: {printable(message)}; see {self.prog} --help\n')
 
-    def parse_args(self, args=None, namespace=None):  # type: ignore[override]
+    def parse_args(self, args=None, namespace=None):
         """Parse as argparse does; an empty argument, of which a path would be ``.``, is wrong."""
         for text in sys.argv[1:] if args is None else args:
             option, equals, value = text.partition('=') if text[:2] == '--' else ('', '', text)

@@ -56,8 +56,6 @@ def parse_args(argv=None):
     args = parser.parse_args(argv)
     if args.rounds < 1:
         parser.error(f'--rounds is 1 or more, but got {args.rounds}')
-    if args.against is not None and not Path(args.against, 'tools/invert.py').is_file():
-        parser.error(f'--against takes the folder of a checkout, but got {args.against!r}')
     return args
 
 
@@ -76,17 +74,22 @@ def measure(checkout: Path, words: list[str]) -> tuple[float, float]:
 
 def main(argv=None):
     args = parse_args(argv)
+    if args.against is not None and not Path(args.against, 'tools/invert.py').is_file():
+        raise ValueError(f'--against takes the folder of a checkout, but got {args.against!r}')
     checkouts = [ROOT] + ([Path(args.against).resolve()] if args.against else [])
     image = ROOT / 'demo/images/rotated_0.png'
-    rows = {(part, checkout): [] for part in PARTS for checkout in checkouts}
+    rows: dict[tuple[str, Path], list[tuple[float, float]]] = {
+        (part, checkout): [] for part in PARTS for checkout in checkouts
+    }
     with tempfile.TemporaryDirectory() as folder:
         for turn in range(args.rounds):
             for number, ((part, checkout), seconds) in enumerate(rows.items()):
                 words = list(PARTS[part])
                 if part == 'command to first step':
                     out = Path(folder, f'{turn}_{number}')
-                    words += [args.config, image, '--out-dir', out, '--steps', 3, '--device', 'cpu']
-                seconds.append(measure(checkout, list(map(str, words))))
+                    words += [args.config, str(image), '--out-dir', str(out)]
+                    words += ['--steps', '3', '--device', 'cpu']
+                seconds.append(measure(checkout, words))
     medians = {key: [statistics.median(side) for side in zip(*row)] for key, row in rows.items()}
     columns = ['CPU s', 'wall s']
     if args.against:

@@ -48,7 +48,9 @@ def show(found):
 
     rows = [figures(direction) for direction in found]
     columns = list(dict.fromkeys(name for row in rows for name in row))
-    table = Table(*(Text(printable(name)) for name in ('direction', *columns)))
+    table = Table()
+    for name in ('direction', *columns):
+        table.add_column(Text(printable(name)))
     for direction, row in zip(found, rows):
         cells = (direction.name, *(row.get(name, '') for name in columns))
         table.add_row(*(Text(printable(cell)) for cell in cells))

@@ -71,6 +71,7 @@ def main(argv=None):
         if args.steps is not None:
             plan = replace(plan, num_steps=args.steps)
         size = bench.resolution(plan)
+        faces: bench.DrawnFaces | bench.Photos
         if args.images is None:
             faces, kinds = bench.DrawnFaces(args.count or 64, size), list(MOVES)
         else:

@@ -31,7 +31,10 @@ def registered(name: str) -> dict[str, type]:
     found = getattr(registry, name)
     found.import_from_location()
     items = found.module_dict.items()
-    ours = {k: v for k, v in items if v.__module__.startswith('mmgen_bdinvert.')}
+    # What replaces a class of the host under its name has the host's settings.
+    ours = {
+        k: v for k, v in items if v.__module__.startswith('mmgen_bdinvert.') and v.__name__ == k
+    }
     return {k: ours[k] for k in sorted(ours) if '.compat.' not in ours[k].__module__}
 
 

@@ -155,12 +155,12 @@ class StrictRunner(Runner):
     def train(self) -> nn.Module:
         """Train, without what a process that was killed left half-written."""
         if is_main_process():
-            _ = self._inputs  # now, lest a file changes before the first checkpoint
             for folder in (self.work_dir, Path(self.work_dir, 'vis')):
                 remove_leftovers(folder)
             # Found now, and not by the first checkpoint.
             there = [path for kind in _CHECKPOINTS for path in Path(self.work_dir).glob(kind)]
             check_outputs([*there, Path(self.work_dir, 'last_checkpoint')], MAKER)
+            _ = self._inputs  # now, lest a file changes before the first checkpoint
         return super().train()
 
     def load_checkpoint(self, filename: str, *args, **kwargs) -> dict:

@@ -8,7 +8,7 @@ import io
 import os
 import tarfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, BinaryIO, cast
 
 from .errors import ImageReadError
@@ -40,12 +40,14 @@ class TarMember:
         member (str): Name of the image in it.
         offset (int): Where the header of its bytes begins; of a link, that of its target.
         size (int): How many bytes it has when it is unpacked.
+        end (int): Where its bytes end in the archive.
     """
 
     archive: str
     member: str
     offset: int
     size: int
+    end: int
 
     def __fspath__(self) -> str:
         """Return a path to show and to name results by; there is no such file."""
@@ -121,7 +123,7 @@ def images_in_tar(path: str) -> dict[str, TarMember]:
     for reason, names in left_out.items():
         say_once(f'archive {shown_path(path)}: left out {counted(names)}: {reason}')
     if not whole:  # what it has is taken, and the rest fails when it is read
-        found['rest_of_the_archive'] = TarMember(path, 'rest_of_the_archive', size, 1)
+        found['rest_of_the_archive'] = TarMember(path, 'rest_of_the_archive', size, 1, size)
     if not found:
         raise ValueError(f'the archive {shown_path(path)} holds no image file')
     return found
@@ -135,10 +137,11 @@ def _take(path: str, info: tarfile.TarInfo, found: dict[str, TarMember]) -> str:
     if is_of_macos(name):
         return 'macOS keeps notes about files there'
     if info.isreg():
-        member = TarMember(path, info.name, info.offset, info.size)
+        end = info.offset_data + _stored(info)
+        member = TarMember(path, info.name, info.offset, info.size, end)
     elif info.islnk() and _unpacked(info.linkname) in found:
         target = found[_unpacked(info.linkname)]
-        member = TarMember(path, info.name, target.offset, target.size)
+        member = replace(target, member=info.name)
     elif info.islnk() or info.issym():
         return 'symbolic links, and hard links to what is no earlier image, are not followed'
     else:

@@ -91,8 +91,8 @@ class FileKind:
         path = Path(path)
         try:
             tensors, facts = read_safetensors(path, self.title)
-        except ValueError as error:
-            raise ValueError(f'{str(error).rstrip(".")}: {self.remedy}.') from error
+        except (ValueError, FileNotFoundError) as error:
+            raise type(error)(f'{str(error).rstrip(".")}: {self.remedy}.') from error
         if facts.get('kind') != self.kind:
             raise ValueError(f'{path} is not a {self.title}: {self.remedy}.')
         if facts.get('version') != self.version:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import glob
 import os
 from collections.abc import Iterable, Mapping
+from dataclasses import astuple
 from pathlib import Path
 from typing import Any, Union
 
@@ -59,7 +60,7 @@ def find_sources(inputs: str | os.PathLike | Iterable[str | os.PathLike]) -> lis
 def source_to_json(source: ImageSource) -> Any:
     """Return a source as what JSON can hold; see :func:`source_from_json`."""
     if isinstance(source, TarMember):
-        return [source.archive, source.member, source.offset, source.size]
+        return [*astuple(source)]
     return str(source)
 
 

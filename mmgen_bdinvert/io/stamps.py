@@ -79,9 +79,13 @@ def check_regular(path: str | os.PathLike) -> os.stat_result:
     """Return the status of a regular file; reading a pipe might never end.
 
     Raises:
-        OSError: There is none, or it is a pipe, a device or a folder.
+        OSError: There is none, as its name cannot be one either, or it is a pipe, a device or a
+            folder.
     """
-    found = os.stat(path)
+    try:
+        found = os.stat(path)
+    except ValueError as error:  # such as half a character
+        raise FileNotFoundError(f'{os.fspath(path)!r} cannot be the name of a file') from error
     if not stat.S_ISREG(found.st_mode):
         raise OSError(f'{os.fspath(path)!r} is no regular file')
     return found
@@ -114,7 +118,7 @@ def source_unchanged(source: ImageSource, stamp: FileStamp | None) -> bool:
 
 def _place(source: ImageSource) -> tuple:
     if isinstance(source, TarMember):
-        return source.archive, source.offset, source.offset + source.size
+        return source.archive, source.offset, source.end
     return (source,)
 
 

@@ -34,10 +34,8 @@ __all__ = [
 _FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 _MAX_HEADER = 2**24  # bytes of names and shapes; a StyleGAN2 of 1024 pixels has 30,000
 _MAX_GROWTH = 20  # times the file that tensors may take in memory
-_MAX_DEPTH = 64  # of containers in containers
-_MAX_TENSORS = 100_000
-_UNREADABLE = 'it is empty, damaged or another kind of file'
-_MAX_NAME = 80  # characters in a message
+_MAX_DEPTH, _MAX_TENSORS = 64, 100_000  # of containers in containers; of tensors in a file
+_UNREADABLE, _MAX_NAME = 'it is empty, damaged or another kind of file', 80  # characters shown
 
 
 def read_file(

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -47,7 +46,7 @@ def check_image(entry: Mapping[str, Any]) -> None:
     if entry.get('status') not in _STATUSES or not isinstance(entry.get('reason'), str):
         raise ValueError('an image has a status and a reason')
     source = entry.get('source')
-    if not isinstance(source, str) or b'\0' in os.fsencode(source):
+    if not isinstance(source, str) or '\0' in source:
         raise ValueError('a source is a path')
     metrics = entry.get('metrics')
     if not isinstance(metrics, dict) or not all(_is_metric(*item) for item in metrics.items()):

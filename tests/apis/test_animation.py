@@ -50,7 +50,8 @@ def test_several_strengths_are_passed(generator, codes):
     frames = list(animate(generator, codes[0], directions=[SMILE], strengths=[-2, 0, 1], frames=5))
     for frame, strength in zip(frames, (-2, -1, 0, 0.5, 1)):
         expected = shown(generator, edit(generator, codes[0], SMILE, strength))
-        np.testing.assert_array_equal(frame, expected)
+        # In a batch convolutions add up in another order: a value near one half may round up.
+        np.testing.assert_allclose(frame.astype(int), expected.astype(int), rtol=0, atol=1)
 
 
 def test_from_code_to_code(generator, codes):

@@ -19,14 +19,17 @@ def config(make_config):
     return make_config(base_size=16, out_size=64, num_steps=1)
 
 
-@pytest.mark.parametrize('module', ['inference', 'motion', 'batch', 'edit_batch', 'directions'])
+@pytest.mark.parametrize(
+    'module',
+    ['apis.inference', 'apis.motion', 'jobs.invert_files', 'apis.edit_batch', 'apis.directions'],
+)
 def test_examples(module, config, tmp_path, monkeypatch, picture):
     monkeypatch.chdir(tmp_path)
     Image.fromarray(picture()).save('photo.png')
     inverter = apis.init_inverter(config, device='cpu')
     code = apis.invert(inverter, 'photo.png').code
     code.save('code.safetensors')
-    if module == 'edit_batch':
+    if module == 'apis.edit_batch':
         apis.invert_files(inverter, 'photo.png', 'results')
 
     def stand_in(build):
@@ -46,7 +49,7 @@ def test_examples(module, config, tmp_path, monkeypatch, picture):
         init_inverter=stand_in(apis.init_inverter),
         init_generator=stand_in(apis.init_generator),
     )
-    where = importlib.import_module(f'mmgen_bdinvert.apis.{module}')
+    where = importlib.import_module(f'mmgen_bdinvert.{module}')
     results = doctest.testmod(where, extraglobs=names, report=True)
     assert results.attempted > 0
     assert results.failed == 0

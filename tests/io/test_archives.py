@@ -182,7 +182,7 @@ def test_headers_that_lead_nowhere(tmp_path):
 
 def test_an_archive_that_is_gone_or_another_one(tmp_path):
     with pytest.raises(ImageReadError, match='cannot be read .*check the archive'):
-        read_image(TarMember(str(tmp_path / 'gone.tar'), 'x.png', 0, 10))
+        read_image(TarMember(str(tmp_path / 'gone.tar'), 'x.png', 0, 10, 522))
     (source,) = find_sources(pack(tmp_path / 's.tar', ('a.png', 1)))
     with tarfile.open(tmp_path / 's.tar', 'w') as archive:
         archive.add(os.devnull, 'a.png')

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from mmgen_bdinvert.apis import init_inverter, invert_files
-from mmgen_bdinvert.io import StorageError, outputs
+from mmgen_bdinvert.io import StorageError, claim_folder, outputs
 from mmgen_bdinvert.jobs import read_outcomes
 from mmgen_bdinvert.jobs.results import RESULT_FILES
 from mmgen_bdinvert.structures import LatentCode
@@ -82,7 +82,7 @@ def test_an_image_of_another_folder_is_not_taken_for_one_that_is_done(
 def test_failed_images_are_tried_again_when_asked_for(inverter, photos, tmp_path, steps):
     sizes, on_step = steps
     out, blocked = tmp_path / 'out', tmp_path / 'out' / 'p1'
-    out.mkdir()
+    claim_folder(out, 'invert')
     blocked.touch()  # its results have no room
     invert_files(inverter, photos, out, on_step=on_step)
     blocked.unlink()

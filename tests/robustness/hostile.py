@@ -77,6 +77,7 @@ class Case:
             ``('bash', '-c', 'ulimit -f 100; exec "$@"', '-')``.
         seconds, gib (float): Limits of time and memory. Default to 120 and 3.
         sample (bool): Whether ``make test`` has it, besides ``make test-long``. Defaults to False.
+        count (int): How many inputs it has, if not by their outcomes. Defaults to 1.
     """
 
     name: str
@@ -93,11 +94,12 @@ class Case:
     seconds: float = SECONDS
     gib: float = GIB
     sample: bool = False
+    count: int = 1
 
     @property
     def inputs(self) -> int:
         """int: How many inputs it has."""
-        return len(self.outcomes) or 1
+        return len(self.outcomes) or self.count
 
 
 def bdinvert(*words: object) -> Ended:

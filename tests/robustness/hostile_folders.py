@@ -6,6 +6,8 @@ from __future__ import annotations
 import json
 import os
 
+from readers import reading_cases
+
 ACCEPTED, REFUSED = 'accepted', 'refused'
 
 
@@ -62,3 +64,6 @@ def add(corpus) -> None:
         folder = corpus.add('outputs', name, outcome)
         folder.mkdir(parents=True)
         write(folder)
+
+
+CASES = reading_cases(add, ['recorded', 'outputs'], [13, 10], writes=('outputs',))

@@ -8,11 +8,12 @@ import os
 import struct
 import tarfile
 import zlib
+from functools import lru_cache, partial
+from pathlib import Path
 
 import numpy as np
+from hostile import DONE, FAILED, Case
 from PIL import Image
-
-DONE, FAILED, ACCEPTED, REFUSED = 'done', 'failed', 'accepted', 'refused'
 
 
 def picture(mode: str = 'RGB', kind: str = 'PNG', **options) -> bytes:
@@ -49,6 +50,7 @@ def icc(content: bytes) -> bytes:
     return b'x\0\0' + zlib.compress(content)
 
 
+@lru_cache
 def images() -> dict[str, dict[str, bytes]]:
     """Return pictures by outcome."""
     frames = {'save_all': True, 'append_images': [Image.new('RGB', (64, 64))] * 2}
@@ -135,18 +137,48 @@ def lists() -> dict[str, tuple[bytes, dict[str, str]]]:
     }
 
 
-def add_pictures(corpus) -> None:
-    """Add all of them to the corpus of ``tools/hostile_inputs.py``."""
-    for outcome, contents in images().items():
+def write_images() -> None:
+    for contents in images().values():
         for name, content in contents.items():
-            corpus.add('images/pictures', name, outcome, content)
-    folder = corpus.add('images/circles', 'deep/er/x.png', DONE, picture()).parents[2]
+            Path('images', name).parent.mkdir(exist_ok=True)
+            Path('images', name).write_bytes(content)
+    folder = Path('images/circles')
+    (folder / 'deep/er').mkdir(parents=True)
+    (folder / 'deep/er/x.png').write_bytes(picture())
     for i in range(100):
         os.symlink('.', folder / f'self{i}')
         os.symlink('..', folder / 'deep' / f'up{i}')
     (folder / '__MACOSX').mkdir()
     (folder / '__MACOSX' / 'x.png').write_bytes(b'no image')
-    for name, (content, outcomes) in lists().items():
-        corpus.add('lists', f'odd_{name}', ACCEPTED if outcomes else REFUSED, content)
-        if outcomes:
-            corpus.expected[f'in lists/odd_{name}'] = outcomes
+
+
+def write_list(name: str, content: bytes) -> None:
+    Path(name).write_bytes(content)
+    Path('good.png').write_bytes(picture())
+
+
+def list_case(name: str, content: bytes, outcomes: dict[str, str]) -> Case:
+    """Return the case of a list or an archive; without outcomes it is refused."""
+    place = f'{name}/' if name.endswith('.tar') else ''
+    return Case(
+        name,
+        ('invert', 'bdinvert_inv_toon64', name, '--out-dir', 'out', '--steps', '1'),
+        partial(write_list, name, content),
+        code=(1 if FAILED in outcomes.values() else 0) if outcomes else 2,
+        outcomes={f'{place}{key}': outcome for key, outcome in outcomes.items()},
+    )
+
+
+CASES = [
+    Case(
+        'one job of odd pictures',
+        ('invert', 'bdinvert_inv_toon64', 'images', '--out-dir', 'out', '--steps', '1'),
+        write_images,
+        code=1,
+        outcomes={
+            **{f'images/{name}': kind for kind, files in images().items() for name in files},
+            'images/circles/deep/er/x.png': DONE,
+        },
+    ),
+    *(list_case(name, content, outcomes) for name, (content, outcomes) in lists().items()),
+]

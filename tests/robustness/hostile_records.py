@@ -9,6 +9,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from readers import reading_cases
+
 from mmgen_bdinvert.jobs.manifest import passed_over_note, read_outcomes
 
 KIND = 'manifests'
@@ -52,7 +54,6 @@ CHANGES: dict[str, dict[str, Any]] = {
     'name_is_half_a_character': {'name': '\ud800'},
     'source_is_null': {'source': None},
     'source_has_a_zero': {'source': '/a\0b'},
-    'source_is_half_a_character': {'source': '\ud800'},
     'status_is_unknown': {'status': 'fine'},
     'status_is_a_dict': {'status': {}},
     'reason_is_a_number': {'reason': 3},
@@ -90,12 +91,12 @@ def add_records(corpus) -> None:
         with open(add(name) / '0.jsonl', 'ab') as file:
             file.write(line + b'\n')
     for name, make in ODD.items():
-        make(add(name) / '1.jsonl')
+        make(str(add(name) / '1.jsonl'))
     add('sound')
     corpus.expected[KIND]['sound'] = 'accepted'
 
 
-def read_records(folder: Path, generator: object = None) -> None:
+def read_records(folder: Path) -> None:
     """Read an output folder; a ValueError counts what was passed over."""
     passed_over: Counter[str] = Counter()
     if list(read_outcomes(folder, passed_over)) != ['good']:
@@ -103,3 +104,6 @@ def read_records(folder: Path, generator: object = None) -> None:
     if passed_over:
         assert sum(passed_over.values()) == 1, passed_over
         raise ValueError(passed_over_note(passed_over))
+
+
+CASES = reading_cases(add_records, [KIND], [len(LINES) + len(CHANGES) + len(ODD) + 1])

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from readers import reading_cases
 from safetensors.torch import load_file, save_file
 
 from mmgen_bdinvert.apis import find_config
@@ -187,3 +188,6 @@ def _add_settings(corpus) -> None:
         'model_is_a_list': 'model = [1]\n',
     }.items():
         corpus.add('configs', f'settings_{name}.py', REFUSED, text.encode())
+
+
+CASES = reading_cases(add_cases, ['codes', 'directions', 'configs', 'foreign'], [14, 27, 36, 15])

@@ -13,7 +13,7 @@ from bdinvert_cli.running import leave_at_once, run_tool
 
 ROOT = Path(__file__).parents[2]
 # Their arguments are read after everything is imported.
-CHECKOUT = [ROOT / f'tools/{name}.py' for name in ('hostile_inputs', 'kill_test', 'kill_training')]
+CHECKOUT = [ROOT / f'tests/robustness/{name}.py' for name in ('kill_inversion', 'kill_training')]
 # Stands for a package whose import takes long, and swallows what it is interrupted by.
 SLOW = """
 import time

@@ -132,8 +132,8 @@ def test_files_are_refused_as_outputs_before_the_work(run_in_process, tmp_path, 
         ('latent_stats', CONFIG, 'mine.safetensors'),
         ('publish_model', 'iter_1.pth', 'mine.safetensors', '--part', 'encoder'),
         ('convert', 'iter_1.pth', 'mine.safetensors', '--from', 'mmgen'),
-        ('train_toon_attributes', 'faces', 'mine.safetensors'),
-        ('benchmark', '--json', 'mine.json', '--device', 'cpu'),
+        ('projects.toon_faces.train_attributes', 'faces', 'mine.safetensors'),
+        ('benchmarks.speed.__main__', '--json', 'mine.json', '--device', 'cpu'),
     ):
         code, _, err = run_in_process(tool)(*args)
         assert code == 2 and 'did not make it' in err, (tool, err)
@@ -155,11 +155,11 @@ def test_a_file_of_a_tool_is_its_own_to_replace(run_in_process, tmp_path, monkey
     [
         ('edit', '--out-dir', ['codes', '--flip']),
         ('find_directions', '--out-dir', [CONFIG, '--draw-samples', '2']),
-        ('make_figures', '--out-dir', []),
-        ('evaluate_generator', '--out-dir', [CONFIG, str(PHOTOS)]),
+        ('benchmarks.figures.__main__', '--out-dir', []),
+        ('benchmarks.evaluate_generator', '--out-dir', [CONFIG, str(PHOTOS)]),
         ('demo_toon', '--out-dir', []),
-        ('equivariance', '--out-dir', [CONFIG]),
-        ('benchmark_quality', '--out-dir', ['toon64', '--count', '1']),
+        ('benchmarks.equivariance.__main__', '--out-dir', [CONFIG]),
+        ('benchmarks.quality.__main__', '--out-dir', ['toon64', '--count', '1']),
         ('train', '--work-dir', ['bdinvert_enc_toon64']),
         ('test', '--work-dir', [CONFIG, '--data-root', str(PHOTOS)]),
     ],
@@ -191,7 +191,7 @@ def test_drawn_faces_spare_pictures_of_the_user(run_in_process, tmp_path):
     for name in ('t0.png', 'labels.jsonl'):
         (tmp_path / 'train' / name).write_text('{"mine": 1}')
     before = contents(tmp_path)
-    draw = run_in_process('draw_toon_faces')
+    draw = run_in_process('projects.toon_faces.draw')
     for more in ([], ['--into-existing']):
         args = ('--out-dir', tmp_path, '--train', 1, '--heldout', 0, '--size', 16)
         code, _, err = draw(*args, *more)
@@ -229,7 +229,8 @@ def test_the_page_lists_every_module_that_writes():
     root = TOOLS.parent
     page = (root / 'docs' / 'reliability.md').read_text(encoding='utf-8')
     listed = page.partition('## Where files are written')[2].partition('\n## ')[0]
-    paths = [*(root / 'mmgen_bdinvert').rglob('*.py'), *TOOLS.glob('*.py')]
+    folders = ('mmgen_bdinvert', 'tools', 'benchmarks', 'projects')
+    paths = [path for folder in folders for path in (root / folder).rglob('*.py')]
     names = {p.relative_to(root).as_posix().removeprefix('mmgen_bdinvert/'): p for p in paths}
     writing = {n for n, p in names.items() if written_by(p.read_text(encoding='utf-8'))}
     assert not {name for name in writing if f'`{name}`' not in listed}

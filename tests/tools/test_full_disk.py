@@ -34,7 +34,14 @@ CASES = {
     },
     'latent-stats': ('latent_stats', CONFIG, 'OUT/s.safetensors', '--num-samples', 5000),
     'publish-model': ('publish_model', 'CHECKPOINT', 'OUT/e.safetensors', '--part', 'encoder'),
-    'equivariance': ('equivariance', CONFIG, '--out-dir', 'OUT/q', '--num-samples', 4),
+    'equivariance': (
+        'benchmarks.equivariance.__main__',
+        CONFIG,
+        '--out-dir',
+        'OUT/q',
+        '--num-samples',
+        4,
+    ),
     'train': ('train', 'bdinvert_enc_toon64', '--work-dir', 'OUT/w', '--cfg-options', *TRAINING),
 }
 

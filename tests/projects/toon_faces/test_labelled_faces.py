@@ -74,5 +74,5 @@ def test_every_drawn_face_has_labels_of_the_table(tmp_path):
 
 
 def test_a_folder_without_labels_is_refused(tmp_path):
-    with pytest.raises(FileNotFoundError, match='draw_toon_faces'):
+    with pytest.raises(FileNotFoundError, match='toon_faces/draw.py'):
         LabelledToonFaces(tmp_path)
