@@ -1,12 +1,16 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
 """Sphinx settings: Markdown pages and notebooks (MyST), API pages from Google docstrings."""
 
+import os
 import sys
 from pathlib import Path
 
 import mmgen_bdinvert
 
-sys.path.insert(0, str(Path(__file__).parent / '_ext'))
+ROOT = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(ROOT / 'docs/_ext'), str(ROOT)]  # benchmarks/ and projects/ are not installed
+# The notebooks draw faces by what is in projects/.
+os.environ['PYTHONPATH'] = os.pathsep.join(filter(None, (str(ROOT), os.environ.get('PYTHONPATH'))))
 
 project = 'mmgen_bdinvert'
 author = 'mmgen_bdinvert contributors'
