@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import importlib.util
 import inspect
 import io
@@ -11,6 +12,7 @@ import re
 import sys
 from collections.abc import Collection
 from pathlib import Path
+from types import ModuleType
 from unittest import mock
 
 from mmgen import registry
@@ -115,14 +117,25 @@ def settings_markdown(name: str, cls: type) -> str:
     return '\n'.join([*lines, ''])
 
 
-def tool_help(path: Path) -> str:
-    """Return what a tool prints with ``--help``."""
-    spec = importlib.util.spec_from_file_location(f'documented_{path.stem}', path)
+def load(name: str) -> ModuleType:
+    """Import ``tools/NAME.py``, or a module of the checkout such as ``benchmarks.quality``."""
+    if '.' in name:
+        sys.path[:0] = [str(ROOT)] * (str(ROOT) not in sys.path)  # it is not installed
+        run = (ROOT / name.replace('.', '/')).is_dir()
+        return importlib.import_module(f'{name}.__main__' if run else name)
+    path = ROOT / 'tools' / f'{name}.py'
+    spec = importlib.util.spec_from_file_location(f'documented_{name}', path)
     tool = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(tool)
-    shown = io.StringIO()
+    return tool
+
+
+def tool_help(name: str) -> str:
+    """Return what a tool prints with ``--help``; see :func:`load`."""
+    called = f'python -m {name}' if '.' in name else f'bdinvert {name.replace("_", "-")}'
+    tool, shown = load(name), io.StringIO()
     with (
-        mock.patch.object(sys, 'argv', [f'bdinvert {path.stem.replace("_", "-")}']),
+        mock.patch.object(sys, 'argv', [called]),
         contextlib.redirect_stdout(shown),
         contextlib.suppress(SystemExit),
     ):
@@ -142,16 +155,16 @@ class RegisteredSettings(SphinxDirective):
 
 
 class ToolHelp(SphinxDirective):
-    """``tool-help:: NAME``: what ``tools/NAME.py --help`` prints; without NAME, of all tools."""
+    """``tool-help:: NAME``: the help of a tool, see :func:`load`; without NAME, of all tools."""
 
     optional_arguments = 1
 
     def run(self):
         """Make literal blocks, under a heading each where all are shown."""
         if self.arguments:
-            tool = ROOT / 'tools' / f'{self.arguments[0]}.py'
-            return self.parse_text_to_nodes(f'```text\n{tool_help(tool).rstrip()}\n```')
-        tools = bdinvert_cli.find_tools().items()
+            shown = tool_help(self.arguments[0]).rstrip()
+            return self.parse_text_to_nodes(f'```text\n{shown}\n```')
+        tools = [(name, path.stem) for name, path in bdinvert_cli.find_tools().items()]
         parts = [f'## {name}\n\n```text\n{tool_help(tool).rstrip()}\n```\n' for name, tool in tools]
         return self.parse_text_to_nodes('\n'.join(parts), allow_section_headings=True)
 

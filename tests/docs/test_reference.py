@@ -74,5 +74,5 @@ def test_the_settings_of_all_inverters_are_listed_with_each(name, first, steps, 
 
 
 def test_the_help_of_a_tool_is_shown_as_a_user_sees_it(reference):
-    shown = reference.tool_help(DOCS.parent / 'tools/latent_stats.py')
+    shown = reference.tool_help('latent_stats')
     assert shown.startswith('usage: bdinvert latent-stats ') and 'examples:' in shown
