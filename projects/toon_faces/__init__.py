@@ -4,12 +4,18 @@
 import mmgen_bdinvert  # noqa: F401  (first: it makes mmgen importable)
 
 from .attributes import ToonAttributes, attribute_accuracy, train_toon_attributes
-from .drawing import MOVES, draw_face, draw_set, random_move
+from .drawing import MOVES, draw_face, draw_set, random_move, small_move
+from .feature_discriminator import FeatureDiscriminator
 from .labelled_faces import TOON_LABELS, LabelledToonFaces
+from .labelled_gan_trainer import LabelledGANTrainer
+from .labelled_start_trainer import LabelledStartTrainer
 from .labelled_trainer import LabelledGeneratorTrainer
 
 __all__ = [
+    'FeatureDiscriminator',
+    'LabelledGANTrainer',
     'LabelledGeneratorTrainer',
+    'LabelledStartTrainer',
     'LabelledToonFaces',
     'MOVES',
     'TOON_LABELS',
@@ -18,5 +24,6 @@ __all__ = [
     'draw_face',
     'draw_set',
     'random_move',
+    'small_move',
     'train_toon_attributes',
 ]

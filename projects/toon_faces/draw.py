@@ -17,6 +17,7 @@ from projects.toon_faces import MOVES, draw_set
 
 EXAMPLES = """
 python -m projects.toon_faces.draw --out-dir data/toon128 --size 128
+python -m projects.toon_faces.draw --out-dir data/toon128_small --size 128 --train-move small
 python -m projects.toon_faces.draw --out-dir data/few --train 100 --heldout 4
 """
 
@@ -26,6 +27,12 @@ def parse_args(argv=None):
     parser.add_out_dir('folder for the sets: data/toon64', default='data/toon64')
     parser.add_argument('--size', type=int, default=64, help='side of the images in pixels')
     parser.add_argument('--train', type=int, default=20000, help='number of training faces')
+    parser.add_argument(
+        '--train-move',
+        choices=('aligned', 'small'),
+        default='aligned',
+        help='whether training faces are aligned to the pixel, or only as well as photos are',
+    )
     parser.add_argument('--heldout', type=int, default=32, help='held-out faces of each kind')
     parser.add_argument('--workers', type=int, default=2, help='processes')
     args = parser.parse_args(argv)
@@ -50,7 +57,7 @@ def main(argv=None):
             progress=progress,
         )
 
-    draw('train', [f't{i}' for i in range(args.train)])
+    draw('train', [f't{i}' for i in range(args.train)], args.train_move)
     for move in MOVES:
         draw(f'heldout_{move}', [f'h{i}' for i in range(args.heldout)], move)
     say(f'Drawn into {args.out_dir}: train ({args.train}) and heldout_* ({args.heldout} each).')

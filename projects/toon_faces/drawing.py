@@ -24,11 +24,13 @@ from PIL import Image
 from mmgen_bdinvert.geometry import GeometricTransform, transform_image
 from mmgen_bdinvert.io import atomic_write, claim_folder, claim_outputs
 
-__all__ = ['MOVES', 'draw_face', 'draw_set', 'random_move']
+__all__ = ['MOVES', 'draw_face', 'draw_set', 'random_move', 'small_move']
 
 BACKGROUNDS = ('b6e3f4', 'c0aede', 'd1d4f9', 'ffd5dc', 'ffdfbf', 'a3d9b1', 'f8f4a0', 'e8e6df')
 MOVES = ('aligned', 'shifted', 'rotated', 'scaled', 'combined')
 _MAKER = 'draw-toon-faces'
+# Deviations of the four numbers of a small move: degrees, logarithm of the scale, sides.
+SMALL_MOVES = {'rotate': 6.0, 'log_scale': 0.08, 'shift_x': 0.03, 'shift_y': 0.03}
 _LABELS = ('skinColor', 'hairColor', 'clothesColor', 'backgroundColor')
 _LABELS_FILE = 'labels.jsonl'
 _SERIAL = 64  # sets up to this size are not worth starting processes for
@@ -139,6 +141,28 @@ def random_move(kind: str, index: int, seed: int = 0) -> GeometricTransform | No
     return GeometricTransform(**moves)
 
 
+def small_move(index: int, seed: int = 0) -> GeometricTransform:
+    """Return the ``index``-th motion of a face that is aligned as photos are: not to the pixel.
+
+    Rotation, logarithm of the scale and both shifts are normal, with the deviations of
+    ``SMALL_MOVES``.
+
+    Args:
+        index (int): Number of the face.
+        seed (int): Seed of the whole set. Defaults to 0.
+
+    Returns:
+        GeometricTransform: The transform.
+    """
+    rng = np.random.default_rng([seed, len(MOVES), index])
+    rotate, scale, *shift = (rng.standard_normal(4) * list(SMALL_MOVES.values())).tolist()
+    return GeometricTransform(rotate=rotate, scale=float(np.exp(scale)), shift=tuple(shift))
+
+
+def _move(kind: str, index: int) -> GeometricTransform | None:
+    return small_move(index) if kind == 'small' else random_move(kind, index)
+
+
 def _draw_to_file(task: tuple[str, str, int, dict | None]) -> dict:
     path, seed, size, move = task
     transform = None if move is None else GeometricTransform.from_dict(move)
@@ -182,7 +206,7 @@ def draw_set(
         out_dir (str | Path): Folder for ``<seed>.png`` and ``labels.jsonl``.
         seeds (Iterable[str]): One face each.
         size (int): Side in pixels. Defaults to 64.
-        move (str): One of ``MOVES``. Defaults to 'aligned'.
+        move (str): One of ``MOVES``, or 'small', see :func:`small_move`. Defaults to 'aligned'.
         workers (int): Processes. Defaults to 2.
         progress (Callable | None): Wraps the iterator of finished faces, e.g. ``tqdm``.
 
@@ -196,7 +220,7 @@ def draw_set(
     out_dir = Path(out_dir)
     tasks = []
     for index, seed in enumerate(seeds):
-        transform = random_move(move, index)
+        transform = _move(move, index)
         tasks.append((str(out_dir / f'{seed}.png'), seed, size, transform and transform.to_dict()))
     if _is_drawn(out_dir, tasks):
         return out_dir

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from torch.utils.data import Dataset
 
 from mmgen_bdinvert.io import read_image
 
-from .drawing import BACKGROUNDS
+from .drawing import BACKGROUNDS, SMALL_MOVES
 
 __all__ = ['TOON_LABELS', 'LabelledToonFaces']
 
@@ -54,13 +55,22 @@ def label_numbers(row: dict[str, str]) -> list[int]:
     return numbers
 
 
+def motion_numbers(row: dict) -> list[float]:
+    """Turn the move of a drawn face into numbers, in deviations of ``SMALL_MOVES``; 0 is none."""
+    move = row.get('move') or {}
+    shift_x, shift_y = move.get('shift', (0.0, 0.0))
+    numbers = (move.get('rotate', 0.0), math.log(move.get('scale', 1.0)), shift_x, shift_y)
+    return [number / deviation for number, deviation in zip(numbers, SMALL_MOVES.values())]
+
+
 @DATASETS.register_module()
 class LabelledToonFaces(Dataset):
     """A folder of :func:`~mmgen_bdinvert.datasets.draw_set`.
 
     An item is ``dict(inputs, data_samples)``: an RGB uint8 tensor (3, H, W), and a
     :class:`mmgen.structures.GenDataSample` with ``labels``, an int64 tensor (A,) in the order of
-    ``TOON_LABELS``.
+    ``TOON_LABELS``, and ``motion``, a float32 tensor (4,): rotation, logarithm of the scale and
+    shifts, in deviations of a small move.
 
     Args:
         data_root (str | os.PathLike): The folder.
@@ -80,6 +90,7 @@ class LabelledToonFaces(Dataset):
         rows = [json.loads(line) for line in file.read_text().splitlines()[:length]]
         self.files = [row['file'] for row in rows]
         self.labels = torch.tensor([label_numbers(row) for row in rows])  # [nA]
+        self.motions = torch.tensor([motion_numbers(row) for row in rows])  # [n4]
 
     @property
     def metainfo(self) -> dict:
@@ -92,5 +103,6 @@ class LabelledToonFaces(Dataset):
     def __getitem__(self, index: int) -> dict:
         sample = GenDataSample(metainfo={'img_path': str(self.folder / self.files[index])})
         sample.set_field(self.labels[index], 'labels')
+        sample.set_field(self.motions[index], 'motion')
         rgb = torch.from_numpy(read_image(self.folder / self.files[index]))
         return {'inputs': rgb.permute(2, 0, 1).contiguous(), 'data_samples': sample}  # [3HW]

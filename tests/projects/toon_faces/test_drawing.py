@@ -9,7 +9,7 @@ import torch
 from PIL import Image, ImageColor
 
 from mmgen_bdinvert.geometry import GeometricTransform, transform_image
-from projects.toon_faces import MOVES, draw_face, draw_set, random_move
+from projects.toon_faces import MOVES, draw_face, draw_set, random_move, small_move
 from projects.toon_faces import drawing as toon_faces
 
 
@@ -167,3 +167,24 @@ def test_processes_draw_after_torch_has_used_its_threads(tmp_path):
     last = seeds[-1]
     expected, _ = draw_face(last, 16, transform=random_move('rotated', len(seeds) - 1))
     np.testing.assert_array_equal(np.array(Image.open(folder / f'{last}.png')), expected)
+
+
+def test_small_moves_are_normal_with_the_deviations_of_the_table():
+    moves = [small_move(i) for i in range(2000)]
+    assert len(set(moves)) == 2000 and moves[7] == small_move(7) != small_move(7, seed=1)
+    numbers = np.array([(m.rotate, np.log(m.scale), *m.shift) for m in moves])
+    deviations = np.array(list(toon_faces.SMALL_MOVES.values()))
+    np.testing.assert_allclose(numbers.mean(0) / deviations, 0, atol=0.1)
+    np.testing.assert_allclose(np.corrcoef(numbers.T), np.eye(4), atol=0.1)
+    np.testing.assert_allclose(numbers.std(0) / deviations, 1, atol=0.1)
+
+
+def test_a_set_with_small_moves_holds_the_faces_so_moved(tmp_path):
+    draw_set(tmp_path, ['s0', 's1'], size=32, move='small', workers=1)
+    row = rows_of(tmp_path)[1]
+    assert row['move'] == small_move(1).to_dict()
+    expected, labels = draw_face('s1', 32, transform=GeometricTransform.from_dict(row['move']))
+    with Image.open(tmp_path / 's1.png') as image:
+        assert np.array_equal(np.array(image), expected)
+    assert labels.items() <= row.items()
+    assert error(draw_face('s1', 32)[0], expected) > 2  # it is moved

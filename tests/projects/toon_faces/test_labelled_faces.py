@@ -76,3 +76,11 @@ def test_every_drawn_face_has_labels_of_the_table(tmp_path):
 def test_a_folder_without_labels_is_refused(tmp_path):
     with pytest.raises(FileNotFoundError, match='toon_faces/draw.py'):
         LabelledToonFaces(tmp_path)
+
+
+def test_a_motion_counts_in_deviations_of_small_moves(tmp_path):
+    move = dict(rotate=-12.0, scale=float(np.exp(0.04)), shift=[0.06, -0.03], flip=False)
+    rows = [{'file': 'a.png', 'move': move, **ROW}, {'file': 'b.png', 'move': None, **ROW}]
+    (tmp_path / 'labels.jsonl').write_text(''.join(json.dumps(row) + '\n' for row in rows))
+    motions = LabelledToonFaces(tmp_path).motions
+    torch.testing.assert_close(motions, torch.tensor([[-2.0, 0.5, 2.0, -1.0], [0.0] * 4]))

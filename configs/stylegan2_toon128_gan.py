@@ -1,0 +1,21 @@
+# Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
+# The 128×128 generator's training against a discriminator.
+_base_ = ['./stylegan2_toon128_start.py']
+
+model = dict(
+    type='LabelledGANTrainer',
+    discriminator=dict(type='FeatureDiscriminator'),
+    margin=0.0,
+    grow_from='work_dirs/stylegan2_toon128_start/iter_4000.pth',
+)
+optim_wrapper = dict(
+    _delete_=True,
+    constructor='GenOptimWrapperConstructor',
+    generator=dict(
+        type='CpuAmpOptimWrapper', optimizer=dict(type='Adam', lr=0.001, betas=(0.0, 0.99))
+    ),
+    discriminator=dict(optimizer=dict(type='Adam', lr=0.001, betas=(0.0, 0.99))),
+)
+param_scheduler = None
+train_cfg = dict(max_iters=200000)
+default_hooks = dict(checkpoint=dict(interval=200, max_keep_ckpts=2))
