@@ -8,11 +8,13 @@ import pytest
 from markdown_it import MarkdownIt
 from rich.console import Console
 
+from bdinvert_cli.parser import ToolParser
+from bdinvert_cli.running import say
+from bdinvert_cli.sentences import one_sentence
 from bdinvert_cli.text import from_csv, markdown_text, printable, to_csv
 from mmgen_bdinvert.jobs import ImageOutcome
 from mmgen_bdinvert.jobs.progress import InversionProgress, summary_table
 from mmgen_bdinvert.jobs.report import save_report
-from mmgen_bdinvert.utils import ToolParser, one_sentence, say
 
 NAMES = [
     '<img src=x onerror=alert(1)>.png',

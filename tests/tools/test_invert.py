@@ -195,7 +195,7 @@ class TestProcesses:
         def events(event):
             lines = [
                 (int(path.stem), json.loads(line))
-                for path in sorted((out / 'manifest').glob('*.jsonl'))
+                for path in sorted((out / 'manifest').glob('[0-9]*.jsonl'))
                 for line in path.read_text().splitlines()
             ]
             return [(rank, entry) for rank, entry in lines if entry['event'] == event]
