@@ -60,7 +60,9 @@ def adopt_work_dir(work_dir: str | Path, config: str | None) -> None:
     """
     folder = Path(work_dir)
     logged = folder.glob('*/vis_data/config.py')
-    if is_marked(folder) or not any(b'mmgen_bdinvert' in path.read_bytes() for path in logged):
+    if is_marked(folder, MAKER):
+        return
+    if not any(b'mmgen_bdinvert' in path.read_bytes() for path in logged):
         return
     adopt_files(folder / 'vis', MAKER, [path.name for path in folder.glob('vis/*_*.png')])
     files = [path.name for pattern in _CHECKPOINTS for path in folder.glob(pattern)]

@@ -29,7 +29,7 @@ __all__ = [
     'refuse_inputs',
 ]
 
-MARK = '.mmgen_bdinvert.jsonl'
+MARK = '.mmgen_bdinvert'
 _MAX_MARK = 2**26  # bytes that are read
 
 
@@ -149,9 +149,9 @@ def adopt_files(folder: str | os.PathLike, maker: str, names: Iterable[str]) -> 
         _note(Path(folder), maker, there, durable=False)
 
 
-def is_marked(folder: str | os.PathLike) -> bool:
-    """Whether a folder has a mark; those of version 0.1.0 have none."""
-    return os.path.isfile(Path(folder, MARK))
+def is_marked(folder: str | os.PathLike, maker: str) -> bool:
+    """Whether a folder has the mark of a tool; version 0.1.0 made none."""
+    return maker in _read(Path(folder))
 
 
 def _place(item: object) -> tuple[int, int] | None:
@@ -166,15 +166,14 @@ def _place(item: object) -> tuple[int, int] | None:
 
 def _read(folder: Path) -> dict[str, set[str]]:
     """Read a mark: names by maker. Lines that are none are passed over."""
-    path, made = folder / MARK, {}  # type: ignore[var-annotated]
+    path = folder / MARK
+    made: dict[str, set[str]] = {}
     try:
         if not stat.S_ISREG(os.lstat(path).st_mode):  # a link, or a pipe, which would hang
             raise ForeignFileError(f'{shown_path(path)} is no ordinary file; remove it')
         with open(path, 'rb') as file:
             lines = file.read(_MAX_MARK).splitlines()
-    except FileNotFoundError:
-        return {}
-    except NotADirectoryError:
+    except (FileNotFoundError, NotADirectoryError):
         return {}
     for line in lines:
         try:

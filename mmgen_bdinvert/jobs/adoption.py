@@ -27,7 +27,7 @@ def adopt_results(folder: str | os.PathLike) -> None:
         OutputError: It cannot be written to.
     """
     folder = Path(folder)
-    if is_marked(folder) or not _is_old(folder):
+    if is_marked(folder, MAKER) or not _is_old(folder):
         return
     names = {str(record['name']) for record in image_records(folder)}
     for path in folder.iterdir():

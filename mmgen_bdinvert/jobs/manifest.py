@@ -113,7 +113,7 @@ def manifest_files(folder: str | os.PathLike) -> list[Path]:
     """List the manifest files of an output folder, other files there left out."""
     folder = Path(folder, MANIFEST)
     paths = sorted(path for path in folder.glob('*.jsonl') if _FILE.fullmatch(path.name))
-    if not is_marked(folder):
+    if not is_marked(folder, MAKER):
         return paths
     made = made_in(folder, MAKER)
     return [path for path in paths if path.name in made]

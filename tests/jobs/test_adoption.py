@@ -5,7 +5,12 @@ import json
 
 import pytest
 
-from mmgen_bdinvert.io import ForeignFileError, check_outputs, claim_folder
+from mmgen_bdinvert.io import (
+    ForeignFileError,
+    check_outputs,
+    claim_folder,
+    claim_outputs,
+)
 from mmgen_bdinvert.io.ownership import MARK
 from mmgen_bdinvert.jobs import Manifest
 from mmgen_bdinvert.jobs.adoption import adopt_results
@@ -31,6 +36,7 @@ def old(tmp_path):
 
 
 def test_old_results_are_marked_and_no_other_files(old):
+    claim_outputs([old / 'turn.mp4'], 'make-video')  # its mark is not that of an inversion
     adopt_results(old)
     claim_folder(old, 'invert')
     check_outputs([old / 'summary.csv', old / 'settings.json'], 'invert')

@@ -50,12 +50,12 @@ def add(corpus) -> None:
         'shards': (REFUSED, lambda path: (path / 'shards').mkdir()),
         'dangling_link': (REFUSED, lambda path: os.symlink('nowhere', path / 'summary.csv')),
         'pipe': (REFUSED, lambda path: os.mkfifo(path / 'summary.csv')),
-        'mark_is_a_link': (REFUSED, lambda path: os.symlink('x', path / '.mmgen_bdinvert.jsonl')),
-        'mark_is_a_pipe': (REFUSED, lambda path: os.mkfifo(path / '.mmgen_bdinvert.jsonl')),
+        'mark_is_a_link': (REFUSED, lambda path: os.symlink('x', path / '.mmgen_bdinvert')),
+        'mark_is_a_pipe': (REFUSED, lambda path: os.mkfifo(path / '.mmgen_bdinvert')),
         'mark_of_no_sense': (
             REFUSED,
             lambda path: [
-                (path / '.mmgen_bdinvert.jsonl').write_bytes(b'\xff{"maker": ["invert"]}\n'),
+                (path / '.mmgen_bdinvert').write_bytes(b'\xff{"maker": ["invert"]}\n'),
                 (path / 'summary.csv').touch(),
             ],
         ),

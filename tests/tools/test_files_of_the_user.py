@@ -19,7 +19,7 @@ RUN_FILES = ('config.py', 'settings.json', 'report.md', 'summary.csv', 'contact_
 def contents(folder):
     """Read all files below a folder but the package's marks."""
     files = (path for path in folder.rglob('*') if path.is_file())
-    return {p: p.read_bytes() for p in files if p.name != '.mmgen_bdinvert.jsonl'}
+    return {p: p.read_bytes() for p in files if p.name != '.mmgen_bdinvert'}
 
 
 def is_one_sentence(err):
