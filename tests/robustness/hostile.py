@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import runpy
 import shutil
 import signal
 import subprocess
@@ -194,6 +195,10 @@ def _child(function: Callable[[], object], folder: Path, out: int, err: int) -> 
 
 def _run(words: tuple[str, ...]) -> None:
     name, *arguments = words
+    if name.startswith('benchmarks.'):
+        sys.argv = [name, *arguments]
+        runpy.run_module(name, run_name='__main__')
+        return
     tool = TOOLS / f'{name.replace("-", "_")}.py'
     bdinvert_cli.run(tool, [f'bdinvert {name}', *arguments])
 

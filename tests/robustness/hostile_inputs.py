@@ -126,7 +126,7 @@ def _of_files(case: Case, before: dict[str, str], after: dict[str, str]) -> list
         name = os.path.basename(path)
         if not _is_below(path, case.writes):
             problems.append(f'{path!r} was written')
-        elif name.startswith('.') and '.tmp' in name:
+        elif fnmatch.fnmatchcase(name, '.mmgen_bdinvert-*.tmp*'):
             problems.append(f'{path!r} was left half-written')
         elif name == 'canary':
             problems.append('code of the input was run')

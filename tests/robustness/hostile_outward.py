@@ -174,7 +174,7 @@ CASES = [
             wrong_words(f'{kind} in a code', 'edit', name, '--shift', '0', '0', '--out-dir', 'out'),
             wrong_words(f'{kind} in a file', 'convert', name, 'out', '--from', 'mmgen'),
             wrong_words(f'{kind} in a folder', 'report', name),
-            wrong_words(f'{kind} in a plan', 'benchmark_quality', name, '--out-dir', 'out'),
+            wrong_words(f'{kind} in a plan', 'benchmarks.quality', name, '--out-dir', 'out'),
             wrong_words(f'{kind} in a checkpoint', 'test', 'bdinvert_enc_toon64', name),
         )
     ),

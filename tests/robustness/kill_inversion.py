@@ -189,7 +189,7 @@ def problems_of(out_dir: Path, expected: Path) -> tuple[list[str], float]:
     for path in manifest_files(out_dir):
         lines = path.read_bytes().split(b'\n')
         problems += [f'{path} has a broken line' for line in lines[:-1] if not _is_json(line)]
-    problems += [f'{path} was left behind' for path in out_dir.rglob('.*.tmp*')]
+    problems += [f'{path} was left behind' for path in out_dir.rglob('.mmgen_bdinvert-*.tmp*')]
     for name, outcome in wanted.items():
         found = outcomes.get(name)
         if found is None or found.status != outcome.status:

@@ -128,7 +128,7 @@ def train_and_kill(args, out_dir: Path, log) -> tuple[list[Path], Counter]:
             running.wait()
             kills += 1
             moments[kind] += 1
-            moments['within a file'] += any(training.work_dir.rglob('.*.tmp*'))
+            moments['within a file'] += any(training.work_dir.rglob('.mmgen_bdinvert-*.tmp*'))
             running = training.start()
         if running.wait() != 0:
             raise RuntimeError(f'The training in {folders[-1]} failed: see {log.name}.')
@@ -161,7 +161,7 @@ def problems_of(work_dir: Path, expected: Path) -> list[str]:
         if not found:
             problems.append(f'{name} of iteration {step} was not logged')
         problems += [f'{name} of iteration {step} is {v}, not {value}' for v in found if v != value]
-    problems += [f'{path} was left behind' for path in work_dir.rglob('.*.tmp*')]
+    problems += [f'{path} was left behind' for path in work_dir.rglob('.mmgen_bdinvert-*.tmp*')]
     for path in work_dir.glob('*.pth'):
         try:
             read_checkpoint(path)
