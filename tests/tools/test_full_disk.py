@@ -8,11 +8,13 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import safetensors.torch
 import torch
 
 from mmgen_bdinvert.apis import init_inverter, invert_files
 
 PHOTO = Path(__file__).parents[2] / 'demo' / 'images' / 'rotated_0.png'
+ASSETS = Path(__file__).parents[2] / 'mmgen_bdinvert' / 'assets'
 CONFIG = 'bdinvert_inv_toon64'
 TRAINING = (
     'train_cfg.max_iters=1',
@@ -41,6 +43,27 @@ CASES = {
         'OUT/q',
         '--num-samples',
         4,
+    ),
+    'convert': ('convert', 'GENERATOR', 'OUT/g.safetensors', '--from', 'mmgen'),
+    'find-directions': (
+        'find_directions',
+        'directions/sefa_toon64',
+        *('--out-dir', 'OUT/d', '--cfg-options', 'finder.count=1'),
+    ),
+    'draw': (
+        'projects.toon_faces.draw',
+        '--out-dir',
+        'OUT/f',
+        *('--train', 60, '--heldout', 1, '--size', 64, '--workers', 1),
+    ),
+    'figures': (
+        'benchmarks.figures.__main__',
+        '--out-dir',
+        'OUT/p',
+        '--work-dir',
+        'OUT/w',
+        '--steps',
+        1,
     ),
     'train': ('train', 'bdinvert_enc_toon64', '--work-dir', 'OUT/w', '--cfg-options', *TRAINING),
 }
@@ -89,7 +112,13 @@ def paths(tmp_path_factory):
     invert_files(inverter, PHOTO, folder / 'results')
     weights = {f'encoder.{k}': v for k, v in inverter.encoder.state_dict().items()}
     torch.save({'state_dict': weights}, folder / 'checkpoint.pth')
-    return {'RESULTS': folder / 'results', 'CHECKPOINT': folder / 'checkpoint.pth'}
+    weights = safetensors.torch.load_file(ASSETS / 'toon64' / 'generator.safetensors')
+    torch.save({'state_dict': weights}, folder / 'generator.pth')
+    return {
+        'RESULTS': folder / 'results',
+        'CHECKPOINT': folder / 'checkpoint.pth',
+        'GENERATOR': folder / 'generator.pth',
+    }
 
 
 @pytest.mark.parametrize('case', CASES)
