@@ -17,6 +17,7 @@ from bdinvert_cli.running import run_tool, say
 
 EXAMPLES = """
 bdinvert convert stylegan2-ffhq.pkl checkpoints/ffhq.safetensors --from nvidia
+bdinvert convert cifar10.pkl checkpoints/ships.safetensors --from nvidia --label 8
 bdinvert convert encoder.pth checkpoints/encoder.safetensors --from bdinvert-encoder --base-size 16
 bdinvert convert stylegan2_ffhq1024/ checkpoints/statistics.safetensors --from bdinvert-pnorm
 """
@@ -39,6 +40,12 @@ def parse_args(argv=None):
         metavar='S',
         help="side of a bdinvert-encoder's base codes, which the file does not tell: 16",
     )
+    parser.add_argument(
+        '--label',
+        type=int,
+        metavar='K',
+        help='class of a conditional generator, 0 for the first; the result makes that class alone',
+    )
     args = parser.parse_args(argv)
     if args.out.suffix != '.safetensors':
         parser.error(f'OUT must end in .safetensors, but got {args.out}')
@@ -56,7 +63,8 @@ def main(argv=None):
 
     ensure_writable_folder(args.out.parent)
     with silence_host():
-        done = convert_file(args.source, args.out, args.format, base_size=args.base_size)
+        options = dict(base_size=args.base_size, label=args.label)
+        done = convert_file(args.source, args.out, args.format, **options)
     say(f'{args.source}: {FORMATS[args.format]}.')
     total = done.used + len(done.set_aside)
     say(f'Used {done.used} of {total} tensors for the {len(done.tensors)} of the result.')
@@ -66,6 +74,10 @@ def main(argv=None):
         say('Channels: RGB in the source, BGR in the result, as all generators of mmgen.')
     if 'source_clamp' in done.facts:
         say(f'The source clamps activations at ±{done.facts["source_clamp"]}; mmgen does not.')
+    if 'label' in done.facts:
+        say(f'The result makes class {done.facts["label"]} alone.')
+    if 'noise_seed' in done.facts:
+        say('The source has no noise maps: they are drawn, from the seed 0.')
     say(f'Wrote {args.out}. In a config:')
     say(done.config_line(args.out))
 

@@ -21,6 +21,7 @@ from bdinvert_cli.text import printable
 
 from ..io import local_path
 from ..io.tensors import read_file, shown_name
+from .foreign import convert_line
 from .state_dicts import fit_state
 
 __all__ = [
@@ -55,6 +56,11 @@ def _download(url: str, hint: str) -> Path:
     return cached
 
 
+def _local(source: str | Path, hint: str = '') -> Path:
+    is_url = urlparse(str(source)).scheme in ('http', 'https')
+    return _download(str(source), hint) if is_url else local_path(source)
+
+
 def read_checkpoint(source: str | Path, *, what: str = '', safe_globals: Sequence[Any] = ()) -> Any:
     """Read all that a checkpoint file holds without running any code in it.
 
@@ -72,10 +78,9 @@ def read_checkpoint(source: str | Path, *, what: str = '', safe_globals: Sequenc
         FileNotFoundError: If there is no such file, or it cannot be downloaded.
         ValueError: If the file is not a checkpoint, or holds more than tensors and plain data.
     """
-    is_url = urlparse(str(source)).scheme in ('http', 'https')
     option = f'--cfg-options model.{what}.checkpoint=PATH'
     hint = f' (in the tools: {option})' if what in ('generator', 'encoder') else ''
-    path = _download(str(source), hint) if is_url else local_path(source)
+    path = _local(source, hint)
     if not path.is_file():
         raise FileNotFoundError(
             f'There is no checkpoint file {path}: check the path, or give another{hint}.'
@@ -120,7 +125,8 @@ def select_part(
     """Return the tensors under the first prefix that occurs, without it, and that prefix."""
     for prefix in prefixes:
         found = {k[len(prefix) :]: v for k, v in tensors.items() if k.startswith(prefix)}
-        found.pop('steps', None)  # update counter of mmengine's averaged model
+        for name in ('steps', 'w_avg'):  # mmengine's counter of updates; mmagic's mean w
+            found.pop(name, None)
         if found:
             return found, prefix
     return {}, ''
@@ -152,10 +158,16 @@ def load_weights(
         ValueError: If a key is missing, left over, of another shape or another family of numbers,
             or a value is not finite; the message names the first ones.
     """
-    given, prefix = select_part(read_state_dict(source, what=what), prefixes)
     wanted = module.state_dict()
     remedy = 'Give the checkpoint that belongs to the configured architecture.'
-    given = fit_state(given, wanted, source, f'this {what}', remedy)
+    try:
+        given, prefix = select_part(read_state_dict(source, what=what), prefixes)
+        given = fit_state(given, wanted, source, f'this {what}', remedy)
+    except ValueError as error:
+        line = convert_line(_local(source), what)
+        if line:
+            raise ValueError(line) from error
+        raise
     module.load_state_dict(given)
     under = f' under "{prefix}"' if prefix else ''
     text = f'Loaded all {len(wanted)} tensors of the {what} from {source}{under}'
