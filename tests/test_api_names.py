@@ -16,7 +16,7 @@ API = {
         find_codes find_config find_directions init_generator init_inverter invert invert_files
         load_config plan_files recorded_config render shipped_configs to_batch transform""",
     'compat': 'apply',
-    'converters': 'Conversion FORMATS Format convert_file',
+    'converters': 'Conversion FORMATS Format convert_codes convert_file read_codes',
     'datasets': 'InversionImageFolder LatentSeeds',
     'editing': """ClassScores Direction GANSpace InterFaceGAN PatchLightness Regression SeFa
         draw_latents edit_effect fit_direction load_direction parse_directions parse_layers

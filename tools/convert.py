@@ -3,6 +3,9 @@
 
 Every tensor of SOURCE is used, set aside with a reason, or refused by name, and no code in it is
 run. The last line of the output is what a config says to use OUT.
+
+Codes go the other way: --from codes writes a code.safetensors, or codes of one program for another,
+to .npy, .npz or .pt. The tools read codes of other programs as they are.
 """
 
 from __future__ import annotations
@@ -20,19 +23,24 @@ bdinvert convert stylegan2-ffhq.pkl checkpoints/ffhq.safetensors --from nvidia
 bdinvert convert cifar10.pkl checkpoints/ships.safetensors --from nvidia --label 8
 bdinvert convert encoder.pth checkpoints/encoder.safetensors --from bdinvert-encoder --base-size 16
 bdinvert convert stylegan2_ffhq1024/ checkpoints/statistics.safetensors --from bdinvert-pnorm
+bdinvert convert results/photo/code.safetensors photo.npz --from codes
 """
+_CODES = 'codes'
 
 
 def parse_args(argv=None):
-    formats = '\n'.join(f'  {name:17} {title}' for name, title in FORMATS.items())
+    titles = {**FORMATS, _CODES: 'latent codes of this or another program'}
+    formats = '\n'.join(f'  {name:17} {title}' for name, title in titles.items())
     parser = ToolParser(
         description=f'{__doc__}\nformats:\n{formats}',
         examples=EXAMPLES,
     )
     parser.add_argument('source', help='file to convert; a folder for bdinvert-pnorm')
-    parser.add_argument('out', type=Path, help='.safetensors file to write')
     parser.add_argument(
-        '--from', dest='format', choices=list(FORMATS), required=True, help='format of SOURCE'
+        'out', type=Path, help='.safetensors file to write; for codes .npy, .npz or .pt'
+    )
+    parser.add_argument(
+        '--from', dest='format', choices=list(titles), required=True, help='format of SOURCE'
     )
     parser.add_argument(
         '--base-size',
@@ -47,8 +55,9 @@ def parse_args(argv=None):
         help='class of a conditional generator, 0 for the first; the result makes that class alone',
     )
     args = parser.parse_args(argv)
-    if args.out.suffix != '.safetensors':
-        parser.error(f'OUT must end in .safetensors, but got {args.out}')
+    suffixes = ('.npy', '.npz', '.pt') if args.format == _CODES else ('.safetensors',)
+    if args.out.suffix not in suffixes:
+        parser.error(f'OUT must end in {", ".join(suffixes)}, but got {args.out}')
     if args.base_size is not None and args.format != 'bdinvert-encoder':
         parser.error(f'--base-size belongs to bdinvert-encoder, but the format is {args.format}')
     return args
@@ -57,10 +66,18 @@ def parse_args(argv=None):
 def main(argv=None):
     args = parse_args(argv)
     check_source(args.source)
-    from mmgen_bdinvert.converters import convert_file
+    from mmgen_bdinvert.converters import convert_codes, convert_file
     from mmgen_bdinvert.io import ensure_writable_folder
     from mmgen_bdinvert.utils import silence_host
 
+    if args.format == _CODES:
+        with silence_host():
+            notes = []
+            written = convert_codes(args.source, args.out, notes.append)
+        for note in notes:
+            say(f'note: {note}')
+        say(f'Wrote {", ".join(map(str, written))}.')
+        return
     ensure_writable_folder(args.out.parent)
     with silence_host():
         options = dict(base_size=args.base_size, label=args.label)

@@ -14,7 +14,8 @@ photo, and where an aligned face has them, may take the motion's place.
 
 Directions are added up, each with its own factor and layers: --direction smile.safetensors 2
 age.pt@4-7 -0.5. Strength multiplies them all: --strength -2 0 2, or seven steps by --strength
--3:3:7. The w+ codes of a project_result.pt of mmgen's projector are edited too, and written back.
+-3:3:7. Codes of other programs (.pt, .npy, .npz) are edited too; those of a projector are also
+written back.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ bdinvert edit results/0 --align --and-back --rotate 20 --direction age.pt --out-
 
 def parse_args(argv=None):
     parser = ToolParser(description=__doc__, examples=EXAMPLES)
-    parser.add_argument('codes', nargs='+', help='code files, or result folders of tools/invert.py')
+    parser.add_argument('codes', nargs='+', help='code files, also foreign ones, or result folders')
     parser.add_out_dir('folder for the results')
     parser.add_argument('--config', help='their config: the model in settings.json beside them')
     add_direction_options(parser)

@@ -1,5 +1,5 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
-"""Latent codes on disk: those of inversions, and the w+ codes of mmgen's projector."""
+"""Latent codes on disk: those of inversions, and those of other programs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..io import Projection, load_projections
+from ..converters.codes import read_codes
+from ..io import Projection
 from ..jobs.manifest import passed_over_note
 from ..jobs.packed import packed_records, read_packed, shards_of
 from ..models import BaseDetailGenerator
@@ -31,7 +32,16 @@ __all__ = [
 ]
 
 _CODE, _CODES = 'code.safetensors', 'code*.safetensors'
-_PROJECTIONS = ('.pt', '.pth')
+_FOREIGN = ('.pt', '.pth', '.npy', '.npz')
+# Files of other programs that a folder stands for.
+_KNOWN = (
+    'project_result.pt',
+    'latents.pt',
+    'latents.npy',
+    'projected_w.npz',
+    '0.pt',
+    'invert_basecode/*.npy',
+)
 
 
 def find_codes(inputs: str | os.PathLike | Iterable[str | os.PathLike]) -> list[Path]:
@@ -39,8 +49,8 @@ def find_codes(inputs: str | os.PathLike | Iterable[str | os.PathLike]) -> list[
 
     Args:
         inputs (str | os.PathLike | Iterable): Code files, results of one image, output folders of
-            :func:`mmgen_bdinvert.apis.invert_files`, packed or not, and ``project_result.pt`` of
-            mmgen's projector, or its folder.
+            :func:`mmgen_bdinvert.apis.invert_files`, packed or not, and codes of other programs
+            (``.pt``, ``.npy``, ``.npz``; of BDInvert's authors one of a pair) or their folders.
 
     Returns:
         list[Path]: At least one file, none of them twice.
@@ -57,7 +67,7 @@ def find_codes(inputs: str | os.PathLike | Iterable[str | os.PathLike]) -> list[
                 sorted(item.glob(_CODES))
                 or sorted(p for p in item.glob(f'*/{_CODES}') if p.parent.name[0] != '.')
                 or shards_of(item)
-                or sorted(item.glob('project_result.pt'))
+                or [path for name in _KNOWN for path in sorted(item.glob(name))]
             )
             if not codes:
                 raise ValueError(
@@ -81,9 +91,9 @@ class CodeSource:
 
     Args:
         path (Path): The file.
-        image (str): In a file of projections, the name of the image file; in a shard of packed
+        image (str): In a file of another program, the name of the image; in a shard of packed
             results, that of the results. Defaults to ''.
-        projection (Projection | None): What it holds for that image. Defaults to None.
+        projection (Projection | None): What another program found for it. Defaults to None.
         record (Mapping | None): Where the image's results lie in the shard. Defaults to None.
     """
 
@@ -104,6 +114,11 @@ class CodeSource:
         folder = self.path.resolve().parent
         return folder.with_name(folder.name + self.path.name[len('code') :])
 
+    @property
+    def is_written_back(self) -> bool:
+        """bool: Whether it is of a projector, whose file an edit writes as well."""
+        return self.projection is not None and self.projection.image is not None
+
     def load(self, generator: BaseDetailGenerator) -> LatentCode:
         """Read the code, on the CPU; that of a projection is split, and carries its noise maps.
 
@@ -111,9 +126,12 @@ class CodeSource:
             ValueError: It is no code of one image of this generator.
         """
         if self.projection is not None:
-            return _split(generator, self.projection).to('cpu')
-        if self.path.suffix in _PROJECTIONS:
-            load_projections(self.path)  # says what is wrong with it
+            try:
+                return _split(generator, self.projection).to('cpu')
+            except ValueError as error:
+                raise ValueError(f'{self.path} does not fit: {error}') from error
+        if self.path.suffix in _FOREIGN:
+            read_codes(self.path)  # says what is wrong with it
         if self.record is not None:
             files = read_packed(_packed_folder(self.path), self.image, {self.image: self.record})
             if _CODE not in files:
@@ -147,9 +165,9 @@ def code_sources(
 
     for path in map(Path, paths):
         projections = {}
-        if path.suffix in _PROJECTIONS:
+        if path.suffix in _FOREIGN:
             try:
-                projections = load_projections(path)
+                projections = read_codes(path)
             except ValueError:
                 pass  # said when it is to be loaded
         found = [CodeSource(path, image, p) for image, p in projections.items()]
@@ -231,16 +249,25 @@ def edit_projection(
 
 @torch.no_grad()
 def _split(generator: BaseDetailGenerator, projection: Projection) -> LatentCode:
-    network = generator.generator
-    names = [f'injected_noise_{i}' for i in range(network.num_injected_noises)]
-    shapes = [getattr(network, name).shape for name in names]
-    if [noise.shape for noise in projection.noises] != shapes:
-        raise ValueError(
-            f'A projection of this generator has noises of {[tuple(s) for s in shapes]}, but got '
-            f'{[tuple(noise.shape) for noise in projection.noises]}.'
-        )
-    noises = {k: noise[None].to(generator.device) for k, noise in zip(names, projection.noises)}
-    return generator.whole_code(_w_plus(generator, projection), differences(network, noises))
+    latent, base = projection.latent, projection.base
+    if base is not None:
+        if latent.shape[0] == generator.num_latents:  # those before M reach no pixel
+            latent = latent[generator.first_detail :]
+        code = generator.code(base[None], latent[None])
+        generator.check_code(code)
+        return code
+    network, changes = generator.generator, {}
+    if projection.noises:
+        names = [f'injected_noise_{i}' for i in range(network.num_injected_noises)]
+        shapes = [getattr(network, name).shape for name in names]
+        if [noise.shape for noise in projection.noises] != shapes:
+            raise ValueError(
+                f'A projection of this generator has noises of {[tuple(s) for s in shapes]}, but '
+                f'got {[tuple(noise.shape) for noise in projection.noises]}.'
+            )
+        own = {k: noise[None].to(generator.device) for k, noise in zip(names, projection.noises)}
+        changes = differences(network, own)
+    return generator.whole_code(_w_plus(generator, projection), changes)
 
 
 def _w_plus(generator: BaseDetailGenerator, projection: Projection) -> Tensor:

@@ -84,9 +84,9 @@ def edit_files(
     ``settings.json`` with the model. A code that cannot be read or saved is noted, and the others
     go on; only a disk that takes nothing more ends the run.
 
-    An image of a ``project_result.pt`` of mmgen's projector is split into base and detail code,
-    which carry its noise maps, and gets its edited w+ back beside the code, as
-    ``project_result.pt``, unless it is moved: a w+ cannot hold motion.
+    A w or w+ of another program is split into base and detail code. That of a projector carries
+    its noise maps, and gets its edited w+ back beside the code, as mmgen's ``project_result.pt``,
+    unless it is moved: a w+ cannot hold motion.
 
     Args:
         inverter (OptimizationInverter | BaseDetailGenerator): Holds the generator.
@@ -142,9 +142,7 @@ def edit_files(
     names = output_names([s.called for s in sources], reserved=reserved)
     kinds = ('edited', 'aligned', 'unwarped') if and_back else ('edited',)
     write_back = and_back or move.is_identity  # a w+ cannot hold motion
-    files = [
-        _file_names(kinds, strengths, write_back and s.projection is not None) for s in sources
-    ]
+    files = [_file_names(kinds, strengths, write_back and s.is_written_back) for s in sources]
     planned = [Path(out_dir, name, file) for name, new in zip(names, files) for file in new]
     run_files = [Path(out_dir, _SHEET), Path(out_dir, SETTINGS_FILE)]
     refuse_inputs([*planned, *run_files], [*(s.path for s in sources), *given])
@@ -173,7 +171,7 @@ def edit_files(
                 if directions:
                     shown.update({f'strength {s:g}\n{called}': c for s, c in results.items()})
                 if and_back:
-                    still = dict(base=code.base, colours=code.colours)
+                    still = dict(base=code.base, colours=code.colours, coarse=code.coarse)
                     results = {s: replace(c, **still) for s, c in results.items()}
                     shown.update({f'strength {s:g}, back\n{called}': c for s, c in results.items()})
                 pictures = {caption: render(generator, c)[0] for caption, c in shown.items()}
@@ -187,7 +185,7 @@ def edit_files(
                 folder = ensure_writable_folder(out_dir / name)
                 claim_outputs([folder / file for file in new], _MAKER)
                 _save(folder, name, results, pictures, saved)
-                if source.projection is not None and write_back:
+                if source.projection is not None and source.is_written_back and write_back:
                     for strength, edited in results.items():
                         projection = edit_projection(generator, source.projection, edited)
                         file = folder / f'project_result{_ending(strength, results)}.pt'

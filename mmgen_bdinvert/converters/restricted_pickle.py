@@ -21,7 +21,7 @@ from torch import Tensor
 from ..io.tensors import check_archive, check_tensors
 from .unpickler import Module, PickledArray, Refused, RestrictedUnpickler, Storage, View
 
-__all__ = ['read_network_pickle', 'read_pickled_arrays']
+__all__ = ['holds_pickle', 'read_network_pickle', 'read_pickled_arrays']
 
 _PLAIN = (str, int, float, bool, type(None))
 _MAX_DEPTH = 32  # modules inside modules
@@ -54,11 +54,20 @@ def read_network_pickle(path: str | Path) -> dict[str, dict[str, Any]]:
     raise AssertionError
 
 
+def holds_pickle(path: str | Path) -> bool:
+    """Tell whether a ``.npy`` file is one that :func:`read_pickled_arrays` reads."""
+    try:
+        with open(path, 'rb') as file:
+            return _object_header(file)
+    except ValueError:
+        return False
+
+
 def read_pickled_arrays(path: str | Path) -> object:
     """Read what ``numpy.save`` pickled, as the dict of ReStyle's ``latents.npy``.
 
     Args:
-        path (str | Path): A ``.npy`` file.
+        path (str | Path): A ``.npy`` file of objects.
 
     Returns:
         object: Dicts, lists and plain values, and tensors in the place of arrays.
@@ -67,15 +76,19 @@ def read_pickled_arrays(path: str | Path) -> object:
         ValueError: As :func:`read_network_pickle`.
     """
     with _explained(path, 'file of arrays'), open(path, 'rb') as file:
-        version = np.lib.format.read_magic(file)
-        read = np.lib.format.read_array_header_1_0
-        shape, _, kind = (read if version == (1, 0) else np.lib.format.read_array_header_2_0)(file)
-        if not kind.hasobject:
-            raise Refused('it holds no pickled arrays')
+        _object_header(file)
         content = _plain(RestrictedUnpickler(file).load())
         _check(content, path)
-        return content[0] if shape == () and isinstance(content, list) else content
+        single = isinstance(content, list) and len(content) == 1
+        return content[0] if single else content  # type: ignore[index]
     raise AssertionError
+
+
+def _object_header(file) -> bool:
+    version = np.lib.format.read_magic(file)
+    read = np.lib.format.read_array_header_1_0
+    _, _, kind = (read if version == (1, 0) else np.lib.format.read_array_header_2_0)(file)
+    return kind.hasobject
 
 
 def _load(path: Path) -> object:

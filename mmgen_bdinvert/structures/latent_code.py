@@ -16,6 +16,7 @@ from ..io.saved import FileKind
 __all__ = ['LatentCode']
 
 _CHANGES = 'changes.'  # names of changes in a file begin with it
+_OPTIONAL = ('colours', 'coarse')
 
 _KIND = FileKind(
     'mmgen_bdinvert.latent_code',
@@ -41,6 +42,8 @@ class LatentCode:
             image, (n, 3, s / 2, s / 2): of a w+ that was split. Defaults to None, nothing.
         changes (Mapping[str, Tensor]): Of tuned weights and noise maps, what each image adds to
             those of mmgen's generator, (n, …) by their name there. Defaults to nothing.
+        coarse (Tensor | None): The style vectors before the first used one, (n, M, D), of a w+ that
+            was split, as long as the base code is theirs. Defaults to None, unknown.
 
     Raises:
         ValueError: If the shapes are not of this form or the batch sizes differ.
@@ -52,6 +55,7 @@ class LatentCode:
     channel_order: str = 'bgr'
     colours: Tensor | None = None
     changes: Mapping[str, Tensor] = field(default_factory=dict)
+    coarse: Tensor | None = None
 
     def __post_init__(self):
         base, detail = tuple(self.base.shape), tuple(self.detail.shape)
@@ -70,6 +74,12 @@ class LatentCode:
                 f'The colours of this base code have the shape {(base[0], 3, side, side)}, but got '
                 f'{tuple(self.colours.shape)}.'
             )
+        coarse = detail if self.coarse is None else tuple(self.coarse.shape)
+        if (len(coarse), coarse[0], coarse[-1]) != (3, detail[0], detail[-1]):
+            raise ValueError(
+                f'The coarse style vectors of this detail code have the shape '
+                f'({detail[0]}, M, {detail[-1]}), but got {coarse}.'
+            )
         wrong = [k for k, v in self.changes.items() if v.ndim == 0 or len(v) != base[0]]
         if wrong:
             raise ValueError(f'Each of {base[0]} images has changes, but {wrong[0]!r} has others.')
@@ -82,11 +92,15 @@ class LatentCode:
         return self.base.shape[-1]
 
     @property
+    def w_plus(self) -> Tensor | None:
+        """Tensor | None: The w+ (n, N, D) that it is, if it is one."""
+        return None if self.coarse is None else torch.cat([self.coarse, self.detail], 1)
+
+    @property
     def tensors(self) -> dict[str, Tensor]:
         """dict[str, Tensor]: All tensors, by their name in a file."""
-        found = {'base': self.base, 'detail': self.detail}
-        if self.colours is not None:
-            found['colours'] = self.colours
+        own = {name: getattr(self, name) for name in ('base', 'detail', *_OPTIONAL)}
+        found = {name: value for name, value in own.items() if value is not None}
         return {**found, **{f'{_CHANGES}{name}': value for name, value in self.changes.items()}}
 
     def __len__(self) -> int:
@@ -110,13 +124,15 @@ class LatentCode:
         return self._with({name: function(tensor) for name, tensor in self.tensors.items()})
 
     def _with(self, tensors: Mapping[str, Tensor]) -> LatentCode:
-        return replace(self, **_fields(tensors))
+        return replace(self, **{**dict.fromkeys(_OPTIONAL), **_fields(tensors)})
 
     @staticmethod
     def cat(codes: Sequence[LatentCode]) -> LatentCode:
         """Return codes of one generator as one batch."""
         parts = [code.tensors for code in codes]
         like = {name: tensor for part in parts for name, tensor in part.items()}
+        if any(code.coarse is None for code in codes):
+            like.pop('coarse', None)
 
         def rows(name: str) -> list[Tensor]:  # a code without colours or changes has zeros
             shape = like[name].shape[1:]
@@ -163,7 +179,7 @@ class LatentCode:
             FileNotFoundError: If there is no such file.
             ValueError: If it is not a latent code, or one of another generator.
         """
-        tensors, facts = _KIND.read(path, ('base', 'detail'), optional=('colours', f'{_CHANGES}*'))
+        tensors, facts = _KIND.read(path, ('base', 'detail'), optional=(*_OPTIONAL, f'{_CHANGES}*'))
         try:
             code = cls(
                 **_fields(tensors),

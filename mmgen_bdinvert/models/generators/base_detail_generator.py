@@ -208,10 +208,10 @@ class BaseDetailGenerator(nn.Module):
         Raises:
             ValueError: If the shape is not (n, N, D).
         """
-        return replace(self.whole_code(w_plus), colours=None)
+        return replace(self.whole_code(w_plus), colours=None, coarse=None)
 
     def whole_code(self, w_plus: Tensor, changes: Mapping[str, Tensor] | None = None) -> LatentCode:
-        """Split an ordinary w+ as :meth:`split`, into a code that carries the coarse RGB as well.
+        """Split an ordinary w+ as :meth:`split`, into a code that carries all the rest as well.
 
         So :meth:`render` gives the image of :meth:`synthesis`, but for rounding; ``changes``, as a
         LatentCode has them, are made meanwhile.
@@ -227,7 +227,8 @@ class BaseDetailGenerator(nn.Module):
             return self._split.base_code(styles), self._split.colours(styles)
 
         base, colours = call_changed(self.generator, changes or {}, parts, w_plus)
-        return self.code(base, w_plus[:, self.first_detail :], colours, changes)
+        coarse, detail = w_plus.tensor_split([self.first_detail], 1)
+        return replace(self.code(base, detail, colours, changes), coarse=coarse)
 
     def code(
         self,

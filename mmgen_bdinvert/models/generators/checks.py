@@ -29,3 +29,8 @@ def check_code(generator: nn.Module, code: LatentCode, name: str) -> None:
             f'{name} has base and detail shapes {given}, but this generator takes {expected}: '
             f'use the config it was made with.'
         )
+    if code.coarse is not None and code.coarse.shape[1] != generator.first_detail:
+        raise ValueError(
+            f'{name} has {code.coarse.shape[1]} coarse style vectors, but this generator has '
+            f'{generator.first_detail}: use the config it was made with.'
+        )
