@@ -38,11 +38,13 @@ API = {
     'models': """BaseCodeDistance BaseCodeEncoder BaseCodeEncoderTrainer BaseDetailGenerator
         GradientL1Loss ImageLBFGS LPIPSLoss LatentStatistics
         NarrowStyleGAN2Discriminator NarrowStyleGANv1Generator NarrowStyleGANv2Generator
+        OfficialStyleGANv1Generator
         NoiseProjector PNormLoss PivotalTuningInverter PixelL1Loss PixelMSELoss RegularizedInverter
         STLPIPSLoss WPlusInverter""",
     'models.acceleration': 'enabled switched_off',
     'models.generators': """BaseDetailGenerator GeneratorSplit NarrowStyleGAN2Discriminator
-        NarrowStyleGANv1Generator NarrowStyleGANv2Generator register_split""",
+        NarrowStyleGANv1Generator NarrowStyleGANv2Generator OfficialStyleGANv1Generator
+        register_split""",
     'models.inverters': """ImageLBFGS NoiseProjector PRESETS PivotalTuningInverter
         RegularizedInverter WPlusInverter""",
     'models.losses': """BaseCodeDistance GradientL1Loss LPIPSLoss PNormLoss PixelL1Loss PixelMSELoss
@@ -63,8 +65,8 @@ REGISTERED = {
     'MODULES': """BaseCodeDistance BaseCodeEncoder BaseDetailGenerator ClassScores Composition
         GANSpace GeometricTransform GradientL1Loss InterFaceGAN LPIPSLoss LatentStatistics
         MatrixTransform NarrowStyleGAN2Discriminator NarrowStyleGANv1Generator
-        NarrowStyleGANv2Generator PNormLoss PatchLightness PerspectiveTransform PixelL1Loss
-        PixelMSELoss RandomTransform Regression STLPIPSLoss SeFa ThinPlateSpline""",
+        NarrowStyleGANv2Generator OfficialStyleGANv1Generator PNormLoss PatchLightness
+        PerspectiveTransform PixelL1Loss PixelMSELoss RandomTransform Regression STLPIPSLoss SeFa ThinPlateSpline""",
     'OPTIMIZERS': 'ImageLBFGS',
     'OPTIM_WRAPPERS': 'CpuAmpOptimWrapper',
     'RUNNERS': 'StrictRunner',

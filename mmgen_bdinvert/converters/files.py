@@ -23,6 +23,7 @@ from .authors import PNORM_ARRAYS, convert_bdinvert_encoder, convert_bdinvert_pn
 from .contents import BESIDE, read_contents
 from .conversion import Conversion
 from .generator_layout import convert_mmgen
+from .genforce_stylegan1 import STYLEGAN1_CONSTANT, convert_genforce_stylegan1
 from .layouts import LAYOUTS, convert_stylegan2
 
 __all__ = ['FORMATS', 'Format', 'convert_file']
@@ -53,8 +54,16 @@ class Format:
         return sorted(dict.fromkeys(ends), key=lambda p: (not re.search('ema|smooth', p), len(p)))
 
 
+def _convert_genforce(source: Mapping, **options: int) -> Conversion:
+    """Convert a StyleGAN1 or a StyleGAN2."""
+    if STYLEGAN1_CONSTANT in source:
+        return convert_genforce_stylegan1(source)
+    return convert_stylegan2(source, layout=LAYOUTS['genforce'], **options)
+
+
 _CONVERTERS: dict[str, Callable[..., Conversion]] = {
     **{name: functools.partial(convert_stylegan2, layout=one) for name, one in LAYOUTS.items()},
+    'genforce': _convert_genforce,
     'mmgen': convert_mmgen,
     'bdinvert-encoder': convert_bdinvert_encoder,
     'bdinvert-pnorm': convert_bdinvert_pnorm,

@@ -82,6 +82,8 @@ def generator_config(tensors: Mapping[str, Tensor]) -> dict:
     config = dict(type=f'StyleGANv{family}Generator', out_size=size, style_channels=first.shape[1])
     if num_mlps != 8:
         config['num_mlps'] = num_mlps
+    if 'convs.0.noise_injector1.bias' in tensors:
+        return dict(config, type='OfficialStyleGANv1Generator', channels=channels)
     for multiplier in (2, 1):
         standard = _standard_channels(family, multiplier)
         if all(standard[s] == width for s, width in channels.items()):

@@ -3,6 +3,7 @@ from . import stylegan1_split, stylegan2_split  # noqa: F401  (register the fami
 from .base_detail_generator import BaseDetailGenerator
 from .narrow_stylegan1 import NarrowStyleGANv1Generator
 from .narrow_stylegan2 import NarrowStyleGAN2Discriminator, NarrowStyleGANv2Generator
+from .official_stylegan1 import OfficialStyleGANv1Generator
 from .split import GeneratorSplit, register_split
 
 __all__ = [
@@ -11,5 +12,6 @@ __all__ = [
     'NarrowStyleGAN2Discriminator',
     'NarrowStyleGANv1Generator',
     'NarrowStyleGANv2Generator',
+    'OfficialStyleGANv1Generator',
     'register_split',
 ]
