@@ -132,7 +132,7 @@ def add_direction_options(parser: ToolParser) -> None:
         action='extend',
         default=[],
         metavar='FILE',
-        help='directions, which are added up: FILE[@LAYERS] [FACTOR] ...',
+        help='directions, which are added up: FILE[#CHOICE][@LAYERS] [FACTOR] ...',
     )
     parser.add_argument('--strength', nargs='+', metavar='S', help='factors of their sum: 1')
     parser.add_argument(

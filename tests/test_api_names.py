@@ -38,9 +38,8 @@ API = {
     'models': """BaseCodeDistance BaseCodeEncoder BaseCodeEncoderTrainer BaseDetailGenerator
         GradientL1Loss ImageLBFGS LPIPSLoss LatentStatistics
         NarrowStyleGAN2Discriminator NarrowStyleGANv1Generator NarrowStyleGANv2Generator
-        OfficialStyleGANv1Generator
-        NoiseProjector PNormLoss PivotalTuningInverter PixelL1Loss PixelMSELoss RegularizedInverter
-        STLPIPSLoss WPlusInverter""",
+        NoiseProjector OfficialStyleGANv1Generator PNormLoss PivotalTuningInverter PixelL1Loss
+        PixelMSELoss RegularizedInverter STLPIPSLoss WPlusInverter""",
     'models.acceleration': 'enabled switched_off',
     'models.generators': """BaseDetailGenerator GeneratorSplit NarrowStyleGAN2Discriminator
         NarrowStyleGANv1Generator NarrowStyleGANv2Generator OfficialStyleGANv1Generator
@@ -66,7 +65,8 @@ REGISTERED = {
         GANSpace GeometricTransform GradientL1Loss InterFaceGAN LPIPSLoss LatentStatistics
         MatrixTransform NarrowStyleGAN2Discriminator NarrowStyleGANv1Generator
         NarrowStyleGANv2Generator OfficialStyleGANv1Generator PNormLoss PatchLightness
-        PerspectiveTransform PixelL1Loss PixelMSELoss RandomTransform Regression STLPIPSLoss SeFa ThinPlateSpline""",
+        PerspectiveTransform PixelL1Loss PixelMSELoss RandomTransform Regression
+        STLPIPSLoss SeFa ThinPlateSpline""",
     'OPTIMIZERS': 'ImageLBFGS',
     'OPTIM_WRAPPERS': 'CpuAmpOptimWrapper',
     'RUNNERS': 'StrictRunner',

@@ -43,7 +43,7 @@ def read_directions(args: argparse.Namespace) -> tuple[list[Direction], list[flo
 
 
 def parse_directions(words: Iterable[str], layers: Iterable[int] | None = None) -> list[Direction]:
-    """Load directions that are written as ``FILE[@LAYERS] [FACTOR] …``.
+    """Load directions that are written as ``FILE[#CHOICE][@LAYERS] [FACTOR] …``.
 
     Args:
         words (Iterable[str]): Such as ``['smile.safetensors', '2', 'age.pt@4-7', '-0.5']``. What
