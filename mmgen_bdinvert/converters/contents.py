@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from torch import Tensor
+
 from ..io.tensors import named_tensors, read_array, shown_name
 from ..models.checkpoint import read_checkpoint
 from ..models.foreign import pickled_bytes
@@ -60,7 +62,9 @@ def read_contents(source: Path) -> dict[str, Any]:
     # rosinality's checkpoints hold the arguments of their training, a plain record.
     content = read_checkpoint(source, safe_globals=[argparse.Namespace])
     if not isinstance(content, Mapping):
-        raise ValueError(f'{source} holds no tensors by name, but a {type(content).__name__}.')
+        hint = ': codes, perhaps (--from codes)' if isinstance(content, Tensor) else ''
+        kind = type(content).__name__
+        raise ValueError(f'{source} holds no tensors by name, but a {kind}{hint}.')
     return _named(source, dict(named_tensors(content)))
 
 

@@ -158,6 +158,8 @@ def _explain(source: Path, chosen: str, content: Mapping) -> str:
             return f'{text}: it looks like {format.title}, so try --from {name}.'
     if any(name.endswith('synthesis.input.freqs') for name in content):
         return f'{text}: {STYLEGAN3}.'
+    if any(name.endswith('.latent') for name in content):
+        return f'{text}: it holds codes, so try --from codes.'
     first = ', '.join(shown_name(name) for name in list(content)[:3]) or 'nothing'
     return f'{text}, nor any other format that is known here: it holds {first}.'
 

@@ -45,8 +45,8 @@ def read_vector(file: Path, choice: str = '') -> Tensor:
         if not wanted:
             held = ', '.join(map(shown_name, list(arrays)[:4])) or 'none'
             raise ValueError(
-                f'{file} must hold one tensor, but holds a dict: choose one as {file.name}#NAME, of '
-                f'{held}.'
+                f'{file} must hold one tensor, but holds a dict: choose one as {file.name}#NAME, '
+                f'of {held}.'
             )
         name = wanted[0]
         content, choice = arrays[name], '' if name == choice else choice
