@@ -61,7 +61,7 @@ def locked_folder(folder: str | os.PathLike, rank: int = 0) -> Iterator[None]:
 
 
 def settings_of(inverter: nn.Module, **settings: Any) -> dict[str, Any]:
-    """Describe what decides about the results of a run: its model, its weights, and ``settings``."""
+    """Describe what decides the results of a run: model, weights and ``settings``."""
     digest = hashlib.sha256(inverter.generator.fingerprint.encode())
     for module in (inverter, inverter.statistics):
         update_digest(digest, {} if module is None else module.state_dict())

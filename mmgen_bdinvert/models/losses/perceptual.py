@@ -82,7 +82,7 @@ class PerceptualLoss(HoldsFrozen, nn.Module):
             return tuple(map(normalize_channels, self.features(reference)))
 
     def forward(self, value: Tensor, state: tuple[Tensor, ...]) -> Tensor:
-        """Compare the image ``value``, RGB (n, 3, H, W) in [-1, 1], with the target; returns (n,)."""
+        """Compare the image ``value``, RGB (n, 3, H, W) in [-1, 1], with the target: (n,)."""
         distance = 0.0
         for lin, ours, theirs in zip(self.network.lins, self.features(value), state):
             if ours.shape != theirs.shape:
