@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from mmgen_bdinvert.models import NarrowStyleGANv1Generator
-from mmgen_bdinvert.models.acceleration import constant_convolution as convolution
+from mmgen_bdinvert.models.acceleration import frozen_convolution as convolution
 
 STYLE = 16
 

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from mmgen_bdinvert.models.acceleration.image_convolution import (
-    FirstConv2d,
+    FrozenConv2d,
     accelerate_convolutions,
 )
 from mmgen_bdinvert.models.acceleration.precision import bfloat16_gradients
@@ -27,7 +27,7 @@ def test_images_and_gradients_are_those_of_torch(kernel, padding, size):
     plain = nn.Conv2d(3, 8, kernel, padding=padding, dtype=torch.float64).requires_grad_(False)
     quick = copy.deepcopy(plain)
     accelerate_convolutions(quick)
-    assert type(quick) is FirstConv2d
+    assert type(quick) is FrozenConv2d
     images = torch.randn(2, 3, *size, dtype=torch.float64)
     for ours, theirs in zip(value_and_gradient(quick, images), value_and_gradient(plain, images)):
         torch.testing.assert_close(ours, theirs)
