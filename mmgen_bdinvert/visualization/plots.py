@@ -28,11 +28,11 @@ _TOTAL_LOOK = {'color': INK, 'linewidth': 2.2, 'zorder': 3}
 def plot_losses(
     history: Mapping[str, Sequence[float]], path: str | os.PathLike, title: str = ''
 ) -> None:
-    """Draw the loss terms of an optimisation over its steps, and save the figure.
+    """Plot the loss terms of an optimisation over its steps.
 
-    The loss axis is logarithmic: a step at which a term is zero, negative or not finite leaves a
-    gap in its curve. The legend gives the last value of each term. A term called ``total`` or
-    ``loss`` is drawn as the sum of the others: black, and first.
+    The loss axis is logarithmic: where a term is zero, negative or not finite its curve has a gap.
+    The legend gives the last value of each term. A term called ``total`` or ``loss`` is drawn as
+    the sum of the others: black, and first.
 
     Args:
         history (Mapping[str, Sequence[float]]): Term to its *weighted* value at each step, so
@@ -70,7 +70,7 @@ def _term_look(number: int) -> dict:
 
 
 def _style(axes: Axes, title: str, longest: int) -> None:
-    from matplotlib.ticker import MaxNLocator  # not above: it takes its time
+    from matplotlib.ticker import MaxNLocator  # slow to import
 
     axes.set_yscale('log')
     axes.set_xlim(*((-1, 1) if longest == 1 else (0, longest - 1)))
@@ -81,13 +81,8 @@ def _style(axes: Axes, title: str, longest: int) -> None:
         # A file name may hold the characters of matplotlib's mathematical notation.
         axes.set_title(title, loc='left', color=INK, fontsize=11, parse_math=False)
     bare_axes(axes)
-    legend = axes.legend(
-        loc='upper left',
-        bbox_to_anchor=(1.01, 1),
-        frameon=False,
-        title='term, last value',
-        alignment='left',
-    )
+    place = dict(loc='upper left', bbox_to_anchor=(1.01, 1), alignment='left')
+    legend = axes.legend(title='term, last value', frameon=False, **place)
     legend.get_title().set_color(FAINT)
     for text in legend.get_texts():
         text.set_parse_math(False)
