@@ -30,8 +30,7 @@ class RandomTransform:
         flip (float): Probability of mirroring. Defaults to 0.0.
 
     Raises:
-        TypeError: If a range is no number.
-        ValueError: If a range is negative, not finite or not in order.
+        TypeError, ValueError: If a range is not a number, negative, not finite or not in order.
     """
 
     def __init__(
@@ -56,21 +55,14 @@ class RandomTransform:
         self.scale = tuple(scale)
 
     def sample(self, rng: torch.Generator) -> GeometricTransform:
-        """Draw one transform.
-
-        Args:
-            rng (torch.Generator): On the CPU; the same state gives the same transform.
-
-        Returns:
-            GeometricTransform: The transform.
-        """
+        """Draw one transform; the same state of the CPU generator gives the same transform."""
         uniform = torch.rand(6, generator=rng, dtype=torch.float64).tolist()
-        dx, dy, turn, size, lean, mirror = uniform
+        dx, dy, rotate, scale, shear, flip = uniform
         low, high = map(math.log, self.scale)
         return GeometricTransform(
             shift=(self.shift * (2 * dx - 1), self.shift * (2 * dy - 1)),
-            rotate=self.rotate * (2 * turn - 1),
-            scale=math.exp(low + size * (high - low)),
-            shear=self.shear * (2 * lean - 1),
-            flip=mirror < self.flip,
+            rotate=self.rotate * (2 * rotate - 1),
+            scale=math.exp(low + scale * (high - low)),
+            shear=self.shear * (2 * shear - 1),
+            flip=flip < self.flip,
         )

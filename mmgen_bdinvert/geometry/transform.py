@@ -72,9 +72,7 @@ class GeometricTransform(Transform):
             Defaults to 0.0.
 
     Raises:
-        TypeError: If a parameter is not of the type above.
-        ValueError: If a number is not finite, ``shift`` has not two of them, ``scale <= 0``, or
-            ``shear`` is not between -90 and 90.
+        TypeError, ValueError: If a parameter is not of this type, not finite or out of range.
     """
 
     shift: tuple[float, float] = (0.0, 0.0)
@@ -113,17 +111,10 @@ class GeometricTransform(Transform):
         )
 
     def matrix(self, *, aspect: float = 1.0) -> Tensor:
-        """Return the forward matrix, from source to destination points.
-
-        Args:
-            aspect (float): Width over height of the map in pixels. Defaults to 1.0.
-
-        Returns:
-            Tensor: (3, 3) float64 on the CPU, in normalised coordinates.
+        """Return the forward matrix, see :meth:`Transform.matrix`.
 
         Raises:
-            TypeError: If ``aspect`` is not a number.
-            ValueError: If ``aspect`` is not finite and above 0.
+            TypeError, ValueError: If ``aspect`` is not a finite number above 0.
         """
         if _finite('aspect', aspect) <= 0:
             raise ValueError(f'aspect must be above 0, but got {aspect}')
@@ -132,12 +123,12 @@ class GeometricTransform(Transform):
         # Quarter turns are exact, so that they permute pixels without interpolating them.
         cos, sin = _QUARTER_TURNS.get(turn, (math.cos(radians), math.sin(radians)))
         cos, sin = self.scale * cos, self.scale * sin
-        lean = math.tan(math.radians(self.shear))
+        shear = math.tan(math.radians(self.shear))
         mirror = -1.0 if self.flip else 1.0
         return torch.tensor(
             [
-                [mirror * cos, (sin - lean * cos) / aspect, 2 * self.shift[0]],
-                [-mirror * sin * aspect, cos + lean * sin, 2 * self.shift[1]],
+                [mirror * cos, (sin - shear * cos) / aspect, 2 * self.shift[0]],
+                [-mirror * sin * aspect, cos + shear * sin, 2 * self.shift[1]],
                 [0.0, 0.0, 1.0],
             ],
             dtype=torch.float64,
@@ -159,10 +150,7 @@ class GeometricTransform(Transform):
         return ', '.join(parts) or 'no motion'
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the parameters as plain values that JSON can hold; ``shear`` only if there is one.
-
-        Without a shear the dict is that of the releases before it, which data sets on disk hold.
-        """
+        """Return the parameters as plain values for JSON; ``shear`` only if it is not 0."""
         values = {**asdict(self), 'shift': list(self.shift)}
         if not self.shear:
             del values['shear']
@@ -173,8 +161,7 @@ class GeometricTransform(Transform):
         """Build a transform from what :meth:`to_dict` returns; absent keys take their defaults.
 
         Raises:
-            TypeError: If ``values`` is not a mapping.
-            ValueError: If ``values`` has an unknown key.
+            TypeError, ValueError: If ``values`` is not a mapping, or has an unknown key.
         """
         if not isinstance(values, Mapping):
             raise TypeError(f'a transform is read from a dict, but got {type(values).__name__}')
