@@ -12,28 +12,19 @@ import numpy as np
 
 from .directions import Direction, load_direction
 
-__all__ = [
-    'parse_directions',
-    'parse_layers',
-    'parse_strengths',
-    'read_directions',
-]
+__all__ = ['parse_directions', 'parse_layers', 'parse_strengths', 'read_directions']
 
 
 def read_directions(args: argparse.Namespace) -> tuple[list[Direction], list[float]]:
-    """Load the directions and read the strengths of a command line.
-
-    Args:
-        args (argparse.Namespace): With the options of
-            ``bdinvert_cli.options.add_direction_options``.
+    """Load the directions and strengths of ``bdinvert_cli.options.add_direction_options``.
 
     Returns:
-        tuple[list[Direction], list[float]]: Directions, each times its factor, and strengths, 1
-        where none is given.
+        tuple[list[Direction], list[float]]: Directions, each times its factor, and strengths
+        (default: 1).
 
     Raises:
-        FileNotFoundError, ValueError: As :func:`parse_directions`, or strengths or layers are none,
-            or lack a direction.
+        FileNotFoundError, ValueError: As :func:`parse_directions`, or strengths or layers are
+            malformed, or there is no direction for them.
     """
     if not args.direction and (args.strength or args.layers):
         raise ValueError('--strength and --layers belong to a --direction, but there is none')
@@ -46,8 +37,8 @@ def parse_directions(words: Iterable[str], layers: Iterable[int] | None = None) 
     """Load directions that are written as ``FILE[@LAYERS] [FACTOR] …``.
 
     Args:
-        words (Iterable[str]): Such as ``['smile.safetensors', '2', 'age.pt@4-7', '-0.5']``. What
-            reads as a number is the factor of the file before it.
+        words (Iterable[str]): Such as ``['smile.safetensors', '2', 'age.pt@4-7', '-0.5']``. A
+            number is the factor of the file before it.
         layers (Iterable[int] | None): w+ layers of the directions that name none. Defaults to
             None: their own, or all.
 
@@ -56,8 +47,8 @@ def parse_directions(words: Iterable[str], layers: Iterable[int] | None = None) 
 
     Raises:
         FileNotFoundError: There is no such file.
-        ValueError: The first word is no file, a file holds no direction, or a factor or layers
-            are none.
+        ValueError: The first word is a factor, a file holds no direction, or a factor or layers are
+            malformed.
     """
     found: list[Direction] = []
     for word in words:
@@ -78,16 +69,10 @@ def parse_directions(words: Iterable[str], layers: Iterable[int] | None = None) 
 
 
 def parse_layers(text: str) -> list[int]:
-    """Read w+ layers, such as ``'4-7'`` or ``'2,4-7'``.
-
-    Args:
-        text (str): Layers and ranges, with both ends, between commas.
-
-    Returns:
-        list[int]: The layers.
+    """Read w+ layers such as ``'4-7'`` or ``'2,4-7'``; ranges include both ends.
 
     Raises:
-        ValueError: It is nothing of the kind.
+        ValueError: The text is malformed.
     """
     layers: list[int] = []
     for part in text.split(','):
@@ -100,16 +85,10 @@ def parse_layers(text: str) -> list[int]:
 
 
 def parse_strengths(text: str) -> list[float]:
-    """Read a strength, ``'1.5'``, or evenly spaced ones, ``'start:stop:count'``.
-
-    Args:
-        text (str): Such as ``'-3:3:7'``, which is -3, -2, … 3.
-
-    Returns:
-        list[float]: One or more.
+    """Read a strength, ``'1.5'``, or evenly spaced ones, ``'-3:3:7'`` (-3, -2, … 3).
 
     Raises:
-        ValueError: It is nothing of the kind.
+        ValueError: The text is malformed.
     """
     start, *rest = text.split(':')
     try:

@@ -40,12 +40,7 @@ class GANSpace:
     def find(
         self, generator: BaseDetailGenerator, *, seed: int = 0, progress: Progress = None
     ) -> list[Direction]:
-        """Find the directions of a generator.
-
-        Args:
-            generator (BaseDetailGenerator): The generator.
-            seed (int): Seed of the samples. Defaults to 0.
-            progress (Callable | None): Called as ``progress(done, total)``. Defaults to None.
+        """Find the directions of a generator; ``seed`` draws the samples.
 
         Returns:
             list[Direction]: Named pc0, pc1, …, one standard deviation long, with their share of

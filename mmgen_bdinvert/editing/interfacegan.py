@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ..utils.numbers import checked_number
 from .samples import in_deviations
-from .supervised import SupervisedFinder, labelled
+from .supervised import SupervisedFinder, labelled_places
 
 __all__ = ['InterFaceGAN', 'boundary_normal', 'confident_samples', 'orthogonalise']
 
@@ -22,14 +22,12 @@ _COSTS = [1e-4, 1e-3, 1e-2, 1e-1, 1.0]
 def confident_samples(scores: Tensor, fraction: float) -> tuple[Tensor, Tensor]:
     """Choose the samples that are clearly on either side.
 
-    Args:
-        scores (Tensor): Scores (n,). Two values only are labels, all of which are taken; else the
-            share ``fraction`` with the highest scores is opposed to that with the lowest.
-        fraction (float): From 0 to 0.5.
+    All of them, if the scores (n,) are labels of two values; else the ``fraction`` with the highest
+    scores and the one with the lowest.
 
     Returns:
-        tuple[Tensor, Tensor]: Places (k,) of the samples, in their order, and whether each is on
-        the upper side, bool (k,).
+        tuple[Tensor, Tensor]: Places (k,) of the samples, ascending, and whether each is on the
+        upper side, bool (k,).
     """
     values = scores.unique()
     if len(values) <= 2:
@@ -47,14 +45,14 @@ def boundary_normal(w: Tensor, upper: Tensor, *, cost: float | None = None) -> t
 
     Args:
         w (Tensor): Style vectors (n, D).
-        upper (Tensor): Their labels, bool (n,). Of each side the last 30 % only test.
+        upper (Tensor): Their labels, bool (n,). The last 30 % of each side are held out.
         cost (float | None): Cost of an error, C, in units of the latents' standard deviation. None
             takes the best of 1e-4 to 1 by threefold cross-validation: a boundary that fits every
             sample runs along directions in which the latents hardly vary. Defaults to None.
 
     Returns:
-        tuple[Tensor, float]: Unit normal (D,) of the boundary, towards ``upper``, and the accuracy
-        on the samples that were held out, the two sides counting alike.
+        tuple[Tensor, float]: Unit normal (D,) of the boundary, towards ``upper``, and the balanced
+        accuracy on the held-out samples.
 
     Raises:
         ImportError: scikit-learn is missing.
@@ -91,14 +89,9 @@ def boundary_normal(w: Tensor, upper: Tensor, *, cost: float | None = None) -> t
 
 
 def orthogonalise(vector: Tensor, others: Sequence[Tensor]) -> Tensor:
-    """Take out of a direction what it shares with others (conditional manipulation, section 3.3).
+    """Project the span of other directions out of one (conditional manipulation, section 3.3).
 
-    Args:
-        vector (Tensor): Direction (D,).
-        others (Sequence[Tensor]): Directions (D,); their common span is projected away.
-
-    Returns:
-        Tensor: Unit vector (D,), orthogonal to all of ``others``.
+    All are (D,); returns a unit vector (D,).
 
     Raises:
         ValueError: Nothing is left.
@@ -144,15 +137,9 @@ class InterFaceGAN(SupervisedFinder):
     def fit(
         self, w: Tensor, scores: Mapping[str, Tensor]
     ) -> dict[str, tuple[Tensor, dict[str, str]]]:
-        """Learn the directions; see :meth:`SupervisedFinder.fit`.
-
-        Raises:
-            ImportError: scikit-learn is missing.
-            ValueError: Labels do not vary, or a condition is no attribute.
-        """
         normals, accuracies = {}, {}
         for name, values in scores.items():
-            places = labelled(values, name)
+            places = labelled_places(values, name)
             chosen, upper = confident_samples(values[places], self.fraction)
             try:
                 fitted = boundary_normal(w[places[chosen]], upper, cost=self.cost)

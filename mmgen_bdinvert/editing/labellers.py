@@ -1,5 +1,5 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
-"""Scores of images, and labels from files: what supervised directions are learnt from."""
+"""Labels that supervised directions are learnt from: scores of images, and tables in files."""
 
 from __future__ import annotations
 
@@ -86,12 +86,12 @@ class PatchLightness(nn.Module):
 
 
 def read_labels(path: str | os.PathLike, count: int) -> dict[str, Tensor]:
-    """Read labels or scores of samples from a table.
+    """Read labels or scores of ``count`` samples from a table.
 
     Args:
         path (str | os.PathLike): A ``.csv`` file with a header, or a ``.jsonl`` file with an object
-            a line. ``index`` is the number of the sample, counted from 0; every other column is
-            an attribute, with 0 and 1, or with scores. An empty cell is a sample without a label.
+            per line. ``index`` is the number of the sample, counted from 0; every other column is
+            an attribute, with 0 and 1, or with scores. An empty cell means that there is no label.
         count (int): Number of samples.
 
     Returns:
@@ -99,7 +99,7 @@ def read_labels(path: str | os.PathLike, count: int) -> dict[str, Tensor]:
 
     Raises:
         FileNotFoundError: There is no such file.
-        ValueError: It is of another kind, a line has no valid index, or a label is no number.
+        ValueError: It is of another kind, a line has no valid index, or a label is not a number.
     """
     file = Path(path)
     if not file.is_file():

@@ -1,5 +1,5 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
-"""What the finders that learn from labelled samples share."""
+"""The base class of finders that learn directions from labelled samples."""
 
 from __future__ import annotations
 
@@ -17,14 +17,7 @@ from ..models import BaseDetailGenerator
 from ..utils.numbers import checked_number
 from .directions import Direction
 from .labellers import read_labels
-from .samples import (
-    Labeller,
-    Progress,
-    draw_latents,
-    edit_effect,
-    sample_codes,
-    score_samples,
-)
+from .samples import Labeller, Progress, draw_latents, edit_effect, sample_codes, score_samples
 
 __all__ = ['SupervisedFinder']
 
@@ -40,14 +33,13 @@ class SupervisedFinder:
     Args:
         labeller (dict | Callable | None): Config of a registered component, or a function: RGB
             images (n, 3, H, W) in [-1, 1] to a score (n,) for each attribute. Defaults to None.
-        labels (str | os.PathLike | None): A table of labels or scores of samples, as
-            :func:`mmgen_bdinvert.editing.read_labels` takes it. Defaults to None.
+        labels (str | os.PathLike | None): A table of labels or scores of samples for
+            :func:`mmgen_bdinvert.editing.read_labels`. Defaults to None.
         latents (str | os.PathLike | None): The style vectors (n, D) that ``labels`` counts, in a
-            ``.npy`` or ``.pt`` file. None draws ``num_samples`` from the seed. Defaults to None.
+            ``.npy`` or ``.pt`` file. Defaults to None: ``num_samples`` are drawn from the seed.
         num_samples (int): Samples that are drawn. Defaults to 4000.
         mixed (bool): Whether the samples for the labeller take their base codes from one another,
-            so that the style vectors are those of the detail codes only: what a direction learns
-            then is what an edit of the detail code can do. Defaults to False, the usual samples.
+            so that a direction learns what an edit of the detail code can do. Defaults to False.
         batch_size (int): Images at a time. Defaults to 16.
 
     Raises:
@@ -81,7 +73,7 @@ class SupervisedFinder:
     def fit(
         self, w: Tensor, scores: Mapping[str, Tensor]
     ) -> dict[str, tuple[Tensor, dict[str, str]]]:
-        """Learn the directions; subclasses do.
+        """Learn the directions; subclasses implement it.
 
         Args:
             w (Tensor): Style vectors (n, D).
@@ -90,19 +82,18 @@ class SupervisedFinder:
         Returns:
             dict[str, tuple[Tensor, dict[str, str]]]: For each attribute the vector (D,), one
             standard deviation of w long, and facts about it.
+
+        Raises:
+            ValueError: Labels do not vary.
         """
         raise NotImplementedError
 
     def find(
         self, generator: BaseDetailGenerator, *, seed: int = 0, progress: Progress = None
     ) -> list[Direction]:
-        """Find the directions of a generator.
+        """Find the directions of a generator; ``seed`` draws the samples.
 
-        Args:
-            generator (BaseDetailGenerator): The generator.
-            seed (int): Seed of the samples. Defaults to 0.
-            progress (Callable | None): Called as ``progress(done, total)`` while samples are
-                scored. Defaults to None.
+        ``progress(done, total)`` is called while they are scored.
 
         Returns:
             list[Direction]: One for each attribute, with its facts in ``notes``: what the held-out
@@ -110,23 +101,22 @@ class SupervisedFinder:
             standard deviations of the score, and the largest ``side_effect``.
 
         Raises:
-            FileNotFoundError: A file is not there.
+            FileNotFoundError: A file is missing.
             ValueError: The labels do not fit the samples, or cannot be learnt from.
         """
         w, scores = self._samples(generator, seed, progress)
-        facts = {'samples': str(len(w)), 'seed': str(seed)}
-        if self.latents is not None:
-            facts.pop('seed')
+        common = {'samples': str(len(w))}
+        if self.latents is None:
+            common['seed'] = str(seed)
         if self.mixed:
-            facts['mixed'] = 'yes'
+            common['mixed'] = 'yes'
         found = []
-        for name, (vector, more) in self.fit(w, scores).items():
+        for name, (vector, own) in self.fit(w, scores).items():
             direction = Direction(
-                vector, name, generator.fingerprint, type(self).__name__, {**more, **facts}
+                vector, name, generator.fingerprint, type(self).__name__, {**own, **common}
             )
             if self.labeller is not None:
-                spread = {name: max(values.std().item(), 1e-6) for name, values in scores.items()}
-                effects = self._effects(generator, direction, seed, spread)
+                effects = self._effects(generator, direction, seed, scores)
                 direction = replace(direction, notes={**direction.notes, **effects})
             found.append(direction)
         return found
@@ -159,11 +149,11 @@ class SupervisedFinder:
         generator: BaseDetailGenerator,
         direction: Direction,
         seed: int,
-        spread: Mapping[str, float],
+        scores: Mapping[str, Tensor],
     ) -> dict[str, str]:
         tried = draw_latents(generator, _TRIED, seed + 1)
         effects = edit_effect(generator, direction, self.labeller, tried)
-        effects = {name: effect / spread[name] for name, effect in effects.items()}
+        effects = {name: e / max(scores[name].std().item(), 1e-6) for name, e in effects.items()}
         facts = {'effect': f'{effects.pop(direction.name):+.2f}'}
         if effects:
             worst = max(effects, key=lambda name: abs(effects[name]))
@@ -171,8 +161,8 @@ class SupervisedFinder:
         return facts
 
 
-def labelled(scores: Tensor, name: str) -> Tensor:
-    """Return the places (k,) of the samples that have a label, or say that it does not vary."""
+def labelled_places(scores: Tensor, name: str) -> Tensor:
+    """Return the places (k,) of the samples that have a label; the labels must vary."""
     places = torch.nonzero(~scores.isnan()).flatten()
     values = scores[places]
     if len(places) < 2 or not (values != values[0]).any():
