@@ -14,6 +14,8 @@ from .directions import Direction, load_direction
 
 __all__ = ['parse_directions', 'parse_layers', 'parse_strengths', 'read_directions']
 
+_MOST_STRENGTHS = 1000
+
 
 def read_directions(args: argparse.Namespace) -> tuple[list[Direction], list[float]]:
     """Load the directions and strengths of ``bdinvert_cli.options.add_direction_options``.
@@ -56,7 +58,7 @@ def parse_directions(words: Iterable[str], layers: Iterable[int] | None = None) 
             factor = float(word)
         except ValueError:
             file, own = word, None
-            if re.search(r'@[\d,-]+$', word):
+            if re.search(r'@[0-9,-]+$', word):
                 file, _, own = word.rpartition('@')
             direction = load_direction(file)
             chosen = layers if own is None else parse_layers(own)
@@ -76,7 +78,7 @@ def parse_layers(text: str) -> list[int]:
     """
     layers: list[int] = []
     for part in text.split(','):
-        match = re.fullmatch(r'(\d+)(?:-(\d+))?', part)
+        match = re.fullmatch(r'([0-9]{1,4})(?:-([0-9]{1,4}))?', part)
         found = range(int(match[1]), int(match[2] or match[1]) + 1) if match else ()
         if not found:
             raise ValueError(f'Layers are written like 4-7 or 2,4-7, but got {text!r}.')
@@ -94,9 +96,12 @@ def parse_strengths(text: str) -> list[float]:
     try:
         if not rest:
             return [float(start)]
-        stop, count = rest
-        return np.linspace(float(start), float(stop), max(int(count), 1)).tolist()
-    except ValueError as e:
-        raise ValueError(
-            f'A strength is a number, or start:stop:count such as -3:3:7, but got {text!r}.'
-        ) from e
+        stop, count = float(rest[0]), int(rest[1])
+        if len(rest) == 2 and 1 <= count <= _MOST_STRENGTHS:
+            return np.linspace(float(start), stop, count).tolist()
+    except (ValueError, IndexError):
+        pass
+    raise ValueError(
+        f'A strength is a number, or start:stop:count such as -3:3:7, count from 1 to '
+        f'{_MOST_STRENGTHS}, but got {text!r}.'
+    )

@@ -185,9 +185,13 @@ def checked_strength(strength: float) -> float:
     """Return the factor of a direction, which must be a finite number."""
     if isinstance(strength, bool) or not isinstance(strength, Real):
         raise TypeError(f'strength must be a number, but got {type(strength).__name__}.')
-    if not math.isfinite(strength):
+    try:
+        factor = float(strength)
+    except OverflowError:
+        factor = math.inf
+    if not math.isfinite(factor):
         raise ValueError(f'strength must be finite, but got {strength}.')
-    return float(strength)
+    return factor
 
 
 def load_direction(path: str | os.PathLike) -> Direction:

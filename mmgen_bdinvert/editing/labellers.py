@@ -99,7 +99,8 @@ def read_labels(path: str | os.PathLike, count: int) -> dict[str, Tensor]:
 
     Raises:
         FileNotFoundError: There is no such file.
-        ValueError: It is of another kind, a line has no valid index, or a label is not a number.
+        ValueError: It is of another kind, or a line has no valid index or a label that is not a
+            finite number.
     """
     file = Path(path)
     if not file.is_file():
@@ -116,10 +117,9 @@ def read_labels(path: str | os.PathLike, count: int) -> dict[str, Tensor]:
             )
         for name, value in row.items():
             number = _number(value)
-            if math.isnan(number) and value not in ('', None):
-                raise ValueError(
-                    f'{file}, line {place}: the label {name!r} must be a number, but got {value!r}.'
-                )
+            if not math.isfinite(number) and value not in ('', None):
+                rule = f'the label {name!r} must be a finite number'
+                raise ValueError(f'{file}, line {place}: {rule}, but got {value!r}.')
             labels.setdefault(name, torch.full((count,), torch.nan))[int(index)] = number
     if not labels:
         raise ValueError(f'{file} must hold a column beside index, but holds no labels.')
@@ -136,12 +136,12 @@ def _rows(file: Path):
             for place, line in enumerate(lines, 1):
                 if line.strip():
                     yield place, dict(json.loads(line))
-    except (csv.Error, TypeError, UnicodeDecodeError, json.JSONDecodeError) as e:
+    except (csv.Error, TypeError, ValueError, RecursionError) as e:
         raise ValueError(f'{file} is not a readable table of labels ({e}).') from e
 
 
 def _number(value: object) -> float:
     try:
         return float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return math.nan

@@ -10,7 +10,7 @@ from mmgen.registry import MODULES
 from torch import Tensor
 
 from .samples import in_deviations
-from .supervised import SupervisedFinder, labelled_places
+from .supervised import Fitted, SupervisedFinder, labelled_places
 
 __all__ = ['Regression', 'fit_direction']
 
@@ -60,9 +60,7 @@ class Regression(SupervisedFinder):
     Takes the arguments of :class:`SupervisedFinder`.
     """
 
-    def fit(
-        self, w: Tensor, scores: Mapping[str, Tensor]
-    ) -> dict[str, tuple[Tensor, dict[str, str]]]:
+    def fit(self, w: Tensor, scores: Mapping[str, Tensor]) -> Fitted:
         found = {}
         for name, values in scores.items():
             places = labelled_places(values, name)

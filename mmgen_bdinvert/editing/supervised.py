@@ -21,6 +21,8 @@ from .samples import Labeller, Progress, draw_latents, edit_effect, sample_codes
 
 __all__ = ['SupervisedFinder']
 
+Fitted = dict[str, tuple[Tensor, dict[str, str]]]
+
 _TRIED = 64  # samples that the found directions are tried on
 
 
@@ -70,9 +72,7 @@ class SupervisedFinder:
         self.batch_size = checked_number('batch_size', batch_size, least=1, whole=True)
         self.mixed = mixed
 
-    def fit(
-        self, w: Tensor, scores: Mapping[str, Tensor]
-    ) -> dict[str, tuple[Tensor, dict[str, str]]]:
+    def fit(self, w: Tensor, scores: Mapping[str, Tensor]) -> Fitted:
         """Learn the directions; subclasses implement it.
 
         Args:
@@ -112,30 +112,27 @@ class SupervisedFinder:
             common['mixed'] = 'yes'
         found = []
         for name, (vector, own) in self.fit(w, scores).items():
-            direction = Direction(
-                vector, name, generator.fingerprint, type(self).__name__, {**own, **common}
-            )
+            notes = {**own, **common}
+            direction = Direction(vector, name, generator.fingerprint, type(self).__name__, notes)
             if self.labeller is not None:
                 effects = self._effects(generator, direction, seed, scores)
-                direction = replace(direction, notes={**direction.notes, **effects})
+                direction = replace(direction, notes={**notes, **effects})
             found.append(direction)
         return found
 
     def _samples(
         self, generator: BaseDetailGenerator, seed: int, progress: Progress
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        if self.latents is not None:
+        if self.latents is None:
+            w = draw_latents(generator, self.num_samples, seed)
+        else:
             file = local_path(self.latents)
             if not file.is_file():
                 raise FileNotFoundError(f'There is no file of latents {file}: check the path.')
-            w = read_array(file)
-            if w.ndim != 2 or w.shape[1] != generator.style_dim:
-                raise ValueError(
-                    f'{file} must hold style vectors (n, {generator.style_dim}), but got '
-                    f'{tuple(w.shape)}.'
-                )
-        else:
-            w = draw_latents(generator, self.num_samples, seed)
+            w, width = read_array(file), generator.style_dim
+            if w.ndim != 2 or w.shape[1] != width:
+                shape = tuple(w.shape)
+                raise ValueError(f'{file} must hold style vectors (n, {width}), but got {shape}.')
         if self.labels is not None:
             return w, read_labels(self.labels, len(w))
         if isinstance(self.labeller, nn.Module):

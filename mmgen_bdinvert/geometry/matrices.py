@@ -23,7 +23,7 @@ def _as_numbers(rule: str, values: Tensor | Sequence) -> Tensor:
     if not isinstance(values, Tensor):
         try:
             values = torch.tensor(values, dtype=torch.float64)
-        except (TypeError, ValueError, RuntimeError) as error:
+        except (TypeError, ValueError, OverflowError, RuntimeError) as error:
             raise TypeError(f'{rule}, but got {values!r}') from error
     return values.cpu().double()
 

@@ -4,12 +4,11 @@
 from __future__ import annotations
 
 import math
-import numbers
 
 import torch
 from mmgen.registry import MODULES
 
-from .transform import GeometricTransform
+from .transform import GeometricTransform, finite_number
 
 __all__ = ['RandomTransform']
 
@@ -43,9 +42,7 @@ class RandomTransform:
     ):
         limits = {'shift': math.inf, 'rotate': math.inf, 'shear': 90, 'flip': math.nextafter(1, 2)}
         for (name, limit), value in zip(limits.items(), (shift, rotate, shear, flip)):
-            if isinstance(value, bool) or not isinstance(value, numbers.Real):
-                raise TypeError(f'{name} of random transforms must be a number, but got {value!r}')
-            if not 0 <= value < limit:
+            if not 0 <= finite_number(f'{name} of random transforms', value) < limit:
                 raise ValueError(f'{name} of random transforms is out of range: got {value}')
         if len(scale) != 2 or not 0 < scale[0] <= scale[1] < math.inf:
             raise ValueError(

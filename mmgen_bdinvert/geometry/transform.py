@@ -46,13 +46,17 @@ __all__ = ['GeometricTransform']
 _QUARTER_TURNS = {0.0: (1.0, 0.0), 90.0: (0.0, 1.0), 180.0: (-1.0, 0.0), 270.0: (0.0, -1.0)}
 
 
-def _finite(name: str, value: Any) -> float:
-    """Return ``value`` as a float, or say that ``name`` must be a finite number."""
+def finite_number(name: str, value: Any) -> float:
+    """Return ``value`` as a float, which must be a finite number."""
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         raise TypeError(f'{name} must be a number, but got {value!r} ({type(value).__name__})')
-    if not math.isfinite(value):
+    try:
+        number = float(value)
+    except OverflowError:
+        number = math.inf
+    if not math.isfinite(number):
         raise ValueError(f'{name} must be a finite number, but got {value}')
-    return float(value)
+    return number
 
 
 @MODULES.register_module()
@@ -84,18 +88,18 @@ class GeometricTransform(Transform):
     def __post_init__(self) -> None:
         if not isinstance(self.shift, (tuple, list)) or len(self.shift) != 2:
             raise ValueError(f'shift must be a pair (dx, dy) of numbers, but got {self.shift!r}')
-        shift = (_finite('shift dx', self.shift[0]), _finite('shift dy', self.shift[1]))
-        scale = _finite('scale', self.scale)
+        shift = (finite_number('shift dx', self.shift[0]), finite_number('shift dy', self.shift[1]))
+        scale = finite_number('scale', self.scale)
         if scale <= 0:
             raise ValueError(f'scale must be above 0, but got {scale}; use flip=True to mirror')
         if not isinstance(self.flip, bool):
             raise TypeError(f'flip must be True or False, but got {self.flip!r}')
-        shear = _finite('shear', self.shear)
+        shear = finite_number('shear', self.shear)
         if abs(shear) >= 90:
             raise ValueError(f'shear must be between -90 and 90 degrees, but got {shear}')
         # The dataclass is frozen: the checked plain numbers have to be stored past its guard.
         object.__setattr__(self, 'shift', shift)
-        object.__setattr__(self, 'rotate', _finite('rotate', self.rotate))
+        object.__setattr__(self, 'rotate', finite_number('rotate', self.rotate))
         object.__setattr__(self, 'scale', scale)
         object.__setattr__(self, 'shear', shear)
 
@@ -116,7 +120,7 @@ class GeometricTransform(Transform):
         Raises:
             TypeError, ValueError: If ``aspect`` is not a finite number above 0.
         """
-        if _finite('aspect', aspect) <= 0:
+        if finite_number('aspect', aspect) <= 0:
             raise ValueError(f'aspect must be above 0, but got {aspect}')
         turn = self.rotate % 360
         radians = math.radians(turn)
