@@ -75,7 +75,7 @@ def functions_of():
 
 @pytest.fixture()
 def winograd(monkeypatch):
-    """Let maps of any size be convolved in Winograd's way; returns a list of their heights."""
+    """Use Winograd's algorithm for maps of any size; returns a list of their heights."""
     monkeypatch.setattr(convolution, '_LEAST_CHANNELS', 1)
     monkeypatch.setattr(convolution, '_LEAST_VALUES', 1)
     heights = []
