@@ -81,8 +81,13 @@ def _style(axes: Axes, title: str, longest: int) -> None:
         # A file name may hold the characters of matplotlib's mathematical notation.
         axes.set_title(title, loc='left', color=INK, fontsize=11, parse_math=False)
     bare_axes(axes)
-    place = dict(loc='upper left', bbox_to_anchor=(1.01, 1), alignment='left')
-    legend = axes.legend(title='term, last value', frameon=False, **place)
+    legend = axes.legend(
+        title='term, last value',
+        frameon=False,
+        loc='upper left',
+        bbox_to_anchor=(1.01, 1),
+        alignment='left',
+    )
     legend.get_title().set_color(FAINT)
     for text in legend.get_texts():
         text.set_parse_math(False)

@@ -35,7 +35,7 @@ class CudaGraphStep:
     def __init__(self, step: Step):
         self._step, self._stream = step, torch.cuda.Stream()
         self._graph: torch.cuda.CUDAGraph | None = None
-        self._outputs: tuple[dict[str, Tensor], Tensor] | None = None
+        self._outputs: tuple[dict[str, Tensor], Tensor]
         self._capturable = True
 
     def __call__(self, step: int) -> tuple[dict[str, Tensor], Tensor]:

@@ -50,7 +50,7 @@ def _supported(block: nn.Module) -> bool:
         return False
     upsample = getattr(up, 'upsample_layer', None)
     nearest = isinstance(upsample, nn.Upsample) and upsample.mode == 'nearest'
-    slopes = [block.activate1, block.activate2] + [up.activate] * up.with_activation
+    slopes = [block.activate1, block.activate2, *([up.activate] if up.with_activation else [])]
     return (
         nearest
         and upsample.scale_factor == 2
@@ -108,12 +108,14 @@ class FrozenStyleGAN1:
             module is of an unknown kind, trained, or watched by a forward hook.
         """
         blocks = self._blocks[block:]
-        if any(b is None or frozen_tensors(b.block) is None for b in blocks):
+        tensors = [None if b is None else frozen_tensors(b.block) for b in blocks]
+        if None in tensors:
             return None
         x = x.to(dtype).contiguous(memory_format=torch.channels_last)
         for i, frozen in enumerate(blocks):
             maps = noise[2 * (block + i)] if whole or i else None, noise[2 * (block + i) + 1]
-            inputs = x, styles[:, 2 * i], styles[:, 2 * i + 1], *maps, gradient_dtype(dtype)
+            codes = styles[:, 2 * i], styles[:, 2 * i + 1]
+            inputs = tensors[i], x, *codes, *maps, gradient_dtype(dtype)
             x = run(frozen, *inputs, checkpointing=checkpointing)
         return self._generator.to_rgbs[-1](x.to(styles.dtype))
 
@@ -128,6 +130,7 @@ class _FrozenBlock:
 
     def __call__(
         self,
+        tensors: Sequence[Tensor],
         x: Tensor,
         style1: Tensor,
         style2: Tensor,
@@ -137,7 +140,6 @@ class _FrozenBlock:
     ) -> Tensor:
         """Compute the block; without ``noise1``, ``x`` is what its first normalisation sees."""
         block = self.block
-        tensors = [*block.parameters(), *block.buffers()]
         first, blur, affines, strengths = self._constants(tensors, x.dtype, gradient)
         if noise1 is not None:
             x = frozen_convolution(x, *first)

@@ -190,6 +190,7 @@ class FrozenStyleGAN2:
             modules must render, if a layer is of an unknown kind, trained, or watched by a forward
             hook.
         """
+        used: list[_FrozenStyleConv | _FrozenToRGB]
         used = [*self._layers[first:], *self._colours[first // 2 :]]
         tensors = {part: frozen_tensors(part.layer) for part in used}
         if not self._supported or None in tensors.values():
