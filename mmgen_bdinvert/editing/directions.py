@@ -102,19 +102,16 @@ class Direction:
         generator,
         layers: Iterable[int] | None = None,
     ) -> Tensor:
-        """Add the direction to the last k style vectors (n, k, D) of w+ codes, as detail codes are.
+        """Add ``strength`` times the direction to the last k style vectors (n, k, D) of w+ codes.
 
         Args:
-            styles (Tensor): Shape (n, k, D).
+            styles (Tensor): Shape (n, k, D), as a detail code.
             strength (float): Factor of the direction.
             generator (BaseDetailGenerator): Generator of the codes.
             layers (Iterable[int] | None): As for :meth:`offset`. Defaults to None.
 
         Returns:
             Tensor: New style vectors (n, k, D).
-
-        Raises:
-            ValueError: As :meth:`offset`.
         """
         first = generator.num_latents - styles.shape[1]
         vectors, rows = self.offset(generator, layers, first)

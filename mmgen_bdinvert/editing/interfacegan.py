@@ -21,14 +21,10 @@ _COSTS = [1e-4, 1e-3, 1e-2, 1e-1, 1.0]
 
 
 def confident_samples(scores: Tensor, fraction: float) -> tuple[Tensor, Tensor]:
-    """Choose the samples that are clearly on either side.
+    """Return the places (k,) of the samples that are clearly on a side, and whether on the upper.
 
     All of them, if the scores (n,) are labels of two values; else the ``fraction`` with the highest
     scores and the one with the lowest.
-
-    Returns:
-        tuple[Tensor, Tensor]: Places (k,) of the samples, ascending, and whether each is on the
-        upper side, bool (k,).
     """
     values = scores.unique()
     if len(values) <= 2:
@@ -48,9 +44,8 @@ def boundary_normal(w: Tensor, upper: Tensor) -> tuple[Tensor, float]:
     threefold cross-validation: a boundary that fits every sample runs along directions in which the
     latents hardly vary.
 
-    Returns:
-        tuple[Tensor, float]: Unit normal (D,) of the boundary, towards ``upper``, and the balanced
-        accuracy on the held-out samples.
+    Returns the unit normal (D,) of the boundary, towards ``upper``, and the balanced accuracy on
+    the held-out samples.
 
     Raises:
         ImportError: scikit-learn is missing.

@@ -65,18 +65,10 @@ def score_samples(
     total: int = 0,
     progress: Progress = None,
 ) -> dict[str, Tensor]:
-    """Render ``total`` codes and let a labeller score them.
+    """Render codes and return a labeller's scores of each attribute, (n,), on the CPU.
 
-    Args:
-        generator (BaseDetailGenerator): The generator.
-        codes (Iterator[LatentCode]): From :func:`sample_codes`.
-        labeller (Callable): Turns RGB images (b, 3, H, W) in [-1, 1], on the generator's device,
-            into a score (b,) for each attribute, higher where there is more of it.
-        total (int): Number of codes, for ``progress(done, total)``.
-        progress (Callable | None): Called after each batch. Defaults to None.
-
-    Returns:
-        dict[str, Tensor]: Score of each attribute, (n,), on the CPU.
+    The labeller turns RGB images (b, 3, H, W) in [-1, 1] into a score (b,) for each attribute,
+    higher where there is more of it. ``progress(done, total)`` is called after each batch.
 
     Raises:
         ValueError: The labeller returns something else.

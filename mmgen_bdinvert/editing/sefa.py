@@ -35,10 +35,8 @@ def modulation_weights(generator: BaseDetailGenerator) -> list[Tensor]:
 def factorise(weights: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
     """Find the directions in which weights (C, D) of layers change styles most (SeFa, equation 5).
 
-    Returns:
-        tuple[Tensor, Tensor]: Unit directions as rows (k, D), and by how much they are amplified
-        (k,), descending; k is D, or the number of styles if that is smaller. The largest entry of
-        each direction is positive.
+    Returns k <= D unit directions as rows (k, D), their largest entry positive, and by how much
+    they are amplified (k,), descending.
     """
     _, values, rows = torch.linalg.svd(
         torch.cat(list(weights)).cpu().to(torch.float64), full_matrices=False

@@ -103,17 +103,6 @@ class GeometricTransform(Transform):
         object.__setattr__(self, 'scale', scale)
         object.__setattr__(self, 'shear', shear)
 
-    @property
-    def is_identity(self) -> bool:
-        """Whether the transform moves nothing (a rotation by full turns included)."""
-        return (
-            self.shift == (0.0, 0.0)
-            and self.rotate % 360 == 0
-            and self.scale == 1
-            and not self.flip
-            and self.shear == 0
-        )
-
     def matrix(self, *, aspect: float = 1.0) -> Tensor:
         """Return the forward matrix, see :meth:`Transform.matrix`.
 

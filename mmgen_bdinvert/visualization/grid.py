@@ -33,7 +33,7 @@ from .lettering import (
 
 MIN_TILE = 192
 
-_EMPTY = (245, 245, 245)
+_EMPTY = '#f5f5f5'
 _MAX_ROWS = 50
 
 

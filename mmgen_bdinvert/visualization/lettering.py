@@ -23,10 +23,7 @@ __all__ = [
     'text_width',
 ]
 
-PAPER = (255, 255, 255)
-INK = (38, 38, 38)
-FAINT = (112, 112, 112)
-FRAME = (214, 214, 214)
+PAPER, INK, FAINT, FRAME = '#ffffff', '#262626', '#707070', '#d6d6d6'
 
 
 def resize(picture: np.ndarray, tile: int) -> Image.Image:
@@ -73,7 +70,7 @@ def draw_lines(
     lines: Sequence[str],
     size: int,
     anchor: str,
-    first: tuple[int, int, int] = INK,
+    first: str = INK,
 ) -> None:
     """Draw lines below each other, those after the first fainter."""
     x, y = position

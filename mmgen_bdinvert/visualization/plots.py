@@ -10,17 +10,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .drawing import new_figure, own_style, save_figure
+from .lettering import FAINT, INK
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ['COLOURS', 'FAINT', 'INK', 'bare_axes', 'plot_losses']
+__all__ = ['COLOURS', 'bare_axes', 'plot_losses']
 
 # Okabe and Ito's colours, distinguishable with every common colour vision.
 COLOURS = ('#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9')
 _STYLES = ('-', '--', ':', '-.')
 _TOTALS = ('total', 'loss')
-INK, FAINT, _RULE = '#262626', '#707070', '#e4e4e4'
+_RULE = '#e4e4e4'
 _TOTAL_LOOK = {'color': INK, 'linewidth': 2.2, 'zorder': 3}
 
 

@@ -92,7 +92,7 @@ class FrozenStyleGAN1:
         whole: bool,
         checkpointing: bool,
     ) -> Tensor | None:
-        """Render.
+        """Return images (n, 3, H, W); None as for :class:`FrozenStyleGAN2`.
 
         Args:
             x (Tensor): Input of a block, or of its first normalisation: (n, C, s, s).
@@ -102,10 +102,6 @@ class FrozenStyleGAN1:
             dtype (torch.dtype): That of feature maps.
             whole (bool): Whether ``x`` is the input of the block.
             checkpointing (bool): Whether the backward pass computes the maps of a block again.
-
-        Returns:
-            Tensor | None: Images (n, 3, H, W); None, so that mmgen's own modules must render, if a
-            module is of an unknown kind, trained, or watched by a forward hook.
         """
         blocks = self._blocks[block:]
         tensors = [None if b is None else frozen_tensors(b.block) for b in blocks]

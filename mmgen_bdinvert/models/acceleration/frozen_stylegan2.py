@@ -171,24 +171,21 @@ class FrozenStyleGAN2:
         checkpointing: bool = False,
         skip: Tensor | None = None,
     ) -> Tensor | None:
-        """Render.
+        """Return images (n, 3, H, W) in the dtype of the style vectors.
+
+        None, so that mmgen's own modules must render, if a layer is of an unknown kind, trained, or
+        watched by a forward hook.
 
         Args:
-            x (Tensor): Input of layer ``first``: (n, I, h, w).
+            x (Tensor): Input of layer ``first``, an even one: (n, I, h, w).
             styles (Tensor): Style vectors from ``first`` on: (n, N - first, D), float32 or better.
-            first (int): An even layer.
+            first (int): The first layer that is computed.
             dtype (torch.dtype): That of feature maps.
             noise (Sequence[Tensor] | None): Noise maps (n or 1, 1, h, h) of all layers from 0 on.
                 Defaults to the generator's fixed buffers.
             checkpointing (bool): Whether the backward pass computes feature maps again, of one
-                size at a time, instead of keeping all of them. Defaults to False.
-            skip (Tensor | None): Image (n, 3, h / 2, w / 2) of the layers before ``first``.
-                Defaults to None: there are none.
-
-        Returns:
-            Tensor | None: Images (n, 3, H, W) in the dtype of ``styles``; None, so that mmgen's own
-            modules must render, if a layer is of an unknown kind, trained, or watched by a forward
-            hook.
+                size at a time. Defaults to False.
+            skip (Tensor | None): Image (n, 3, h / 2, w / 2) of earlier layers. Defaults to None.
         """
         used: list[_FrozenStyleConv | _FrozenToRGB]
         used = [*self._layers[first:], *self._colours[first // 2 :]]

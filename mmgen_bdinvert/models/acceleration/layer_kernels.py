@@ -97,16 +97,9 @@ def _scale_kernel(
 
 
 def scaled(x: Tensor, factors: Tensor, other: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
-    """Scale each channel, and sum a product over each channel in the same pass.
+    """Return ``factors · x``, and the sums of ``x · other`` over h and w, (n, C), if it is given.
 
-    Args:
-        x (Tensor): Feature map (n, C, h, w).
-        factors (Tensor): Factors (n, C), float32.
-        other (Tensor | None): Feature map (n, C, h, w). Defaults to None: no sums.
-
-    Returns:
-        tuple[Tensor, Tensor | None]: ``factors · x`` in the dtype of ``x``, channels last, and the
-        sums of ``x · other`` over h and w, (n, C), float32.
+    The maps are (n, C, h, w); the factors (n, C) and the sums are float32.
     """
     x = _channels_last(x)
     out = torch.empty_like(x)
@@ -125,18 +118,10 @@ def filtered(
     padding: int,
     epilogue: tuple[Tensor, Tensor, Tensor, float] | None = None,
 ) -> Tensor:
-    """Correlate each channel with one small kernel, and apply an epilogue in the same pass.
+    """Correlate each channel of x (n, C, h, w), zeros around it, with one kernel (k, k), float32.
 
-    Args:
-        x (Tensor): Feature map (n, C, h, w).
-        kernel (Tensor): Shape (k, k), float32.
-        padding (int): Zeros around ``x``.
-        epilogue (tuple | None): ``gain`` (n, C) and float32, ``noise`` (n or 1, 1, H, W), ``bias``
-            (C,) and float32, and ``slope``: the result is ``LeakyReLU(gain · out + noise + bias)``.
-            Defaults to None: the correlation itself.
-
-    Returns:
-        Tensor: (n, C, h + 2 · padding - k + 1, …) in the dtype of ``x``, channels last.
+    The epilogue is ``gain`` (n, C), ``noise`` (n or 1, 1, H, W), ``bias`` (C,), float32 but the
+    noise, and ``slope``: the result is then ``LeakyReLU(gain · out + noise + bias)``.
     """
     x = _channels_last(x)
     taps = kernel.shape[-1]
@@ -162,12 +147,7 @@ def activation_gradient(
 ) -> tuple[Tensor, Tensor]:
     """Return the gradients of c and gain in ``y = LeakyReLU(gain · c + noise + bias)``.
 
-    Args:
-        grad, y (Tensor): Gradient of y, and y itself, of one dtype.
-        gain (Tensor): Shape (n, C), not zero, float32.
-        noise (Tensor): Shape (n or 1, 1, H, W).
-        bias (Tensor): Shape (C,), float32.
-        slope (float): Slope of the activation below zero, above 0.
+    From that of y (n, C, H, W); the rest as the epilogue of :func:`filtered`, slope above 0.
     """
     grad, y = _channels_last(grad), _channels_last(y)
     out = torch.empty_like(y)

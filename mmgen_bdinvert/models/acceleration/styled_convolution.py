@@ -28,17 +28,11 @@ _ROWS = 128  # of a map that are multiplied, or overwritten, at a time
 
 @dataclass(frozen=True)
 class StyledLayer:
-    """The constants of a layer.
+    """The constants of a layer; ``backward`` is the same in another dtype for the backward pass.
 
-    Args:
-        convolution (Convolution | WinogradConvolution): 3×3, I to O channels; an
-            :class:`UpConvolution` in an up-sampling layer.
-        bias (Tensor): Shape (O,), float32 or better.
-        slope (float): Slope of the activation below zero, above 0.
-        blur (DepthwiseConvolution | None): FIR filter of an up-sampling layer, alike for all
-            channels. Defaults to None: there is none.
-        backward (StyledLayer | None): The same in the dtype of the backward pass, if that is
-            another. Defaults to None.
+    The convolution is 3×3, from I to O channels, and an :class:`UpConvolution` with a FIR filter
+    ``blur`` in an up-sampling layer; the bias is (O,), float32 or better. The activation has a
+    ``slope`` above 0 for negative values.
     """
 
     convolution: Convolution | WinogradConvolution
@@ -66,9 +60,6 @@ def styled_convolution(
         layer (StyledLayer): Weights, which get no gradient.
         save_memory (bool): Whether the backward pass may overwrite the result, which belongs to
             that pass alone under checkpointing. Defaults to False.
-
-    Returns:
-        Tensor: Feature map (n, O, h, w), twice as large from an up-sampling layer.
     """
     return _StyledConvolution.apply(x, style, gain, noise, layer, save_memory)
 
