@@ -18,11 +18,9 @@ _MOST_STRENGTHS = 1000
 
 
 def read_directions(args: argparse.Namespace) -> tuple[list[Direction], list[float]]:
-    """Load the directions and strengths of ``bdinvert_cli.options.add_direction_options``.
+    """Load the directions and strengths (default: 1) that the command line gives.
 
-    Returns:
-        tuple[list[Direction], list[float]]: Directions, each times its factor, and strengths
-        (default: 1).
+    Its options are those of ``bdinvert_cli.options.add_direction_options``.
 
     Raises:
         FileNotFoundError, ValueError: As :func:`parse_directions`, or strengths or layers are
@@ -36,16 +34,13 @@ def read_directions(args: argparse.Namespace) -> tuple[list[Direction], list[flo
 
 
 def parse_directions(words: Iterable[str], layers: Iterable[int] | None = None) -> list[Direction]:
-    """Load directions that are written as ``FILE[@LAYERS] [FACTOR] …``.
+    """Load directions written as ``FILE[@LAYERS] [FACTOR] …``, each times its factor.
 
     Args:
         words (Iterable[str]): Such as ``['smile.safetensors', '2', 'age.pt@4-7', '-0.5']``. A
             number is the factor of the file before it.
         layers (Iterable[int] | None): w+ layers of the directions that name none. Defaults to
             None: their own, or all.
-
-    Returns:
-        list[Direction]: Each direction, times its factor.
 
     Raises:
         FileNotFoundError: There is no such file.

@@ -104,7 +104,9 @@ def edit_effect(
     w: Tensor,
     strength: float = 2.0,
 ) -> dict[str, float]:
-    """Measure what an edit of the detail code changes, the intended and the rest.
+    """Return for each attribute the mean difference of its score between two opposite edits.
+
+    It shows what an edit of the detail code changes, the intended and the rest.
 
     Args:
         generator (BaseDetailGenerator): The generator.
@@ -113,9 +115,6 @@ def edit_effect(
             attribute.
         w (Tensor): Samples that are edited, (n, D).
         strength (float): Defaults to 2.
-
-    Returns:
-        dict[str, float]: For each attribute the mean difference of its score between the two edits.
     """
     vectors, places = direction.offset(generator)
 

@@ -65,11 +65,10 @@ class SeFa:
     def find(
         self, generator: BaseDetailGenerator, *, seed: int = 0, progress: Progress = None
     ) -> list[Direction]:
-        """Find the directions of a generator; ``seed`` draws the samples that scale them.
+        """Find the directions of a generator, named sefa0, sefa1 and so on.
 
-        Returns:
-            list[Direction]: Named sefa0, sefa1, …, one standard deviation of w long, with their
-            amplification as ``singular_value`` in ``notes``.
+        They are one standard deviation of w long, of samples drawn from ``seed``, with their
+        amplification as ``singular_value`` in ``notes``.
 
         Raises:
             ValueError: A layer is not in the detail code or has no convolution, or there are fewer

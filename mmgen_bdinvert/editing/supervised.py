@@ -73,15 +73,10 @@ class SupervisedFinder:
         self.mixed = mixed
 
     def fit(self, w: Tensor, scores: Mapping[str, Tensor]) -> Fitted:
-        """Learn the directions; subclasses implement it.
+        """Learn from style vectors (n, D) and scores (n,), NaN where there is no label.
 
-        Args:
-            w (Tensor): Style vectors (n, D).
-            scores (Mapping[str, Tensor]): For each attribute (n,), NaN where there is no label.
-
-        Returns:
-            dict[str, tuple[Tensor, dict[str, str]]]: For each attribute the vector (D,), one
-            standard deviation of w long, and facts about it.
+        Returns for each attribute the vector (D,), one standard deviation of w long, and facts
+        about it. Subclasses implement it.
 
         Raises:
             ValueError: Labels do not vary.
@@ -91,14 +86,11 @@ class SupervisedFinder:
     def find(
         self, generator: BaseDetailGenerator, *, seed: int = 0, progress: Progress = None
     ) -> list[Direction]:
-        """Find the directions of a generator; ``seed`` draws the samples.
+        """Find the directions of a generator, one for each attribute.
 
-        ``progress(done, total)`` is called while they are scored.
-
-        Returns:
-            list[Direction]: One for each attribute, with its facts in ``notes``: what the held-out
-            samples say, and with a labeller the ``effect`` of edits of the detail code by ±2 in
-            standard deviations of the score, and the largest ``side_effect``.
+        ``seed`` draws the samples; ``progress(done, total)`` is called while they are scored. The
+        ``notes`` say what the held-out samples show, and with a labeller the ``effect`` of edits of
+        the detail code by ±2, in standard deviations of the score, and the largest ``side_effect``.
 
         Raises:
             FileNotFoundError: A file is missing.

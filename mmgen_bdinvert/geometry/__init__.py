@@ -1,5 +1,8 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
-"""Geometric transforms of images and base codes; their convention is in :mod:`.transform`."""
+"""Geometric transforms of images and base codes.
+
+Their convention is written down in :mod:`mmgen_bdinvert.geometry.transform`.
+"""
 
 from .base import Transform
 from .command_line import read_motion

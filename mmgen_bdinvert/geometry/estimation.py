@@ -15,14 +15,11 @@ __all__ = ['estimate_similarity', 'normalise_points']
 
 
 def normalise_points(pixels: PointsLike, size: int | tuple[int, int]) -> Tensor:
-    """Turn pixel positions into normalised coordinates.
+    """Turn pixel positions into normalised coordinates: (k, 2) float64, (x, y).
 
     Args:
         pixels (Tensor | Sequence): k points (column, row); (0, 0) is the centre of the first pixel.
         size (int | tuple[int, int]): The side of a square map, or its (height, width).
-
-    Returns:
-        Tensor: (k, 2) float64 points (x, y); the pixel edges of the map are -1 and 1.
 
     Raises:
         TypeError, ValueError: If the points are not numbers, not finite or not of shape (k, 2).
@@ -35,7 +32,7 @@ def normalise_points(pixels: PointsLike, size: int | tuple[int, int]) -> Tensor:
 def estimate_similarity(
     source: PointsLike, destination: PointsLike, *, aspect: float = 1.0
 ) -> GeometricTransform:
-    """Find the scale, rotation and shift that move landmarks best: by least squares.
+    """Fit a scale, rotation and shift to landmarks by least squares; no shear, no flip.
 
     With the landmarks of an aligned face as ``source`` and those of a photo as ``destination``, the
     result is the motion by which the photo left alignment.
@@ -44,9 +41,6 @@ def estimate_similarity(
         source (Tensor | Sequence): k >= 2 points (x, y) in normalised coordinates, not all equal.
         destination (Tensor | Sequence): Where they go, in the same order.
         aspect (float): Width over height of the map in pixels. Defaults to 1.0.
-
-    Returns:
-        GeometricTransform: The motion, without shear and flip.
 
     Raises:
         TypeError, ValueError: If the points are not numbers or too few, their numbers differ, or

@@ -34,7 +34,7 @@ def warp(
     padding_mode: PaddingLike = 'border',
     mode: str = 'bilinear',
 ) -> Tensor:
-    """Move the content of a batch of maps, all in the same way.
+    """Move the content of a batch of maps; shape, dtype and device stay.
 
     Shrinking is anti-aliased (in full down to a scale of 1/16). The identity returns an exact copy.
     Gradients reach ``x``, a fill, and the tensors that a transform is made of; the width of the
@@ -50,9 +50,6 @@ def warp(
             Defaults to 'border'.
         mode (str): 'bilinear', or 'bicubic', which may overshoot the range of ``x``.
             Defaults to 'bilinear'.
-
-    Returns:
-        Tensor: Same shape, dtype and device as ``x``.
 
     Raises:
         TypeError: If ``x`` is not a floating tensor or ``transform`` neither of the two.

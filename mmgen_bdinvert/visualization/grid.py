@@ -38,7 +38,7 @@ _MAX_ROWS = 50
 
 
 def comparison(images: Mapping[str, np.ndarray], *, title: str = '') -> np.ndarray:
-    """Put pictures side by side under their captions.
+    """Put pictures side by side under their captions, RGB uint8 (H, W, 3) as they are.
 
     Tiles are as large as the longest side of the pictures, or the first multiple of it from 192.
 
@@ -46,9 +46,6 @@ def comparison(images: Mapping[str, np.ndarray], *, title: str = '') -> np.ndarr
         images (Mapping[str, np.ndarray]): Caption to RGB uint8 picture (H, W, 3), left to right.
             A line break in a caption starts a second, fainter line.
         title (str): Line above everything. Defaults to ''.
-
-    Returns:
-        np.ndarray: RGB uint8 (H, W, 3).
 
     Raises:
         ValueError: There is no picture, or one is not uint8 (H, W, 3).
@@ -64,7 +61,7 @@ def contact_sheet(
     tile: int = MIN_TILE,
     title: str = '',
 ) -> np.ndarray:
-    """Put comparisons below each other, one row for each image; rows after 50 are only counted.
+    """Put comparisons below each other, RGB uint8 (H, W, 3); rows after 50 are only counted.
 
     Args:
         rows (Sequence[Mapping[str, np.ndarray]]): For each row, column heading to RGB uint8
@@ -74,9 +71,6 @@ def contact_sheet(
             are fainter. Defaults to None.
         tile (int): Side of a tile in pixels, 16 or more. Defaults to 192.
         title (str): Line above everything. Defaults to ''.
-
-    Returns:
-        np.ndarray: RGB uint8 (H, W, 3).
 
     Raises:
         ValueError: There is no picture, one is not uint8 (H, W, 3), ``tile`` is too small, or
@@ -94,15 +88,12 @@ def contact_sheet(
 
 
 def image_grid(images: Tensor | Sequence[np.ndarray], ncol: int | None = None) -> np.ndarray:
-    """Tile pictures of one size without captions, row by row, with two white pixels in between.
+    """Tile pictures row by row with two white pixels in between: RGB uint8 (H, W, 3).
 
     Args:
         images (Tensor | Sequence[np.ndarray]): RGB float tensor (n, 3, H, W) in [-1, 1], or n RGB
-            uint8 pictures (H, W, 3).
+            uint8 pictures (H, W, 3) of one size.
         ncol (int, optional): Number of columns. Defaults to None: the grid is about square.
-
-    Returns:
-        np.ndarray: RGB uint8; a cell without a picture stays white.
 
     Raises:
         ValueError: There is no picture, sizes differ, or ``ncol`` is below 1.

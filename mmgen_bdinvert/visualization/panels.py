@@ -41,15 +41,12 @@ class Column:
 
 
 def panels(columns: Sequence[Column], names: Sequence[str] = (), *, tile: int = 128) -> np.ndarray:
-    """Put columns of pictures beside each other, under their headings and captions.
+    """Put columns of pictures under headings and captions: RGB uint8 (H, W, 3).
 
     Args:
         columns (Sequence[Column]): From left to right, all with as many pictures.
         names (Sequence[str]): Names of the rows, on the left. Defaults to none.
         tile (int): Side of a picture in pixels. Defaults to 128.
-
-    Returns:
-        np.ndarray: RGB uint8 (H, W, 3).
 
     Raises:
         ValueError: There is no column or picture, or numbers of pictures or names differ.
