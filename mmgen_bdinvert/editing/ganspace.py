@@ -40,10 +40,10 @@ class GANSpace:
     def find(
         self, generator: BaseDetailGenerator, *, seed: int = 0, progress: Progress = None
     ) -> list[Direction]:
-        """Find the directions of a generator, named pc0, pc1 and so on, from samples drawn from ``seed``.
+        """Find the directions of a generator, named pc0, pc1 and so on.
 
-        They are one standard deviation long, with their share of the variance as
-        ``explained_variance`` in ``notes``.
+        They are one standard deviation long, with their share of the variance, over samples drawn
+        from ``seed``, as ``explained_variance`` in ``notes``.
 
         Raises:
             ValueError: There are fewer components than wanted.
