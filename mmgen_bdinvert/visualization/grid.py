@@ -37,21 +37,22 @@ _EMPTY = '#f5f5f5'
 _MAX_ROWS = 50
 
 
-def comparison(images: Mapping[str, np.ndarray], *, title: str = '') -> np.ndarray:
+def comparison(
+    images: Mapping[str, np.ndarray], *, tile: int | None = None, title: str = ''
+) -> np.ndarray:
     """Put pictures side by side under their captions, RGB uint8 (H, W, 3) as they are.
-
-    Tiles are as large as the longest side of the pictures, or the first multiple of it from 192.
 
     Args:
         images (Mapping[str, np.ndarray]): Caption to RGB uint8 picture (H, W, 3), left to right.
             A line break in a caption starts a second, fainter line.
+        tile (int, optional): Side of a tile in pixels, 16 or more. Defaults to None: the longest
+            side of the pictures, or the first multiple of it from 192.
         title (str): Line above everything. Defaults to ''.
 
     Raises:
-        ValueError: There is no picture, or one is not uint8 (H, W, 3).
+        ValueError: There is no picture, one is not uint8 (H, W, 3), or ``tile`` is too small.
     """
-    longest = _longest_side([images])
-    return _sheet([images], [''], longest * -(-MIN_TILE // longest), title, '')
+    return _sheet([images], [''], _tile_side([images], tile), title, '')
 
 
 def contact_sheet(
@@ -73,18 +74,14 @@ def contact_sheet(
         title (str): Line above everything. Defaults to ''.
 
     Raises:
-        ValueError: There is no picture, one is not uint8 (H, W, 3), ``tile`` is too small, or
-            ``names`` has another length than ``rows``.
+        ValueError: As :func:`comparison`, or ``names`` has another length than ``rows``.
     """
     names = [''] * len(rows) if names is None else [str(name) for name in names]
     if len(names) != len(rows):
         raise ValueError(f'names must be as many as rows ({len(rows)}), but got {len(names)}')
-    if tile < 16:
-        raise ValueError(f'tile must be at least 16 pixels, but got {tile}')
     shown = rows[:_MAX_ROWS]
-    _longest_side(shown)  # checks the pictures
     note = f'... and {len(rows) - _MAX_ROWS} more' if len(rows) > _MAX_ROWS else ''
-    return _sheet(shown, names[:_MAX_ROWS], tile, title, note)
+    return _sheet(shown, names[:_MAX_ROWS], _tile_side(shown, tile), title, note)
 
 
 def image_grid(images: Tensor | Sequence[np.ndarray], ncol: int | None = None) -> np.ndarray:
@@ -124,8 +121,8 @@ def _checked(picture: np.ndarray, label: str) -> np.ndarray:
     return picture
 
 
-def _longest_side(rows: Sequence[Mapping[str, np.ndarray]]) -> int:
-    """Check all pictures, and return the longest side of them."""
+def _tile_side(rows: Sequence[Mapping[str, np.ndarray]], tile: int | None) -> int:
+    """Check all pictures, and return the side of a tile."""
     sides = [
         max(_checked(picture, f'picture {label!r}').shape[:2])
         for row in rows
@@ -133,7 +130,11 @@ def _longest_side(rows: Sequence[Mapping[str, np.ndarray]]) -> int:
     ]
     if not sides:
         raise ValueError('at least one picture must be given, but got none')
-    return max(sides)
+    if tile is None:
+        return max(sides) * -(-MIN_TILE // max(sides))
+    if tile < 16:
+        raise ValueError(f'tile must be at least 16 pixels, but got {tile}')
+    return tile
 
 
 def _sheet(

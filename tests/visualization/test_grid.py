@@ -54,6 +54,9 @@ class TestComparison:
         np.testing.assert_array_equal(tile, picture.repeat(3, axis=0).repeat(3, axis=1))
         assert second > left
 
+    def test_a_given_tile_reduces(self):
+        assert box(comparison({'x': plain(RED, 256, 256)}, tile=100), RED)[2:] == (100, 100)
+
     def test_pictures_of_different_sizes_get_equal_tiles(self):
         sheet = comparison({'a': plain(RED, 32, 32), 'b': plain(GREEN, 256, 256)})
         assert box(sheet, RED)[2:] == box(sheet, GREEN)[2:] == (256, 256)
@@ -102,6 +105,8 @@ class TestComparison:
             comparison({})
         with pytest.raises(ValueError, match=r"picture 'a' must be uint8 \(H, W, 3\), but got fl"):
             comparison({'a': np.zeros((4, 4, 3))})
+        with pytest.raises(ValueError, match='tile must be at least 16 pixels, but got 3'):
+            comparison({'a': plain(RED)}, tile=3)
 
 
 class TestContactSheet:
@@ -116,8 +121,6 @@ class TestContactSheet:
     def test_large_pictures_are_reduced(self):
         sheet = contact_sheet([{'a': plain(RED, 1024, 1024)}] * 2)
         assert sheet.shape[0] < 500
-        sheet = contact_sheet([{'x': plain(RED, 256, 256)}], tile=100)
-        assert box(sheet, RED)[2:] == (100, 100)
 
     def test_a_missing_picture_leaves_its_place_empty(self):
         rows = [{'a': plain(RED), 'b': plain(GREEN)}, {'b': plain(BLUE)}]
