@@ -10,7 +10,8 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from mmgen_bdinvert.visualization.drawing import new_figure, own_style, save_figure
-from mmgen_bdinvert.visualization.plots import COLOURS, FAINT, INK, bare_axes
+from mmgen_bdinvert.visualization.lettering import FAINT, INK
+from mmgen_bdinvert.visualization.plots import COLOURS, bare_axes
 
 from .measure import EquivarianceRow
 
