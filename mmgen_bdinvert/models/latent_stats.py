@@ -42,15 +42,15 @@ def latent_moments(
 ) -> tuple[Tensor, Tensor]:
     """Measure mean and covariance of ``LeakyReLU(mapping(z), slope)`` for standard normal ``z``.
 
-    Batches are merged (Chan, Golub and LeVeque) in float64 on the CPU, so memory is bounded and
-    nothing cancels; the batch size does not change the samples.
+    Batches are merged in float64 on the CPU (Chan, Golub and LeVeque), for bounded memory without
+    cancellation. The samples do not depend on the batch size.
 
     Args:
         mapping (Callable): ``z`` (b, dim) -> ``w`` (b, D).
         dim (int): Length of ``z``.
         num_samples (int): Number of latents, at least 2.
-        generator (torch.Generator): Source of the latents, which are drawn on its own device.
-        batch_size (int): Latents per call of ``mapping``; above 4096 has no effect.
+        generator (torch.Generator): Draws the latents, on its own device.
+        batch_size (int): Latents per call of ``mapping``, at most 4096.
         slope (float): Slope of the LeakyReLU for negative values.
         device (torch.device | str, optional): Where ``mapping`` expects ``z``. Defaults to the
             device of ``generator``.
@@ -97,22 +97,22 @@ class LatentStatistics(nn.Module):
     """The P-norm+ space of a generator: ``v = Λ^(-1/2) Cᵀ (x - μ)``, ``x = LeakyReLU(w, 5)``.
 
     ``μ``, ``C`` and ``Λ`` are mean and principal components of ``x`` over mapped samples, so ``v``
-    of a mapped latent has zero mean and unit covariance. Give either ``path`` or the three tensors.
+    of a mapped latent has zero mean and unit covariance. Some components hardly vary: FFHQ's
+    smallest eigenvalue is 2e-9 of the largest. ``floor`` bounds them from below, to keep float32
+    rounding of ``w`` small in ``v``; components under it have less than unit variance.
 
-    Some components of a real latent space hardly vary: FFHQ's smallest eigenvalue is 2e-9 of the
-    largest. ``floor`` bounds them from below, relative to the largest one, so that float32 rounding
-    of ``w`` stays small in ``v``; components under the floor have less than unit variance.
+    Give either ``path`` or the three tensors.
 
     Args:
         path (str | Path, optional): A file of :meth:`save`.
         mean (Tensor, optional): ``μ``, shape (D,).
-        components (Tensor, optional): ``C``, shape (D, D), one orthonormal component a *column*.
-        eigenvalues (Tensor, optional): ``Λ``, shape (D,), in any order; stored descending, with
-            ``components`` reordered alike.
+        components (Tensor, optional): ``C``, shape (D, D), one orthonormal component per *column*.
+        eigenvalues (Tensor, optional): ``Λ``, shape (D,), in any order; stored in descending order.
         slope (float, optional): Slope of the LeakyReLU. Defaults to the file's, or 5.
-        floor (float, optional): Relative floor of the eigenvalues. Defaults to the file's, or 1e-8.
-        fingerprint (str): Generator that the statistics belong to. With ``path`` it is a demand:
-            a file of another generator is refused; an empty one, here or there, fits any.
+        floor (float, optional): Least eigenvalue, relative to the largest. Defaults to the file's,
+            or 1e-8.
+        fingerprint (str): Generator that the statistics belong to. A file of another generator is
+            refused; '', here or in the file, fits any.
         num_samples (int): How many latents were measured, for the record.
 
     Raises:
@@ -178,20 +178,19 @@ class LatentStatistics(nn.Module):
         """Measure a mapping network; see :func:`latent_moments` for the arguments and errors."""
         if floor is not None:
             checked_number('floor', floor, above=0, below=1)
-        sampling = dict(num_samples=num_samples, batch_size=batch_size, device=device)
-        mean, covariance = latent_moments(
-            mapping, dim, generator=generator, slope=slope, progress=progress, **sampling
-        )
+        facts = dict(slope=slope, num_samples=num_samples)
+        sampling = dict(generator=generator, batch_size=batch_size, device=device)
+        mean, covariance = latent_moments(mapping, dim, progress=progress, **sampling, **facts)
         eigenvalues, components = torch.linalg.eigh(covariance)
         # An eigenvector's sign is arbitrary: let its largest entry be positive.
         largest = components.gather(0, components.abs().argmax(0, keepdim=True))  # (1, D)
-        facts = dict(slope=slope, floor=floor, fingerprint=fingerprint, num_samples=num_samples)
         components = components * largest.sign()
-        eigenvalues = eigenvalues.clamp_min(0)  # rounding leaves dead directions at about -1e-17
-        return cls(mean=mean, components=components, eigenvalues=eigenvalues, **facts)
+        eigenvalues = eigenvalues.clamp_min(0)  # rounding leaves constant directions at -1e-17
+        moments = dict(mean=mean, components=components, eigenvalues=eigenvalues)
+        return cls(**moments, floor=floor, fingerprint=fingerprint, **facts)
 
     def save(self, path: str | Path) -> None:
-        """Write a safetensors file, under its name only once it is complete.
+        """Write a safetensors file, whole or not at all.
 
         Raises:
             OutputError: It cannot be written.
@@ -222,10 +221,8 @@ class LatentStatistics(nn.Module):
     def clip(self, w: Tensor, limit: float) -> Tensor:
         """Clamp the whitened coordinates of ``w`` (..., D) to [-limit, limit]; returns (..., D).
 
-        The paper's own use of P-norm space. Style vectors that lie within come back unchanged.
-
-        Raises:
-            ValueError: ``limit`` is not positive.
+        This is how the paper uses P-norm space. Style vectors within the limit do not change. A
+        limit that is not positive is a ValueError.
         """
         checked_number('the limit of clip', limit, above=0)
         v = self.whiten(w)

@@ -16,7 +16,7 @@ Parts = tuple[Union[Tensor, None], ...]
 
 
 class _Call(nn.Module):
-    """Makes any function of a network one that ``functional_call`` can call."""
+    """Wraps any function of a network for ``functional_call``, which calls modules."""
 
     def __init__(self, network: nn.Module, function: Callable):
         super().__init__()
@@ -32,14 +32,13 @@ def call_changed(
     function: Callable[..., Parts],
     *batch: Tensor | None,
 ) -> Parts:
-    """Call a function of a batch, of each image with parameters and buffers of its own.
+    """Call a function that uses a network, with each image's own changes of its parameters.
 
     Args:
-        network (nn.Module): What the function uses; afterwards it is what it was.
-        changes (Mapping[str, Tensor]): What is added, (n, …), by name in ``network``. If there is
-            nothing, the function is called once.
-        function (Callable): Takes tensors of n images, or None in their place, and returns a tuple
-            of such.
+        network (nn.Module): Has its own parameters again afterwards.
+        changes (Mapping[str, Tensor]): What is added to parameters and buffers, (n, …), by name.
+            Without any, the function is called once for the whole batch.
+        function (Callable): Takes and returns tensors of n images; each may be None.
         *batch (Tensor | None): Its arguments.
     """
     if not changes:
@@ -47,13 +46,13 @@ def call_changed(
     own, call, parts = _own(network), _Call(network, function), []
     for i in range(len(next(iter(changes.values())))):
         changed = {f'network.{name}': own[name] + value[i] for name, value in changes.items()}
-        one = [None if tensor is None else tensor[i : i + 1] for tensor in batch]
-        parts.append(functional_call(call, changed, tuple(one)))
+        one = tuple(None if tensor is None else tensor[i : i + 1] for tensor in batch)
+        parts.append(functional_call(call, changed, one))
     return tuple(None if part[0] is None else torch.cat(part) for part in zip(*parts))
 
 
 def differences(network: nn.Module, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return what changes a network's parameters and buffers into others, (n, …) each."""
+    """Return the changes, (n, …) each, from a network's parameters and buffers to others."""
     own = _own(network)
     return {name: value - own[name] for name, value in tensors.items()}
 

@@ -18,8 +18,7 @@ from ..acceleration.allocator import kept_memory, returned_memory
 from ..acceleration.cuda_graph import CudaGraphStep
 from ..acceleration.precision import bfloat16_gradients, gains_from_bfloat16_gradients
 from ..frozen import HoldsFrozen
-from ..losses.building import build_losses
-from ..parts import build_part
+from ..parts import build_losses, build_part
 from .image_optimizer import ImageOptimizer, checked_optimizer
 from .image_state import ImageState
 from .results import StepCallback, filled_samples
