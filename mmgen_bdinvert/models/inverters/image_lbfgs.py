@@ -103,7 +103,7 @@ class ImageLBFGS(torch.optim.Optimizer):
 
     @torch.no_grad()
     def step(self, losses: Tensor, rates: Tensor) -> None:
-        """Move the variables, given losses (n,), whose gradients they hold, and factors of ``lr``."""
+        """Move the variables, given losses (n,), whose gradients they hold, and factors of lr."""
         (group,) = self.param_groups
         point = self._flat(group['params'])
         gradient = self._flat([p.grad for p in group['params']])
