@@ -4,8 +4,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Callable
 
 import torch
 import torch.nn.functional as F
@@ -29,66 +29,20 @@ _KIND = FileKind(
 _BLOCK = 4096
 
 
-def latent_moments(
-    mapping: Callable[[Tensor], Tensor],
-    dim: int,
-    *,
-    num_samples: int,
-    generator: torch.Generator,
-    batch_size: int = _BLOCK,
-    slope: float = 5.0,
-    device: torch.device | str | None = None,
-    progress: Callable[[int, int], object] | None = None,
-) -> tuple[Tensor, Tensor]:
-    """Measure mean and covariance of ``LeakyReLU(mapping(z), slope)`` for standard normal ``z``.
+def merged_moments(batches: Iterable[Tensor]) -> tuple[Tensor, Tensor]:
+    """Return mean (D,) and unbiased covariance (D, D) of batches (b, D) in float64.
 
-    Batches are merged in float64 on the CPU (Chan, Golub and LeVeque), for bounded memory without
-    cancellation. The samples do not depend on the batch size.
-
-    Args:
-        mapping (Callable): ``z`` (b, dim) -> ``w`` (b, D).
-        dim (int): Length of ``z``.
-        num_samples (int): Number of latents, at least 2.
-        generator (torch.Generator): Draws the latents, on its own device.
-        batch_size (int): Latents per call of ``mapping``, at most 4096.
-        slope (float): Slope of the LeakyReLU for negative values.
-        device (torch.device | str, optional): Where ``mapping`` expects ``z``. Defaults to the
-            device of ``generator``.
-        progress (Callable, optional): Called as ``progress(done, total)`` after each batch.
-
-    Returns:
-        tuple[Tensor, Tensor]: Mean (D,) and unbiased covariance (D, D), float64 on the CPU.
-
-    Raises:
-        ValueError: A number is too small, or the mapping gives non-finite or misshapen latents.
+    Batches are merged (Chan, Golub and LeVeque), for bounded memory without cancellation.
     """
-    checked_number('num_samples', num_samples, least=2, whole=True)
-    checked_number('batch_size', batch_size, least=1, whole=True)
-    checked_number('slope', slope, above=0)
     count, mean, scatter = 0, torch.tensor(0.0), torch.tensor(0.0)
-    for block_start in range(0, num_samples, _BLOCK):
-        block = torch.randn(_BLOCK, dim, generator=generator, device=generator.device)
-        block = block[: num_samples - block_start].to(device or generator.device)
-        for z in block.split(batch_size):
-            with torch.no_grad():
-                w = mapping(z)
-            if w.ndim != 2 or len(w) != len(z):
-                raise ValueError(
-                    f'the mapping must turn z {tuple(z.shape)} into w ({len(z)}, D), '
-                    f'but got {tuple(w.shape)}.'
-                )
-            x = F.leaky_relu(w.cpu().to(torch.float64), slope)  # (b, D)
-            batch_mean = x.mean(0)
-            centred = x - batch_mean
-            delta = batch_mean - mean
-            share = len(x) / (count + len(x))
-            scatter = scatter + centred.T @ centred + torch.outer(delta, delta) * (count * share)
-            mean = mean + delta * share
-            count += len(x)
-            if progress is not None:
-                progress(count, num_samples)
-    if not scatter.isfinite().all():
-        raise ValueError('the mapping must give finite latents, but got NaN or infinite values.')
+    for x in batches:
+        batch_mean = x.mean(0)
+        centred = x - batch_mean
+        delta = batch_mean - mean
+        share = len(x) / (count + len(x))
+        scatter = scatter + centred.T @ centred + torch.outer(delta, delta) * (count * share)
+        mean = mean + delta * share
+        count += len(x)
     return mean, scatter / (count - 1)
 
 
@@ -175,19 +129,59 @@ class LatentStatistics(nn.Module):
         device: torch.device | str | None = None,
         progress: Callable[[int, int], object] | None = None,
     ) -> LatentStatistics:
-        """Measure a mapping network; see :func:`latent_moments` for the arguments and errors."""
+        """Measure ``LeakyReLU(mapping(z), slope)`` for standard normal ``z``.
+
+        Args:
+            mapping (Callable): ``z`` (b, dim) -> ``w`` (b, D).
+            dim (int): Length of ``z``.
+            generator (torch.Generator): Draws the latents, on its own device.
+            num_samples (int): Number of latents, at least 2.
+            batch_size (int): Latents per call of ``mapping``, at most 4096. It does not change the
+                samples.
+            slope (float): Slope of the LeakyReLU for negative values.
+            floor (float, optional): As for the class.
+            fingerprint (str): As for the class.
+            device (torch.device | str, optional): Where ``mapping`` expects ``z``. Defaults to the
+                device of ``generator``.
+            progress (Callable, optional): Called as ``progress(done, total)`` after each batch.
+
+        Raises:
+            ValueError: A number is out of range, or the mapping gives non-finite or misshapen
+                latents.
+        """
         if floor is not None:
             checked_number('floor', floor, above=0, below=1)
-        facts = dict(slope=slope, num_samples=num_samples)
-        sampling = dict(generator=generator, batch_size=batch_size, device=device)
-        mean, covariance = latent_moments(mapping, dim, progress=progress, **sampling, **facts)
+        checked_number('num_samples', num_samples, least=2, whole=True)
+        checked_number('batch_size', batch_size, least=1, whole=True)
+        checked_number('slope', slope, above=0)
+
+        @torch.no_grad()
+        def batches() -> Iterator[Tensor]:
+            for start in range(0, num_samples, _BLOCK):
+                block = torch.randn(_BLOCK, dim, generator=generator, device=generator.device)
+                block = block[: num_samples - start].to(device or generator.device)
+                for i, z in enumerate(block.split(batch_size)):
+                    w = mapping(z)
+                    if w.ndim != 2 or len(w) != len(z):
+                        raise ValueError(
+                            f'the mapping must turn z {tuple(z.shape)} into w ({len(z)}, D), '
+                            f'but got {tuple(w.shape)}.'
+                        )
+                    yield F.leaky_relu(w.cpu().to(torch.float64), slope)  # (b, D)
+                    if progress is not None:
+                        progress(start + i * batch_size + len(z), num_samples)
+
+        mean, covariance = merged_moments(batches())
+        if not covariance.isfinite().all():
+            raise ValueError('the mapping must give finite latents, but got NaN or infinity.')
         eigenvalues, components = torch.linalg.eigh(covariance)
         # An eigenvector's sign is arbitrary: let its largest entry be positive.
         largest = components.gather(0, components.abs().argmax(0, keepdim=True))  # (1, D)
         components = components * largest.sign()
         eigenvalues = eigenvalues.clamp_min(0)  # rounding leaves constant directions at -1e-17
         moments = dict(mean=mean, components=components, eigenvalues=eigenvalues)
-        return cls(**moments, floor=floor, fingerprint=fingerprint, **facts)
+        facts = dict(slope=slope, floor=floor, fingerprint=fingerprint, num_samples=num_samples)
+        return cls(**moments, **facts)
 
     def save(self, path: str | Path) -> None:
         """Write a safetensors file, whole or not at all.

@@ -44,6 +44,17 @@ class BaseDetailGenerator(nn.Module):
             keeping them, and an inversion returns freed memory at once: less memory, more time.
             Defaults to False.
 
+    Attributes:
+        base_shape (tuple[int, int, int]): Shape (C, s, s) of a base code.
+        base_size (int): Side s of a base code.
+        normalizes_base (bool): Whether an instance normalisation follows the base code, as in
+            StyleGAN1: mean and scale of each of its channels then do not affect the image.
+        resolution (int): Side of the images in pixels.
+        style_dim (int): Width D of a style vector.
+        num_latents (int): Number N of style vectors of a w+.
+        first_detail (int): Index M of the first style vector in the detail code.
+        num_detail (int): Number N - M of style vectors in the detail code.
+
     Raises:
         TypeError: The generator is of a family that cannot be split.
         ValueError: The base size, the channel order or the checkpoint does not fit.
@@ -65,8 +76,13 @@ class BaseDetailGenerator(nn.Module):
         if from_config:
             with torch.random.fork_rng(devices=[]):
                 generator = MODULES.build(generator)
-        self._split = split_generator(generator, base_size)
-        self.checkpointing = self._split.checkpointing = checkpointing
+        self._split = split = split_generator(generator, base_size)
+        self.base_shape, self.base_size = split.base_shape, split.base_shape[-1]
+        self.resolution, self.normalizes_base = split.resolution, split.normalizes_base
+        self.style_dim, self.num_latents = split.style_dim, split.num_latents
+        self.first_detail = split.first_detail
+        self.num_detail = split.num_latents - split.first_detail
+        self.checkpointing = split.checkpointing = checkpointing
         self.generator = generator
         self.channel_order = channel_order
         if checkpoint is not None:
@@ -82,49 +98,6 @@ class BaseDetailGenerator(nn.Module):
     def train(self, mode: bool = True) -> BaseDetailGenerator:
         """Stay in evaluation mode."""
         return super().train(False)
-
-    @property
-    def base_shape(self) -> tuple[int, int, int]:
-        """tuple[int, int, int]: Shape (C, s, s) of a base code."""
-        return self._split.base_shape
-
-    @property
-    def base_size(self) -> int:
-        """int: Side s of a base code."""
-        return self.base_shape[-1]
-
-    @property
-    def normalizes_base(self) -> bool:
-        """bool: Whether an instance normalisation follows the base code, as in StyleGAN1.
-
-        Then mean and scale of each of its channels do not affect the image.
-        """
-        return self._split.normalizes_base
-
-    @property
-    def resolution(self) -> int:
-        """int: Side of the images in pixels."""
-        return self._split.resolution
-
-    @property
-    def style_dim(self) -> int:
-        """int: Width D of a style vector."""
-        return self._split.style_dim
-
-    @property
-    def num_latents(self) -> int:
-        """int: Number N of style vectors of a w+."""
-        return self._split.num_latents
-
-    @property
-    def first_detail(self) -> int:
-        """int: Index M of the first style vector in the detail code."""
-        return self._split.first_detail
-
-    @property
-    def num_detail(self) -> int:
-        """int: Number N - M of style vectors in the detail code."""
-        return self.num_latents - self.first_detail
 
     @property
     def device(self) -> torch.device:

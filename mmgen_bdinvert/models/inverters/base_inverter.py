@@ -157,7 +157,7 @@ class OptimizationInverter(HoldsFrozen, BaseModel):
         strength: float,
         layers: Iterable[int] | None = None,
     ) -> dict[str, Tensor]:
-        """Add a direction to the style vectors; returns new variables for :meth:`render`.
+        """Add a direction to the detail code; returns new variables for :meth:`render`.
 
         Args:
             variables (dict[str, Tensor]): Those of an InversionResult.
@@ -166,7 +166,8 @@ class OptimizationInverter(HoldsFrozen, BaseModel):
             layers (Iterable[int] | None): w+ layers that are edited. Defaults to the direction's
                 own, or all.
         """
-        raise NotImplementedError
+        detail = direction.added(variables['detail'], strength, self.generator, layers)
+        return {**variables, 'detail': detail}
 
     def outcome(self, variables: dict[str, Tensor]) -> dict[str, Tensor]:
         """Return the result's variables, for :meth:`render` and :meth:`edit`."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from mmgen.registry import OPTIMIZERS
@@ -85,23 +85,6 @@ class ImageOptimizer:
         self._setbacks += which
 
 
-class ImageSteps(Protocol):
-    """Moves the variables of a batch, those of each image independently.
-
-    Nothing waits for a GPU, and all tensors are written in place.
-    """
-
-    @property
-    def capturable(self) -> bool:
-        """Whether a CUDA graph can repeat its steps."""
-
-    def step(self, losses: Tensor, rates: Tensor) -> None:
-        """Move all images, given their losses and factors of their learning rates, (n,) each."""
-
-    def forget(self, which: Tensor) -> None:
-        """Restart some images (bool, (n,)) without moments, from the variables as they are."""
-
-
 def restart_correction(betas: tuple[float, float], steps: Tensor, ages: Tensor) -> Tensor:
     """Return the factor of Adam's step where its moments are younger than its count of steps.
 
@@ -114,10 +97,11 @@ def restart_correction(betas: tuple[float, float], steps: Tensor, ages: Tensor) 
     return mean * ((1 - second**ages) / (1 - second**steps)).sqrt()
 
 
-class _TorchSteps:
-    """Steps of torch's optimisers, whose state is elementwise; see :class:`ImageSteps`.
+class ImageSteps:
+    """Moves the variables of a batch, those of each image independently.
 
-    Images that never restarted take torch's own steps.
+    This class does it with an optimiser of torch whose state is elementwise; images that never
+    restarted take its own steps. Nothing waits for a GPU, and all tensors are written in place.
     """
 
     def __init__(self, optimizer: torch.optim.Optimizer):
@@ -132,9 +116,11 @@ class _TorchSteps:
 
     @property
     def capturable(self) -> bool:
+        """bool: Whether a CUDA graph can repeat its steps."""
         return all(group.get('capturable') for group in self._optimizer.param_groups)
 
     def step(self, losses: Tensor, rates: Tensor) -> None:
+        """Move all images, given their losses and factors of their learning rates, (n,) each."""
         self._count += 1
         before = [v.clone() for v in self._variables]
         self._plain_step()
@@ -147,6 +133,7 @@ class _TorchSteps:
         return rates
 
     def forget(self, which: Tensor) -> None:
+        """Restart some images (bool, (n,)) without moments, from the variables as they are."""
         for v in self._variables:
             for moment in self._optimizer.state[v].values():
                 if isinstance(moment, Tensor) and moment.shape == v.shape:
@@ -154,20 +141,23 @@ class _TorchSteps:
         self._restarts.copy_(torch.where(which, self._count, self._restarts))
 
 
-class _AdamSteps(_TorchSteps):
+class _AdamSteps(ImageSteps):
     def _corrected(self, rates: Tensor) -> Tensor:
         betas = self._optimizer.defaults['betas']
         return rates * restart_correction(betas, self._count, self._count - self._restarts)
 
 
-class _SGDSteps(_TorchSteps):
+class _SGDSteps(ImageSteps):
     capturable = True  # its steps do not depend on their number
 
 
 @functools.singledispatch
 def image_steps(optimizer: torch.optim.Optimizer) -> ImageSteps:
-    """Return the steps of an optimiser; ``image_steps.register`` adds kinds of optimisers."""
-    return _TorchSteps(optimizer)
+    """Return what moves a batch with an optimiser, with the methods of :class:`ImageSteps`.
+
+    ``image_steps.register`` adds kinds of optimisers.
+    """
+    return ImageSteps(optimizer)
 
 
 image_steps.register(torch.optim.Adam, _AdamSteps)

@@ -3,17 +3,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import torch
 from mmgen.registry import MODELS
 from torch import Tensor, nn
-from torch.func import functional_call
 
 from ...structures import InversionResult, LatentCode
 from ...utils.numbers import checked_number
-from ..generators.changes import differences
+from ..generators.changes import call_with, differences
 from .base_inverter import InverterSettings, OptimizationInverter
 from .noise_projector import style_deviation
 from .optimization import StepCallback
@@ -29,14 +27,20 @@ def tail_weights(generator: nn.Module) -> dict[str, Tensor]:
     host = generator.generator
     weights = {k: p.detach().clone().requires_grad_() for k, p in host.named_parameters()}
     like = next(iter(weights.values()))
-    codes = (
-        like.new_zeros(1, *generator.base_shape),
-        like.new_zeros(1, generator.num_detail, generator.style_dim),
-    )
+    base = like.new_zeros(1, *generator.base_shape)
+    detail = like.new_zeros(1, generator.num_detail, generator.style_dim)
     with torch.enable_grad():
-        image = functional_call(generator, _named(weights), tuple(c.detach() for c in codes))
+        image = _render(generator, {k: w[None] for k, w in weights.items()}, base, detail)
         grads = torch.autograd.grad(image.sum(), list(weights.values()), allow_unused=True)
     return {k: w.detach() for (k, w), grad in zip(weights.items(), grads) if grad is not None}
+
+
+def _render(
+    generator: nn.Module, weights: dict[str, Tensor], base: Tensor, detail: Tensor
+) -> Tensor:
+    """Render codes, each with its own weights (n, …)."""
+    codes = base, detail
+    return call_with(generator.generator, weights, lambda *c: (generator(*c),), *codes)[0]
 
 
 @MODELS.register_module()
@@ -125,7 +129,7 @@ class PivotalTuningInverter(OptimizationInverter):
 
     def render(self, variables: dict[str, Tensor]) -> Tensor:
         """Render each image's codes with its own weights."""
-        return self._render(variables, variables['detail'])
+        return _render(self.generator, self._weights(variables), **self.values(variables))
 
     def values(self, variables: dict[str, Tensor]) -> dict[str, Tensor]:
         """Return the codes, which do not change."""
@@ -133,19 +137,11 @@ class PivotalTuningInverter(OptimizationInverter):
 
     def to_code(self, variables: dict[str, Tensor]) -> LatentCode:
         """Bundle the pivot's codes with the changes of the weights."""
-        tuned = {k: v for k, v in variables.items() if k not in self.fixed}
-        changes = differences(self.generator.generator, tuned)
-        return self.generator.code(*(variables[k] for k in self.fixed), changes=changes)
+        changes = differences(self.generator.generator, self._weights(variables))
+        return self.generator.code(**self.values(variables), changes=changes)
 
-    def edit(
-        self,
-        variables: dict[str, Tensor],
-        direction,
-        strength: float,
-        layers: Iterable[int] | None = None,
-    ) -> dict[str, Tensor]:
-        """Edit as the pivot does; the tuned weights stay."""
-        return self.pivot.edit(variables, direction, strength, layers)
+    def _weights(self, variables: dict[str, Tensor]) -> dict[str, Tensor]:
+        return {k: v for k, v in variables.items() if k not in self.fixed}
 
     def penalties(self, variables: dict[str, Tensor], step: int) -> dict[str, Tensor]:
         """Compare images of tuned and frozen weights near the pivot (PTI, equations 4 and 5).
@@ -163,26 +159,9 @@ class PivotalTuningInverter(OptimizationInverter):
             way = nn.functional.normalize(way, dim=-1)
             detail = pivot + self.locality_distance * self._deviation * way
             frozen = generator.to_rgb(generator(variables['base'], detail))
-        tuned = generator.to_rgb(self._render(variables, detail))
+        tuned = _render(generator, self._weights(variables), variables['base'], detail)
+        tuned = generator.to_rgb(tuned)
         distance = sum(
             loss.loss_weight * loss(tuned, loss.prepare(frozen)) for loss in self.losses.values()
         )
         return {'locality': self.locality_weight * distance}
-
-    def _render(self, variables: dict[str, Tensor], detail: Tensor) -> Tensor:
-        base = variables['base']
-        weights = {k: v for k, v in variables.items() if k not in self.fixed}
-        images = [
-            functional_call(
-                self.generator,
-                _named({k: v[i] for k, v in weights.items()}),
-                (base[i : i + 1], detail[i : i + 1]),
-            )
-            for i in range(len(base))
-        ]
-        return torch.cat(images)
-
-
-def _named(weights: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Prefix names in mmgen's generator with its name in BaseDetailGenerator."""
-    return {f'generator.{name}': weight for name, weight in weights.items()}

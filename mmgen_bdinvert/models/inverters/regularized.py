@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import torch
@@ -103,17 +102,6 @@ class RegularizedInverter(OptimizationInverter):
 
     def to_code(self, variables: dict[str, Tensor]) -> LatentCode:
         return self.generator.code(variables['base'], self._detail(variables))
-
-    def edit(
-        self,
-        variables: dict[str, Tensor],
-        direction,
-        strength: float,
-        layers: Iterable[int] | None = None,
-    ) -> dict[str, Tensor]:
-        """Add a direction to the detail code; the base code stays."""
-        detail = direction.added(variables['detail'], strength, self.generator, layers)
-        return {**variables, 'detail': detail}
 
     def outcome(self, variables: dict[str, Tensor]) -> dict[str, Tensor]:
         """Return base and detail code as ``base`` and ``detail``, whatever was optimised."""
