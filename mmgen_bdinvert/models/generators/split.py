@@ -97,7 +97,14 @@ class GeneratorSplit:
         raise NotImplementedError
 
 
-_FAMILIES: dict[type[nn.Module], type[GeneratorSplit]] = {}
+@functools.singledispatch
+def split_generator(generator: nn.Module, base_size: int) -> GeneratorSplit:
+    """Split a generator with the split that is registered for its class or a base of it."""
+    families = [family.__name__ for family in split_generator.registry if family is not object]
+    raise TypeError(
+        f'BaseDetailGenerator splits {", ".join(families)} and their subclasses, but got '
+        f'{type(generator).__name__}: register_split adds a family.'
+    )
 
 
 def register_split(
@@ -107,20 +114,4 @@ def register_split(
 
     Subclasses without a split of their own are split alike.
     """
-
-    def register(split: type[GeneratorSplit]) -> type[GeneratorSplit]:
-        _FAMILIES[family] = split
-        return split
-
-    return register
-
-
-def split_generator(generator: nn.Module, base_size: int) -> GeneratorSplit:
-    """Split a generator with the split that is registered for its class or a base of it."""
-    for family in type(generator).__mro__:
-        if family in _FAMILIES:
-            return _FAMILIES[family](generator, base_size)
-    raise TypeError(
-        f'BaseDetailGenerator splits {", ".join(f.__name__ for f in _FAMILIES)} and their '
-        f'subclasses, but got {type(generator).__name__}: register_split adds a family.'
-    )
+    return split_generator.register(family)

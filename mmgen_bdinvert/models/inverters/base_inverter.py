@@ -91,7 +91,6 @@ class OptimizationInverter(HoldsFrozen, BaseModel):
                 mean=[127.5] * 3, std=[127.5] * 3, rgb_to_bgr=generator.channel_order == 'bgr'
             )
         super().__init__(data_preprocessor=data_preprocessor)
-        self.hold_frozen(generator)
         if isinstance(statistics, dict):
             statistics = MODULES.build({**statistics, 'fingerprint': generator.fingerprint})
         if statistics is not None:
@@ -102,7 +101,7 @@ class OptimizationInverter(HoldsFrozen, BaseModel):
                 f'{statistics.fingerprint[:12]}…, this one is {generator.fingerprint[:12]}…): fit '
                 f'them for this one with tools/latent_stats.py.'
             )
-        self._statistics = (statistics,)  # outside the tree: it has a file of its own
+        self.hold_frozen(generator, *([] if statistics is None else [statistics]))
         self.losses = build_losses(
             losses,
             type(self).__name__,
@@ -127,12 +126,7 @@ class OptimizationInverter(HoldsFrozen, BaseModel):
     @property
     def statistics(self) -> nn.Module | None:
         """LatentStatistics | None: Statistics of the generator's style vectors."""
-        return self._statistics[0]
-
-    def _apply(self, fn, *args, **kwargs):
-        if self.statistics is not None:
-            self.statistics._apply(fn, *args, **kwargs)
-        return super()._apply(fn, *args, **kwargs)
+        return self._outside_the_tree[1] if len(self._outside_the_tree) > 1 else None
 
     def start(self, images: Tensor) -> dict[str, Tensor]:
         """Return the first value of every optimised variable, each with the batch first."""

@@ -1,5 +1,5 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
-"""Settings and hooks of the loop that all inverters share; test_optimization.py has the loop itself."""
+"""Settings and hooks of all inverters; test_optimization.py tests the loop itself."""
 
 import contextlib
 
