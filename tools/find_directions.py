@@ -44,9 +44,9 @@ def show(found):
     from rich.table import Table
     from rich.text import Text
 
-    from mmgen_bdinvert.apis.directions import figures
+    from mmgen_bdinvert.apis.directions import quality_notes
 
-    rows = [figures(direction) for direction in found]
+    rows = [quality_notes(direction) for direction in found]
     columns = list(dict.fromkeys(name for row in rows for name in row))
     table = Table()
     for name in ('direction', *columns):
