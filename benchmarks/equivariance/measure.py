@@ -18,6 +18,9 @@ normalises over the whole map.
 
 from __future__ import annotations
 
+import mmgen_bdinvert  # noqa: F401  (first: it makes mmgen importable)
+
+# isort: split
 import copy
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -40,22 +43,15 @@ from mmgen_bdinvert.geometry import (
 from mmgen_bdinvert.models import BaseDetailGenerator
 from mmgen_bdinvert.structures import LatentCode
 
+from . import MAGNITUDES
+
 __all__ = [
     'EquivarianceRow',
-    'MAGNITUDES',
     'interior_mask',
     'measure_equivariance',
     'receptive_reach',
     'without_noise',
 ]
-
-# Shifts are fractions of the side, in whole 1/32 so that those by cells of 8 and 16 are among them.
-MAGNITUDES: dict[str, tuple[float, ...]] = {
-    'shift': (1 / 32, 1 / 16, 3 / 32, 1 / 8, 3 / 16, 1 / 4),
-    'rotate': (5, 10, 15, 20, 30, 45),
-    'scale': (0.6, 0.7, 0.8, 0.9, 1.1, 1.25, 1.4, 1.6),
-    'shear': (5, 10, 15, 20, 30),
-}
 
 
 @dataclass(frozen=True)

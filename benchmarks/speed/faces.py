@@ -10,7 +10,7 @@ import torch
 
 from mmgen_bdinvert.apis import init_inverter
 
-from ..quality import DrawnFaces
+from ..quality.faces import DrawnFaces
 
 __all__ = ['FaceSetting']
 

@@ -3,6 +3,9 @@
 
 from __future__ import annotations
 
+import mmgen_bdinvert  # noqa: F401  (first: it makes mmgen importable)
+
+# isort: split
 import copy
 
 import torch
