@@ -9,8 +9,8 @@ were not, 2 after a wrong command.
 Motions move the base code: flip, then scale, shear, rotate, shift, perspective. With --align the
 motion is the one that took the photo out of alignment, and is undone: the results show the aligned
 face. With --and-back too, edited.png has the edited face at its place in the photo; aligned.png (by
-the base code) and unwarped.png (by the pixels, which loses less detail) are aligned views of it. Instead
-of a motion, landmarks of the photo and of an aligned face can be given.
+the base code) and unwarped.png (by the pixels, which loses less detail) are aligned views of it.
+Instead of a motion, landmarks of the photo and of an aligned face can be given.
 
 Directions are added up, each with its own factor and layers: --direction smile.safetensors 2
 age.pt@4-7 -0.5. Strengths multiply their sum: --strength -2 0 2, or seven steps by --strength
