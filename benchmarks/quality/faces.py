@@ -30,8 +30,8 @@ class Face:
         name (str): Its name.
         image (Tensor): RGB (3, H, W) in [-1, 1].
         move (GeometricTransform | None): What took it out of alignment.
-        labels (dict[str, int] | None): Choices of ``TOON_LABELS`` by attribute, -1 for none; None if
-            unknown.
+        labels (dict[str, int] | None): Choices of ``TOON_LABELS`` by attribute, -1 for none;
+            None if unknown.
     """
 
     name: str

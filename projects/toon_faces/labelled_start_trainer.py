@@ -27,8 +27,8 @@ class LabelledStartTrainer(BaseModel):
     """Train a generator and its mapping network to draw the labels and motion of a latent.
 
     Pairs of latents and drawings train a generator far sooner than a discriminator does. z carries
-    labels and motion (:class:`~projects.toon_faces.labelled_noise.LabelledNoise`); a linear readout of w,
-    trained along on latents without drawings, asks the mapping network to keep them apart.
+    labels and motion (:class:`~projects.toon_faces.labelled_noise.LabelledNoise`); a linear readout
+    of w, trained too on latents without drawings, makes the mapping network separate them.
 
     Args:
         generator (dict | nn.Module): An mmgen StyleGAN2 generator, or its config.
