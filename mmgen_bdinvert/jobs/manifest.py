@@ -86,11 +86,7 @@ class Manifest:
         self._file.close()
 
     def add(self, event: str, **values: Any) -> None:
-        """Append an event; when this returns, it is on disk.
-
-        Raises:
-            OutputError: It cannot be written; then nothing of it stays in the file.
-        """
+        """Append an event; when this returns, it is on disk."""
         entry = {'event': event, 'time': round(time.time(), 3), 'run': self.run, **values}
         line = (json.dumps(finite(entry), allow_nan=False) + '\n').encode()
         size = os.fstat(self._file.fileno()).st_size

@@ -133,9 +133,6 @@ def cut_shards(folder: str | os.PathLike) -> None:
     """Cut off what is in no record of the manifest, while no process writes.
 
     A shard that somebody has written over is left as it is.
-
-    Raises:
-        OutputError: A shard cannot be written to.
     """
     last = last_records(folder)
     for path in _shards(folder):

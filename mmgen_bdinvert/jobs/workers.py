@@ -114,9 +114,6 @@ def launched_environment(launcher: str) -> None:
     """Set RANK, WORLD_SIZE, LOCAL_RANK, MASTER_ADDR and MASTER_PORT as torchrun does.
 
     The variables of Slurm and Open MPI are read as mmengine reads them, but no GPU is needed.
-
-    Raises:
-        ValueError: The process was not started by this launcher.
     """
     program, started = {
         'slurm': ('srun', 'SLURM_PROCID'),
