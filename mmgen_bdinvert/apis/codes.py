@@ -74,12 +74,8 @@ def find_codes(inputs: str | os.PathLike | Iterable[str | os.PathLike]) -> list[
 class CodeSource:
     """The code of one image in a file.
 
-    Args:
-        path (Path): The file.
-        image (str): In a file of projections, the name of the image file; in a shard, that of the
-            results. Defaults to ''.
-        projection (Projection | None): The projection of that image. Defaults to None.
-        record (Mapping | None): Where its results are in the shard. Defaults to None.
+    In a file of projections it has the ``projection`` and the name of the ``image`` file; in a
+    shard the ``record`` of the results and their name.
     """
 
     path: Path
@@ -100,11 +96,7 @@ class CodeSource:
         return folder.with_name(folder.name + self.path.name[len('code') :])
 
     def load(self, generator: BaseDetailGenerator) -> LatentCode:
-        """Read the code, on the CPU; a projection is split, and keeps its noise maps.
-
-        Raises:
-            ValueError: It is not the code of one image of this generator.
-        """
+        """Read the code, on the CPU; a projection is split, and keeps its noise maps."""
         if self.projection is not None:
             return _split(generator, self.projection).to('cpu')
         if self.path.suffix in _PROJECTIONS:
@@ -129,10 +121,7 @@ def code_sources(
 ) -> list[CodeSource]:
     """List the codes in files, one for each image; a file that cannot be read counts as one.
 
-    Args:
-        paths (Iterable[str | os.PathLike]): From :func:`find_codes`.
-        on_note (Callable | None): Called with a sentence on damaged records of packed results.
-            Defaults to None.
+    ``on_note`` is called with a sentence on damaged records of packed results.
     """
     sources, passed_over = [], Counter[str]()
 
@@ -170,15 +159,8 @@ def load_codes(
 ) -> LatentCode:
     """Read the codes in files as one batch on the CPU, in their order.
 
-    Args:
-        paths (Iterable[str | os.PathLike]): From :func:`find_codes`.
-        generator (BaseDetailGenerator): Their generator.
-        on_refused (Callable | None): Called with the error of a file, which is then left out.
-            Defaults to None: the first such error is raised.
-        on_note (Callable | None): As for :func:`code_sources`. Defaults to None.
-
-    Raises:
-        FileNotFoundError, ValueError: A file, or every file, has no code of this generator.
+    ``on_refused`` is called with the error of a file, which is then left out; without it, the first
+    such error is raised.
     """
     codes = []
     for source in code_sources(paths, on_note):
@@ -197,19 +179,9 @@ def load_codes(
 def edit_projection(
     generator: BaseDetailGenerator, projection: Projection, code: LatentCode
 ) -> Projection:
-    """Write the detail code of an edit back into the w+ of a projection.
+    """Return a projection with the detail code (1, N - M, D) of its edit in its w+ (N, D).
 
-    Args:
-        generator (BaseDetailGenerator): The generator.
-        projection (Projection): The original.
-        code (LatentCode): Its edited code; only the detail code (1, N - M, D) is used.
-
-    Returns:
-        Projection: Its w+ (N, D) is that of ``code`` from layer M on; the image is rendered with
-        the noise maps of the projection.
-
-    Raises:
-        ValueError: The projection does not fit the generator.
+    Its image is rendered with the noise maps of the original projection.
     """
     w_plus = _w_plus(generator, projection)
     w_plus[:, generator.first_detail :] = code.detail.to(w_plus)

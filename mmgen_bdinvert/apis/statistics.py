@@ -24,12 +24,9 @@ def generator_from_config(
 ) -> BaseDetailGenerator:
     """Build only the generator of a config, on the CPU: no losses, no encoder.
 
-    Without a checkpoint, the random weights are those that the Runner gives it under the same seed.
-
-    Args:
-        config (Config): Of an encoder, an inversion or one of mmgen's GANs.
-        checkpoint (str | os.PathLike | None): Weights instead of the config's. mmgen's own configs
-            name none. Defaults to None.
+    The config is that of an encoder, an inversion or one of mmgen's GANs, whose own configs name no
+    checkpoint. Without one, the random weights are those that the Runner gives it under the same
+    seed.
 
     Raises:
         FileNotFoundError: The checkpoint does not exist.
@@ -114,14 +111,7 @@ def measure_whiteness(
     num_samples: int = 20_000,
     seed: int = 1,
 ) -> Whiteness:
-    """Whiten new samples of a generator, and measure their components.
-
-    Args:
-        statistics (LatentStatistics): On the CPU.
-        generator (BaseDetailGenerator): Their generator.
-        num_samples (int): Samples of the mapping network. Defaults to 20,000.
-        seed (int): Not the one of the fit. Defaults to 1.
-    """
+    """Whiten samples of a generator that were not fitted, and measure their components."""
     rng = torch.Generator().manual_seed(seed)
     whitened = []
     with torch.no_grad():

@@ -38,9 +38,6 @@ def read_config(path: str | Path, options: dict | None = None) -> Config:
         path (str | Path): A config file of mmengine.
         options (dict | None): Values by dotted key, from :func:`read_settings`. Defaults to None.
 
-    Returns:
-        Config: The config; it has a model.
-
     Raises:
         FileNotFoundError: There is no such file.
         ValueError: It cannot be read, an option is unknown, or :func:`check_config` refuses it.
@@ -72,12 +69,7 @@ def read_config(path: str | Path, options: dict | None = None) -> Config:
 def check_config(cfg: Config, source: object = 'The config') -> None:
     """Check that a config has a model, that its numbers are finite, and that no name is misspelt.
 
-    Args:
-        cfg (Config): The config.
-        source (object): Its name in messages. Defaults to 'The config'.
-
-    Raises:
-        ValueError: One of these does not hold.
+    Messages call it ``source``.
     """
     unknown = [name for name in cfg if name not in RUNNER_KEYS]
     for name in unknown:

@@ -16,11 +16,7 @@ __all__ = ['adopt_results']
 
 
 def adopt_results(folder: str | os.PathLike) -> None:
-    """Mark an output folder of version 0.1.0, so that a run continues in it; leave others alone.
-
-    Raises:
-        OutputError: It cannot be written to.
-    """
+    """Mark an output folder of version 0.1.0, so that a run continues in it; leave others alone."""
     folder = Path(folder)
     if is_marked(folder, MAKER) or not _is_old(folder):
         return

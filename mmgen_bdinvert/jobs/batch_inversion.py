@@ -47,15 +47,8 @@ Batch = Sequence[tuple[ImageSource, str, np.ndarray]]  # source, name, RGB uint8
 class BatchInversion:
     """Inverts the images that one process takes from the queue.
 
-    Args:
-        inverter (OptimizationInverter): The inverter.
-        out_dir (str | os.PathLike): The output folder.
-        fit (str): See :func:`mmgen_bdinvert.io.read_image`.
-        manifest (Manifest): Gets a line for every image, once its files are written.
-        packed (bool): Whether results go into tar shards.
-        on_step (StepCallback | None): Called at every step.
-        on_image (Callable): Called with every outcome.
-        check (Callable): Called before every image and step; it may raise.
+    Every image gets a line in the manifest once its files are written. ``check`` is called before
+    every image and step, and may raise.
     """
 
     def __init__(
@@ -166,11 +159,7 @@ class BatchInversion:
         images: dict[str, np.ndarray | Tensor],
         metrics: dict[str, Any],
     ) -> tuple[ImageOutcome, dict[str, Any]]:
-        """Save one image of a result; return its outcome and where its files are, for the record.
-
-        Raises:
-            OutputError: A file cannot be written.
-        """
+        """Save one image of a result; return its outcome and where its files are, for the record."""
         code, path = result.code[index], os.fspath(source)
         tensors = (*code.tensors.values(), result.reconstruction[index])
         if not all(torch.isfinite(tensor).all() for tensor in tensors):

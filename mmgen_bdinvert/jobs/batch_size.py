@@ -18,12 +18,7 @@ _LARGEST_REDUCED = 256  # side that the perceptual distance reduces images to
 
 
 def image_memory(generator: BaseDetailGenerator, bytes_each: int = 4) -> int:
-    """Estimate the bytes that a step of an inversion needs for each image.
-
-    Args:
-        generator (BaseDetailGenerator): The generator.
-        bytes_each (int): Size of a number. Defaults to 4.
-    """
+    """Estimate the bytes that a step of an inversion needs for each image."""
     widths = generator.generator.channels
     sides = [s for s in widths if generator.base_size <= s <= generator.resolution]
     maps = [int(widths[s]) * s * s for s in sides]

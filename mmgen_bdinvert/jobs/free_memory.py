@@ -32,11 +32,8 @@ def free_memory(device: torch.device) -> int | None:
 def allowed_memory(root: Path = Path('/'), environ: Mapping[str, str] | None = None) -> int | None:
     """Return the bytes that control groups (containers, systemd) and Slurm leave, None if all.
 
-    A process that takes more is killed, however much the machine has.
-
-    Args:
-        root (Path): Where ``proc`` and ``sys`` are. Defaults to '/'.
-        environ (Mapping[str, str] | None): Variables of Slurm. Defaults to the process's own.
+    A process that takes more is killed, however much the machine has. ``proc`` and ``sys`` are read
+    below ``root``.
     """
     environ = os.environ if environ is None else environ
     left = [*_left_by_groups(root), *_left_by_slurm(root, environ)]

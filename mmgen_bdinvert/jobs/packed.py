@@ -44,13 +44,7 @@ _SHARD_BYTES = 2**30
 
 
 class ShardWriter:
-    """Appends the results of images to the shards of one process.
-
-    Args:
-        folder (str | os.PathLike): The output folder.
-        rank (int): Number of the process.
-        shard_bytes (int): Size from which a new shard is started. Defaults to 1 GiB.
-    """
+    """Appends the results of images to the shards of one process, each of about ``shard_bytes``."""
 
     def __init__(
         self, folder: str | os.PathLike, rank: int, shard_bytes: int = _SHARD_BYTES
@@ -59,17 +53,10 @@ class ShardWriter:
         self._last = last_records(folder)
 
     def add(self, name: str, files: Mapping[str, bytes]) -> dict[str, Any]:
-        """Append the files of an image; when this returns, they are on disk.
+        """Append the files of an image, by name; when this returns, they are on disk.
 
-        Args:
-            name (str): Name of the image.
-            files (Mapping[str, bytes]): Contents by file name.
-
-        Returns:
-            dict[str, Any]: ``shard``, ``begin``, ``end`` and ``shard_stamp`` of the record.
-
-        Raises:
-            OutputError: They cannot be written; then nothing of them stays in the shard.
+        Returns ``shard``, ``begin``, ``end`` and ``shard_stamp`` for the record. After an error,
+        nothing of them stays in the shard.
         """
         try:
             self.folder.mkdir(exist_ok=True)
@@ -150,11 +137,7 @@ def cut_shards(folder: str | os.PathLike) -> None:
 
 
 def remove_shards(folder: str | os.PathLike) -> None:
-    """Remove the shards of an output folder.
-
-    Raises:
-        OutputError: A shard cannot be removed.
-    """
+    """Remove the shards of an output folder."""
     for path in _shards(folder):
         try:
             path.unlink()

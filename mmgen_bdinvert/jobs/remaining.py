@@ -41,15 +41,8 @@ def images_left(
 
     An image is left if it has no record of this source, if its source has changed since, or if its
     results are not as they were written; with ``retry_failed`` also if it failed or was stopped.
-    Where the source of a finished image is gone, its results stay.
-
-    Args:
-        jobs (Sequence[tuple]): Images and the names of their results.
-        folder (str | os.PathLike): The output folder.
-        packed (bool): Whether results are in shards. Defaults to False.
-        retry_failed (bool): Whether to try again what is not done. Defaults to False.
-        on_note (Callable | None): Called with sentences on what is damaged or has changed.
-            Defaults to None.
+    Where the source of a finished image is gone, its results stay. ``on_note`` is called with
+    sentences on what is damaged or has changed.
     """
     passed_over: Counter[str] = Counter()
     records = latest_records(folder, passed_over)

@@ -19,11 +19,7 @@ _ROWS = 50
 
 
 def save_report(path: str | os.PathLike, outcomes: Sequence[ImageOutcome]) -> None:
-    """Write the report of a run.
-
-    Raises:
-        OutputError: The file cannot be written.
-    """
+    """Write the report of a run."""
     write_bytes(path, ('\n'.join(_lines(outcomes)) + '\n').encode())
 
 

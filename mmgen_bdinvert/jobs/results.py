@@ -63,19 +63,7 @@ def save_inversion(
     """Write the ``RESULT_FILES`` of one image, each atomically, ``metrics.json`` last.
 
     An earlier ``metrics.json`` is removed first: where there is one, the files beside it belong
-    together.
-
-    Args:
-        folder (str | os.PathLike): An existing folder.
-        code (LatentCode): Latent code of one image.
-        pictures (Mapping[str, np.ndarray]): Caption to RGB uint8 picture, for the comparison.
-        reconstruction (np.ndarray): RGB uint8 (H, W, 3).
-        history (Mapping[str, Sequence[float]]): Weighted losses at each step, by name.
-        metrics (Mapping[str, Any]): Values that JSON can hold; non-finite numbers become null.
-        title (str): Title of comparison and loss curves. Defaults to ''.
-
-    Raises:
-        OutputError: A file cannot be written.
+    together. Pictures, by their captions in the comparison, are RGB uint8 (H, W, 3).
     """
     folder = Path(folder)
     remove_leftovers(folder)
@@ -166,14 +154,6 @@ def save_config(folder: str | os.PathLike, owner: object, maker: str) -> None:
 
     It is for people: nothing runs it unless a user names it. A config that was read from this very
     file stays as it is.
-
-    Args:
-        folder (str | os.PathLike): An existing folder.
-        owner (object): The model.
-        maker (str): See :func:`mmgen_bdinvert.io.claim_outputs`.
-
-    Raises:
-        OutputError: The file cannot be written.
     """
     cfg, path = getattr(owner, 'cfg', None), Path(folder, CONFIG_FILE)
     if cfg is not None and not is_config(path, cfg):

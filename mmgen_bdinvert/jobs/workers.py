@@ -83,11 +83,7 @@ class WorkQueue:
         self._store.set('opened', json.dumps(reason))
 
     def open(self, check: Callable[[], object]) -> int:
-        """Wait for the items and return their number.
-
-        Raises:
-            ValueError: There will be none; the message is the reason.
-        """
+        """Wait for the items and return their number; a ValueError with the reason if refused."""
         self._workers.wait_for(['queue/opened'], check)
         opened = json.loads(self._store.get('opened'))
         if isinstance(opened, str):
