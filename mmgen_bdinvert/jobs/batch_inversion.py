@@ -159,7 +159,7 @@ class BatchInversion:
         images: dict[str, np.ndarray | Tensor],
         metrics: dict[str, Any],
     ) -> tuple[ImageOutcome, dict[str, Any]]:
-        """Save one image of a result; return its outcome and where its files are, for the record."""
+        """Save one image of a result; return its outcome and the place of its files."""
         code, path = result.code[index], os.fspath(source)
         tensors = (*code.tensors.values(), result.reconstruction[index])
         if not all(torch.isfinite(tensor).all() for tensor in tensors):
