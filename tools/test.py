@@ -19,9 +19,11 @@ def parse_args(argv=None):
     parser = ToolParser(description=__doc__, examples=EXAMPLES)
     parser.add_argument('config', help='config file, or the name of a shipped one')
     parser.add_argument(
-        'checkpoint', nargs='?', help="encoder of tools/train.py, instead of the config's"
+        'checkpoint', nargs='?', help="encoder from tools/train.py (default: the config's)"
     )
-    parser.add_argument('--data-root', nargs='+', help='images or folders to invert')
+    parser.add_argument(
+        '--data-root', nargs='+', help="images or folders to invert (default: the config's)"
+    )
     add_runner_options(parser)
     return parser.parse_args(argv)
 

@@ -24,7 +24,7 @@ def parse_args(argv=None):
         nargs='?',
         const='auto',
         metavar='CKPT',
-        help='go on from this checkpoint, or from the latest one of the work dir',
+        help='resume from this checkpoint, or from the latest one of the work dir',
     )
     add_runner_options(parser)
     return parser.parse_args(argv)

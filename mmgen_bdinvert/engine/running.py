@@ -17,8 +17,7 @@ from bdinvert_cli.paths import check_resumed
 
 from ..compat.cpu_amp import CpuAmpOptimWrapper
 from ..io import claim_folder, find_images
-from .config import pivot_of, read_config
-from .settings import read_settings
+from .config import pivot_of, read_config, read_settings
 from .strict_runner import MAKER, StrictRunner, adopt_work_dir
 
 __all__ = [
@@ -33,11 +32,7 @@ __all__ = [
 
 
 def runner_config(args: Namespace) -> Config:
-    """Read the config that the parsed options of ``bdinvert_cli`` ask for.
-
-    Raises:
-        FileNotFoundError, ValueError: See :func:`read_config`.
-    """
+    """Read the config of a command line; for its errors see :func:`read_config`."""
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     cfg = read_config(args.config, read_settings(args.cfg_options))
     cfg.launcher = args.launcher
@@ -47,15 +42,9 @@ def runner_config(args: Namespace) -> Config:
 
 
 def build_runner(cfg: Config, into_existing: bool = False) -> Runner:
-    """Build the Runner of a config: a :class:`StrictRunner` unless it asks for another.
+    """Build the Runner of a config, a :class:`StrictRunner` unless it names another.
 
-    Args:
-        cfg (Config): The config; its ``work_dir`` is made and marked.
-        into_existing (bool): See :func:`mmgen_bdinvert.io.claim_folder`. Defaults to False.
-
-    Raises:
-        ForeignFileError: The work dir holds files of somebody else.
-        OutputError: It cannot be written to.
+    The work dir is made and marked; see :func:`mmgen_bdinvert.io.claim_folder`, also for errors.
     """
     adopt_work_dir(cfg.work_dir, cfg.filename)
     claim_folder(cfg.work_dir, MAKER, into_existing=into_existing)
@@ -65,10 +54,8 @@ def build_runner(cfg: Config, into_existing: bool = False) -> Runner:
 def use_amp(cfg: Config) -> None:
     """Train with mixed precision, whether the config has one optimiser or one for each network.
 
-    bfloat16 unless the config has a ``dtype``: it needs no luck with the range of the activations.
-
-    Raises:
-        ValueError: If there is no GPU, and the config has another ``dtype``.
+    bfloat16 unless the config has a ``dtype``: activations cannot overflow in it. A ValueError
+    without a GPU if that is another.
     """
     wrappers = [cfg.optim_wrapper]
     if 'optimizer' not in cfg.optim_wrapper:
@@ -87,15 +74,10 @@ def use_amp(cfg: Config) -> None:
 
 
 def set_resume(cfg: Config, checkpoint: str | None) -> None:
-    """Resume from a given checkpoint, or from the latest one of the work dir ('auto').
-
-    Raises:
-        FileNotFoundError: If the given one is not there.
-    """
-    if checkpoint is None:
-        return
-    check_resumed(checkpoint)
-    cfg.resume, cfg.load_from = True, None if checkpoint == 'auto' else checkpoint
+    """Resume from a given checkpoint, which must exist, or from the latest of the work dir."""
+    if checkpoint is not None:
+        check_resumed(checkpoint)
+        cfg.resume, cfg.load_from = True, None if checkpoint == 'auto' else checkpoint
 
 
 def set_checkpoint(cfg: Config, checkpoint: str | None) -> None:
@@ -110,12 +92,12 @@ def set_checkpoint(cfg: Config, checkpoint: str | None) -> None:
 
 
 def set_test_split(cfg: Config, data_root: str | list[str] | None = None) -> None:
-    """Test on the validation split where a config has no test split, or on other images.
+    """Test on the validation split if a config has no test split, or on the images of data_root.
 
     Raises:
-        FileNotFoundError: If the images are not there.
-        ValueError: If the config has neither split, or ``data_root`` is given for a data set that
-            reads no images, or holds none.
+        FileNotFoundError: The images do not exist.
+        ValueError: The config has neither split, ``data_root`` has no images, or the data set reads
+            none.
     """
     parts = ('dataloader', 'cfg', 'evaluator')
     if all(cfg.get(f'test_{part}') is None for part in parts):
@@ -143,6 +125,6 @@ def set_test_split(cfg: Config, data_root: str | list[str] | None = None) -> Non
 
 
 def use_test_amp(cfg: Config) -> None:
-    """Test with mixed precision, bfloat16: half precision has no room for a pixel's gradient."""
+    """Test with mixed precision, in bfloat16: the gradient of a pixel underflows in float16."""
     cfg.test_cfg.fp16 = True
     torch.set_autocast_dtype('cuda', torch.bfloat16)

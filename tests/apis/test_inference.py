@@ -158,7 +158,7 @@ class TestInvert:
 
     @pytest.mark.parametrize('batch_size', [0, -1, 2.0])
     def test_a_batch_holds_one_image_or_more(self, inverter, picture, batch_size):
-        with pytest.raises(ValueError, match='batch_size is a whole number of 1 or more'):
+        with pytest.raises(ValueError, match='batch_size is a whole number of at least 1'):
             invert(inverter, picture(), batch_size=batch_size)
 
 

@@ -54,11 +54,13 @@ def test_a_result_edited_by_nearly_nothing_stays(
     generator = init_generator(out / 'config.py', 'cpu')
     shards = sorted(out.glob('shards/*.tar')) or sorted(out.glob('*/code.safetensors'))
     for source in code_sources(shards):
-        picture = read_image(edited / source.called.stem / 'edited.png').astype(int)
+        picture = read_image(edited / source.name_source.stem / 'edited.png').astype(int)
         assert abs(picture - render(generator, source.load(generator))[0]).max() <= 1
         if not packed:
             assert abs(picture - read_image(source.path.parent / 'reconstruction.png')).max() <= 1
-            again = LatentCode.load(edited / source.called.stem / 'code.safetensors', generator)
+            again = LatentCode.load(
+                edited / source.name_source.stem / 'code.safetensors', generator
+            )
             assert np.abs(picture - render(generator, again)[0]).max() == 0
 
 
