@@ -13,6 +13,7 @@ from mmengine.config import Config
 from bdinvert_cli.configs import config_folder, find_config, shipped_configs
 from bdinvert_cli.sentences import one_sentence
 
+from ..engine.composed import complete_config, noted_deletions
 from ..engine.config import check_config, read_config
 from ..models.inverters.presets import PRESETS
 
@@ -72,8 +73,10 @@ def _merged(config: ConfigLike, options: dict[str, Any]) -> Config:
     check_config(config)
     cfg = copy.deepcopy(config)
     try:
-        cfg.merge_from_dict(options)
+        with noted_deletions():
+            cfg.merge_from_dict(options)
     except Exception as e:  # mmengine asserts here, and descends into what is no dict
         raise ValueError(f'The options do not fit the config ({one_sentence(e)}).') from e
+    complete_config(cfg)
     check_config(cfg)
     return cfg

@@ -14,6 +14,8 @@ from pathlib import Path
 from mmengine.config import Config, ConfigDict
 from mmengine.runner import Runner
 
+from .composed import complete_config, noted_deletions
+
 _CHECKOUT = Path(__file__).resolve().parents[2]
 
 __all__ = ['RUNNER_KEYS', 'check_config', 'is_config', 'pivot_of', 'read_config']
@@ -52,7 +54,8 @@ def read_config(path: str | Path, options: dict | None = None) -> Config:
     if not Path(path).is_file():
         raise FileNotFoundError(f'There is no config file {path}: check the path.')
     try:
-        cfg = Config.fromfile(path)
+        with noted_deletions():
+            cfg = Config.fromfile(path)
     except Exception as e:  # a config is a program: anything may go wrong in it
         reason = f'{type(e).__name__}: {" ".join(str(e).split())}'
         raise ValueError(f'{path} cannot be read as a config ({reason}).') from e
@@ -63,10 +66,12 @@ def read_config(path: str | Path, options: dict | None = None) -> Config:
                 f'The option {key} is unknown: neither {path} nor the Runner has a setting {first}.'
             )
     try:
-        cfg.merge_from_dict(options or {})
+        with noted_deletions():
+            cfg.merge_from_dict(options or {})
     except Exception as e:  # mmengine asserts here, and descends into what is no dict
         reason = f'{type(e).__name__}: {" ".join(str(e).split())}'
         raise ValueError(f'The options do not fit {path} ({reason}).') from e
+    complete_config(cfg)
     check_config(cfg, path)
     return cfg
 

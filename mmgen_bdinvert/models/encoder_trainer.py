@@ -21,8 +21,6 @@ from .parts import build_part
 
 __all__ = ['BaseCodeEncoderTrainer']
 
-_LOSSES = dict(pixel=dict(type='PixelMSELoss'), perceptual=dict(type='LPIPSLoss'))
-
 
 @MODELS.register_module()
 class BaseCodeEncoderTrainer(HoldsFrozen, BaseModel):
@@ -46,8 +44,8 @@ class BaseCodeEncoderTrainer(HoldsFrozen, BaseModel):
     Args:
         generator (dict | BaseDetailGenerator): The frozen generator, or its config.
         encoder (dict | BaseCodeEncoder): The encoder to train, or its config.
-        losses (dict[str, dict | nn.Module] | None): Losses on images, or on base codes, by name, or
-            their configs. Defaults to the paper's: pixel MSE, and LPIPS with weight 10.
+        losses (dict[str, dict | nn.Module | None] | None): Losses on images, or on base codes, by
+            name, or their configs. Defaults to the paper's: pixel MSE, and LPIPS with weight 10.
         truncation (float): ψ of the training images. Defaults to 0.7.
         truncation_layers (int): Layers that ψ is applied to. Defaults to 8.
         moves (dict | RandomTransform | None): Random motions, or their config, whose type is
@@ -79,10 +77,14 @@ class BaseCodeEncoderTrainer(HoldsFrozen, BaseModel):
         self.encoder = build_part('encoder', encoder, has='check_generator')
         self.encoder.check_generator(self.generator)
         self.encoder.bind(self.generator.fingerprint)
-        losses = _LOSSES if losses is None else losses
-        checked_losses(losses)
-        built = {k: build_part(f'losses.{k}', v, has='compares') for k, v in losses.items()}
-        self.losses = nn.ModuleDict(built)
+        losses = self.config_defaults()['losses'] if losses is None else losses
+        self.losses = nn.ModuleDict(
+            {
+                k: build_part(f'losses.{k}', v, has='compares')
+                for k, v in checked_losses(losses).items()
+                if v is not None
+            }
+        )
         for name, loss in self.losses.items():
             if loss.compares not in ('image', 'base'):
                 raise ValueError(
@@ -98,6 +100,12 @@ class BaseCodeEncoderTrainer(HoldsFrozen, BaseModel):
         self.moves = moves
         self.moved_share = checked_number('moved_share', moved_share, least=0, most=1)
         self.swapped_share = checked_number('swapped_share', swapped_share, least=0, most=1)
+
+    @classmethod
+    def config_defaults(cls) -> dict:
+        """Return what a config may leave out: the losses."""
+        losses = dict(pixel=dict(type='PixelMSELoss'), perceptual=dict(type='LPIPSLoss'))
+        return dict(losses=losses)
 
     @property
     def generator(self) -> nn.Module:

@@ -70,7 +70,7 @@ def test_own_generator(tmp_path, monkeypatch, runner_defaults):
     small = dict(
         runner_defaults('work_dirs/own_encoder'),
         **{
-            'model.losses': dict(pixel=dict(type='PixelMSELoss')),  # the paper's downloads VGG16
+            'model.losses.perceptual': None,  # the paper's downloads VGG16
             'model.encoder.widths': (4, 6, 8),
             'train_dataloader.batch_size': 2,
             'train_cfg.max_iters': 1,
@@ -82,7 +82,7 @@ def test_own_generator(tmp_path, monkeypatch, runner_defaults):
     options = {
         'model.encoder.checkpoint': 'work_dirs/own_encoder/iter_1.pth',
         'model.encoder.widths': (4, 6, 8),
-        'model.losses': dict(pixel=dict(type='PixelMSELoss'), detail=dict(type='PNormLoss')),
+        'model.losses.perceptual': None,
         'model.num_steps': 1,
     }
     inverter = apis.init_inverter('own_inversion.py', device='cpu', cfg_options=options)
@@ -91,4 +91,4 @@ def test_own_generator(tmp_path, monkeypatch, runner_defaults):
     assert all(torch.equal(given[name], held[name]) for name in held)
     result = apis.invert(inverter, torch.zeros(1, 3, 32, 32))
     assert result.reconstruction.shape == (1, 3, 32, 32)
-    assert set(result.history) == {'pixel', 'detail', 'total'}
+    assert set(result.history) == {'pixel', 'base', 'detail', 'total'}

@@ -56,7 +56,11 @@ def refuse():
         (lambda: Path('link.png').unlink(), {'code': 0}, "'link.png' was removed"),
         (lambda: Path('photo.png').replace('out/x'), {'code': 0}, "'photo.png' was removed"),
         (lambda: Path('new').touch(), {'code': 0}, "'new' was written"),
-        (lambda: Path('out/.mmgen_bdinvert-0.tmp.png').touch(), {'code': 0}, 'was left half-written'),
+        (
+            lambda: Path('out/.mmgen_bdinvert-0.tmp.png').touch(),
+            {'code': 0},
+            'was left half-written',
+        ),
         (lambda: Path('out/canary').touch(), {'code': 0}, 'code of the input was run'),
         (lambda: print('\x1b[31mred'), {'code': 0}, r"characters '\x1b' are printed"),
         (lambda: print('a\u202eb'), {'code': 0}, r"characters '\u202e' are printed"),

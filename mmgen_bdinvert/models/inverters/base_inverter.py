@@ -96,21 +96,20 @@ class OptimizationInverter(HoldsFrozen, BaseModel):
                 f'them for this one with tools/latent_stats.py.'
             )
         self._statistics = (statistics,)  # outside the tree: it has a file of its own
-        self.losses = build_losses(
-            losses,
-            type(self).__name__,
-            comparable=self.comparable,
-            reserved=self.reserved,
-            statistics=statistics,
-        )
-        self.optimizer = checked_optimizer(
-            dict(type='Adam', lr=0.01) if optimizer is None else optimizer
-        )
+        names = dict(comparable=self.comparable, reserved=self.reserved)
+        self.losses = build_losses(losses, type(self).__name__, statistics=statistics, **names)
+        optimizer = self.config_defaults()['optimizer'] if optimizer is None else optimizer
+        self.optimizer = checked_optimizer(optimizer)
         self.num_steps = num_steps
         self.keep_best = keep_best
         if amp not in (False, True, 'gradients'):
             raise ValueError(f"amp is False, True or 'gradients', but got {amp!r}.")
         self.amp = amp
+
+    @classmethod
+    def config_defaults(cls) -> dict:
+        """Return what a config may leave out: losses by name, optimiser and number of steps."""
+        return dict(losses={}, optimizer=dict(type='Adam', lr=0.01), num_steps=1200)
 
     @property
     def generator(self) -> nn.Module:
