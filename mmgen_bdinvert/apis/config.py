@@ -15,6 +15,7 @@ from bdinvert_cli.sentences import one_sentence
 
 from ..engine.composed import complete_config, noted_deletions
 from ..engine.config import check_config, read_config
+from ..engine.host import drop_visualizer
 from ..models.inverters.presets import PRESETS
 
 __all__ = ['ConfigLike', 'config_folder', 'find_config', 'load_config', 'shipped_configs']
@@ -69,7 +70,9 @@ def load_config(
 
 def _merged(config: ConfigLike, options: dict[str, Any]) -> Config:
     if not isinstance(config, Config):
-        return read_config(find_config(config), options)
+        cfg = read_config(find_config(config), options)
+        drop_visualizer(cfg)
+        return cfg
     check_config(config)
     cfg = copy.deepcopy(config)
     try:

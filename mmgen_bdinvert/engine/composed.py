@@ -13,6 +13,7 @@ from mmengine.config.config import DELETE_KEY
 from mmgen.registry import MODELS, MODULES
 
 from ..models.inverters.regularized import paper_losses
+from .mmagic import to_mmgen
 
 __all__ = ['complete_config', 'kind_of', 'noted_deletions']
 
@@ -50,8 +51,12 @@ def complete_config(cfg: Config) -> None:
 
     Args:
         cfg (Config): Merged under :func:`noted_deletions`; changed in place.
+
+    Raises:
+        ValueError: A generator, in mmagic's words, takes labels.
     """
     if isinstance(cfg.get('model'), dict):
+        to_mmgen(cfg.model)
         _fill(cfg.model)
     _strip(cfg._cfg_dict)
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import inspect
 import math
@@ -10,17 +11,31 @@ import os
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 from mmengine.config import Config, ConfigDict
 from mmengine.runner import Runner
 
+from ..models.losses.perceptual import BackboneError, LPIPSLoss
 from .composed import complete_config, noted_deletions
 
 _CHECKOUT = Path(__file__).resolve().parents[2]
 
-__all__ = ['RUNNER_KEYS', 'check_config', 'is_config', 'pivot_of', 'read_config']
+__all__ = [
+    'RUNNER_KEYS',
+    'check_config',
+    'is_config',
+    'named_backbones',
+    'pivot_of',
+    'read_config',
+]
 
 _ALIKE = 0.8  # of a name, from where on it is taken for a misspelt one
+
+_IN_PLACE = (
+    "describe the generator in place, generator=dict(type='StyleGANv2Generator', out_size=1024, "
+    'style_channels=512)'
+)
 
 # The settings that mmengine's Runner takes from a config, as arguments or from `self.cfg`.
 RUNNER_KEYS = frozenset(inspect.signature(Runner.__init__).parameters) - {'self', 'cfg'} | {
@@ -57,6 +72,11 @@ def read_config(path: str | Path, options: dict | None = None) -> Config:
         with noted_deletions():
             cfg = Config.fromfile(path)
     except Exception as e:  # a config is a program: anything may go wrong in it
+        if 'lazy_import' in str(e):
+            raise ValueError(
+                f"{path} is in mmengine's old style (_base_), and a config that it builds on in "
+                f'the new one (read_base): {_IN_PLACE}.'
+            ) from e
         reason = f'{type(e).__name__}: {" ".join(str(e).split())}'
         raise ValueError(f'{path} cannot be read as a config ({reason}).') from e
     for key in options or {}:
@@ -71,7 +91,10 @@ def read_config(path: str | Path, options: dict | None = None) -> Config:
     except Exception as e:  # mmengine asserts here, and descends into what is no dict
         reason = f'{type(e).__name__}: {" ".join(str(e).split())}'
         raise ValueError(f'The options do not fit {path} ({reason}).') from e
-    complete_config(cfg)
+    try:
+        complete_config(cfg)
+    except ImportError as e:  # in the new style, which imports classes
+        raise ValueError(f'{path} names a class that is not here ({e}): {_IN_PLACE}.') from e
     check_config(cfg, path)
     return cfg
 
@@ -124,6 +147,33 @@ def _numbers(value: object, name: str = '') -> Iterator[tuple[str, float]]:
         items = enumerate(value)
     for key, item in items:
         yield from _numbers(item, f'{name}.{key}' if name else str(key))
+
+
+@contextlib.contextmanager
+def named_backbones(cfg: Config, *sections: str) -> Iterator[None]:
+    """Let the sentence about a perceptual network that is not there name the settings that lack it.
+
+    Args:
+        cfg (Config): What is built from it.
+        *sections (str): Those of its keys that are.
+    """
+    try:
+        yield
+    except BackboneError as error:
+        lacking = [name for key in sections for name in _lacking(cfg.get(key), key)]
+        options = ' '.join(f'{name}.backbone=PATH' for name in dict.fromkeys(lacking))
+        raise FileNotFoundError(f'{error}: --cfg-options {options}') from error
+
+
+def _lacking(value: Any, name: str) -> Iterator[str]:
+    if isinstance(value, dict):
+        if value.get('type') in ('LPIPSLoss', LPIPSLoss) and value.get('backbone') is None:
+            yield name
+        items: Iterable[tuple[object, object]] = value.items()
+    else:
+        items = enumerate(value) if isinstance(value, (list, tuple)) else ()
+    for key, item in items:
+        yield from _lacking(item, f'{name}.{key}')
 
 
 def is_config(path: str | os.PathLike, cfg: Config) -> bool:

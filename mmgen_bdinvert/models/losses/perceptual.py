@@ -29,6 +29,10 @@ from ..state_dicts import fit_state
 _TORCHVISION_NAMES = dict(vgg='vgg16', alex='alexnet', squeeze='squeezenet1_1')
 
 
+class BackboneError(FileNotFoundError):
+    """The network of an LPIPSLoss without a ``backbone`` is not there."""
+
+
 def reduce_images(images: Tensor, size: int | None) -> Tensor:
     """Reduce images whose longer side exceeds ``size`` to it, bilinear with antialiasing.
 
@@ -279,9 +283,8 @@ def _torchvision_file(net: str) -> Path:
             path.parent.mkdir(parents=True, exist_ok=True)
             torch.hub.download_url_to_file(url, str(path), path.stem.rpartition('-')[2])
         except (OSError, RuntimeError) as error:
-            raise FileNotFoundError(
-                f'{path.name} cannot be downloaded from {url} ({error}): put it in {path.parent} '
-                'or set backbone=PATH wherever the config has an LPIPSLoss (in most: --cfg-options '
-                'model.losses.perceptual.backbone=PATH).'
+            raise BackboneError(
+                f'{path.name} cannot be downloaded from {url} ({error}): put it in {path.parent}, '
+                f'or set its path as backbone of the LPIPSLoss'
             ) from error
     return path
