@@ -22,6 +22,11 @@ from .split import split_generator
 
 __all__ = ['BaseDetailGenerator']
 
+_HALF = (
+    'The config of the generator has layers in half precision, in which those of mmgen compute '
+    'another function: keep it so only if the checkpoint was trained with it.'
+)
+
 
 @MODULES.register_module()
 class BaseDetailGenerator(nn.Module):
@@ -74,6 +79,8 @@ class BaseDetailGenerator(nn.Module):
             load_weights(generator, checkpoint)
         elif from_config:
             print_log('The generator has random weights: no checkpoint is set.', 'current')
+        if any(getattr(layer, 'fp16_enabled', False) for layer in generator.modules()):
+            print_log(_HALF, 'current', level=30)
         self.requires_grad_(False)
         if hasattr(generator, 'eval_style_mode'):
             generator.default_style_mode = generator.eval_style_mode  # else mmgen prints the switch
