@@ -141,7 +141,7 @@ class BaseDetailGenerator(nn.Module):
 
     @property
     def mean_base(self) -> Tensor:
-        """Tensor: Mean base code of shape (1, C, s, s), over 1,024 samples from a fixed seed."""
+        """Tensor: Mean base code of shape (1, C, s, s), over 128 samples from a fixed seed."""
         return self._derived('mean_base').to(next(self.generator.parameters()))
 
     @property
