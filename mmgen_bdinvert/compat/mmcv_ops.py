@@ -146,7 +146,7 @@ def install() -> None:
 
     ops = module_from_spec(ModuleSpec('mmcv.ops', None, is_package=True))
     ops.__pure_pytorch__ = True
-    ops.__getattr__ = _refuse
+    vars(ops)['__getattr__'] = _refuse
     for name, members in (
         ('upfirdn2d', (upfirdn2d,)),
         ('fused_bias_leakyrelu', (fused_bias_leakyrelu, FusedBiasLeakyReLU)),

@@ -16,7 +16,7 @@ from ..utils.numbers import checked_number
 from .acceleration.allocator import keep_memory
 from .frozen import HoldsFrozen
 from .losses.building import checked_losses
-from .losses.latent import base_code_distance
+from .losses.latent import base_code_distance, follow_generator
 from .parts import build_part
 
 __all__ = ['BaseCodeEncoderTrainer']
@@ -85,6 +85,7 @@ class BaseCodeEncoderTrainer(HoldsFrozen, BaseModel):
                 if v is not None
             }
         )
+        follow_generator(self.losses.values(), self.generator)
         for name, loss in self.losses.items():
             if loss.compares not in ('image', 'base'):
                 raise ValueError(

@@ -19,6 +19,7 @@ from ..acceleration.cuda_graph import CudaGraphStep
 from ..acceleration.precision import bfloat16_gradients, gains_from_bfloat16_gradients
 from ..frozen import HoldsFrozen
 from ..losses.building import build_losses
+from ..losses.latent import follow_generator
 from ..parts import build_part
 from .image_optimizer import ImageOptimizer, checked_optimizer
 from .image_state import ImageState
@@ -44,8 +45,7 @@ class OptimizationInverter(HoldsFrozen, BaseModel):
             place of one leaves it out.
         optimizer (dict | None): Config of a torch optimiser, without parameters. Defaults to Adam
             with lr 0.01.
-        num_steps (int): Optimisation steps; with 0 the first values are the result. Defaults to
-            1200.
+        num_steps (int): Optimisation steps; 0 gives the first values. Defaults to 1200.
         data_preprocessor (dict | None): Turns RGB uint8 into the generator's order and range.
             Defaults to one that fits the generator.
         keep_best (bool): Whether the result of each image, and the last row of its history, is its
@@ -98,6 +98,7 @@ class OptimizationInverter(HoldsFrozen, BaseModel):
         self._statistics = (statistics,)  # outside the tree: it has a file of its own
         names = dict(comparable=self.comparable, reserved=self.reserved)
         self.losses = build_losses(losses, type(self).__name__, statistics=statistics, **names)
+        follow_generator(self.losses.values(), generator)
         optimizer = self.config_defaults()['optimizer'] if optimizer is None else optimizer
         self.optimizer = checked_optimizer(optimizer)
         self.num_steps = num_steps

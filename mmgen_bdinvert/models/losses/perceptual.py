@@ -285,6 +285,6 @@ def _torchvision_file(net: str) -> Path:
         except (OSError, RuntimeError) as error:
             raise BackboneError(
                 f'{path.name} cannot be downloaded from {url} ({error}): put it in {path.parent}, '
-                f'or set its path as backbone of the LPIPSLoss'
+                f'or set backbone=PATH of the LPIPSLoss'
             ) from error
     return path
