@@ -64,7 +64,8 @@ REGISTERED = {
         GANSpace GeometricTransform GradientL1Loss InterFaceGAN LPIPSLoss LatentStatistics
         MatrixTransform NarrowStyleGAN2Discriminator NarrowStyleGANv1Generator
         NarrowStyleGANv2Generator PNormLoss PatchLightness PerspectiveTransform PixelL1Loss
-        PixelMSELoss RandomTransform Regression ReleasedPerceptualLoss STLPIPSLoss SeFa ThinPlateSpline""",
+        PixelMSELoss RandomTransform Regression ReleasedPerceptualLoss STLPIPSLoss SeFa
+        ThinPlateSpline""",
     'OPTIMIZERS': 'ImageLBFGS',
     'OPTIM_WRAPPERS': 'CpuAmpOptimWrapper',
     'RUNNERS': 'StrictRunner',
