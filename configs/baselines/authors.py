@@ -11,7 +11,10 @@ model = dict(
         perceptual=dict(
             _delete_=True,
             type='ReleasedPerceptualLoss',
-            distance=(_base_.model.get('losses') or {}).get('perceptual', dict(type='LPIPSLoss')),
+            distance={
+                **(_base_.model.get('losses') or {}).get('perceptual', dict(type='LPIPSLoss')),
+                'loss_weight': 10.0,
+            },
         ),
         base=dict(type='BaseCodeDistance', loss_weight=10.0, normalized=False),
         detail=dict(type='PNormLoss', loss_weight=0.01),

@@ -161,6 +161,8 @@ def named_backbones(cfg: Config, *sections: str) -> Iterator[None]:
         yield
     except BackboneError as error:
         lacking = [name for key in sections for name in _lacking(cfg.get(key), key)]
+        if not lacking:
+            raise
         options = ' '.join(f'{name}.backbone=PATH' for name in dict.fromkeys(lacking))
         raise FileNotFoundError(f'{error}: --cfg-options {options}') from error
 

@@ -43,8 +43,7 @@ def drop_host(cfg: Config) -> None:
     cfg.default_scope = 'mmgen'
     before = {name: cfg.get(name) for name in cfg}
     for loader, *others in _SPLITS:
-        given = cfg.get(loader)
-        if given is None or _is_hosts(registry.DATASETS, given.get('dataset')):
+        if cfg.get(loader) is None or _reads_hosts(cfg[loader]):
             cfg.update(dict.fromkeys((loader, *others)))
     _drop_optimisers(cfg)
     for name, kinds in _TYPED.items():
@@ -75,6 +74,15 @@ def drop_visualizer(cfg: Config) -> None:
         _is_hosts(registry.VISBACKENDS, backend) for backend in backends
     ):
         cfg.visualizer = None
+
+
+def _reads_hosts(loader: Any) -> bool:
+    """Whether a loader reads a data set of others, or one around it."""
+    while isinstance(loader, dict):
+        loader = loader.get('dataset')
+        if _is_hosts(registry.DATASETS, loader):
+            return True
+    return False
 
 
 def _drop_optimisers(cfg: Config) -> None:

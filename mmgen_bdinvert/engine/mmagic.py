@@ -12,7 +12,13 @@ _NAMES = {
     'StyleGAN2Generator': 'StyleGANv2Generator',
 }
 # The stored mean w is measured anew, and all generators emit BGR here.
-_UNUSED = ('update_mean_latent_with_ema', 'w_avg_beta', 'bgr2rgb', 'cond_mapping_channels')
+_UNUSED = (
+    'update_mean_latent_with_ema',
+    'w_avg_beta',
+    'bgr2rgb',
+    'cond_size',
+    'cond_mapping_channels',
+)
 
 
 def to_mmgen(value: Any) -> None:
@@ -45,10 +51,7 @@ def _adopt(generator: dict, name: str) -> None:
             f'A generator that takes labels cannot be inverted into, but the config has a {name} '
             f'with cond_size={generator["cond_size"]}.'
         )
-    width = generator.get('style_channels')
-    plain = dict(
-        out_channels=3, norm_eps=1e-6, noise_size=width, cond_size=generator.get('cond_size')
-    )
+    plain = dict(out_channels=3, norm_eps=1e-6, noise_size=generator.get('style_channels'))
     for key in _UNUSED:
         generator.pop(key, None)
     for key, usual in plain.items():

@@ -66,6 +66,13 @@ def test_own_loaders_stay_beside_loops_and_optimisers_of_a_gan():
     assert cfg.default_hooks.checkpoint.save_best == 'psnr'
 
 
+@pytest.mark.parametrize('name', ['UnconditionalImageDataset', 'BasicImageDataset'])
+def test_a_data_set_of_images_goes_with_what_is_around_it(name):
+    inner = dict(type='RepeatDataset', times=2, dataset=dict(type=name, data_root='none'))
+    cfg = dropped(train_dataloader=dict(dataset=inner), train_cfg=dict(max_iters=3))
+    assert cfg.train_dataloader is None and cfg.train_cfg is None
+
+
 def test_the_training_of_a_gan_is_left_alone():
     settings = dict(
         val_cfg=dict(type='GenValLoop'), custom_hooks=[dict(type='GenVisualizationHook')]

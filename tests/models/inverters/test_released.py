@@ -98,3 +98,14 @@ def test_values_and_gradients_of_the_first_steps(inverter, picture, monkeypatch)
             assert error < 1e-4, (step, name)
     assert result.code.detail.shape[1] == inverter.generator.num_detail
     assert inverter.generator.first_detail and detail[:, 0].abs().sum() > 0
+
+
+@pytest.mark.parametrize('domain', ['bdinvert_inv_ffhq_authors', 'bdinvert_inv_toon64'])
+def test_the_config_has_the_released_numbers_over_any_domain(domain, monkeypatch):
+    monkeypatch.setenv('BDINVERT_DOMAIN', f'../{domain}')
+    model = load_config('baselines/authors').model
+    weights = {name: loss.get('loss_weight') for name, loss in model.losses.items()}
+    assert weights == dict(pixel=1.0, perceptual=None, base=10.0, detail=0.01)
+    assert model.losses.perceptual.distance.loss_weight == 10.0
+    assert (model.statistics.floor, model.num_steps, model.keep_best) == (1e-12, 1200, False)
+    assert model.optimizer == dict(type='Adam', lr=0.01)
