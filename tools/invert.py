@@ -79,10 +79,10 @@ def parse_args(argv=None):
     add_launcher(parser)
     parser.add_cfg_options()
     args = parser.parse_args(argv)
-    for name in ('batch_size', 'steps'):
+    for name, least in dict(batch_size=1, steps=0).items():
         value = getattr(args, name)
-        if value is not None and value < 1:
-            parser.error(f'--{name.replace("_", "-")} must be 1 or more, but got {value}')
+        if value is not None and value < least:
+            parser.error(f'--{name.replace("_", "-")} must be {least} or more, but got {value}')
     return args
 
 

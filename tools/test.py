@@ -36,12 +36,13 @@ def main(argv=None):
     from mmgen_bdinvert.engine import running
 
     cfg = running.runner_config(args)
-    running.set_test_split(cfg, args.data_root)
+    evaluator = running.set_test_split(cfg, args.data_root)
     running.set_checkpoint(cfg, args.checkpoint)
     if args.amp:
         running.use_test_amp(cfg)
-    runner = running.build_runner(cfg, args.into_existing)
-    metrics = runner.test()
+    with running.named_backbones(cfg, 'model', evaluator):
+        runner = running.build_runner(cfg, args.into_existing)
+        metrics = runner.test()
     if runner.rank == 0:
         say(', '.join(f'{name} {value:.4f}' for name, value in metrics.items()))
         say(f'Targets above reconstructions: {runner.work_dir}/vis')

@@ -44,7 +44,8 @@ def main(argv=None):
     if args.amp:
         running.use_amp(cfg)
     running.set_resume(cfg, args.resume)
-    running.build_runner(cfg, args.into_existing).train()
+    with running.named_backbones(cfg, 'model', 'val_evaluator'):
+        running.build_runner(cfg, args.into_existing).train()
 
 
 if __name__ == '__main__':

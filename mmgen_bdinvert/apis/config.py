@@ -18,7 +18,9 @@ from mmengine.registry import Registry
 from bdinvert_cli.configs import config_folder, find_config, shipped_configs
 from bdinvert_cli.sentences import one_sentence
 
+from ..engine.composed import complete_config, noted_deletions
 from ..engine.config import check_config, read_config
+from ..engine.host import drop_visualizer
 from ..jobs.folder import SETTINGS_FILE
 from ..jobs.results import CONFIG_FILE
 from ..models.inverters.presets import PRESETS
@@ -83,13 +85,17 @@ def load_config(
 
 def _merged(config: ConfigLike, options: dict[str, Any]) -> Config:
     if not isinstance(config, Config):
-        return read_config(find_config(config), options)
+        cfg = read_config(find_config(config), options)
+        drop_visualizer(cfg)
+        return cfg
     check_config(config)
     cfg = copy.deepcopy(config)
     try:
-        cfg.merge_from_dict(options)
+        with noted_deletions():
+            cfg.merge_from_dict(options)
     except Exception as e:  # mmengine asserts here, and expects dicts where there are none
         raise ValueError(f'The options do not fit the config ({one_sentence(e)}).') from e
+    complete_config(cfg)
     check_config(cfg)
     return cfg
 

@@ -19,7 +19,7 @@ from bdinvert_cli.sentences import one_sentence
 
 from ..editing import Direction, load_direction
 from ..editing.directions import checked_strength
-from ..engine.config import pivot_of
+from ..engine.config import named_backbones, pivot_of
 from ..io import tensor_to_images
 from ..jobs.batch_size import fitting_batch, is_out_of_memory
 from ..models import BaseDetailGenerator
@@ -81,7 +81,8 @@ def init_inverter(
                 f'{cfg.model.type}: leave the checkpoint out.'
             )
         model.encoder.checkpoint = os.fspath(checkpoint)
-    inverter = _build(MODELS.build, cfg.model).to(device).eval()
+    with named_backbones(cfg, 'model'):
+        inverter = _build(MODELS.build, cfg.model).to(device).eval()
     inverter.cfg = cfg
     return inverter
 

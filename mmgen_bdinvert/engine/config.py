@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import inspect
 import math
@@ -15,10 +16,26 @@ from typing import Any
 from mmengine.config import Config, ConfigDict, DictAction
 from mmengine.runner import Runner
 
-__all__ = ['RUNNER_KEYS', 'check_config', 'is_config', 'pivot_of', 'read_config', 'read_settings']
+from ..models.losses.perceptual import BackboneError, LPIPSLoss
+from .composed import complete_config, noted_deletions
+
+__all__ = [
+    'RUNNER_KEYS',
+    'check_config',
+    'is_config',
+    'named_backbones',
+    'pivot_of',
+    'read_config',
+    'read_settings',
+]
 
 _CHECKOUT = Path(__file__).resolve().parents[2]
 _SIMILARITY = 0.8  # of two names, from which one counts as a misspelling of the other
+
+_IN_PLACE = (
+    "describe the generator in place, generator=dict(type='StyleGANv2Generator', out_size=1024, "
+    'style_channels=512)'
+)
 
 # The settings that mmengine's Runner takes from a config, as arguments or from `self.cfg`.
 RUNNER_KEYS = frozenset(inspect.signature(Runner.__init__).parameters) - {'self', 'cfg'} | {
@@ -47,8 +64,14 @@ def read_config(path: str | Path, options: dict | None = None) -> Config:
     if not Path(path).is_file():
         raise FileNotFoundError(f'There is no config file {path}: check the path.')
     try:
-        cfg = Config.fromfile(path)
+        with noted_deletions():
+            cfg = Config.fromfile(path)
     except Exception as e:  # a config is a program: anything may go wrong in it
+        if 'lazy_import' in str(e):
+            raise ValueError(
+                f"{path} is in mmengine's old style (_base_), and a config that it builds on in "
+                f'the new one (read_base): {_IN_PLACE}.'
+            ) from e
         reason = f'{type(e).__name__}: {" ".join(str(e).split())}'
         raise ValueError(f'{path} cannot be read as a config ({reason}).') from e
     for key in options or {}:
@@ -58,10 +81,15 @@ def read_config(path: str | Path, options: dict | None = None) -> Config:
                 f'The option {key} is unknown: neither {path} nor the Runner has a setting {first}.'
             )
     try:
-        cfg.merge_from_dict(options or {})
+        with noted_deletions():
+            cfg.merge_from_dict(options or {})
     except Exception as e:  # mmengine asserts here, and expects dicts where there are none
         reason = f'{type(e).__name__}: {" ".join(str(e).split())}'
         raise ValueError(f'The options do not fit {path} ({reason}).') from e
+    try:
+        complete_config(cfg)
+    except ImportError as e:  # in the new style, which imports classes
+        raise ValueError(f'{path} names a class that is not here ({e}): {_IN_PLACE}.') from e
     check_config(cfg, path)
     return cfg
 
@@ -104,6 +132,35 @@ def _numbers(value: object, name: str = '') -> Iterator[tuple[str, float]]:
         items = enumerate(value)
     for key, item in items:
         yield from _numbers(item, f'{name}.{key}' if name else str(key))
+
+
+@contextlib.contextmanager
+def named_backbones(cfg: Config, *sections: str) -> Iterator[None]:
+    """Let the sentence about a perceptual network that is not there name the settings that lack it.
+
+    Args:
+        cfg (Config): What is built from it.
+        *sections (str): Those of its keys that are.
+    """
+    try:
+        yield
+    except BackboneError as error:
+        lacking = [name for key in sections for name in _lacking(cfg.get(key), key)]
+        if not lacking:
+            raise
+        options = ' '.join(f'{name}.backbone=PATH' for name in dict.fromkeys(lacking))
+        raise FileNotFoundError(f'{error}: --cfg-options {options}') from error
+
+
+def _lacking(value: Any, name: str) -> Iterator[str]:
+    if isinstance(value, dict):
+        if value.get('type') in ('LPIPSLoss', LPIPSLoss) and value.get('backbone') is None:
+            yield name
+        items: Iterable[tuple[object, object]] = value.items()
+    else:
+        items = enumerate(value) if isinstance(value, (list, tuple)) else ()
+    for key, item in items:
+        yield from _lacking(item, f'{name}.{key}')
 
 
 def is_config(path: str | os.PathLike, cfg: Config) -> bool:

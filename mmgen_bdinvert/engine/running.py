@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 from argparse import Namespace
 from pathlib import Path
@@ -17,11 +18,16 @@ from bdinvert_cli.paths import check_resumed
 
 from ..compat.cpu_amp import CpuAmpOptimWrapper
 from ..io import claim_folder, find_images
-from .config import pivot_of, read_config, read_settings
+from ..models.encoder_trainer import BaseCodeEncoderTrainer
+from ..models.inverters.base_inverter import OptimizationInverter
+from .composed import kind_of
+from .config import named_backbones, pivot_of, read_config, read_settings
+from .host import drop_host
 from .strict_runner import MAKER, StrictRunner, adopt_work_dir
 
 __all__ = [
     'build_runner',
+    'named_backbones',
     'runner_config',
     'set_checkpoint',
     'set_resume',
@@ -35,6 +41,7 @@ def runner_config(args: Namespace) -> Config:
     """Read the config of a command line; for its errors see :func:`read_config`."""
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     cfg = read_config(args.config, read_settings(args.cfg_options))
+    drop_host(cfg)
     cfg.launcher = args.launcher
     default = cfg.get('work_dir') or Path('work_dirs', Path(args.config).stem)
     cfg.work_dir = str(args.work_dir or default)
@@ -91,8 +98,11 @@ def set_checkpoint(cfg: Config, checkpoint: str | None) -> None:
         cfg.load_from = checkpoint
 
 
-def set_test_split(cfg: Config, data_root: str | list[str] | None = None) -> None:
+def set_test_split(cfg: Config, data_root: str | list[str] | None = None) -> str:
     """Test on the validation split if a config has no test split, or on the images of data_root.
+
+    Returns:
+        str: The key whose perceptual distance the test measures.
 
     Raises:
         FileNotFoundError: The images do not exist.
@@ -100,14 +110,29 @@ def set_test_split(cfg: Config, data_root: str | list[str] | None = None) -> Non
             none.
     """
     parts = ('dataloader', 'cfg', 'evaluator')
+    evaluator = 'test_evaluator'
     if all(cfg.get(f'test_{part}') is None for part in parts):
+        evaluator = 'val_evaluator'
         for part in parts:
             cfg[f'test_{part}'] = cfg.get(f'val_{part}')
     missing = [f'test_{part}' for part in parts if cfg.get(f'test_{part}') is None]
-    if missing:
+    kind = kind_of(cfg.model)
+    inverts = isinstance(kind, type) and issubclass(kind, OptimizationInverter)
+    if missing and inverts and data_root is not None:
+        evaluator = 'model'
+        _add_test_split(cfg)
+    elif missing:
+        advice = 'give a bdinvert_enc_* or bdinvert_inv_* config'
+        if inverts:
+            advice = 'give the photos with --data-root'
+        elif kind is BaseCodeEncoderTrainer:
+            advice = (
+                "set val_dataloader = dict(batch_size=16, sampler=dict(type='DefaultSampler', "
+                "shuffle=False), dataset=dict(type='LatentSeeds', length=64, first=1000000000)), "
+                "val_cfg = dict() and val_evaluator = dict(type='ReconstructionMetric')"
+            )
         raise ValueError(
-            f'{cfg.filename} cannot be tested, it sets no {", ".join(missing)}: give a '
-            f'bdinvert_enc_* or bdinvert_inv_* config.'
+            f'{cfg.filename} cannot be tested, it sets no {", ".join(missing)}: {advice}.'
         )
     dataset = cfg.test_dataloader.dataset
     if data_root is not None:
@@ -122,6 +147,23 @@ def set_test_split(cfg: Config, data_root: str | list[str] | None = None) -> Non
             find_images(dataset.data_root)  # before minutes of building
         except (FileNotFoundError, ValueError) as e:
             raise type(e)(f'{e}; --data-root takes images and folders') from e
+    return evaluator
+
+
+def _add_test_split(cfg: Config) -> None:
+    """Let an inverter be tested on photos, by its own perceptual distance."""
+    model = pivot_of(cfg.model)
+    size = ((model.get('generator') or {}).get('generator') or {}).get('out_size')
+    cfg.test_dataloader = dict(
+        batch_size=8,
+        num_workers=0,
+        sampler=dict(type='DefaultSampler', shuffle=False),
+        dataset=dict(type='InversionImageFolder', data_root=None, size=size),
+    )
+    cfg.test_cfg = {}
+    perceptual = copy.deepcopy((model.get('losses') or {}).get('perceptual'))
+    cfg.test_evaluator = dict(type='ReconstructionMetric', perceptual=perceptual)
+    cfg.custom_hooks = [*(cfg.get('custom_hooks') or ()), dict(type='ReconstructionGridHook')]
 
 
 def use_test_amp(cfg: Config) -> None:

@@ -12,6 +12,7 @@ from .inverters import (
     NoiseProjector,
     PivotalTuningInverter,
     RegularizedInverter,
+    ReleasedInverter,
     WPlusInverter,
 )
 from .latent_stats import LatentStatistics
@@ -22,6 +23,7 @@ from .losses import (
     PixelL1Loss,
     PixelMSELoss,
     PNormLoss,
+    ReleasedPerceptualLoss,
     STLPIPSLoss,
 )
 
@@ -43,6 +45,8 @@ __all__ = [
     'PixelL1Loss',
     'PixelMSELoss',
     'RegularizedInverter',
+    'ReleasedInverter',
+    'ReleasedPerceptualLoss',
     'STLPIPSLoss',
     'WPlusInverter',
 ]

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from bdinvert_cli.text import printable
 
 from ..io import local_path
-from ..io.tensors import read_file, shown_name
+from ..io.tensors import floats, read_file, shown_name
 from .state_dicts import fit_state
 
 __all__ = [
@@ -143,9 +143,12 @@ def load_weights(
     """
     given, prefix = select_part(read_state_dict(source, what=what), prefixes)
     wanted = module.state_dict()
+    mean = None if 'w_avg' in wanted else given.pop('w_avg', None)  # stored beside the weights
     remedy = 'Give the checkpoint that belongs to the configured architecture.'
     given = fit_state(given, wanted, source, f'this {what}', remedy)
     module.load_state_dict(given)
+    if mean is not None:
+        module.w_avg = floats(mean, 'w_avg').flatten()
     under = f' under "{prefix}"' if prefix else ''
     text = f'Loaded all {len(wanted)} tensors of the {what} from {source}{under}'
     print_log(printable(text), 'current')

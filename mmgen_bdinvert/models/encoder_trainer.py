@@ -15,12 +15,10 @@ from ..geometry import RandomTransform, Transform, transform_base, transform_ima
 from ..utils.numbers import checked_number
 from .acceleration.allocator import keep_memory
 from .frozen import HoldsFrozen
-from .losses.latent import base_code_distance
+from .losses.latent import base_code_distance, follow_generator
 from .parts import build_losses, build_part
 
 __all__ = ['BaseCodeEncoderTrainer']
-
-_LOSSES = dict(pixel=dict(type='PixelMSELoss'), perceptual=dict(type='LPIPSLoss'))
 
 
 @MODELS.register_module()
@@ -41,8 +39,8 @@ class BaseCodeEncoderTrainer(HoldsFrozen, BaseModel):
     Args:
         generator (dict | BaseDetailGenerator): The frozen generator, or its config.
         encoder (dict | BaseCodeEncoder): The encoder to train, or its config.
-        losses (dict[str, dict | nn.Module] | None): Losses on images or base codes by name, or
-            their configs. Defaults to the paper's: pixel MSE, and LPIPS with weight 10.
+        losses (dict[str, dict | nn.Module | None] | None): Losses on images or base codes by name,
+            or their configs. Defaults to the paper's: pixel MSE, and LPIPS with weight 10.
         truncation (float): ψ of the training images. Defaults to 0.7.
         truncation_layers (int): First layers, which ψ is applied to. Defaults to 8.
         moves (dict | RandomTransform | None): Random transforms, or their config; its type may be
@@ -74,8 +72,9 @@ class BaseCodeEncoderTrainer(HoldsFrozen, BaseModel):
         self.encoder = build_part('encoder', encoder, has='check_generator')
         self.encoder.check_generator(self.generator)
         self.encoder.bind(self.generator.fingerprint)
-        losses = _LOSSES if losses is None else losses
+        losses = self.config_defaults()['losses'] if losses is None else losses
         self.losses = build_losses(losses, type(self).__name__, comparable=('image', 'base'))
+        follow_generator(self.losses.values(), self.generator)
         self.truncation = checked_number('truncation', truncation)
         layers = checked_number('truncation_layers', truncation_layers, least=0, whole=True)
         self.truncation_layers = layers
@@ -84,6 +83,12 @@ class BaseCodeEncoderTrainer(HoldsFrozen, BaseModel):
         self.moves = moves
         self.moved_share = checked_number('moved_share', moved_share, least=0, most=1)
         self.swapped_share = checked_number('swapped_share', swapped_share, least=0, most=1)
+
+    @classmethod
+    def config_defaults(cls) -> dict:
+        """Return what a config may leave out: the losses."""
+        losses = dict(pixel=dict(type='PixelMSELoss'), perceptual=dict(type='LPIPSLoss'))
+        return dict(losses=losses)
 
     @property
     def generator(self) -> nn.Module:

@@ -83,7 +83,7 @@ class TestInitInverter:
 
     def test_a_model_without_an_encoder_takes_no_checkpoint(self, tiny_config):
         cfg = Config.fromfile(tiny_config)
-        losses = dict(pixel=dict(type='PixelMSELoss'))
+        losses = dict(pixel=dict(type='PixelMSELoss'), perceptual=None)
         cfg.model = dict(type='WPlusInverter', generator=cfg.model.generator, losses=losses)
         assert type(init_inverter(cfg, device='cpu')) is WPlusInverter
         with pytest.raises(ValueError, match='has none, only a WPlusInverter'):

@@ -82,6 +82,17 @@ def test_steps_and_precision_reach_the_pivot(configs, photos, run_in_process, tm
     assert json.loads(Path(tmp_path, 'out/p0/metrics.json').read_text())['steps'] == 2
 
 
+@pytest.mark.parametrize('name', ['w_plus', 'tuning'])
+def test_no_steps_show_the_start(name, configs, photos, run_in_process, tmp_path):
+    args = (configs[name], photos / 'p0.png', '--out-dir')
+    zero = ['model.num_steps=0', *['model.pivot.num_steps=0'] * (name == 'tuning')]
+    code, _, err = run_in_process('invert')(*args, tmp_path / 'one', '--steps', 0)
+    assert code == 0, err
+    assert run_in_process('invert')(*args, tmp_path / 'two', '--cfg-options', *zero)[0] == 0
+    one, two = (read_image(tmp_path / f / 'p0/reconstruction.png') for f in ('one', 'two'))
+    assert np.array_equal(one, two)
+
+
 def test_generator_and_encoder_are_found_in_the_pivot(configs, tiny_config, make_encoder, tmp_path):
     expected = init_generator(tiny_config, 'cpu').fingerprint
     assert init_generator(configs['tuning'], 'cpu').fingerprint == expected

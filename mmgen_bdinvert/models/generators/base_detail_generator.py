@@ -22,6 +22,11 @@ from .split import split_generator
 
 __all__ = ['BaseDetailGenerator']
 
+_HALF = (
+    'The config of the generator has layers in half precision, in which those of mmgen compute '
+    'another function: keep it so only if the checkpoint was trained with it.'
+)
+
 
 @MODULES.register_module()
 class BaseDetailGenerator(nn.Module):
@@ -89,6 +94,8 @@ class BaseDetailGenerator(nn.Module):
             load_weights(generator, checkpoint)
         elif from_config:
             print_log('The generator has random weights: no checkpoint is set.', 'current')
+        if any(getattr(layer, 'fp16_enabled', False) for layer in generator.modules()):
+            print_log(_HALF, 'current', level=30)
         self.requires_grad_(False)
         if hasattr(generator, 'eval_style_mode'):
             generator.default_style_mode = generator.eval_style_mode  # else mmgen prints the switch
@@ -111,7 +118,7 @@ class BaseDetailGenerator(nn.Module):
 
     @property
     def mean_base(self) -> Tensor:
-        """Tensor: Mean base code of shape (1, C, s, s), over 1,024 samples from a fixed seed."""
+        """Tensor: Mean base code of shape (1, C, s, s), over 128 samples from a fixed seed."""
         return self._derived('mean_base').to(next(self.generator.parameters()))
 
     @property
@@ -130,7 +137,7 @@ class BaseDetailGenerator(nn.Module):
         if name == 'mean_latent':
             return self._mean(lambda w: w, samples=32768, batch_size=4096)
         base_code = self._split.base_code
-        return self._mean(lambda w: base_code(self.to_w_plus(w)), samples=1024, batch_size=32)[None]
+        return self._mean(lambda w: base_code(self.to_w_plus(w)), samples=128, batch_size=32)[None]
 
     def _mean(self, value: Callable[[Tensor], Tensor], samples: int, batch_size: int) -> Tensor:
         """Return the mean of a function of w (n, D), in float64 on the CPU."""

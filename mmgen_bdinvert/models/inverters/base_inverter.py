@@ -18,6 +18,7 @@ from ...utils.numbers import checked_number
 from ..acceleration.allocator import kept_memory, returned_memory
 from ..acceleration.precision import bfloat16_gradients, gains_from_bfloat16_gradients
 from ..frozen import HoldsFrozen
+from ..losses.latent import follow_generator
 from ..parts import build_losses, build_part
 from .image_optimizer import checked_optimizer
 from .optimization import Optimization, StepCallback
@@ -52,8 +53,7 @@ class OptimizationInverter(HoldsFrozen, BaseModel):
             one out.
         optimizer (dict | None): Config of a torch optimiser, without parameters. Defaults to Adam
             with lr 0.01.
-        num_steps (int): Optimisation steps; with 0 the first values are the result. Defaults to
-            1200.
+        num_steps (int): Optimisation steps; 0 gives the first values. Defaults to 1200.
         data_preprocessor (dict | None): Turns RGB uint8 into the generator's order and range.
             Defaults to one that fits the generator.
         keep_best (bool): Whether the result of each image, and the last row of its history, is its
@@ -109,14 +109,19 @@ class OptimizationInverter(HoldsFrozen, BaseModel):
             reserved=self.reserved,
             statistics=statistics,
         )
-        self.optimizer = checked_optimizer(
-            dict(type='Adam', lr=0.01) if optimizer is None else optimizer
-        )
+        follow_generator(self.losses.values(), generator)
+        optimizer = self.config_defaults()['optimizer'] if optimizer is None else optimizer
+        self.optimizer = checked_optimizer(optimizer)
         self.num_steps = num_steps
         self.keep_best = keep_best
         if amp not in (False, True, 'gradients'):
             raise ValueError(f"amp is False, True or 'gradients', but got {amp!r}.")
         self.amp = amp
+
+    @classmethod
+    def config_defaults(cls) -> dict:
+        """Return what a config may leave out: losses by name, optimiser and number of steps."""
+        return dict(losses={}, optimizer=dict(type='Adam', lr=0.01), num_steps=1200)
 
     @property
     def generator(self) -> nn.Module:

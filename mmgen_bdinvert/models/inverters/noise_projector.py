@@ -87,12 +87,17 @@ class NoiseProjector(WPlusInverter):
         exploration: float = 0.05,
         **settings: Any,
     ):
-        optimizer = dict(type='Adam', lr=0.1) if optimizer is None else optimizer
         own = dict(optimizer=optimizer, num_steps=num_steps, one_style=one_style)
         super().__init__(generator, **own, **settings)
         self.noise_weight = checked_number('noise_weight', noise_weight, least=0)
         self.exploration = checked_number('exploration', exploration, least=0)
         self._deviation: float | None = None
+
+    @classmethod
+    def config_defaults(cls) -> dict:
+        """Return the projector's own optimiser and number of steps."""
+        own = dict(optimizer=dict(type='Adam', lr=0.1), num_steps=1000)
+        return {**super().config_defaults(), **own}
 
     def start(self, images: Tensor) -> dict[str, Tensor]:
         """Start at the mean style vector and the generator's own noise maps."""

@@ -94,8 +94,6 @@ class PivotalTuningInverter(OptimizationInverter):
             losses = {k: v for k, v in pivot.losses.items() if v.compares == 'image'}
         settings.setdefault('statistics', pivot.statistics)
         settings.setdefault('num_steps', 350)
-        if settings.get('optimizer') is None:
-            settings['optimizer'] = dict(type='Adam', lr=3e-4)
         super().__init__(pivot.generator, losses=losses, **settings)
         self.pivot = pivot
         self.locality_weight, self.locality_distance = locality_weight, locality_distance
@@ -118,6 +116,11 @@ class PivotalTuningInverter(OptimizationInverter):
 
         self._pivot_callback = during_pivot
         return super().invert(images, during_tuning)
+
+    @classmethod
+    def config_defaults(cls) -> dict:
+        """Return tuning's own optimiser and number of steps; its losses are the pivot's."""
+        return dict(losses={}, optimizer=dict(type='Adam', lr=3e-4), num_steps=350)
 
     def start(self, images: Tensor) -> dict[str, Tensor]:
         """Invert with the pivot, and copy the weights for each image."""

@@ -70,7 +70,7 @@ class RegularizedInverter(OptimizationInverter):
         detail_space: str = 'w+',
         **settings: Unpack[InverterSettings],
     ):
-        losses = paper_losses() if losses is None else losses
+        losses = self.config_defaults()['losses'] if losses is None else losses
         super().__init__(generator, losses=losses, **settings)
         if clip is not None:
             clip = checked_number('clip', clip, above=0)
@@ -84,6 +84,11 @@ class RegularizedInverter(OptimizationInverter):
         self.encoder = build_part('encoder', encoder, has='check_generator')
         self.encoder.check_generator(self.generator)
         self.encoder.requires_grad_(False)
+
+    @classmethod
+    def config_defaults(cls) -> dict:
+        """Return the paper's losses too."""
+        return {**super().config_defaults(), 'losses': paper_losses()}
 
     def start(self, images: Tensor) -> dict[str, Tensor]:
         """Start at ``f0`` and at the mean style vector, or at the centre of P-norm+ space."""

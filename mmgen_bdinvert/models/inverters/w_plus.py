@@ -44,10 +44,15 @@ class WPlusInverter(OptimizationInverter):
         one_style: bool = False,
         **settings: Unpack[InverterSettings],
     ):
-        if losses is None:
-            losses = {k: v for k, v in paper_losses().items() if k in ('pixel', 'perceptual')}
+        losses = self.config_defaults()['losses'] if losses is None else losses
         super().__init__(generator, losses=losses, **settings)
         self.one_style = one_style
+
+    @classmethod
+    def config_defaults(cls) -> dict:
+        """Return the paper's image losses too."""
+        losses = {k: v for k, v in paper_losses().items() if k in ('pixel', 'perceptual')}
+        return {**super().config_defaults(), 'losses': losses}
 
     def start(self, images: Tensor) -> dict[str, Tensor]:
         """Start at the mean style vector: ``styles`` of shape (n, N, D), in W (n, 1, D)."""

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import torch.nn.functional as F
 from mmgen.registry import MODULES
 from torch import Tensor, nn
@@ -32,13 +34,14 @@ class BaseCodeDistance(nn.Module):
 
     Args:
         loss_weight (float): Factor that the parent applies. Defaults to 10.
-        normalized (bool): Whether codes are instance-normalised first: right for StyleGAN1, where
-            mean and scale of a channel do not affect the image. Defaults to False.
+        normalized (bool | None): Whether codes are instance-normalised first: right for StyleGAN1,
+            where mean and scale of a channel do not affect the image. Defaults to None: as the
+            generator does.
     """
 
     compares = 'base'
 
-    def __init__(self, loss_weight: float = 10.0, normalized: bool = False) -> None:
+    def __init__(self, loss_weight: float = 10.0, normalized: bool | None = None) -> None:
         super().__init__()
         self.loss_weight = checked_number('loss_weight', loss_weight, least=0)
         self.normalized = normalized
@@ -49,7 +52,14 @@ class BaseCodeDistance(nn.Module):
 
     def forward(self, value: Tensor, state: Tensor) -> Tensor:
         """Measure the distance of a base code (n, C, s, s) from ``f0``; returns (n,)."""
-        return base_code_distance(value, state, normalized=self.normalized)
+        return base_code_distance(value, state, normalized=bool(self.normalized))
+
+
+def follow_generator(losses: Iterable[nn.Module], generator: nn.Module) -> None:
+    """Let distances of base codes that do not say so normalise them as the generator does."""
+    for loss in losses:
+        if isinstance(loss, BaseCodeDistance) and loss.normalized is None:
+            loss.normalized = generator.normalizes_base
 
 
 @MODULES.register_module()

@@ -28,6 +28,10 @@ from ..state_dicts import fit_state
 _TORCHVISION_NAMES = dict(vgg='vgg16', alex='alexnet', squeeze='squeezenet1_1')
 
 
+class BackboneError(FileNotFoundError):
+    """The network of an LPIPSLoss without a ``backbone`` is not there."""
+
+
 def reduce_images(images: Tensor, size: int | None) -> Tensor:
     """Reduce images (n, c, H, W) to a longer side of ``size`` at most, bilinear with antialiasing.
 
@@ -251,8 +255,7 @@ def _torchvision_file(net: str) -> Path:
     import torchvision  # not above: it takes a second
 
     weights = torchvision.models.get_model_weights(_TORCHVISION_NAMES[net])
-    return download(
-        weights.IMAGENET1K_V1.url,
-        'set backbone=PATH wherever the config has an LPIPSLoss (in most: --cfg-options '
-        'model.losses.perceptual.backbone=PATH)',
-    )
+    try:
+        return download(weights.IMAGENET1K_V1.url, 'set backbone=PATH of the LPIPSLoss')
+    except FileNotFoundError as error:
+        raise BackboneError(str(error)) from error
