@@ -39,15 +39,16 @@ API = {
         GradientL1Loss ImageLBFGS LPIPSLoss LatentStatistics
         NarrowStyleGAN2Discriminator NarrowStyleGANv1Generator NarrowStyleGANv2Generator
         NoiseProjector OfficialStyleGANv1Generator PNormLoss PivotalTuningInverter PixelL1Loss
-        PixelMSELoss RegularizedInverter STLPIPSLoss WPlusInverter""",
+        PixelMSELoss RegularizedInverter ReleasedInverter ReleasedPerceptualLoss STLPIPSLoss
+        WPlusInverter""",
     'models.acceleration': 'enabled switched_off',
     'models.generators': """BaseDetailGenerator GeneratorSplit NarrowStyleGAN2Discriminator
         NarrowStyleGANv1Generator NarrowStyleGANv2Generator OfficialStyleGANv1Generator
         register_split""",
     'models.inverters': """ImageLBFGS NoiseProjector PRESETS PivotalTuningInverter
-        RegularizedInverter WPlusInverter""",
+        RegularizedInverter ReleasedInverter WPlusInverter""",
     'models.losses': """BaseCodeDistance GradientL1Loss LPIPSLoss PNormLoss PixelL1Loss PixelMSELoss
-        STLPIPSLoss""",
+        ReleasedPerceptualLoss STLPIPSLoss""",
     'report': 'write_page',
     'structures': 'InversionResult LatentCode',
     'studio': """Edit InversionCancelled InversionStep Session Studio animated_webp
@@ -60,13 +61,13 @@ REGISTERED = {
     'HOOKS': 'CheckpointHook MissedValidationHook ReconstructionGridHook',
     'METRICS': 'ReconstructionMetric',
     'MODELS': """BaseCodeEncoderTrainer NoiseProjector PivotalTuningInverter
-        RegularizedInverter WPlusInverter""",
+        RegularizedInverter ReleasedInverter WPlusInverter""",
     'MODULES': """BaseCodeDistance BaseCodeEncoder BaseDetailGenerator ClassScores Composition
         GANSpace GeometricTransform GradientL1Loss InterFaceGAN LPIPSLoss LatentStatistics
         MatrixTransform NarrowStyleGAN2Discriminator NarrowStyleGANv1Generator
         NarrowStyleGANv2Generator OfficialStyleGANv1Generator PNormLoss PatchLightness
         PerspectiveTransform PixelL1Loss PixelMSELoss RandomTransform Regression
-        STLPIPSLoss SeFa ThinPlateSpline""",
+        ReleasedPerceptualLoss STLPIPSLoss SeFa ThinPlateSpline""",
     'OPTIMIZERS': 'ImageLBFGS',
     'OPTIM_WRAPPERS': 'CpuAmpOptimWrapper',
     'RUNNERS': 'StrictRunner',

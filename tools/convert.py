@@ -1,8 +1,8 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
-"""Convert files of others: generators, the authors' encoder, the authors' P-norm+ statistics.
+"""Convert foreign files: generators, the authors' encoder, the authors' P-norm+ statistics.
 
-Every tensor of SOURCE is used, set aside with a reason, or refused by name, and no code in it is
-run. The last line of the output is what a config says to use OUT.
+Every tensor of SOURCE is used, left out with a reason, or refused by name, and no code in it is
+run. The last line of the output is the setting with which a config uses OUT.
 
 Codes go the other way: --from codes writes a code.safetensors, or codes of one program for another,
 to .npy, .npz or .pt. The tools read codes of other programs as they are.
@@ -46,7 +46,7 @@ def parse_args(argv=None):
         '--base-size',
         type=int,
         metavar='S',
-        help="side of a bdinvert-encoder's base codes, which the file does not tell: 16",
+        help='side of the base codes of a bdinvert-encoder, which is not in the file (default: 16)',
     )
     parser.add_argument(
         '--label',

@@ -92,13 +92,7 @@ def fused_bias_leakyrelu(
 
 
 class FusedBiasLeakyReLU(nn.Module):
-    """Module form of :func:`fused_bias_leakyrelu` with a learned bias.
-
-    Args:
-        num_channels (int): Channels of the feature map.
-        negative_slope (float): Slope below zero. Defaults to 0.2.
-        scale (float): Gain that keeps the variance. Defaults to sqrt(2).
-    """
+    """Module form of :func:`fused_bias_leakyrelu` with a learned bias."""
 
     def __init__(self, num_channels: int, negative_slope: float = 0.2, scale: float = 2**0.5):
         super().__init__()
@@ -125,6 +119,14 @@ def _accept_pad(compiled):
     return with_pad
 
 
+def _refuse(name: str):
+    """Answer for what only a compiled mmcv has as ``import mmcv.ops`` does without this module."""
+    if name[:2] == '__':
+        raise AttributeError(name)
+    message = f"No module named 'mmcv._ext': mmcv-lite has no mmcv.ops.{name}, mmcv has"
+    raise ModuleNotFoundError(message, name='mmcv._ext')
+
+
 def install() -> None:
     """Provide ``mmcv.ops``, or mend the ``pad`` argument of a compiled one."""
     if importlib.util.find_spec('mmcv._ext') is not None:
@@ -138,6 +140,7 @@ def install() -> None:
 
     ops = module_from_spec(ModuleSpec('mmcv.ops', None, is_package=True))
     ops.__pure_pytorch__ = True
+    vars(ops)['__getattr__'] = _refuse
     for name, members in (
         ('upfirdn2d', (upfirdn2d,)),
         ('fused_bias_leakyrelu', (fused_bias_leakyrelu, FusedBiasLeakyReLU)),

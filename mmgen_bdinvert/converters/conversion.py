@@ -127,6 +127,14 @@ class Ledger:
                 floats(self._source[name], name)
             self.set_aside[name] = reason
 
+    def stored_mean(self, width: int) -> Tensor | None:
+        """Take the mean w of this width, of what was set aside."""
+        for name in ('w_avg', 'mapping.w_avg', 'truncation.w_avg'):
+            if name in self.set_aside and self._source[name].numel() == width:
+                del self.set_aside[name]
+                return self.take(name).flatten()
+        return None
+
     def close(self) -> None:
         """Check that nothing is left over.
 

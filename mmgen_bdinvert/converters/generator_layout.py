@@ -115,6 +115,9 @@ def generator_conversion(
         wanted = MODULES.build(config).state_dict()
     tensors = fit_state(tensors, wanted, 'what it holds', f'a {config["type"]}', NOTHING)
     channels = _channels(tensors, _family(tensors))
+    mean = ledger.stored_mean(config['style_channels'])
+    if mean is not None:
+        tensors = {**tensors, 'w_avg': mean}
     facts = {
         'generator': json.dumps(config),
         'resolution': str(config['out_size']),

@@ -181,11 +181,15 @@ def convert_stylegan2(source: Mapping, layout: Layout, label: int | None = None)
     clamps = [v for k, v in source.items() if _CLAMP.fullmatch(k) and isinstance(v, (int, float))]
     if clamps:
         facts['source_clamp'] = str(min(clamps))
-    if label is not None:
-        facts['label'] = str(label)
     if strengths and not maps:
         facts['noise_seed'] = '0'
-    return dataclasses.replace(conversion, facts=facts)
+    if label is None:
+        return dataclasses.replace(conversion, facts=facts)
+    facts['label'] = str(label)
+    tensors = {name: value for name, value in conversion.tensors.items() if name != 'w_avg'}
+    used = conversion.used - len(conversion.tensors) + len(tensors)
+    aside = {**conversion.set_aside, 'mapping.w_avg': 'the mean w of all classes'}
+    return dataclasses.replace(conversion, tensors=tensors, used=used, set_aside=aside, facts=facts)
 
 
 def _size(i: int) -> int:

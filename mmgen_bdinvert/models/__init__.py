@@ -13,6 +13,7 @@ from .inverters import (
     NoiseProjector,
     PivotalTuningInverter,
     RegularizedInverter,
+    ReleasedInverter,
     WPlusInverter,
 )
 from .latent_stats import LatentStatistics
@@ -23,6 +24,7 @@ from .losses import (
     PixelL1Loss,
     PixelMSELoss,
     PNormLoss,
+    ReleasedPerceptualLoss,
     STLPIPSLoss,
 )
 
@@ -45,6 +47,8 @@ __all__ = [
     'PixelL1Loss',
     'PixelMSELoss',
     'RegularizedInverter',
+    'ReleasedInverter',
+    'ReleasedPerceptualLoss',
     'STLPIPSLoss',
     'WPlusInverter',
 ]

@@ -58,7 +58,7 @@ def projected(tmp_path, inverter, sample_w_plus):
 class TestProjections:
     def test_one_source_an_image(self, projected, inverter, sample_w_plus):
         sources = code_sources(find_codes(projected))
-        assert [source.called for source in sources] == [Path('in/a.png'), Path('in/b.png')]
+        assert [source.name_source for source in sources] == [Path('in/a.png'), Path('in/b.png')]
         generator, w_plus = inverter.generator, sample_w_plus(inverter.generator)
         expected = torch.stack([w_plus[0], w_plus[1, :1].expand(8, 16)])[:, 2:]
         for i, source in enumerate(sources):

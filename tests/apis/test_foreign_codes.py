@@ -57,7 +57,7 @@ def files(w_plus, folder):
 def test_each_layout_gives_the_image_of_the_whole_generator(tmp_path, generator, w_plus):
     for name, (names, wanted) in files(w_plus, tmp_path).items():
         sources = code_sources(find_codes(tmp_path / name))
-        assert [str(s.called) for s in sources] == names, name
+        assert [str(s.name_source) for s in sources] == names, name
         code = load_codes([tmp_path / name], generator)
         with torch.no_grad():
             whole = generator.synthesis(wanted)

@@ -134,12 +134,12 @@ def test_a_generator_of_basicsr(tmp_path, rosinality_state, load_converted, asse
     assert list(done.set_aside) == ['latent_avg']
 
 
-def test_the_mean_that_mmagic_stores_is_set_aside(tmp_path, make_stylegan2, load_converted):
-    state = {**make_stylegan2().state_dict(), 'w_avg': torch.zeros(16)}
+def test_the_mean_that_mmagic_stores_is_kept(tmp_path, make_stylegan2, load_converted):
+    state = {**make_stylegan2().state_dict(), 'w_avg': torch.arange(16.0)}
     torch.save({'state_dict': prefixed('generator_ema.module.', state)}, tmp_path / 'g.pth')
     generator, done = load_converted(tmp_path / 'g.pth', 'mmgen')
     assert torch.equal(generator.generator.conv1.activate.bias, state['conv1.activate.bias'])
-    assert list(done.set_aside) == ['state_dict.generator_ema.w_avg']
+    assert torch.equal(generator.generator.w_avg, state['w_avg']) and not done.set_aside
 
 
 @pytest.mark.parametrize(
@@ -197,6 +197,8 @@ class TestConditional:
         generator = BaseDetailGenerator(dict(done.config), 8, checkpoint=str(out))
         assert_same_images(reference, generator)
         assert done.facts['label'] == str(label)
+        # The stored mean is that of all classes.
+        assert done.set_aside['G_ema.mapping.w_avg'] and 'w_avg' not in done.tensors
 
     def test_without_a_class_it_says_how_many_there_are(
         self, tmp_path, conditional, nvidia_state, write_nvidia_pickle

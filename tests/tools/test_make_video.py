@@ -85,7 +85,7 @@ def test_a_folder_is_passed_from_code_to_code(run, results, generator, codes, tm
     [
         ([], 'nothing to show'),
         (['--flip'], 'a flip, which has nothing in between'),
-        (['--rotate', '5', '--frames', '1'], 'frames is a whole number of 2 or more'),
+        (['--rotate', '5', '--frames', '1'], 'frames is a whole number of at least 2'),
         (['--rotate', '5', '--fps', '0'], 'frames a second, but got 0'),
         (['--rotate', '5', '--batch-size', '0'], '--batch-size must be 1 or more'),
         (['--rotate', '5', '--align', '--and-back'], '--and-back belongs to tools/edit.py'),

@@ -9,7 +9,7 @@ import torch
 from mmgen.registry import MODULES
 from torch import Tensor, nn
 
-from .narrow_stylegan1 import NarrowStyleGANv1Generator
+from .narrow_stylegan import NarrowStyleGANv1Generator
 
 __all__ = ['OfficialStyleGANv1Generator']
 

@@ -7,14 +7,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from benchmarks.speed import (
-    FaceSetting,
-    Setting,
-    measure_objective,
-    objective,
-    speed_table,
-)
+from benchmarks.speed import objective
+from benchmarks.speed.faces import FaceSetting
+from benchmarks.speed.objective import measure_objective
 from benchmarks.speed.plain import PlainInversion
+from benchmarks.speed.report import speed_table
+from benchmarks.speed.setting import Setting
 from mmgen_bdinvert.models.inverters import presets
 
 CONFIGS = Path(__file__).parents[3] / 'configs'
