@@ -60,6 +60,8 @@ def parse_args(argv=None):
         parser.error(f'OUT must end in {", ".join(suffixes)}, but got {args.out}')
     if args.base_size is not None and args.format != 'bdinvert-encoder':
         parser.error(f'--base-size belongs to bdinvert-encoder, but the format is {args.format}')
+    if args.label is not None and args.format != 'nvidia':
+        parser.error(f'--label belongs to nvidia, but the format is {args.format}')
     return args
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 import io
 import math
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -101,10 +101,10 @@ def _as_rows(file: Path, codes: Tensor, rank: int) -> list[Tensor]:
 
 
 def _numbered(
-    file: Path, latents: list[Tensor], bases: list[Tensor] | None = None
+    file: Path, latents: list[Tensor], bases: Sequence[Tensor | None] = ()
 ) -> dict[str, Projection]:
     """Name codes after their file; a number alone, as PTI's ``0.pt``, after its folder."""
-    bases = bases or [None] * len(latents)  # type: ignore[list-item]
+    bases = bases or [None] * len(latents)
     if len(bases) != len(latents):
         raise ValueError(f'{file} holds {len(bases)} base codes and {len(latents)} detail codes.')
     stem = file.resolve().parent.name if file.stem.isdigit() else file.stem

@@ -54,11 +54,11 @@ class Format:
         return sorted(dict.fromkeys(ends), key=lambda p: (not re.search('ema|smooth', p), len(p)))
 
 
-def _convert_genforce(source: Mapping, **options: int) -> Conversion:
+def _convert_genforce(source: Mapping) -> Conversion:
     """Convert a StyleGAN1 or a StyleGAN2."""
     if STYLEGAN1_CONSTANT in source:
         return convert_genforce_stylegan1(source)
-    return convert_stylegan2(source, layout=LAYOUTS['genforce'], **options)
+    return convert_stylegan2(source, LAYOUTS['genforce'])
 
 
 _CONVERTERS: dict[str, Callable[..., Conversion]] = {
@@ -105,15 +105,16 @@ def convert_file(
         raise ValueError(f'The formats are {", ".join(FORMATS)}, but got {format!r}.')
     if base_size is not None and format != 'bdinvert-encoder':
         raise ValueError(f'base_size belongs to bdinvert-encoder, but the format is {format}.')
-    if label is not None and format not in LAYOUTS:
-        raise ValueError(f'A label belongs to a conditional generator, but the format is {format}.')
+    if label is not None and format != 'nvidia':
+        raise ValueError(f'label belongs to nvidia, but the format is {format}.')
     if Path(out).suffix != '.safetensors':
         raise ValueError(f'A conversion is saved as .safetensors, but got {out}.')
     check_outputs([out], 'convert', [source])
     content = read_contents(source)
-    prefix, *others = FORMATS[format].prefixes(content) or [None]
-    if prefix is None:
+    prefixes = FORMATS[format].prefixes(content)
+    if not prefixes:
         raise ValueError(_explain(source, format, content))
+    prefix, *others = prefixes
     part = {name[len(prefix) :]: v for name, v in content.items() if name.startswith(prefix)}
     options = dict(base_size=base_size, label=label)
     options = {name: value for name, value in options.items() if value is not None}

@@ -79,8 +79,7 @@ def read_pickled_arrays(path: str | Path) -> object:
         _object_header(file)
         content = _plain(RestrictedUnpickler(file).load())
         _check(content, path)
-        single = isinstance(content, list) and len(content) == 1
-        return content[0] if single else content  # type: ignore[index]
+        return content[0] if isinstance(content, list) and len(content) == 1 else content
     raise AssertionError
 
 

@@ -46,7 +46,8 @@ class PickledArray:
     __slots__ = ('name', 'state')
 
     def __init__(self, *args: object) -> None:
-        self.name, self.state = (args or ('',))[0], ()
+        self.name: str = str((args or ('',))[0])
+        self.state: tuple = ()
 
     def __setstate__(self, state: tuple) -> None:
         self.state = state
@@ -56,7 +57,7 @@ class PickledArray:
         _, shape, kind, fortran, data = self.state
         if isinstance(data, list):
             return data
-        if not isinstance(kind, PickledArray) or not re.fullmatch('[fiu][1248]', str(kind.name)):
+        if not isinstance(kind, PickledArray) or not re.fullmatch('[fiu][1248]', kind.name):
             raise Refused('an array in it holds no numbers')
         order = '>' if kind.state[1:2] == ('>',) else '<'
         numbers = np.frombuffer(data, f'{order}{kind.name}').astype(kind.name)

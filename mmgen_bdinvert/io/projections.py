@@ -85,7 +85,7 @@ def save_projections(path: str | os.PathLike, projections: Mapping[str, Projecti
         (
             name,
             {
-                'img': p.image.detach().cpu(),  # type: ignore[union-attr]
+                'img': p.image.detach().cpu(),
                 'latent': p.latent.detach().cpu(),
                 'injected_noise': [noise.detach().cpu() for noise in p.noises],
             },

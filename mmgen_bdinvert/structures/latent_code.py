@@ -75,7 +75,7 @@ class LatentCode:
                 f'{tuple(self.colours.shape)}.'
             )
         coarse = detail if self.coarse is None else tuple(self.coarse.shape)
-        if (len(coarse), coarse[0], coarse[-1]) != (3, detail[0], detail[-1]):
+        if (len(coarse), coarse[:1], coarse[-1:]) != (3, detail[:1], detail[-1:]):
             raise ValueError(
                 f'The coarse style vectors of this detail code have the shape '
                 f'({detail[0]}, M, {detail[-1]}), but got {coarse}.'

@@ -210,7 +210,7 @@ class TestConditional:
         path = write_nvidia_pickle(tmp_path / 'u.pkl', nvidia_state())
         with pytest.raises(ValueError, match='no classes that a label could choose, but got 1'):
             convert_file(path, tmp_path / 'c.safetensors', 'nvidia', label=1)
-        with pytest.raises(ValueError, match='A label belongs to a conditional generator'):
+        with pytest.raises(ValueError, match='label belongs to nvidia, but the format is mmgen'):
             convert_file(path, tmp_path / 'c.safetensors', 'mmgen', label=1)
 
     def test_an_export_that_lost_its_classes(self, tmp_path, rosinality_state):

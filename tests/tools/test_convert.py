@@ -59,6 +59,8 @@ def test_codes_go_to_other_programs(run_here, tmp_path, make_generator, sample_w
     assert done == 2 and 'OUT must end in .npy, .npz, .pt, but got' in error
     done, _, error = run_here(out, tmp_path / 'x.safetensors', '--from', 'nvidia')
     assert done == 2 and error.count('\n') == 1
+    done, _, error = run_here(out, tmp_path / 'x.npy', '--from', 'codes', '--label', 1)
+    assert done == 2 and '--label belongs to nvidia, but the format is codes' in error
     (tmp_path / 'x.npy').write_bytes(b'of the user')
     done, _, error = run_here(out, tmp_path / 'x.npy', '--from', 'codes')
     assert done == 2 and (tmp_path / 'x.npy').read_bytes() == b'of the user'
