@@ -60,7 +60,7 @@ def test_no_code_is_run(tmp_path):
     with pytest.raises(ValueError, match='not a readable file of projections'):
         load_projections(tmp_path / 'p.pt')
     torch.save({'a.png': {**entry(), 'latent': Evil()}}, tmp_path / 'q.pt')
-    with pytest.raises(ValueError, match='is refused: it holds io.open'):
+    with pytest.raises(ValueError, match='is refused: it holds _?io.open'):
         load_projections(tmp_path / 'q.pt')
     assert not (tmp_path / 'was_here').exists()
 
