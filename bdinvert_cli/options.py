@@ -12,9 +12,11 @@ from collections.abc import Sequence
 from .parser import ToolParser
 
 __all__ = [
+    'FINDS',
     'FIT_MODES',
     'FORMATS',
     'LAUNCHERS',
+    'NO_FACE',
     'PADDING_MODES',
     'PRESETS',
     'SAMPLING_MODES',
@@ -22,12 +24,15 @@ __all__ = [
     'add_direction_options',
     'add_launcher',
     'add_motion_options',
+    'add_photo_options',
     'add_runner_options',
     'shield_ranges',
 ]
 
+FINDS = ('face', 'faces')
 FIT_MODES = ('crop', 'pad', 'squash')
 LAUNCHERS = ('none', 'pytorch', 'slurm', 'mpi')
+NO_FACE = ('fail', 'centre')
 PADDING_MODES = ('border', 'reflection', 'zeros')
 SAMPLING_MODES = ('bilinear', 'bicubic')
 PRESETS = ('paper', 'fast', 'draft')
@@ -66,6 +71,34 @@ def add_runner_options(parser: ToolParser) -> None:
     add_launcher(parser)
     parser.add_argument(
         '--local_rank', '--local-rank', type=int, default=0, help='set by the launcher'
+    )
+
+
+def add_photo_options(parser: ToolParser) -> None:
+    """Add what ``mmgen_bdinvert.apis.look_of`` reads: where to look in photos."""
+    group = parser.add_argument_group('photos', 'a square of each of them is inverted')
+    where = group.add_mutually_exclusive_group()
+    where.add_argument(
+        '--window',
+        nargs='+',
+        type=float,
+        metavar='N',
+        help='X Y SIZE [ANGLE]: its upper left corner and side in pixels, and by how many degrees '
+        'it is turned about its centre, counter-clockwise',
+    )
+    where.add_argument(
+        '--find', choices=FINDS, help='the largest face, or all, each with results of its own'
+    )
+    group.add_argument(
+        '--window-margin',
+        type=float,
+        metavar='M',
+        help='with --find: what is seen about a face, in sides of its aligned square: 0.1',
+    )
+    group.add_argument(
+        '--no-face',
+        choices=NO_FACE,
+        help='with --find: what becomes of a photo without a face: fail; or its centre square',
     )
 
 

@@ -13,8 +13,9 @@ OURS = ('mmgen_bdinvert.', 'bdinvert_cli.')
 
 API = {
     'apis': """EditOutcome ImageOutcome PRESETS align animate draw_samples edit edit_files
-        find_codes find_config find_directions init_generator init_inverter invert invert_files
-        load_config plan_files recorded_config render shipped_configs to_batch transform""",
+        find_codes find_config find_directions init_finder init_generator init_inverter invert
+        invert_files load_config look_of plan_files recorded_config render
+        shipped_configs to_batch transform""",
     'compat': 'apply',
     'converters': 'Conversion FORMATS Format convert_file',
     'datasets': 'InversionImageFolder LatentSeeds',
@@ -47,6 +48,8 @@ API = {
         RegularizedInverter WPlusInverter""",
     'models.losses': """BaseCodeDistance GradientL1Loss LPIPSLoss PNormLoss PixelL1Loss PixelMSELoss
         STLPIPSLoss""",
+    'photos': """FINDS Face FaceFinder InPhoto Look NO_FACE ToonFinder Window YuNetFinder
+        centre_window cut""",
     'report': 'write_page',
     'structures': 'InversionResult LatentCode',
     'studio': """Edit InversionCancelled InversionStep Session Studio animated_webp
@@ -64,7 +67,8 @@ REGISTERED = {
         GANSpace GeometricTransform GradientL1Loss InterFaceGAN LPIPSLoss LatentStatistics
         MatrixTransform NarrowStyleGAN2Discriminator NarrowStyleGANv1Generator
         NarrowStyleGANv2Generator PNormLoss PatchLightness PerspectiveTransform PixelL1Loss
-        PixelMSELoss RandomTransform Regression STLPIPSLoss SeFa ThinPlateSpline""",
+        PixelMSELoss RandomTransform Regression STLPIPSLoss SeFa ThinPlateSpline
+        ToonFinder YuNetFinder""",
     'OPTIMIZERS': 'ImageLBFGS',
     'OPTIM_WRAPPERS': 'CpuAmpOptimWrapper',
     'RUNNERS': 'StrictRunner',

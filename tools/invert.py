@@ -2,7 +2,9 @@
 """Invert images into base and detail codes.
 
 IMAGES are files, folders, patterns ('photos/**/*.jpg'), lists of paths (.txt, .list, .csv with a
-column path, .jsonl with objects that have a path) and uncompressed .tar archives.
+column path, .jsonl with objects that have a path) and uncompressed .tar archives. All of an image
+is taken, as --fit says, unless --window or --find names a square of it; of several faces in a photo
+the results are called <name>_1, <name>_2 and so on, the largest first.
 
 For each image OUT_DIR/<name>/ gets code.safetensors, reconstruction.png, comparison.png, losses.png
 and metrics.json as soon as its batch is done; the run gets summary.csv, report.md (worst images
@@ -19,7 +21,7 @@ from __future__ import annotations
 import sys
 
 from bdinvert_cli.configs import find_config
-from bdinvert_cli.options import FIT_MODES, PRESETS, add_device, add_launcher
+from bdinvert_cli.options import FIT_MODES, PRESETS, add_device, add_launcher, add_photo_options
 from bdinvert_cli.parser import ToolParser
 from bdinvert_cli.paths import check_checkpoint, check_images
 from bdinvert_cli.running import run_tool, say
@@ -29,6 +31,8 @@ bdinvert invert bdinvert_inv_toon128 photos/ --out-dir results/
 bdinvert invert bdinvert_inv_ffhq a.jpg b.jpg --out-dir results/ --fit pad --batch-size 2 --amp
 bdinvert invert my_config.py 'photos/**/*.png' list.txt shard.tar --out-dir results/ --packed
 bdinvert invert bdinvert_inv_toon128 photos/ --out-dir results/ --cfg-options model.amp=True
+bdinvert invert bdinvert_inv_toon128 group.jpg --out-dir results/ --find faces
+bdinvert invert bdinvert_inv_toon128 group.jpg --out-dir results/ --window 1200 300 800
 """
 
 
@@ -41,6 +45,7 @@ def parse_args(argv=None):
     parser.add_argument(
         '--fit', choices=FIT_MODES, default='crop', help='what to do with non-square images: crop'
     )
+    add_photo_options(parser)
     parser.add_argument('--batch-size', type=int, default=8, help='images at a time: 8')
     parser.add_argument(
         '--preset',
@@ -99,6 +104,7 @@ def main(argv=None):
             model.num_steps = args.steps
         if args.amp:
             model.amp = True
+    look = apis.look_of(args, config)
     if args.vis:
         config.visualizer = dict(vis_backends=[dict(type=name) for name in args.vis])
     if workers.rank == 0:
@@ -134,6 +140,7 @@ def main(argv=None):
                 args.images,
                 args.out_dir,
                 fit=args.fit,
+                look=look,
                 batch_size=args.batch_size,
                 packed=args.packed,
                 retry_failed=args.retry_failed,

@@ -24,13 +24,12 @@ from ..io import (
     claim_outputs,
     ensure_writable_folder,
     image_to_tensor,
-    read_image,
     tensor_to_image,
 )
 from ..io.outputs import temporary_name
-from ..io.sources import ImageSource
 from ..io.stamps import FileStamp, source_stamp
 from ..models.inverters.base_inverter import OptimizationInverter, StepCallback
+from ..photos.in_photo import InPhoto, Target, photo_of, read_target
 from ..structures import InversionResult
 from . import ImageOutcome, Manifest
 from .batch_size import is_out_of_memory
@@ -75,15 +74,16 @@ class BatchInversion:
         self._stamps: dict[str, FileStamp | None] = {}  # of the sources of a batch, by name
 
     def batches(
-        self, jobs: Iterable[tuple[ImageSource, str]], size: int
-    ) -> Iterator[list[tuple[ImageSource, str, np.ndarray]]]:
+        self, jobs: Iterable[tuple[Target, str]], size: int
+    ) -> Iterator[list[tuple[Target, str, np.ndarray]]]:
         """Read images into full batches; those that cannot be read or saved fail at once."""
         batch = []
         for source, name in jobs:
             self.check()
-            self._stamps[name] = source_stamp(source)  # before it is read: it may be changed later
+            # Before it is read: it may be changed later.
+            self._stamps[name] = source_stamp(photo_of(source))
             try:
-                rgb = read_image(source, self.inverter.generator.resolution, fit=self.fit)
+                rgb = read_target(source, self.inverter.generator.resolution, self.fit)
                 if self.shards is None:
                     folder = ensure_writable_folder(self.out_dir / name)
                     claim_outputs([folder / file for file in RESULT_FILES], MAKER)
@@ -99,7 +99,7 @@ class BatchInversion:
         if batch:
             yield batch
 
-    def invert_fitting(self, batch: Sequence[tuple[ImageSource, str, np.ndarray]]) -> None:
+    def invert_fitting(self, batch: Sequence[tuple[Target, str, np.ndarray]]) -> None:
         """Invert one batch; in halves if the memory does not suffice."""
         try:
             return self.invert(batch)
@@ -111,7 +111,7 @@ class BatchInversion:
         for part in (batch[:half], batch[half:]):
             self.invert_fitting(part)
 
-    def invert(self, batch: Sequence[tuple[ImageSource, str, np.ndarray]]) -> None:
+    def invert(self, batch: Sequence[tuple[Target, str, np.ndarray]]) -> None:
         """Invert one batch and save its images."""
         generator, starts = self.inverter.generator, []
 
@@ -130,6 +130,8 @@ class BatchInversion:
         seconds = (time.perf_counter() - began) / len(batch)
         for i, (source, name, target) in enumerate(batch):
             metrics = {**rows[i], 'seconds': round(seconds, 3), 'fit': self.fit}
+            if isinstance(source, InPhoto):
+                metrics.update(source.facts())
             pictures = {'target': target, 'start': starts[0][i], 'reconstruction': output[i]}
             self._note(*self._save(source, name, result, i, pictures, metrics))
 
@@ -153,7 +155,7 @@ class BatchInversion:
 
     def _save(
         self,
-        source: ImageSource,
+        source: Target,
         name: str,
         result: InversionResult,
         index: int,
@@ -218,7 +220,7 @@ class BatchInversion:
         shutil.rmtree(self._work, ignore_errors=True)
 
 
-def _failed(name: str, source: ImageSource, reason: str) -> ImageOutcome:
+def _failed(name: str, source: Target, reason: str) -> ImageOutcome:
     return ImageOutcome(name, Path(os.fspath(source)), 'failed', reason)
 
 

@@ -23,9 +23,10 @@ from ..io import (
 )
 from ..io.listing import real_path
 from ..io.outputs import remove_leftovers
-from ..io.sources import ImageSource, source_from_json, source_to_json
 from ..io.tables import save_table
 from ..models.inverters.base_inverter import OptimizationInverter, StepCallback
+from ..photos import Look
+from ..photos.in_photo import Target, target_from_json, target_to_json
 from ..utils.versions import versions_here
 from . import (
     ImageOutcome,
@@ -41,6 +42,7 @@ from .batch_size import fitting_batch
 from .folder import SETTINGS_FILE, lock_file
 from .manifest import MAKER, MANIFEST, latest_records, next_run
 from .packed import SHARDS, cut_shards
+from .photo_jobs import jobs_in_photos, window_columns
 from .remaining import images_left
 from .report import save_report
 from .results import CONFIG_FILE, RESULT_FILES, save_config
@@ -63,7 +65,7 @@ _SUMMARY_FILES = ('contact_sheet.png', 'report.md', 'summary.csv')
 _COLUMNS = ('name', 'status', 'psnr', 'mse', 'perceptual')
 _LAST_COLUMNS = ('steps', 'stopped_at', 'setbacks', 'seconds', 'fit', 'reason', 'source')
 _RUN = 'run'  # key of the number of the run, which all processes share
-Job = tuple[ImageSource, str]
+Job = tuple[Target, str]
 
 
 def plan_files(
@@ -121,6 +123,7 @@ def invert_files(
     out_dir: str | os.PathLike,
     *,
     fit: str = 'crop',
+    look: Look | None = None,
     batch_size: int = 8,
     packed: bool = False,
     retry_failed: bool = False,
@@ -148,6 +151,8 @@ def invert_files(
         inputs (str | os.PathLike | Iterable): As for :func:`plan_files`.
         out_dir (str | os.PathLike): As for :func:`plan_files`.
         fit (str): As for :func:`mmgen_bdinvert.apis.invert`. Defaults to 'crop'.
+        look (Look | None): Where to look in photos, of which each window has results of its own;
+            ``fit`` is of no use then. Defaults to None: all of an image is taken.
         batch_size (int): Images at a time, at most: fewer where memory does not suffice. Defaults
             to 8.
         packed (bool): Whether the results go into tar shards, see
@@ -195,8 +200,11 @@ def invert_files(
                 _claim_run(out_dir, workers.size)
                 stack.enter_context(locked_folder(out_dir))
                 remove_leftovers(out_dir)
-                settings = settings_of(inverter, fit=fit, packed=packed)
+                seen = {} if look is None else look.settings()
+                settings = settings_of(inverter, fit=fit, packed=packed, **seen)
                 remember_settings(out_dir, settings, restart)
+                if look is not None:
+                    jobs = jobs_in_photos(jobs, look, out_dir, check, on_note)
                 left = images_left(
                     jobs, out_dir, packed=packed, retry_failed=retry_failed, on_note=on_note
                 )
@@ -206,7 +214,7 @@ def invert_files(
             except BaseException as error:
                 queue.refuse(str(error))
                 raise
-            queue.publish([[source_to_json(source), name] for source, name in left])
+            queue.publish([[target_to_json(source), name] for source, name in left])
         count = queue.open(check)
         if workers.rank > 0:
             stack.enter_context(locked_folder(out_dir, workers.rank))
@@ -269,7 +277,7 @@ def _claim_run(out_dir: str | os.PathLike, processes: int) -> None:
 
 def _taken(queue: WorkQueue) -> Iterator[Job]:
     while (job := queue.take()) is not None:
-        yield source_from_json(job[0]), job[1]
+        yield target_from_json(job[0]), job[1]
 
 
 def _outcomes(jobs: Sequence[Job], out_dir: str | os.PathLike) -> list[ImageOutcome]:
@@ -286,6 +294,6 @@ def _save_summary(
 ) -> None:
     """Write the table in the order of the images, and the report with the worst first."""
     losses = [f'loss_{name}' for name in (*inverter.losses, 'total')]
-    columns = (*_COLUMNS, *losses, *_LAST_COLUMNS)
+    columns = (*_COLUMNS, *losses, *window_columns(outcomes), *_LAST_COLUMNS)
     save_table(Path(out_dir, 'summary.csv'), (o.row() for o in outcomes), columns)
     save_report(Path(out_dir, 'report.md'), outcomes)

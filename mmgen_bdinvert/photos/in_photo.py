@@ -1,0 +1,113 @@
+# Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
+"""A window of a photo as something to invert, beside whole image files."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Union
+
+import numpy as np
+
+from ..io import ImageReadError, read_image
+from ..io.decoding import decode
+from ..io.outputs import shown_path
+from ..io.sources import ImageSource, source_from_json, source_to_json
+from .faces import Face
+from .window import Window, cut
+
+__all__ = ['InPhoto', 'Target', 'photo_of', 'read_target', 'target_from_json', 'target_to_json']
+
+_FACE = {'face_x': 'x', 'face_y': 'y', 'face_size': 'size', 'face_angle': 'angle'}
+_WINDOW = {'window_x': 'x', 'window_y': 'y', 'window_size': 'size', 'window_angle': 'angle'}
+
+
+@dataclass(frozen=True)
+class InPhoto:
+    """What a window of a photo shows.
+
+    Args:
+        photo (Path | TarMember): The photo.
+        window (Window | None): Where in it; None if there is nothing to invert.
+        square (Window | None): Where the face lies that was found. Defaults to None.
+        of (int): How many windows of this photo there are. Defaults to 1.
+        fault (str): Why there is nothing to invert. Defaults to ''.
+    """
+
+    photo: ImageSource
+    window: Window | None
+    square: Window | None = None
+    of: int = 1
+    fault: str = ''
+
+    def __fspath__(self) -> str:
+        return os.fspath(self.photo)
+
+    def read(self, size: int) -> np.ndarray:
+        """Return what the window shows, RGB uint8 (size, size, 3).
+
+        Raises:
+            ImageReadError: The photo cannot be read, or has no such window.
+        """
+        if self.window is None:
+            raise ImageReadError(self.fault)
+        picture = decode(self.photo)
+        try:
+            return cut(picture, self.window, size)
+        except ValueError as error:
+            raise ImageReadError(f'{shown_path(self.photo)}: {error}') from error
+
+    def facts(self) -> dict[str, float]:
+        """Return window and face as numbers for ``metrics.json``."""
+        facts: dict[str, float] = {'windows': self.of}
+        for names, square in ((_WINDOW, self.window), (_FACE, self.square)):
+            if square is not None:
+                facts.update({name: getattr(square, key) for name, key in names.items()})
+        return facts
+
+    @classmethod
+    def of_facts(cls, photo: ImageSource, facts: Mapping[str, Any]) -> InPhoto | None:
+        """Return what :meth:`facts` were made of; None if they tell of no window."""
+        squares = [
+            Window(**{key: facts[name] for name, key in names.items()})
+            if set(names) <= set(facts)
+            else None
+            for names in (_WINDOW, _FACE)
+        ]
+        return None if squares[0] is None else cls(photo, *squares, of=int(facts['windows']))
+
+    @property
+    def face(self) -> Face | None:
+        """Face | None: The face that was found."""
+        return None if self.square is None else Face(self.square, 1.0)
+
+
+Target = Union[ImageSource, InPhoto]
+
+
+def photo_of(target: Target) -> ImageSource:
+    """Return the image file or member of an archive that a target is, or lies in."""
+    return target.photo if isinstance(target, InPhoto) else target
+
+
+def read_target(target: Target, size: int, fit: str) -> np.ndarray:
+    """Read what is to be inverted, as :func:`mmgen_bdinvert.io.read_image` reads a file."""
+    if isinstance(target, InPhoto):
+        return target.read(size)
+    return read_image(target, size, fit=fit)
+
+
+def target_to_json(target: Target) -> Any:
+    """Return a target as what JSON can hold."""
+    if not isinstance(target, InPhoto):
+        return source_to_json(target)
+    return {'photo': source_to_json(target.photo), 'fault': target.fault, **target.facts()}
+
+
+def target_from_json(value: Any) -> Target:
+    """Return what :func:`target_to_json` was given."""
+    if not isinstance(value, dict):
+        return source_from_json(value)
+    photo = source_from_json(value['photo'])
+    return InPhoto.of_facts(photo, value) or InPhoto(photo, None, fault=value['fault'])
