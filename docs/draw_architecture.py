@@ -1,5 +1,5 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
-"""Draw docs/images/architecture.svg: what becomes of a photo, and which package does it."""
+"""Draw docs/images/architecture.svg: what becomes of a photo, and the rooms of the package."""
 
 from pathlib import Path
 
@@ -39,11 +39,22 @@ ARROWS = [
     ('statistics', 'losses', 'v²', 0),
     ('generator', 'picture', '', 0),
 ]
+# The rooms from the highest to the lowest: each imports only what stands below it.
 LAYERS = [
-    ('tools/ · bdinvert · Python', 'apis: invert, edit, transform, render, find_directions'),
-    ('jobs, evaluation', 'resumed folders, several processes; metrics and benchmarks'),
-    ('engine, datasets', "mmengine's Runner trains the encoder and tests"),
-    ('compat', 'mmgen 1.0.0rc0 · mmengine · torch'),
+    ('tools/ · bdinvert_cli', 'arguments, read before torch is imported; sentences, exit codes'),
+    ('studio · report', 'the page in the browser; results as one page'),
+    ('apis', 'invert, edit, transform, render, find_directions: all of it as functions'),
+    ('jobs', 'photos in, results out: manifests, resumed folders, several processes, memory'),
+    ('engine', "mmengine's Runner, hooks, configs"),
+    (
+        'editing · converters · datasets · evaluation',
+        'directions; files of other programs; metrics',
+    ),
+    ('visualization', 'pictures and plots'),
+    ('models', 'generators, losses, inverters, acceleration; encoder, statistics, checkpoints'),
+    ('structures', 'a latent code, the result of an inversion'),
+    ('io · geometry · utils', 'images and tensors on disk; motions of maps'),
+    ('compat', 'what mmgen 1.0.0rc0 and mmcv lack; mmengine · torch'),
 ]
 HEIGHT = 0.85
 
@@ -61,7 +72,7 @@ def box(axes, x, y, width, text, package, colour, height=HEIGHT):
 
 
 def main():
-    figure, axes = plt.subplots(figsize=(11, 7.2), facecolor=PAPER)
+    figure, axes = plt.subplots(figsize=(11, 9.4), facecolor=PAPER)
     shapes = {name: box(axes, *values) for name, values in BOXES.items()}
     for start, end, text, bend in ARROWS:
         a, b = (BOXES[name] for name in (start, end))
@@ -81,11 +92,11 @@ def main():
         aside = 0.2 if centres[0][0] == centres[1][0] else 0
         axes.text(middle[0] + aside, middle[1] - drop, text, ha='center', fontsize=7.5, color=INK)
     for row, (left, right) in enumerate(LAYERS):
-        y = 0.55 - 0.42 * row
+        y = 0.55 - 0.4 * row
         axes.add_patch(plt.Rectangle((0, y), 11.7, 0.36, fc=EDGE, ec=PAPER))
         axes.text(0.15, y + 0.18, left, va='center', fontsize=8, weight='bold')
-        axes.text(3.6, y + 0.18, right, va='center', fontsize=8)
-    axes.set(xlim=(-0.1, 11.8), ylim=(-0.85, 7.1))
+        axes.text(4.3, y + 0.18, right, va='center', fontsize=8)
+    axes.set(xlim=(-0.1, 11.8), ylim=(-3.6, 7.1))
     axes.axis('off')
     out = Path(__file__).with_name('images') / 'architecture.svg'
     figure.savefig(out, bbox_inches='tight', metadata={'Date': None})

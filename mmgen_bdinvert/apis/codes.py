@@ -105,11 +105,7 @@ class CodeSource:
         return folder.with_name(folder.name + self.path.name[len('code') :])
 
     def load(self, generator: BaseDetailGenerator) -> LatentCode:
-        """Read the code, on the CPU; that of a projection is split, and carries its noise maps.
-
-        Raises:
-            ValueError: It is no code of one image of this generator.
-        """
+        """Read the code, on the CPU; that of a projection is split, and carries its noise maps."""
         if self.projection is not None:
             return _split(generator, self.projection).to('cpu')
         if self.path.suffix in _PROJECTIONS:
@@ -132,13 +128,7 @@ class CodeSource:
 def code_sources(
     paths: Iterable[str | os.PathLike], on_note: Callable[[str], object] | None = None
 ) -> list[CodeSource]:
-    """List the codes in files: one for each image. A file that cannot be read counts as one.
-
-    Args:
-        paths (Iterable[str | os.PathLike]): From :func:`find_codes`.
-        on_note (Callable | None): Called with a sentence on damaged records of packed results.
-            Defaults to None.
-    """
+    """List the codes in files: one for each image. A file that cannot be read counts as one."""
     sources, passed_over = [], Counter[str]()
 
     @functools.cache  # one manifest serves many shards

@@ -260,11 +260,7 @@ def edit(
 
 
 def generator_of(inverter: Renderer) -> BaseDetailGenerator:
-    """Return the generator of an inverter, or the one given.
-
-    Raises:
-        TypeError: It is neither.
-    """
+    """Return the generator of an inverter, or the one given."""
     generator = inverter.generator if isinstance(inverter, OptimizationInverter) else inverter
     if not isinstance(generator, BaseDetailGenerator):
         raise TypeError(

@@ -92,13 +92,7 @@ def fused_bias_leakyrelu(
 
 
 class FusedBiasLeakyReLU(nn.Module):
-    """Module form of :func:`fused_bias_leakyrelu` with a learned bias.
-
-    Args:
-        num_channels (int): Channels of the feature map.
-        negative_slope (float): Slope below zero. Defaults to 0.2.
-        scale (float): Gain that keeps the variance. Defaults to sqrt(2).
-    """
+    """Module form of :func:`fused_bias_leakyrelu` with a learned bias."""
 
     def __init__(self, num_channels: int, negative_slope: float = 0.2, scale: float = 2**0.5):
         super().__init__()

@@ -53,10 +53,6 @@ def adopt_work_dir(work_dir: str | Path, config: str | None) -> None:
     """Mark a work dir of version 0.1.0, which left no marks, so that a training goes on in it.
 
     Its logs hold the config, which imports this package; a work dir of mmgen's own does not.
-
-    Args:
-        work_dir (str | Path): It need not exist.
-        config (str | None): The config file, of which a copy is there.
     """
     folder = Path(work_dir)
     logged = folder.glob('*/vis_data/config.py')

@@ -90,15 +90,6 @@ def images_in_tar(path: str) -> dict[str, TarMember]:
 
     Hard links to images are images. What else is left out is said: links and devices, images that a
     later one of the same name replaces, and what macOS notes about files.
-
-    Args:
-        path (str): The archive.
-
-    Returns:
-        dict[str, TarMember]: At least one.
-
-    Raises:
-        ValueError: It holds no image or cannot be read.
     """
     found: dict[str, TarMember] = {}
     left_out: dict[str, list[str]] = {}

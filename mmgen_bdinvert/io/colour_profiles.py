@@ -26,10 +26,6 @@ class SrgbTransform:
 
     A profile that cannot be used, because it is damaged, too large or one of other colours, is said
     once, and the image is taken to be sRGB.
-
-    Args:
-        info (Mapping): What Pillow has noted about the image.
-        shown (str): What messages call the image.
     """
 
     def __init__(self, info: Mapping[str, Any], shown: str) -> None:

@@ -24,15 +24,6 @@ def images_in_list(item: str) -> list[Path]:
 
     They are relative to its folder; or to the working folder where that has all of them and the
     list's folder none, which is said.
-
-    Args:
-        item (str): The list.
-
-    Returns:
-        list[Path]: At least one; none needs to exist.
-
-    Raises:
-        ValueError: It is no such list, or is empty.
     """
     reader = _READERS[os.path.splitext(item)[1].lower()]
     try:

@@ -19,13 +19,6 @@ def matching_paths(pattern: str) -> list[str]:
 
     But a folder is searched only once for each part of the pattern, however many links lead to it,
     so that links in circles come to an end; and a folder that cannot be listed is named in the log.
-
-    Args:
-        pattern (str): ``*``, ``?`` and ``[…]`` stand for what is in one name, ``**`` for any number
-            of folders. None of them stands for a dot at the beginning of a name.
-
-    Returns:
-        list[str]: Files, folders and links, in no order.
     """
     drive, path = os.path.splitdrive(pattern)
     if os.altsep:

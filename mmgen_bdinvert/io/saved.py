@@ -139,11 +139,7 @@ def save_tensors(
 
 
 def save_pickled(path: str | os.PathLike, content: object) -> None:
-    """Write what ``torch.save`` writes, whole or not at all.
-
-    Raises:
-        OutputError: It cannot be written.
-    """
+    """Write what ``torch.save`` writes, whole or not at all."""
     buffer = io.BytesIO()
     torch.save(content, buffer)
     write_bytes(path, buffer.getvalue())

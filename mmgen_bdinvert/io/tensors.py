@@ -95,18 +95,7 @@ def read_array(path: str | os.PathLike) -> Tensor:
 def read_safetensors(
     path: str | os.PathLike, title: str = 'file'
 ) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """Read the tensors of a ``.safetensors`` file, and its metadata.
-
-    Args:
-        path (str | os.PathLike): The file.
-        title (str): What it should be, for messages. Defaults to 'file'.
-
-    Returns:
-        tuple[dict, dict]: Tensors by name, as from :func:`read_file`, and texts by name.
-
-    Raises:
-        FileNotFoundError, ValueError: As :func:`read_file`.
-    """
+    """Read the tensors of a ``.safetensors`` file, and its metadata."""
     path = Path(path)
 
     def load() -> tuple[dict[str, Tensor], dict[str, str]]:

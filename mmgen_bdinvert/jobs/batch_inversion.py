@@ -41,18 +41,7 @@ __all__ = ['BatchInversion']
 
 
 class BatchInversion:
-    """What one process does with the images that it takes.
-
-    Args:
-        inverter (OptimizationInverter): The inverter.
-        out_dir (str | os.PathLike): The output folder.
-        fit (str): See :func:`mmgen_bdinvert.io.read_image`.
-        manifest (Manifest): Where every image gets its line, once its files are written.
-        packed (bool): Whether results go into tar shards.
-        on_step (StepCallback | None): Called at every step.
-        on_image (Callable): Called with every outcome.
-        check (Callable): Called before every image and step; it may raise.
-    """
+    """What one process does with the images that it takes."""
 
     def __init__(
         self,

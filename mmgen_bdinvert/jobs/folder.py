@@ -43,15 +43,7 @@ def lock_file(rank: int) -> str:
 
 @contextlib.contextmanager
 def locked_folder(folder: str | os.PathLike, rank: int = 0) -> Iterator[None]:
-    """Hold an output folder; the system lets go of it when the process ends, however it ends.
-
-    Args:
-        folder (str | os.PathLike): An existing folder.
-        rank (int): Number of the process in its run. Defaults to 0.
-
-    Raises:
-        OutputError: Another run holds it, or it cannot be written to.
-    """
+    """Hold an output folder; the system lets go of it when the process ends, however it ends."""
     lock = FileLock(Path(folder, lock_file(rank)))
     try:
         lock.acquire(timeout=_ORPHANS if rank else 0)
@@ -69,15 +61,7 @@ def locked_folder(folder: str | os.PathLike, rank: int = 0) -> Iterator[None]:
 
 
 def settings_of(inverter: nn.Module, **settings: Any) -> dict[str, Any]:
-    """Describe what decides about the results of a run: its model, its weights, and ``settings``.
-
-    Args:
-        inverter (OptimizationInverter): With its config as ``cfg`` if it was built from one.
-        **settings: Further ones, such as ``fit``.
-
-    Returns:
-        dict[str, Any]: As JSON would give it back.
-    """
+    """Describe what decides the results of a run: model, weights and ``settings``."""
     digest = hashlib.sha256(inverter.generator.fingerprint.encode())
     for module in (inverter, inverter.statistics):
         update_digest(digest, {} if module is None else module.state_dict())
@@ -96,18 +80,7 @@ def model_settings(owner: object) -> dict[str, Any] | None:
 def remember_settings(
     folder: str | os.PathLike, settings: Mapping[str, Any], restart: bool = False
 ) -> None:
-    """Write down the settings of an output folder, or check that they are still the same.
-
-    Args:
-        folder (str | os.PathLike): A folder that this process holds.
-        settings (Mapping[str, Any]): From :func:`settings_of`.
-        restart (bool): Forget the results that the folder has: remove the files of the manifest and
-            the shards that they name. Defaults to False.
-
-    Raises:
-        OutputError: The folder cannot be written to.
-        ValueError: They differ; the message names the first one that does.
-    """
+    """Write down the settings of an output folder, or check that they are still the same."""
     path = Path(folder, SETTINGS_FILE)
     if restart:
         remove_shards(folder)  # first: the manifest names them

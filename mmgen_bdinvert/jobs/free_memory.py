@@ -33,13 +33,6 @@ def allowed_memory(root: Path = Path('/'), environ: Mapping[str, str] | None = N
     """Return what control groups (containers, systemd) and Slurm leave of their limits.
 
     A process that takes more is killed, however much the machine has.
-
-    Args:
-        root (Path): Where ``proc`` and ``sys`` are. Defaults to '/'.
-        environ (Mapping[str, str] | None): Variables of Slurm. Defaults to the process's own.
-
-    Returns:
-        int | None: Bytes; None if there is no limit.
     """
     environ = os.environ if environ is None else environ
     left = [*_left_by_groups(root), *_left_by_slurm(root, environ)]

@@ -54,17 +54,7 @@ _LONGEST_LINE = 2**20
 
 
 class Manifest:
-    """Appends events to the manifest file of one process; a context manager.
-
-    Args:
-        folder (str | os.PathLike): The output folder.
-        rank (int): Number of the process. Defaults to 0.
-        run (int): Number of the run: later records have higher ones, whatever the clock says.
-            Defaults to 0.
-
-    Raises:
-        OutputError: The file cannot be opened, or is a pipe or another thing that is no file.
-    """
+    """Appends events to the manifest file of one process; a context manager."""
 
     def __init__(self, folder: str | os.PathLike, rank: int = 0, run: int = 0) -> None:
         self.rank, self.run = rank, run
@@ -88,11 +78,7 @@ class Manifest:
         self._file.close()
 
     def add(self, event: str, **values: Any) -> None:
-        """Append an event; when this returns, it is on disk.
-
-        Raises:
-            OutputError: It cannot be written; then nothing of it stays in the file.
-        """
+        """Append an event; when this returns, it is on disk."""
         entry = {'event': event, 'time': round(time.time(), 3), 'run': self.run, **values}
         line = (json.dumps(finite(entry), allow_nan=False) + '\n').encode()
         size = os.fstat(self._file.fileno()).st_size

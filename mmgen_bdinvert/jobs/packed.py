@@ -139,9 +139,6 @@ def cut_shards(folder: str | os.PathLike) -> None:
     """Cut off what no record of the manifest speaks of, while no process writes.
 
     A shard that somebody has written over is left as it is.
-
-    Raises:
-        OutputError: A shard cannot be written to.
     """
     last = last_records(folder)
     for path in _shards(folder):
@@ -159,11 +156,7 @@ def cut_shards(folder: str | os.PathLike) -> None:
 
 
 def remove_shards(folder: str | os.PathLike) -> None:
-    """Remove the shards that the manifest of an output folder names.
-
-    Raises:
-        OutputError: A shard cannot be removed.
-    """
+    """Remove the shards that the manifest of an output folder names."""
     for path in _shards(folder):
         try:
             path.unlink()

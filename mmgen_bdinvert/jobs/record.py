@@ -22,11 +22,7 @@ _WHOLE = 2**53  # whole numbers below this are the same in every JSON
 
 
 def check_event(entry: Any) -> None:
-    """Check what every event has.
-
-    Raises:
-        ValueError: It is none of ours.
-    """
+    """Check what every event has."""
     if not isinstance(entry, dict) or not isinstance(entry.get('event'), str):
         raise ValueError('an event is an object with a name')
     if not (_is_number(entry.get('time')) and 0 <= entry['time'] < _LATEST):
@@ -36,11 +32,7 @@ def check_event(entry: Any) -> None:
 
 
 def check_image(entry: Mapping[str, Any]) -> None:
-    """Check the record of an image: whoever reads it may rely on names, types and ranges.
-
-    Raises:
-        ValueError: It is none of ours.
-    """
+    """Check the record of an image: whoever reads it may rely on names, types and ranges."""
     if not _is_name(entry.get('name')):
         raise ValueError('a name is that of a folder')
     if entry.get('status') not in _STATUSES or not isinstance(entry.get('reason'), str):
@@ -66,11 +58,7 @@ def check_image(entry: Mapping[str, Any]) -> None:
 
 
 def file_stamps(record: Mapping[str, Any]) -> dict[str, FileStamp]:
-    """Return the stamps of an image's files by their name; none in records of earlier releases.
-
-    Raises:
-        ValueError: They are none.
-    """
+    """Return the stamps of an image's files by their name; none in records of earlier releases."""
     stamps = record.get('file_stamps', {})
     if not isinstance(stamps, dict):
         raise ValueError('stamps are by name')
@@ -78,11 +66,7 @@ def file_stamps(record: Mapping[str, Any]) -> dict[str, FileStamp]:
 
 
 def shard_stamp(record: Mapping[str, Any]) -> FileStamp | None:
-    """Return the stamp of an image's part of a shard; None in records of earlier releases.
-
-    Raises:
-        ValueError: It is none.
-    """
+    """Return the stamp of an image's part of a shard; None in records of earlier releases."""
     value = record.get('shard_stamp')
     return None if value is None else FileStamp.of_json(value)
 

@@ -43,14 +43,6 @@ def images_left(
     Those without a record of their source are; those whose source has changed since; those whose
     results are not as they were written; and, if asked for, those that failed or were
     stopped. Where the source of a finished image is gone, its results stay.
-
-    Args:
-        jobs (Sequence[tuple]): Images and the names of their results.
-        folder (str | os.PathLike): The output folder.
-        packed (bool): Whether results lie in shards. Defaults to False.
-        retry_failed (bool): Whether what was not done is tried again. Defaults to False.
-        on_note (Callable | None): Called with a sentence on what was found damaged, and one on what
-            has changed. Defaults to None.
     """
     passed_over: Counter[str] = Counter()
     records = latest_records(folder, passed_over)

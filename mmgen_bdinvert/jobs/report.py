@@ -19,15 +19,7 @@ _ROWS = 50
 
 
 def save_report(path: str | os.PathLike, outcomes: Sequence[ImageOutcome]) -> None:
-    """Write the report of a run.
-
-    Args:
-        path (str | os.PathLike): The file.
-        outcomes (Sequence[ImageOutcome]): What became of the images.
-
-    Raises:
-        OutputError: The file cannot be written.
-    """
+    """Write the report of a run."""
     text = '\n'.join(_lines(outcomes)) + '\n'
     atomic_write(path, lambda temporary: temporary.write_text(text, encoding='utf-8'))
 

@@ -90,11 +90,7 @@ def save_inversion(
 
 
 def _save_curves(path: Path, history: Mapping[str, Sequence[float]], title: str) -> None:
-    """Draw the loss curves; a plot that fails never fails the image, and a notice takes its place.
-
-    Raises:
-        OutputError: The file cannot be written.
-    """
+    """Draw the loss curves; a plot that fails is replaced by a notice and never fails the image."""
     try:
         plot_losses(history, path, title=title)
     except OutputError:

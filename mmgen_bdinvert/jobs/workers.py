@@ -75,12 +75,7 @@ class Workers:
 
 
 class WorkQueue:
-    """Items that each are handed out once, whoever asks first.
-
-    Args:
-        workers (Workers): The processes.
-        name (str): Of the queue. Defaults to 'queue'.
-    """
+    """Items that each are handed out once, whoever asks first."""
 
     def __init__(self, workers: Workers, name: str = 'queue') -> None:
         self._workers, self._store = workers, dist.PrefixStore(name, workers.store)
@@ -98,11 +93,7 @@ class WorkQueue:
         self._store.set('opened', json.dumps(reason))
 
     def open(self, check: Callable[[], object]) -> int:
-        """Wait for the items and return how many there are.
-
-        Raises:
-            ValueError: There will be none; the message is the reason.
-        """
+        """Wait for the items and return how many there are."""
         while not self._store.check(['opened']):
             check()
             time.sleep(_POLL)
@@ -131,9 +122,6 @@ def launched_environment(launcher: str) -> None:
     """Set RANK, WORLD_SIZE, LOCAL_RANK, MASTER_ADDR and MASTER_PORT as torchrun does.
 
     The variables of Slurm and Open MPI are read as mmengine reads them, but no GPU is needed.
-
-    Raises:
-        ValueError: The process was not started by this launcher.
     """
     started = {'slurm': 'SLURM_PROCID', 'mpi': 'OMPI_COMM_WORLD_RANK', 'pytorch': 'RANK'}[launcher]
     if started not in os.environ:

@@ -55,15 +55,7 @@ class Figures:
 
 
 def figures_of(metric: Metric, values: Sequence[float]) -> Figures:
-    """Summarise the values of a metric.
-
-    Args:
-        metric (Metric): The metric.
-        values (Sequence[float]): One or more finite numbers.
-
-    Returns:
-        Figures: Summary and histogram, with about √n bars.
-    """
+    """Summarise the values of a metric."""
     array = np.asarray(values, dtype=float)
     low, high, median = array.min(), array.max(), float(np.median(array))
     bars = int(np.clip(np.ceil(np.sqrt(len(array))), 1, _MOST_BARS))

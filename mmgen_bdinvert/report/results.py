@@ -76,17 +76,7 @@ class Result:
 
 
 class ResultFolder:
-    """An output folder of ``tools/invert.py`` or ``tools/edit.py``.
-
-    Args:
-        folder (str | os.PathLike): The folder.
-        on_note (Callable | None): Called with sentences on what in the folder is damaged. Defaults
-            to None.
-
-    Raises:
-        FileNotFoundError: There is no such folder.
-        ValueError: It holds no results.
-    """
+    """An output folder of ``tools/invert.py`` or ``tools/edit.py``."""
 
     def __init__(
         self, folder: str | os.PathLike, on_note: Callable[[str], object] | None = None

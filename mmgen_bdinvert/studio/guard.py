@@ -87,13 +87,7 @@ class Names:
 
 
 class Guard:
-    """Middleware that refuses foreign requests, large ones, and what Gradio would fetch or store.
-
-    Args:
-        app (ASGIApp): What it stands before.
-        names (Names): The studio's.
-        storage (Storage): Of uploads.
-    """
+    """Middleware that refuses foreign and large requests, and what Gradio would fetch or store."""
 
     def __init__(self, app: ASGIApp, names: Names, storage: Storage) -> None:
         self.app, self.names, self.storage = app, names, storage

@@ -48,12 +48,6 @@ class Session:
         """Return the session with another edit.
 
         Changes of the same values in quick succession are one gesture, and one undo.
-
-        Args:
-            edit (Edit): The edit.
-            now (float): Seconds, of a clock that does not go back.
-            at_once (bool): Whether this is a gesture of its own, as a button's is, however soon
-                it comes. Defaults to False.
         """
         changed = edit.differences(self.edit)
         if not changed:

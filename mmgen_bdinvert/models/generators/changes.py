@@ -59,11 +59,7 @@ def differences(network: nn.Module, tensors: Mapping[str, Tensor]) -> dict[str, 
 
 
 def check_changes(network: nn.Module, changes: Mapping[str, Tensor], called: str) -> None:
-    """Refuse changes (n, …) that do not fit a network.
-
-    Raises:
-        ValueError: A name is unknown, or a shape another one.
-    """
+    """Refuse changes (n, …) that do not fit a network."""
     own = _own(network)
     for name, value in changes.items():
         if name not in own:

@@ -11,11 +11,7 @@ __all__ = ['NarrowChannels', 'check_channels']
 
 
 def check_channels(channels: dict, size: int) -> dict[int, int]:
-    """Return ``channels`` with int keys, complete from 4 to ``size``.
-
-    Raises:
-        ValueError: If a resolution has no width or ``size`` is not a power of two from 8 up.
-    """
+    """Return ``channels`` with int keys, complete from 4 to ``size``."""
     size = checked_number('out_size', size, whole=True)
     if size < 8 or size & (size - 1):
         raise ValueError(f'The image size must be a power of two from 8 up, but got {size}.')

@@ -36,16 +36,7 @@ def outside_autocast(method):
 
 
 class GeneratorSplit:
-    """The two halves of a StyleGAN generator; base class.
-
-    Args:
-        generator (nn.Module): The generator, with the attributes of mmgen's that are read here;
-            fixed noise buffers are used.
-        base_size (int): Side s of the base code: a power of two from 8 to half the resolution.
-
-    Raises:
-        ValueError: If ``base_size`` is none of these.
-    """
+    """The two halves of a StyleGAN generator; base class."""
 
     checkpointing = False  # whether feature maps are computed again instead of kept
     normalizes_base = False  # whether an instance normalisation follows the base code
@@ -111,15 +102,7 @@ _FAMILIES: dict[type[nn.Module], type[GeneratorSplit]] = {}
 def register_split(
     family: type[nn.Module],
 ) -> Callable[[type[GeneratorSplit]], type[GeneratorSplit]]:
-    """Let ``BaseDetailGenerator`` split a family of generators; decorates a split's class.
-
-    Args:
-        family (type): Class of the generators. Subclasses without a split of their own are split
-            alike.
-
-    Returns:
-        Callable: The decorator; it returns the class as it is.
-    """
+    """Let ``BaseDetailGenerator`` split a family of generators; decorates a split's class."""
 
     def register(split: type[GeneratorSplit]) -> type[GeneratorSplit]:
         _FAMILIES[family] = split
@@ -129,15 +112,7 @@ def register_split(
 
 
 def split_generator(generator: nn.Module, base_size: int) -> GeneratorSplit:
-    """Split a generator in the way of its family.
-
-    Returns:
-        GeneratorSplit: Its two halves.
-
-    Raises:
-        TypeError: If no split is registered for its class or a base of it.
-        ValueError: If the base size does not fit.
-    """
+    """Split a generator in the way of its family."""
     for family in type(generator).__mro__:
         if family in _FAMILIES:
             return _FAMILIES[family](generator, base_size)

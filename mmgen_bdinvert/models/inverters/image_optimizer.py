@@ -18,17 +18,7 @@ __all__ = ['ImageOptimizer', 'checked_optimizer']
 
 
 def checked_optimizer(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Build an optimiser once, to find out early what is wrong with its config.
-
-    Args:
-        config (Mapping[str, Any]): Without parameters.
-
-    Returns:
-        dict[str, Any]: The config.
-
-    Raises:
-        ValueError: It is of no known type, or a setting is unknown or out of range.
-    """
+    """Build an optimiser once, to find out early what is wrong with its config."""
     try:
         built = OPTIMIZERS.build({**config, 'params': [torch.zeros(1, requires_grad=True)]})
     except Exception as error:  # every optimiser has checks of its own
@@ -45,11 +35,6 @@ class ImageOptimizer:
     """An optimiser in which every image of a batch has its own rate and restarts.
 
     A CUDA graph can repeat a step while the schedule's factor stays.
-
-    Args:
-        config (dict): Config of the optimiser, without parameters.
-        variables (Sequence[Tensor]): What it optimises, each with the batch first.
-        schedule (Callable[[int], float]): Factor of the learning rate at a step.
     """
 
     def __init__(self, config: dict, variables: Sequence[Tensor], schedule: Callable[[int], float]):

@@ -68,11 +68,7 @@ class ImageState:
         self._steps += 1
 
     def close(self, num_steps: int) -> None:
-        """Stop the images of which no step was sound, once the state after the last is noted.
-
-        Args:
-            num_steps (int): Steps that were done.
-        """
+        """Stop the images of which no step was sound, once the state after the last is noted."""
         setbacks = self.setbacks - self.broken.long()  # those of the steps alone
         hopeless = self._best_total.isinf() | (setbacks >= max(1, num_steps))
         self.stopped_at.copy_(torch.where(self.alive & hopeless, num_steps, self.stopped_at))

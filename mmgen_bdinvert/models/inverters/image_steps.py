@@ -38,14 +38,6 @@ def restart_correction(betas: tuple[float, float], steps: Tensor, ages: Tensor) 
 
     Adam divides its moments by ``1 - β^t`` of its own number of steps t (arXiv 1412.6980, section
     3); moments of age k need ``1 - β^k``.
-
-    Args:
-        betas (tuple[float, float]): β of the first and the second moment.
-        steps (Tensor): Steps of the optimiser, this one included: t, of shape ().
-        ages (Tensor): Steps of the moments, this one included: k, from 1 to t, of any shape.
-
-    Returns:
-        Tensor: Factors of the step, of that shape, float32; 1 where k is t, but for rounding.
     """
     first, second = betas
     steps, ages = steps.float(), ages.float()

@@ -44,26 +44,13 @@ def noise_correlation(noise: Tensor) -> Tensor:
 
 
 def projector_rate(progress: float, up: float = 0.05, down: float = 0.25) -> float:
-    """Return the learning rate's factor (StyleGAN2, appendix D).
-
-    Args:
-        progress (float): Share of the steps that are done, 0 to 1.
-        up (float): Share of the steps in which it rises linearly from 0. Defaults to 0.05.
-        down (float): Share of the steps in which it falls to 0 as a cosine. Defaults to 0.25.
-
-    Returns:
-        float: 0 to 1.
-    """
+    """Return the learning rate's factor (StyleGAN2, appendix D)."""
     fall = min(1.0, (1 - progress) / down)
     return min(1.0, progress / up) * (0.5 - 0.5 * math.cos(math.pi * fall))
 
 
 def style_deviation(generator: nn.Module) -> float:
-    """Return the root mean squared distance of mapped style vectors from their mean.
-
-    Args:
-        generator (BaseDetailGenerator): Its mapping network is sampled from a fixed seed.
-    """
+    """Return the root mean squared distance of mapped style vectors from their mean."""
     rng = torch.Generator().manual_seed(1)
     z = torch.randn(_SAMPLES, generator.style_dim, generator=rng)
     with torch.no_grad():

@@ -25,14 +25,7 @@ __all__ = ['PivotalTuningInverter', 'tail_weights']
 
 
 def tail_weights(generator: nn.Module) -> dict[str, Tensor]:
-    """Return the weights that an image of a base and a detail code depends on.
-
-    Args:
-        generator (BaseDetailGenerator): The generator; it is not changed.
-
-    Returns:
-        dict[str, Tensor]: Detached weights by their name in mmgen's generator.
-    """
+    """Return the weights that an image of a base and a detail code depends on."""
     host = generator.generator
     weights = {k: p.detach().clone().requires_grad_() for k, p in host.named_parameters()}
     like = next(iter(weights.values()))

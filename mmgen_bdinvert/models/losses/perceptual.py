@@ -55,13 +55,6 @@ class PerceptualLoss(HoldsFrozen, nn.Module):
 
     The network stays out of the module tree: always frozen and in eval mode, unseen by a parent's
     checkpoint, optimiser and weight initialisation. Only moves between devices and dtypes reach it.
-
-    Args:
-        network (nn.Module): Its ``scaling_layer`` and ``net`` turn images into feature maps, its
-            ``lins`` (one 1×1 convolution per map) hold the weights of the channels.
-        smallest (int): Shortest image side that ``network`` accepts.
-        resize (int, optional): Longest side; larger images are reduced to it, None never reduces.
-        loss_weight (float): What the parent multiplies the value with.
     """
 
     compares = 'image'
@@ -89,11 +82,7 @@ class PerceptualLoss(HoldsFrozen, nn.Module):
             return tuple(map(normalize_channels, self.features(reference)))
 
     def forward(self, value: Tensor, state: tuple[Tensor, ...]) -> Tensor:
-        """Compare the image ``value``, RGB (n, 3, H, W) in [-1, 1], with the target; returns (n,).
-
-        Raises:
-            ValueError: ``value`` has another shape than the target.
-        """
+        """Compare the image ``value``, RGB (n, 3, H, W) in [-1, 1], with the target: (n,)."""
         distance = 0.0
         for lin, ours, theirs in zip(self.network.lins, self.features(value), state):
             if ours.shape != theirs.shape:
@@ -110,11 +99,7 @@ class PerceptualLoss(HoldsFrozen, nn.Module):
         return distance
 
     def features(self, images: Tensor) -> tuple[Tensor, ...]:
-        """Compute the feature maps of RGB images (n, 3, H, W) in [-1, 1].
-
-        Raises:
-            ValueError: The images have another shape, or are too small for the network.
-        """
+        """Compute the feature maps of RGB images (n, 3, H, W) in [-1, 1]."""
         rgb = images.ndim == 4 and images.shape[1] == 3
         images = images.to(self.network.lin0.model[-1].weight.dtype)
         reduced = reduce_images(images, self.resize) if rgb else images

@@ -37,16 +37,7 @@ def _difference(value: Tensor, reference: Tensor) -> Tensor:
 
 
 class PixelLoss(nn.Module):
-    """Compares images by a function of their pixels; base class.
-
-    Args:
-        loss_weight (float): What the parent multiplies the value with. Defaults to 1.
-        region (Sequence[Sequence[float]] | None): The only part that counts, in shares of the
-            sides: ``((top, bottom), (left, right))``. Defaults to None: the whole image.
-
-    Raises:
-        ValueError: The region is empty or reaches out of the image.
-    """
+    """Compares images by a function of their pixels; base class."""
 
     compares = 'image'
 
