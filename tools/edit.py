@@ -2,9 +2,9 @@
 """Move and edit inverted images.
 
 For each code OUT_DIR/<name>/ gets edited.png, code.safetensors and comparison.png; with several
-strengths edited_<strength>.png and code_<strength>.safetensors for each. The run gets
-contact_sheet.png, config.py and settings.json. Exit code: 0 if all codes were edited, 1 if some
-were not, 2 after a wrong command.
+strengths edited_<strength>.png and code_<strength>.safetensors for each; of a window of a photo
+also photo.png, the photo with the edit in it. The run gets contact_sheet.png, config.py and
+settings.json. Exit code: 0 if all codes were edited, 1 if some were not, 2 after a wrong command.
 
 Motions move the base code: flip, then scale, shear, rotate, shift, perspective. With --align they
 say how the photo left alignment, and are undone; what is saved is the aligned face, edited. With

@@ -35,6 +35,7 @@ from ..visualization import comparison
 from .codes import code_sources, edit_projection, find_codes
 from .inference import Renderer, edit, generator_of, render
 from .motion import transform
+from .whole_photos import places_of, save_photos
 
 __all__ = ['EditOutcome', 'edit_files']
 
@@ -80,8 +81,9 @@ def edit_files(
 
     For each code ``<out_dir>/<name>/`` gets ``comparison.png`` and, with one strength,
     ``edited.png`` and ``code.safetensors``; with several, ``edited_<strength>.png`` and
-    ``code_<strength>.safetensors`` for each. The run gets ``contact_sheet.png``, ``config.py`` and
-    ``settings.json`` with the model. A code that cannot be read or saved is noted, and the others
+    ``code_<strength>.safetensors`` for each. Of a code from a window of a photo there is also the
+    photo with the edit in it, ``photo.png`` or ``photo_<strength>.png``. The run gets
+    ``contact_sheet.png``, ``config.py`` and ``settings.json`` with the model. A code that cannot be read or saved is noted, and the others
     go on; only a disk that takes nothing more ends the run.
 
     An image of a ``project_result.pt`` of mmgen's projector is split into base and detail code,
@@ -142,8 +144,14 @@ def edit_files(
     names = output_names([s.called for s in sources], reserved=reserved)
     kinds = ('edited', 'aligned', 'unwarped') if and_back else ('edited',)
     write_back = and_back or move.is_identity  # a w+ cannot hold motion
+    places = places_of(sources, on_note)
     files = [
-        _file_names(kinds, strengths, write_back and s.projection is not None) for s in sources
+        _file_names(
+            (*kinds, *(() if place is None else ('photo',))),
+            strengths,
+            write_back and s.projection is not None,
+        )
+        for s, place in zip(sources, places)
     ]
     planned = [Path(out_dir, name, file) for name, new in zip(names, files) for file in new]
     run_files = [Path(out_dir, _SHEET), Path(out_dir, SETTINGS_FILE)]
@@ -158,7 +166,7 @@ def edit_files(
         save_json(out_dir / SETTINGS_FILE, {'model': model})
     outcomes, sheet, ended = [], Sheet(), False
     try:
-        for source, name, new in zip(sources, names, files):
+        for source, place, name, new in zip(sources, places, names, files):
             outcome = EditOutcome(name, source.path, 'done')
             try:
                 code = source.load(generator)
@@ -187,6 +195,17 @@ def edit_files(
                 folder = ensure_writable_folder(out_dir / name)
                 claim_outputs([folder / file for file in new], _MAKER)
                 _save(folder, name, results, pictures, saved)
+                if place is not None:
+                    endings = [_ending(strength, results) for strength in results]
+                    paths = [folder / f'photo{ending}.png' for ending in endings]
+                    stays = and_back or move.is_identity
+                    save_photos(
+                        place,
+                        dict(zip(paths, saved['edited'])),
+                        before=rendered[0 if stays else 1],
+                        original=rendered[0],
+                        motion=None if stays else motion,
+                    )
                 if source.projection is not None and write_back:
                     for strength, edited in results.items():
                         projection = edit_projection(generator, source.projection, edited)
