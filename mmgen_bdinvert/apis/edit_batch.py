@@ -83,8 +83,8 @@ def edit_files(
     ``edited.png`` and ``code.safetensors``; with several, ``edited_<strength>.png`` and
     ``code_<strength>.safetensors`` for each. Of a code from a window of a photo there is also the
     photo with the edit in it, ``photo.png`` or ``photo_<strength>.png``. The run gets
-    ``contact_sheet.png``, ``config.py`` and ``settings.json`` with the model. A code that cannot be read or saved is noted, and the others
-    go on; only a disk that takes nothing more ends the run.
+    ``contact_sheet.png``, ``config.py`` and ``settings.json`` with the model. A code that cannot be
+    read or saved is noted, and the others go on; only a disk that takes nothing more ends the run.
 
     An image of a ``project_result.pt`` of mmgen's projector is split into base and detail code,
     which carry its noise maps, and gets its edited w+ back beside the code, as
