@@ -128,8 +128,13 @@ def add_motion_options(parser: ToolParser) -> None:
     )
     group.add_argument(
         '--align',
-        action='store_true',
-        help='undo that motion of the photo instead, so that the face is aligned again',
+        nargs='?',
+        const='given',
+        default=False,
+        choices=('given', 'auto'),
+        metavar='auto',
+        help='undo that motion of the photo instead, so that the face is aligned again; auto: the '
+        'motion that the face says with which --find found the window',
     )
     group.add_argument(
         '--and-back',
@@ -173,5 +178,13 @@ def add_direction_options(parser: ToolParser) -> None:
 
 
 def shield_ranges(argv: Sequence[str]) -> list[str]:
-    """Return arguments such that argparse does not take a strength like -3:3:7 for an option."""
-    return [f' {word}' if re.match(r'-[\d.]+:', word) else word for word in argv]
+    """Return arguments such that argparse takes them for what they are.
+
+    A strength like -3:3:7 is no option, and what follows ``--align`` is no value of it, unless it
+    is 'auto'.
+    """
+    words = [f' {word}' if re.match(r'-[\d.]+:', word) else word for word in argv]
+    return [
+        '--align=given' if word == '--align' and after != 'auto' else word
+        for word, after in zip(words, [*words[1:], ''])
+    ]

@@ -10,7 +10,8 @@ Motions move the base code: flip, then scale, shear, rotate, shift, perspective.
 say how the photo left alignment, and are undone; what is saved is the aligned face, edited. With
 --and-back too, edited.png is the edit where the photo shows the face; aligned.png (by the base
 code) and unwarped.png (by the pixels, which loses less) are aligned views of it. Landmarks of the
-photo, and where an aligned face has them, may take the motion's place.
+photo, and where an aligned face has them, may take the motion's place; --align auto takes those of
+the face that invert --find has found.
 
 Directions are added up, each with its own factor and layers: --direction smile.safetensors 2
 age.pt@4-7 -0.5. Strength multiplies them all: --strength -2 0 2, or seven steps by --strength
@@ -38,6 +39,7 @@ bdinvert edit results/*/code.safetensors --shift 0.1 0 --rotate 15 --out-dir edi
 bdinvert edit results/0 --direction smile.safetensors 2 age.pt@4-7 -0.5 --out-dir edited/
 bdinvert edit results/0 --direction smile.safetensors --strength -3:3:7 --out-dir edited/
 bdinvert edit results/0 --align --and-back --rotate 20 --direction age.pt --out-dir edited/
+bdinvert edit results/ --align auto --and-back --direction age.pt --out-dir edited/
 """
 
 
@@ -71,7 +73,7 @@ def main(argv=None):
     # Everything that needs no network is checked before one is built.
     move = read_motion(args)
     directions, strengths = read_directions(args)
-    if not directions and move.is_identity:
+    if not directions and move.is_identity and args.align != 'auto':
         raise ValueError('there is nothing to do: give a --direction, or a motion')
     device = check_device(args.device)
     codes = apis.find_codes(args.codes)
@@ -96,7 +98,7 @@ def main(argv=None):
             directions=directions,
             strengths=strengths,
             move=move,
-            align=args.align,
+            align='auto' if args.align == 'auto' else bool(args.align),
             and_back=args.and_back,
             padding_mode=args.padding_mode,
             sampling=args.sampling,

@@ -50,6 +50,8 @@ def parse_args(argv=None):
     args = parser.parse_args(shield_ranges(sys.argv[1:] if argv is None else argv))
     if args.and_back:
         parser.error('--and-back belongs to tools/edit.py; a video shows one view')
+    if args.align == 'auto':
+        parser.error('--align auto belongs to tools/edit.py; give the motion of a video')
     if args.batch_size < 1:
         parser.error(f'--batch-size must be 1 or more, but got {args.batch_size}')
     return args
@@ -98,7 +100,7 @@ def main(argv=None):
         directions=directions,
         strengths=strengths,
         move=move,
-        align=args.align,
+        align=bool(args.align),
         padding_mode=args.padding_mode,
         sampling=args.sampling,
         frames=args.frames,

@@ -30,9 +30,10 @@ from ..io import (
 from ..io.tables import save_json
 from ..jobs.folder import SETTINGS_FILE, model_settings
 from ..jobs.results import CONFIG_FILE, Sheet, save_config
+from ..photos import InPhoto
 from ..structures import LatentCode
 from ..visualization import comparison
-from .codes import code_sources, edit_projection, find_codes
+from .codes import CodeSource, code_sources, edit_projection, find_codes
 from .inference import Renderer, edit, generator_of, render
 from .motion import transform
 from .whole_photos import places_of, save_photos
@@ -70,7 +71,7 @@ def edit_files(
     strengths: Sequence[float] = (1.0,),
     layers: Sequence[int] | None = None,
     move: Transform = _IDENTITY,
-    align: bool = False,
+    align: bool | str = False,
     and_back: bool = False,
     padding_mode: str = 'border',
     sampling: str = 'bicubic',
@@ -100,7 +101,8 @@ def edit_files(
         layers (Sequence[int] | None): As for :func:`mmgen_bdinvert.apis.edit`. Defaults to None.
         move (Transform): Defaults to no motion.
         align (bool): Undo ``move`` instead, which brings the face of a photo that it moved back
-            into alignment. Defaults to False.
+            into alignment. 'auto' undoes what the landmarks of the face say instead, with which
+            its window was found, for each code its own. Defaults to False.
         and_back (bool): With ``align``, leave the edited face where the photo shows it: the base
             code stays as it is, as directions do not touch it. Aligned views of the edit are
             saved beside it, ``aligned.png`` by the base code and ``unwarped.png`` by the pixels
@@ -127,7 +129,10 @@ def edit_files(
         >>> outcomes[0].name, outcomes[0].status
         ('photo', 'done')
     """
-    if not directions and move.is_identity:
+    auto = align == 'auto'
+    if auto and not move.is_identity:
+        raise ValueError("The face says the motion that align='auto' undoes: give none beside it.")
+    if not directions and move.is_identity and not auto:
         raise ValueError('There is nothing to do: give a direction, or a motion.')
     if and_back and not (align and directions):
         raise ValueError('There is nothing to bring back: and_back needs align and a direction.')
@@ -143,11 +148,11 @@ def edit_files(
     reserved = (_SHEET, CONFIG_FILE, SETTINGS_FILE, 'report.html')
     names = output_names([s.called for s in sources], reserved=reserved)
     kinds = ('edited', 'aligned', 'unwarped') if and_back else ('edited',)
-    write_back = and_back or move.is_identity  # a w+ cannot hold motion
+    write_back = and_back or (move.is_identity and not auto)  # a w+ cannot hold motion
     places = places_of(sources, on_note)
     files = [
         _file_names(
-            (*kinds, *(() if place is None else ('photo',))),
+            (*kinds, *(('photo',) if place and not place.fault else ())),
             strengths,
             write_back and s.projection is not None,
         )
@@ -158,7 +163,6 @@ def edit_files(
     refuse_inputs([*planned, *run_files], [*(s.path for s in sources), *given])
     out_dir = claim_folder(out_dir, _MAKER)
 
-    motion = inverse(move) if align else move
     claim_outputs(run_files, _MAKER)
     save_config(out_dir, inverter, _MAKER)
     model = model_settings(inverter)
@@ -170,9 +174,11 @@ def edit_files(
             outcome = EditOutcome(name, source.path, 'done')
             try:
                 code = source.load(generator)
+                left = _motion_of(place, source) if auto else move
+                motion = inverse(left) if align else left
                 moved = transform(generator, code, motion, padding_mode=padding_mode, mode=sampling)
                 shown = {'before': code}
-                if not move.is_identity:
+                if not motion.is_identity:
                     shown[f'{"aligned" if align else "moved"}\n{motion.describe()}'] = moved
                 results = {strength: moved for strength in strengths}
                 for d in directions:
@@ -195,10 +201,10 @@ def edit_files(
                 folder = ensure_writable_folder(out_dir / name)
                 claim_outputs([folder / file for file in new], _MAKER)
                 _save(folder, name, results, pictures, saved)
-                if place is not None:
+                if place is not None and not place.fault:
                     endings = [_ending(strength, results) for strength in results]
                     paths = [folder / f'photo{ending}.png' for ending in endings]
-                    stays = and_back or move.is_identity
+                    stays = and_back or motion.is_identity
                     save_photos(
                         place,
                         dict(zip(paths, saved['edited'])),
@@ -225,6 +231,16 @@ def edit_files(
         with contextlib.suppress(*() if ended else (OutputError,)):
             sheet.save(out_dir / _SHEET)
     return outcomes
+
+
+def _motion_of(place: InPhoto | None, source: CodeSource) -> Transform:
+    """Return the motion by which a face left alignment, as its landmarks say."""
+    if place is None or place.face is None:
+        raise ValueError(
+            f'No face is on record for {os.fspath(source.path)!r}: invert its photo with --find, '
+            f'or say by which motion it left alignment.'
+        )
+    return place.face.motion(place.window)
 
 
 def _file_names(kinds: Sequence[str], strengths: Sequence[float], projected: bool) -> list[str]:

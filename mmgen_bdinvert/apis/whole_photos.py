@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -33,8 +34,8 @@ def places_of(
             Defaults to None.
 
     Returns:
-        list[InPhoto | None]: None for a code that is not known to be part of a photo, or of one
-        that is no longer there.
+        list[InPhoto | None]: None for a code that is not known to be part of a photo. A photo that
+        is no longer there has a fault.
     """
     known: dict[Path, Mapping[str, Any]] = {}
     places: list[InPhoto | None] = []
@@ -47,12 +48,13 @@ def places_of(
             record = known[folder.parent].get(folder.name)
         place = InPhoto.of_facts(Path(record['source']), record['metrics']) if record else None
         if place and (not os.path.isfile(place.photo) or has_changed(place.photo, record)):
+            shown = shown_path(place.photo)
+            fault = (
+                f'{shown} is gone or has changed since it was inverted: only the square is edited'
+            )
+            place = replace(place, fault=fault)
             if on_note is not None:
-                on_note(
-                    f'{shown_path(place.photo)} is gone or has changed since it was inverted: only '
-                    f'the square is edited'
-                )
-            place = None
+                on_note(fault)
         places.append(place)
     return places
 

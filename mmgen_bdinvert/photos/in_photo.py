@@ -32,7 +32,7 @@ class InPhoto:
         window (Window | None): Where in it; None if there is nothing to invert.
         square (Window | None): Where the face lies that was found. Defaults to None.
         of (int): How many windows of this photo there are. Defaults to 1.
-        fault (str): Why there is nothing to invert. Defaults to ''.
+        fault (str): Why the photo cannot be read, or has no window. Defaults to ''.
     """
 
     photo: ImageSource

@@ -10,7 +10,7 @@ from mmgen_bdinvert.apis import edit_files, invert_files
 from mmgen_bdinvert.editing import Direction
 from mmgen_bdinvert.geometry import GeometricTransform
 from mmgen_bdinvert.io import read_image
-from mmgen_bdinvert.photos import Look, Window
+from mmgen_bdinvert.photos import Face, FaceFinder, Look, Window
 
 UP = Direction(3 * torch.ones(16), name='up')
 WINDOW = Window(30, 10, 80)
@@ -60,6 +60,39 @@ def test_a_motion_alone_moves_the_photo_itself(inverter, photo, results, tmp_pat
     new, old = read_image(tmp_path / 'out/photo/photo.png'), read_image(photo)
     inside = slice(40, 60), slice(60, 80)
     assert np.abs(new[inside].astype(int) - old[40:60, 56:76]).max() <= 1  # by 4 of 80 pixels
+
+
+class OneFace(FaceFinder):
+    square = Window(45, 20, 60, 25)
+
+    def look(self, photo):
+        return [Face(self.square, 0.9)]
+
+
+def test_a_face_is_straightened_by_itself(inverter, photo, tmp_path):
+    look = Look(finder=OneFace())
+    invert_files(inverter, photo, tmp_path / 'results', look=look)
+    out, motion = tmp_path / 'out', Face(OneFace.square, 1.0).motion(Window(39, 14, 72))
+    settings = dict(directions=[UP], align=True, and_back=True)
+    edit_files(inverter, tmp_path / 'results', out / 'given', **settings, move=motion)
+    settings['align'] = 'auto'
+    outcomes = edit_files(inverter, tmp_path / 'results', out / 'auto', **settings)
+    assert [o.status for o in outcomes] == ['done']
+    for name in ('aligned', 'unwarped', 'edited', 'photo'):
+        pictures = [read_image(out / how / f'photo/{name}.png') for how in ('given', 'auto')]
+        assert np.array_equal(*pictures), name
+    photo.unlink()  # what the face says is still known
+    (outcome,) = edit_files(inverter, tmp_path / 'results', tmp_path / 'later', **settings)
+    assert outcome.status == 'done'
+    with pytest.raises(ValueError, match='give none beside it'):
+        edit_files(inverter, tmp_path / 'results', out / 'both', **settings, move=motion)
+
+
+def test_no_face_to_straighten_by(inverter, results, tmp_path):
+    settings = dict(directions=[UP], align='auto')
+    (outcome,) = edit_files(inverter, results, tmp_path / 'out', **settings)
+    assert outcome.status == 'failed'
+    assert 'No face is on record' in outcome.reason and '--find' in outcome.reason
 
 
 @pytest.mark.parametrize('how', ['gone', 'changed'])
