@@ -96,6 +96,12 @@ def add_photo_options(parser: ToolParser) -> None:
         help='with --find: what is seen about a face, in sides of its aligned square: 0.1',
     )
     group.add_argument(
+        '--mask',
+        metavar='FILE',
+        help='what of the window counts: ellipse, face, or an image as large as the photo, black '
+        'where it does not; an edit leaves the rest of the photo as it is',
+    )
+    group.add_argument(
         '--no-face',
         choices=NO_FACE,
         help='with --find: what becomes of a photo without a face: fail; or its centre square',

@@ -4,11 +4,14 @@
 from __future__ import annotations
 
 import argparse
+import os
 
 from mmengine.config import Config
 from mmgen.registry import MODULES
 
+from ..io.decoding import decode
 from ..photos import FaceFinder, Look, Window
+from ..photos.mask import MASKS
 
 __all__ = ['init_finder', 'look_of']
 
@@ -46,14 +49,20 @@ def look_of(args: argparse.Namespace, config: Config) -> Look | None:
         ImportError: As :func:`init_finder`.
         ValueError: Options contradict each other, or a value is out of range.
     """
+    mask = args.mask or ''
+    if mask and mask not in MASKS:
+        decode(mask)  # says what is wrong with it before heavy work
+        mask = os.path.abspath(mask)
     if args.find is None:
         if args.window_margin is not None or args.no_face is not None:
             raise ValueError('--window-margin and --no-face belong to --find, which is missing')
         if args.window is None:
+            if args.mask is not None:
+                raise ValueError('--mask belongs to --window or --find, which are missing')
             return None
         if len(args.window) not in (3, 4):
             raise ValueError(f'--window is X Y SIZE [ANGLE], but got {len(args.window)} numbers')
-        return Look(Window(*args.window))
+        return Look(Window(*args.window), mask=mask)
     given = dict(margin=args.window_margin, no_face=args.no_face)
     given = {name: value for name, value in given.items() if value is not None}
-    return Look(finder=init_finder(config), find=args.find, **given)
+    return Look(finder=init_finder(config), find=args.find, mask=mask, **given)

@@ -16,6 +16,7 @@ from ..io.outputs import shown_path
 from ..jobs.manifest import latest_records
 from ..jobs.remaining import has_changed
 from ..photos import InPhoto
+from ..photos.mask import mask_of
 from ..photos.put_back import put_back
 from ..photos.whole_photo import WholePhoto
 from .codes import CodeSource
@@ -49,9 +50,7 @@ def places_of(
         place = InPhoto.of_facts(Path(record['source']), record['metrics']) if record else None
         if place and (not os.path.isfile(place.photo) or has_changed(place.photo, record)):
             shown = shown_path(place.photo)
-            fault = (
-                f'{shown} is gone or has changed since it was inverted: only the square is edited'
-            )
+            fault = f'{shown} is gone or has changed since it was inverted: no photo is saved'
             place = replace(place, fault=fault)
             if on_note is not None:
                 on_note(fault)
@@ -77,10 +76,15 @@ def save_photos(
         motion (Transform | None): As for it.
 
     Raises:
-        ImageReadError: The photo cannot be read.
+        ImageReadError: Photo or mask cannot be read.
         OutputError: A file cannot be written.
     """
-    photo = WholePhoto(place.photo)
+    photo, mask = WholePhoto(place.photo), None
+    if place.mask:
+        height, width = photo.pixels.shape[:2]
+        mask = mask_of(place.mask, len(before), (width, height), place.window, place.square)
     for path, after in edits.items():
-        pixels = put_back(photo, place.window, before, after, original=original, motion=motion)
+        pixels = put_back(
+            photo, place.window, before, after, original=original, motion=motion, mask=mask
+        )
         photo.save(path, pixels)

@@ -49,9 +49,7 @@ def read_motion(args: argparse.Namespace) -> Transform:
         raise ValueError('--and-back belongs to --align, which is missing')
     if args.align == 'auto':
         if not motion.is_identity:
-            raise ValueError(
-                '--align auto takes the motion from the face, but another one is given'
-            )
+            raise ValueError('--align auto takes the motion from the face, but got another one')
     elif args.align and motion.is_identity:
         raise ValueError('--align undoes the motion of the photo, but no motion is given')
     return motion

@@ -60,6 +60,7 @@ class BatchInversion:
         self.shards = ShardWriter(out_dir, manifest.rank) if packed else None
         self._work = self.out_dir / temporary_name()  # what goes into a shard is made there
         self.sheet, self.count = Sheet(), 0
+        self._masks: dict[str, np.ndarray | None] = {}  # of the targets of a batch, by name
         self._stamps: dict[str, FileStamp | None] = {}  # of the sources of a batch, by name
 
     def batches(
@@ -72,7 +73,8 @@ class BatchInversion:
             # Before it is read: it may be changed later.
             self._stamps[name] = source_stamp(photo_of(source))
             try:
-                rgb = read_target(source, self.inverter.generator.resolution, self.fit)
+                side = self.inverter.generator.resolution
+                rgb, self._masks[name] = read_target(source, side, self.fit)
                 if self.shards is None:
                     folder = ensure_writable_folder(self.out_dir / name)
                     claim_outputs([folder / file for file in RESULT_FILES], MAKER)
@@ -113,7 +115,8 @@ class BatchInversion:
 
         rgb = torch.cat([image_to_tensor(picture) for _, _, picture in batch]).to(generator.device)
         began = time.perf_counter()
-        result = self.inverter.invert(generator.to_rgb(rgb), on_step)
+        mask = self._mask([name for _, name, _ in batch], rgb)
+        result = self.inverter.invert(generator.to_rgb(rgb), on_step, mask)
         output = generator.to_rgb(result.reconstruction)
         rows = self._measure(rgb, output, result)
         seconds = (time.perf_counter() - began) / len(batch)
@@ -123,6 +126,13 @@ class BatchInversion:
                 metrics.update(source.facts())
             pictures = {'target': target, 'start': starts[0][i], 'reconstruction': output[i]}
             self._note(*self._save(source, name, result, i, pictures, metrics))
+
+    def _mask(self, names: Sequence[str], images: Tensor) -> Tensor | None:
+        masks = [self._masks[name] for name in names]
+        if all(mask is None for mask in masks):
+            return None
+        rows = [torch.ones(images.shape[2:]) if m is None else torch.from_numpy(m) for m in masks]
+        return torch.stack(rows)[:, None].to(images)  # [N1HW]
 
     def _measure(self, target: Tensor, output: Tensor, result: InversionResult) -> list[dict]:
         columns = {'psnr': psnr(output, target)}

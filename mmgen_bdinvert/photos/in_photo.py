@@ -15,6 +15,7 @@ from ..io.decoding import decode
 from ..io.outputs import shown_path
 from ..io.sources import ImageSource, source_from_json, source_to_json
 from .faces import Face
+from .mask import mask_of
 from .window import Window, cut
 
 __all__ = ['InPhoto', 'Target', 'photo_of', 'read_target', 'target_from_json', 'target_to_json']
@@ -32,6 +33,8 @@ class InPhoto:
         window (Window | None): Where in it; None if there is nothing to invert.
         square (Window | None): Where the face lies that was found. Defaults to None.
         of (int): How many windows of this photo there are. Defaults to 1.
+        mask (str): As for :func:`mmgen_bdinvert.photos.mask.mask_of`. Defaults to '', which is
+            all of the window.
         fault (str): Why the photo cannot be read, or has no window. Defaults to ''.
     """
 
@@ -39,28 +42,41 @@ class InPhoto:
     window: Window | None
     square: Window | None = None
     of: int = 1
+    mask: str = ''
     fault: str = ''
 
     def __fspath__(self) -> str:
         return os.fspath(self.photo)
 
-    def read(self, size: int) -> np.ndarray:
-        """Return what the window shows, RGB uint8 (size, size, 3).
+    def read(self, size: int) -> tuple[np.ndarray, np.ndarray | None]:
+        """Return what the window shows, and how much of it counts.
+
+        Args:
+            size (int): Side in pixels.
+
+        Returns:
+            tuple[np.ndarray, np.ndarray | None]: RGB uint8 (size, size, 3), and float32
+            (size, size) from 0 to 1, or None.
 
         Raises:
-            ImageReadError: The photo cannot be read, or has no such window.
+            ImageReadError: Photo or mask cannot be read, or have no such window.
         """
         if self.window is None:
             raise ImageReadError(self.fault)
         picture = decode(self.photo)
         try:
-            return cut(picture, self.window, size)
+            shown, mask = cut(picture, self.window, size), None
+            if self.mask:
+                mask = mask_of(self.mask, size, picture.size, self.window, self.square)
+            return shown, mask
+        except ImageReadError:
+            raise
         except ValueError as error:
             raise ImageReadError(f'{shown_path(self.photo)}: {error}') from error
 
-    def facts(self) -> dict[str, float]:
-        """Return window and face as numbers for ``metrics.json``."""
-        facts: dict[str, float] = {'windows': self.of}
+    def facts(self) -> dict[str, Any]:
+        """Return window, face and mask for ``metrics.json``."""
+        facts: dict[str, Any] = {'windows': self.of, **({'mask': self.mask} if self.mask else {})}
         for names, square in ((_WINDOW, self.window), (_FACE, self.square)):
             if square is not None:
                 facts.update({name: getattr(square, key) for name, key in names.items()})
@@ -75,7 +91,11 @@ class InPhoto:
             else None
             for names in (_WINDOW, _FACE)
         ]
-        return None if squares[0] is None else cls(photo, *squares, of=int(facts['windows']))
+        return (
+            None
+            if squares[0] is None
+            else cls(photo, *squares, of=int(facts['windows']), mask=facts.get('mask', ''))
+        )
 
     @property
     def face(self) -> Face | None:
@@ -91,11 +111,11 @@ def photo_of(target: Target) -> ImageSource:
     return target.photo if isinstance(target, InPhoto) else target
 
 
-def read_target(target: Target, size: int, fit: str) -> np.ndarray:
-    """Read what is to be inverted, as :func:`mmgen_bdinvert.io.read_image` reads a file."""
+def read_target(target: Target, size: int, fit: str) -> tuple[np.ndarray, np.ndarray | None]:
+    """Read what is to be inverted, and its mask, see :meth:`InPhoto.read`."""
     if isinstance(target, InPhoto):
         return target.read(size)
-    return read_image(target, size, fit=fit)
+    return read_image(target, size, fit=fit), None
 
 
 def target_to_json(target: Target) -> Any:

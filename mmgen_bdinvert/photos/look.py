@@ -3,11 +3,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ..io.decoding import decode
 from ..io.errors import ImageReadError
+from ..io.inputs import input_digests
 from ..io.outputs import shown_path
 from ..io.sources import ImageSource
 from .faces import MARGIN, FaceFinder
@@ -30,6 +31,8 @@ class Look:
         find (str): 'face' for the largest, 'faces' for all. Defaults to 'face'.
         margin (float): What a window shows about the square that an aligned face would fill, in
             sides of it. Defaults to 0.1.
+        mask (str): As for :func:`mmgen_bdinvert.photos.mask.mask_of`. Defaults to '', which is
+            all of the window.
         no_face (str): 'fail', or 'centre' for the largest square about the centre of a photo in
             which no face is found. Defaults to 'fail'.
 
@@ -42,6 +45,7 @@ class Look:
     find: str = 'face'
     margin: float = MARGIN
     no_face: str = 'fail'
+    mask: str = ''
 
     def __post_init__(self) -> None:
         if (self.window is None) == (self.finder is None):
@@ -56,13 +60,17 @@ class Look:
 
     def settings(self) -> dict[str, Any]:
         """Return what decides about the results, as JSON holds it."""
+        mask = {'mask': self.mask, **input_digests(self.mask)} if self.mask else {}
         if self.window is not None:
-            return {'window': str(self.window)}
+            return {'window': str(self.window), **mask}
         kind = type(self.finder).__name__
-        return dict(finder=kind, find=self.find, margin=self.margin, no_face=self.no_face)
+        return dict(finder=kind, find=self.find, margin=self.margin, no_face=self.no_face, **mask)
 
     def at(self, photo: ImageSource) -> list[InPhoto]:
         """Return what there is to invert in a photo: at least one, of which a fault may be said."""
+        return [replace(place, mask=self.mask) for place in self._at(photo)]
+
+    def _at(self, photo: ImageSource) -> list[InPhoto]:
         if self.window is not None:
             return [InPhoto(photo, self.window)]
         try:

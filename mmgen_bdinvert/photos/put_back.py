@@ -45,6 +45,7 @@ def put_back(
     *,
     original: np.ndarray | None = None,
     motion: Transform | None = None,
+    mask: np.ndarray | None = None,
 ) -> np.ndarray:
     """Apply an edit, and maybe a motion, to a photo.
 
@@ -56,6 +57,8 @@ def put_back(
         original (np.ndarray | None): The code as rendered before it was moved. Defaults to None,
             which is ``before``.
         motion (Transform | None): The motion of what the window shows. Defaults to None.
+        mask (np.ndarray | None): How much of the window may change, float32 (r, r) from 0 to 1.
+            Defaults to None, all of it.
 
     Returns:
         np.ndarray: Pixels of the photo in its own colours, RGB uint8 (H, W, 3): outside the window,
@@ -72,10 +75,14 @@ def put_back(
     change = _change(photo, window, original, before, after, motion)
     folds = _folds(motion)
     result = pixels.copy()
+    masked = None if mask is None else torch.from_numpy(mask)[None, None]  # [11HW]
     for top in range(upper, lower, _ROWS):
         rows, columns = slice(top, min(top + _ROWS, lower)), slice(left, right)
         points = window.to_window(_positions(rows, columns))
         share = feather(points)
+        if masked is not None:
+            free = F.grid_sample(masked, points.float()[None], 'bilinear', 'border', False)
+            share = share * (2 * free[0, 0] - 1).clamp(min=0)  # the edge of a mask is at 0.5
         part = pixels[rows, columns]
         if not motion.is_identity:
             source = motion.source_points(points)

@@ -24,6 +24,7 @@ from .image_optimizer import ImageOptimizer, checked_optimizer
 from .image_state import ImageState
 from .results import StepCallback, filled_samples
 from .step import InversionStep
+from .targets import checked_mask, covered
 
 __all__ = ['OptimizationInverter', 'StepCallback']
 
@@ -63,6 +64,7 @@ class OptimizationInverter(HoldsFrozen, BaseModel):
     comparable: tuple[str, ...] = ('image', 'base', 'detail')  # what losses may compare
     fixed: tuple[str, ...] = ()  # variables that are not optimised
     reserved: tuple[str, ...] = ('total',)  # names of a history that no loss may take
+    _mask: Tensor | None = None  # of the images that are inverted
     max_setbacks: int = 3  # how often an image goes on after a step that was not finite
 
     def __init__(
@@ -179,7 +181,9 @@ class OptimizationInverter(HoldsFrozen, BaseModel):
     def constrain(self, variables: dict[str, Tensor]) -> None:
         """Bring the variables in place to where they may be; called after each step."""
 
-    def invert(self, images: Tensor, callback: StepCallback | None = None) -> InversionResult:
+    def invert(
+        self, images: Tensor, callback: StepCallback | None = None, mask: Tensor | None = None
+    ) -> InversionResult:
         """Invert a batch of images.
 
         An image whose loss or gradient becomes non-finite gets its best state back, and goes on
@@ -192,20 +196,15 @@ class OptimizationInverter(HoldsFrozen, BaseModel):
             callback (Callable | None): Called before each step and at the end as
                 ``callback(step, num_steps, losses, images)``, with the weighted losses by name
                 (and ``total``) of shape (n,), and the current images. Defaults to None.
+            mask (Tensor | None): What losses see, (n, 1, H, W) from 0 to 1. Defaults to all.
 
         Returns:
             InversionResult: Codes, reconstructions and loss histories.
 
         Raises:
-            ValueError: If the images are not of this shape, or not finite.
+            ValueError: If images or mask are not of this shape, or not finite.
         """
-        size = self.generator.resolution
-        if images.ndim != 4 or tuple(images.shape[1:]) != (3, size, size):
-            raise ValueError(
-                f'Images have the shape (n, 3, {size}, {size}), but got {tuple(images.shape)}.'
-            )
-        if not torch.isfinite(images).all():
-            raise ValueError('Images must be finite, but got NaN or infinite values.')
+        self._mask = checked_mask(images, mask, self.generator.resolution)
         self.eval()
         memory = returned_memory() if self.generator.checkpointing else kept_memory()
         with torch.enable_grad(), memory:
@@ -226,7 +225,8 @@ class OptimizationInverter(HoldsFrozen, BaseModel):
         def evaluate(step: int) -> tuple[dict[str, Tensor], Tensor]:
             with self._precision(images):
                 output = self.render(self.explore(variables, step))
-                seen = {'image': self.generator.to_rgb(output), **self.values(variables)}
+                shown = self.generator.to_rgb(covered(output, images, self._mask))
+                seen = {'image': shown, **self.values(variables)}
                 terms = {
                     name: loss.loss_weight * loss(seen[loss.compares], states[name])
                     for name, loss in self.losses.items()

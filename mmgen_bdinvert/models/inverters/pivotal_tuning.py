@@ -100,7 +100,7 @@ class PivotalTuningInverter(OptimizationInverter):
     def start(self, images: Tensor) -> dict[str, Tensor]:
         """Invert with the pivot, and take a copy of the weights for each image."""
         self._deviation = style_deviation(self.generator)
-        code = self.pivot.invert(images).code
+        code = self.pivot.invert(images, mask=self._mask).code
         count = len(images)
         weights = {k: w.expand(count, *w.shape) for k, w in tail_weights(self.generator).items()}
         return {'base': code.base, 'detail': code.detail, **weights}
