@@ -106,12 +106,13 @@ def draw_face(
     return np.array(picture), labels
 
 
-def cut_out(seed: str, size: int) -> Image.Image:
+def cut_out(seed: str, size: int, **options: object) -> Image.Image:
     """Draw one face without a background.
 
     Args:
         seed (str): As for :func:`draw_face`, which draws the same face.
         size (int): Side in pixels.
+        **options: As ``options`` of it, with values that can be hashed.
 
     Returns:
         Image.Image: Mode ``'RGBA'``.
@@ -120,7 +121,8 @@ def cut_out(seed: str, size: int) -> Image.Image:
         ImportError: If the drawing packages (extra ``toon``) are missing.
     """
     avatar_class, style, svg_to_bytes = _drawing()
-    text = avatar_class(style, {'seed': seed, 'size': size}).to_string()
+    given = {key: list(v) if isinstance(v, tuple) else v for key, v in options.items()}
+    text = avatar_class(style, {'seed': seed, 'size': size, **given}).to_string()
     png = svg_to_bytes(svg_string=text, width=size, height=size, skip_system_fonts=True)
     return Image.open(io.BytesIO(bytes(png))).convert('RGBA')
 

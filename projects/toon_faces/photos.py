@@ -20,6 +20,7 @@ _cut_out = functools.lru_cache(maxsize=512)(cut_out)
 _APART = 0.62  # of the mean side of two faces, between their middles
 _OUTSIDE = 0.3  # of a face's side, at most, that lies beyond the border
 _TRIES = 60
+_LARGEST = 1200  # pixels of a side, from which on a texture is enlarged
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,11 @@ def background(size: tuple[int, int], rng: np.random.Generator) -> Image.Image:
     Returns:
         Image.Image: Mode ``'RGB'``.
     """
+    if max(size) > _LARGEST:  # a soft texture, and the grain of a camera
+        part = background((size[0] // 3, size[1] // 3), rng)
+        large = np.asarray(part.resize(size, Image.Resampling.BICUBIC)).astype(np.int16)
+        large += rng.integers(-5, 6, (size[1], size[0], 1), np.int16)
+        return Image.fromarray(large.clip(0, 255).astype(np.uint8))
     total = np.full((size[1], size[0], 3), rng.uniform(60, 200, 3), np.float32)
     cells, strength = int(rng.integers(2, 6)), rng.uniform(15, 45)
     while cells < min(max(size), 400) and strength > 1.5:
@@ -73,6 +79,7 @@ def draw_photo(
     faces: Sequence[str],
     sides: tuple[float, float] = (0.2, 0.45),
     turn: float = 45.0,
+    **options: object,
 ) -> tuple[Image.Image, list[DrawnFace]]:
     """Draw a photo.
 
@@ -83,6 +90,7 @@ def draw_photo(
         sides (tuple[float, float]): Of the faces, as shares of the photo's shorter side. Defaults
             to (0.2, 0.45).
         turn (float): Degrees that a face is turned at most. Defaults to 45.0.
+        **options: Of all faces, as for :func:`projects.toon_faces.drawing.cut_out`.
 
     Returns:
         tuple[Image.Image, list[DrawnFace]]: The photo, mode ``'RGB'``, and its faces.
@@ -107,7 +115,7 @@ def draw_photo(
         else:
             continue
         square = Window(x - side / 2, y - side / 2, side, float(rng.uniform(-turn, turn)))
-        face = _cut_out(name, 1024 if side > 256 else 256)
+        face = _cut_out(name, 1024 if side > 256 else 256, **options)
         face = face.resize((round(side),) * 2, Image.Resampling.LANCZOS)
         face = face.rotate(square.angle, Image.Resampling.BICUBIC, expand=True)
         photo.paste(face, (round(x - face.width / 2), round(y - face.height / 2)), face)
