@@ -1,5 +1,11 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
-"""Measure the latent statistics of a generator (P-norm+), which inversion regularises with."""
+"""Measure the latent statistics of a generator (P-norm+), which inversion regularises with.
+
+With --verdict-samples, the file also gets what it takes to say of later results whether the
+generator knows their images: samples of the generator, and the same cut in tiles and shuffled, are
+inverted as the config says, so this takes as long as inverting twice as many images. The config
+must be that of an inversion; a file that is there keeps what it has for other base sizes.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +21,7 @@ from bdinvert_cli.running import run_tool, say
 EXAMPLES = """
 bdinvert latent-stats bdinvert_inv_ffhq work_dirs/ffhq/statistics.safetensors
 bdinvert latent-stats my_gan.py statistics.safetensors --checkpoint my_gan.pth --num-samples 200000
+bdinvert latent-stats bdinvert_inv_toon128 statistics.safetensors --verdict-samples 64
 """
 
 
@@ -24,6 +31,9 @@ def parse_args(argv=None):
     parser.add_argument('out', type=Path, help='file to write, such as statistics.safetensors')
     parser.add_argument('--checkpoint', help="weights of the generator instead of the config's")
     parser.add_argument('--num-samples', type=int, default=1_000_000, help='default: 1,000,000')
+    parser.add_argument(
+        '--verdict-samples', type=int, default=0, metavar='N', help='to invert, such as 64: 0'
+    )
     parser.add_argument('--seed', type=int, default=0, help='of the samples (0)')
     parser.add_argument('--batch-size', type=int, default=4096, help='samples at a time (4096)')
     add_device(parser)
@@ -31,6 +41,8 @@ def parse_args(argv=None):
     args = parser.parse_args(argv)
     if args.num_samples < 2 or args.batch_size < 1:
         parser.error('--num-samples must be 2 or more and --batch-size 1 or more')
+    if args.verdict_samples != 0 and args.verdict_samples < 8:
+        parser.error(f'--verdict-samples must be 0, or 8 or more, but got {args.verdict_samples}')
     return args
 
 
@@ -45,6 +57,7 @@ def main(argv=None):
         generator_from_config,
         measure_whiteness,
     )
+    from mmgen_bdinvert.apis.verdicts import with_yardstick
     from mmgen_bdinvert.engine import read_config, read_settings
     from mmgen_bdinvert.io import check_outputs, claim_outputs, ensure_writable_folder
     from mmgen_bdinvert.utils import check_device
@@ -63,6 +76,18 @@ def main(argv=None):
             batch_size=args.batch_size,
             progress=lambda done, total: bar.update(done - bar.n),
         )
+        if args.verdict_samples:
+            bar.reset(args.verdict_samples)
+            bar.set_description('inverted')
+            statistics = with_yardstick(
+                statistics,
+                config,
+                num_samples=args.verdict_samples,
+                seed=args.seed + 2,
+                earlier=args.out,
+                device=device,
+                progress=lambda done, total: bar.update(done - bar.n),
+            )
     claim_outputs([args.out], 'latent-stats')
     statistics.save(args.out)
     values = statistics.eigenvalues

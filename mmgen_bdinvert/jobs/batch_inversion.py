@@ -29,6 +29,7 @@ from ..io import (
 from ..io.outputs import temporary_name
 from ..io.stamps import FileStamp, source_stamp
 from ..models.inverters.base_inverter import OptimizationInverter, StepCallback
+from ..models.verdict import verdicts_of
 from ..photos.in_photo import InPhoto, Target, photo_of, read_target
 from ..structures import InversionResult
 from . import ImageOutcome, Manifest
@@ -141,6 +142,7 @@ class BatchInversion:
             distance = self.inverter.losses['perceptual']
             with torch.no_grad():
                 columns['perceptual'] = distance(output, distance.prepare(target))
+        verdicts = verdicts_of(self.inverter, target, output, result.code)
         rows: list[dict[str, Any]] = [
             {name: float(v[i]) for name, v in columns.items()} for i in range(len(target))
         ]
@@ -149,6 +151,8 @@ class BatchInversion:
             row['steps'] = self.inverter.num_steps if stopped < 0 else stopped
             row['stopped_at'] = None if stopped < 0 else stopped
             row['setbacks'] = int(result.setbacks[i])
+            if verdicts is not None:
+                row['verdict'] = verdicts[i]
             row['losses'] = {k: float(v[-1, i]) for k, v in result.history.items()}
         return rows
 

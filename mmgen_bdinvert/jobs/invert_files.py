@@ -63,7 +63,7 @@ RUN_FILES = (
 )
 _SUMMARY_FILES = ('contact_sheet.png', 'report.md', 'summary.csv')
 _COLUMNS = ('name', 'status', 'psnr', 'mse', 'perceptual')
-_LAST_COLUMNS = ('steps', 'stopped_at', 'setbacks', 'seconds', 'fit', 'reason', 'source')
+_LAST_COLUMNS = ('verdict', 'steps', 'stopped_at', 'setbacks', 'seconds', 'fit', 'reason', 'source')
 _RUN = 'run'  # key of the number of the run, which all processes share
 Job = tuple[Target, str]
 

@@ -135,6 +135,7 @@ def summary_table(outcomes: Sequence[ImageOutcome]) -> Table:
     table = Table(title=f'{len(outcomes)} images', title_justify='left')
     table.add_column('name', overflow='ellipsis', no_wrap=True, max_width=40)
     table.add_column('status')
+    table.add_column('verdict')
     columns = {'psnr': 'PSNR (dB)', 'perceptual': 'perceptual', 'steps': 'steps', 'seconds': 's'}
     formats = {'psnr': '.2f', 'perceptual': '.4f', 'steps': '.0f', 'seconds': '.1f'}
     for heading in columns.values():
@@ -143,7 +144,8 @@ def summary_table(outcomes: Sequence[ImageOutcome]) -> Table:
         cells = [_cell(outcome.metrics.get(key), formats[key]) for key in columns]
         colour = {'failed': 'red', 'stopped': 'yellow'}.get(outcome.status, '')
         status = Text(printable(outcome.status), colour)
-        table.add_row(Text(printable(outcome.name)), status, *cells)
+        known = Text(printable(outcome.metrics.get('verdict', '')))
+        table.add_row(Text(printable(outcome.name)), status, known, *cells)
     if len(outcomes) > _TABLE_ROWS:
         table.add_row(f'… and {len(outcomes) - _TABLE_ROWS} more')
     inverted = [outcome.metrics for outcome in outcomes if outcome.metrics]
@@ -151,7 +153,7 @@ def summary_table(outcomes: Sequence[ImageOutcome]) -> Table:
         means = [[row.get(key) for row in inverted] for key in columns]
         cells = [_cell(_mean(v), formats[key]) for key, v in zip(columns, means)]
         table.add_section()
-        table.add_row('mean', '', *cells)
+        table.add_row('mean', '', '', *cells)
     return table
 
 

@@ -90,9 +90,9 @@ def _is_name(value: object) -> bool:
 
 
 def _is_metric(key: str, value: object) -> bool:
-    """Only ``fit`` and ``mask`` are words, and only ``losses`` are several."""
+    """Only some are words, and only ``losses`` are several."""
     if key == 'losses':
         return isinstance(value, dict) and all(v is None or _is_number(v) for v in value.values())
-    if key in ('fit', 'mask'):
+    if key in ('fit', 'mask', 'verdict'):
         return isinstance(value, str)
     return value is None or _is_number(value)

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from bdinvert_cli.text import markdown_text
 
 from ..io.outputs import atomic_write
+from ..models.verdict import VERDICTS
 from .outcome import ImageOutcome
 
 __all__ = ['save_report']
@@ -35,6 +36,8 @@ def _lines(outcomes: Sequence[ImageOutcome]) -> list[str]:
         f'| all | {len(outcomes)} |',
     ]
     lines += [_row(status, counts[status]) for status in sorted(counts)]
+    verdicts = Counter(o.metrics['verdict'] for o in outcomes if 'verdict' in o.metrics)
+    lines += [_row(verdict, verdicts[verdict]) for verdict in VERDICTS if verdicts[verdict]]
     if inverted:
         values = [o.metrics['psnr'] for o in inverted]
         seconds = sum(o.metrics.get('seconds') or 0 for o in inverted)
@@ -46,13 +49,14 @@ def _lines(outcomes: Sequence[ImageOutcome]) -> list[str]:
             '',
             '## The worst inversions',
             '',
-            '| name | status | PSNR (dB) | perceptual | source |',
-            '| --- | --- | --- | --- | --- |',
+            '| name | status | PSNR (dB) | perceptual | the generator | source |',
+            '| --- | --- | --- | --- | --- | --- |',
         ]
         for o in sorted(inverted, key=lambda o: o.metrics['psnr'])[:_ROWS]:
             distance = o.metrics.get('perceptual')
             shown = '' if distance is None else f'{distance:.4f}'
-            lines.append(_row(o.name, o.status, f'{o.metrics["psnr"]:.2f}', shown, o.source))
+            known = o.metrics.get('verdict', '')
+            lines.append(_row(o.name, o.status, f'{o.metrics["psnr"]:.2f}', shown, known, o.source))
     refused = [o for o in outcomes if o.reason]
     if refused:
         lines += [

@@ -29,6 +29,7 @@ from ..jobs.adoption import adopt_results
 from ..jobs.folder import flat_settings, recorded_settings
 from ..jobs.manifest import read_events
 from ..jobs.results import CONFIG_FILE
+from ..models.verdict import VERDICTS
 from ..version import __version__
 from .figures import figures_of
 from .pictures import embed, open_png
@@ -103,7 +104,7 @@ def write_page(
     stream = environment.get_template('page.html').stream(
         title=f'{"Inversion" if found.inverted else "Edits"}: {found.folder.resolve().name}',
         inverted=found.inverted,
-        counts={'all': len(found.results), **_counts(found.results)},
+        counts=_counts(found.results),
         metrics=metrics,
         figures=[
             figures_of(m, [r.numbers[m.key] for r in seen if m.key in r.numbers]) for m in metrics
@@ -142,7 +143,12 @@ def _worst_first(results: Sequence[Result], metrics: Sequence[Metric]) -> list[R
 
 def _counts(results: Sequence[Result]) -> dict[str, int]:
     counts = Counter(result.status for result in results)
-    return {status: counts[status] for status in sorted(counts)}
+    verdicts = Counter(result.verdict for result in results)
+    return {
+        'all': len(results),
+        **{status: counts[status] for status in sorted(counts)},
+        **{verdict: verdicts[verdict] for verdict in VERDICTS if verdicts[verdict]},
+    }
 
 
 def _card(found: ResultFolder, result: Result, metrics: Sequence[Metric]) -> dict[str, Any]:

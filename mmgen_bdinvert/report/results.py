@@ -64,6 +64,7 @@ class Result:
         reason (str): Why it was not done. Defaults to ''.
         source (str): The image file. Defaults to ''.
         fit (str): How it was made square. Defaults to 'crop'.
+        verdict (str): Whether the generator knows the image. Defaults to '', not known.
         numbers (Mapping[str, float]): All figures, by the keys of the manifest. Defaults to none.
     """
 
@@ -72,6 +73,7 @@ class Result:
     reason: str = ''
     source: str = ''
     fit: str = 'crop'
+    verdict: str = ''
     numbers: Mapping[str, float] = field(default_factory=dict)
 
 
@@ -149,8 +151,10 @@ class ResultFolder:
                 if isinstance(value, (int, float)) and math.isfinite(value)
             }
             fit = str(row.get('fit', 'crop'))
+            verdict = str(row.get('verdict', ''))
             yield Result(
-                outcome.name, outcome.status, outcome.reason, str(outcome.source), fit, numbers
+                *(outcome.name, outcome.status, outcome.reason, str(outcome.source)),
+                *(fit, verdict, numbers),
             )
 
     def _edits(self) -> Iterator[Result]:
