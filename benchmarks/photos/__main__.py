@@ -59,8 +59,8 @@ def look(index, finder):
     picture, drawn = draw_photo(f'photo{index}', faces=names)
     faces = finder.find(picture)
     pairs, false = matches([face.square for face in drawn], [face.square for face in faces])
-    row = dict(there=len(drawn), found=len(pairs), false=false)
-    row['turns'] = [abs((a.angle - b.angle + 180) % 360 - 180) for a, b in pairs]
+    turns = [abs((a.angle - b.angle + 180) % 360 - 180) for a, b in pairs]
+    row = dict(there=len(drawn), found=len(pairs), false=false, turns=turns)
     known = [(d, f) for d in drawn for f in faces if (d.square, f.square) in pairs]
     return picture, drawn, known, row
 

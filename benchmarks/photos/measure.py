@@ -43,19 +43,22 @@ def in_photo(inverter, photo: WholePhoto, face: Face, direction, strengths) -> d
     code = invert(inverter, cut(Image.fromarray(photo.pixels), window, size)).code
     before = render(inverter, code)[0]
     edits = {s: render(inverter, edit(inverter, code, direction, s))[0] for s in (0.0, *strengths)}
-    new = {s: put_back(photo, window, before, after) for s, after in edits.items()}
+    new = {
+        s: put_back(photo, window, before, after, square=face.square) for s, after in edits.items()
+    }
     turn = GeometricTransform(rotate=10)
     moved = render(inverter, transform(inverter, code, turn))[0]
-    new['motion'] = put_back(photo, window, moved, moved, original=before, motion=turn)
+    new['motion'] = put_back(
+        photo, window, moved, moved, original=before, motion=turn, square=face.square
+    )
     return new
 
 
 def in_square(inverter, seed: str, face: Face, direction, strengths, options) -> dict[float, float]:
     """Return the remaining error by strength, of a prepared square that shows a face as turned."""
     size, motion = inverter.generator.resolution, face.motion(face.window())
-    picture, truth = (
-        draw_face(seed, size, transform=motion, options=given)[0] for given in ({}, options)
-    )
+    picture = draw_face(seed, size, transform=motion)[0]
+    truth = draw_face(seed, size, options=options, transform=motion)[0]
     code = invert(inverter, picture).code
     inside = np.ones(picture.shape[:2], bool)
     return {

@@ -85,6 +85,13 @@ def save_photos(
         mask = mask_of(place.mask, len(before), (width, height), place.window, place.square)
     for path, after in edits.items():
         pixels = put_back(
-            photo, place.window, before, after, original=original, motion=motion, mask=mask
+            photo,
+            place.window,
+            before,
+            after,
+            original=original,
+            motion=motion,
+            mask=mask,
+            square=place.square,
         )
         photo.save(path, pixels)

@@ -85,17 +85,15 @@ class InPhoto:
     @classmethod
     def of_facts(cls, photo: ImageSource, facts: Mapping[str, Any]) -> InPhoto | None:
         """Return what :meth:`facts` were made of; None if they tell of no window."""
-        squares = [
+        window, square = (
             Window(**{key: facts[name] for name, key in names.items()})
             if set(names) <= set(facts)
             else None
             for names in (_WINDOW, _FACE)
-        ]
-        return (
-            None
-            if squares[0] is None
-            else cls(photo, *squares, of=int(facts['windows']), mask=facts.get('mask', ''))
         )
+        if window is None:
+            return None
+        return cls(photo, window, square, int(facts['windows']), facts.get('mask', ''))
 
     @property
     def face(self) -> Face | None:

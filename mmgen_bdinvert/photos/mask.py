@@ -50,7 +50,7 @@ def mask_of(
     if mask == 'face' and square is None:
         raise ImageReadError("a mask of the kind 'face' needs a face that --find has found")
     points = pixel_centres(4 * size, 4 * size)
-    axes = (1.0, 1.0)
+    axes: tuple[float, ...] = (1.0, 1.0)
     if mask == 'face':
         points, axes = square.to_window(window.to_photo(points)), tuple(2 * half for half in _FACE)
     inside = (points / torch.tensor(axes, dtype=points.dtype)).norm(dim=-1) <= 1

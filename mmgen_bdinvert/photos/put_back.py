@@ -3,12 +3,16 @@
 
 What an edit changes is added to the photo: the difference of two renderings, before and after it.
 So everything that the generator does not know, such as pores, single hairs and grain, stays. Where
-the edit changes something that the reconstruction had not met, the rest of the photo gives way to
-the rendering as far as both had differed. Motions move the photo's own pixels, by less and less
+the reconstruction had not met the photo, as at a hand or a texture behind the face, less is added;
+and of a face that was found, what is far from it stays, though the generator may change that too.
+Motions move the photo's own pixels, by less and less
 towards the border of the window, and what comes in is what lies there in the photo.
 """
 
 from __future__ import annotations
+
+import functools
+from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -26,8 +30,9 @@ __all__ = ['feather', 'put_back']
 
 _FEATHER = 0.2  # of half a window: where its edit fades out
 _ROWS = 256  # of a photo that are worked on at a time
-_CHANGED = 12 / 127.5  # what counts as a change by the edit
-_UNMET = 30 / 127.5  # a distance at which a reconstruction is not taken to be faithful
+_UNMET = 25 / 127.5  # a distance at which half of a change is added
+_FACE = 0.42, 0.5  # half axes of what belongs to a face, in sides of its aligned square
+_FADED = 1.5  # times that: where its edit has faded out
 _LEAST_AREA = 0.1  # to which a motion that fades out may shrink anything, before it folds
 
 
@@ -46,6 +51,7 @@ def put_back(
     original: np.ndarray | None = None,
     motion: Transform | None = None,
     mask: np.ndarray | None = None,
+    square: Window | None = None,
 ) -> np.ndarray:
     """Apply an edit, and maybe a motion, to a photo.
 
@@ -59,6 +65,8 @@ def put_back(
         motion (Transform | None): The motion of what the window shows. Defaults to None.
         mask (np.ndarray | None): How much of the window may change, float32 (r, r) from 0 to 1.
             Defaults to None, all of it.
+        square (Window | None): The aligned square of the face. Defaults to None: all of the window
+            is of interest.
 
     Returns:
         np.ndarray: Pixels of the photo in its own colours, RGB uint8 (H, W, 3): outside the window,
@@ -73,13 +81,14 @@ def put_back(
     left, upper, right, lower = window.box(width, height)
     original = before if original is None else original
     change = _change(photo, window, original, before, after, motion)
-    folds = _folds(motion)
+    share_of = functools.partial(_share, window=window, square=square)
+    folds = _folds(motion, share_of)
     result = pixels.copy()
     masked = None if mask is None else torch.from_numpy(mask)[None, None]  # [11HW]
     for top in range(upper, lower, _ROWS):
         rows, columns = slice(top, min(top + _ROWS, lower)), slice(left, right)
         points = window.to_window(_positions(rows, columns))
-        share = feather(points)
+        share = share_of(points)
         if masked is not None:
             free = F.grid_sample(masked, points.float()[None], 'bilinear', 'border', False)
             share = share * (2 * free[0, 0] - 1).clamp(min=0)  # the edge of a mask is at 0.5
@@ -111,25 +120,34 @@ def _change(
     size = before.shape[0]
     target = image_to_tensor(_seen(photo, window, size))
     rest = transform_image(target - image_to_tensor(original), motion, mode='bicubic')
-    changed = (_strength(two - one) / _CHANGED).clamp(max=1)
-    unmet = 1 - 1 / (1 + (_strength(rest) / _UNMET) ** 2)
-    return 127.5 * (two - one - changed * unmet * rest)
+    faithful = 1 / (1 + (_strength(rest) / _UNMET) ** 2)
+    return 127.5 * faithful * (two - one)
 
 
 def _seen(photo: WholePhoto, window: Window, size: int) -> np.ndarray:
     return photo.srgb(cut(Image.fromarray(photo.pixels), window, size))
 
 
+def _share(points: Tensor, window: Window, square: Window | None) -> Tensor:
+    """Return how much of an edit reaches normalised points (..., 2) of a window."""
+    share = feather(points)
+    if square is None:
+        return share
+    seen = square.to_window(window.to_photo(points)) / points.new_tensor(_FACE) / 2
+    ramp = ((_FADED - seen.norm(dim=-1)) / (_FADED - 1)).clamp(0, 1)
+    return share * ramp * ramp * (3 - 2 * ramp)
+
+
 def _strength(difference: Tensor) -> Tensor:
     """Return how large a difference is about every pixel, (1, 1, r, r)."""
     size = difference.abs().amax(1, keepdim=True)
-    return F.avg_pool2d(size, 5, 1, 2, count_include_pad=False)
+    return F.avg_pool2d(size, 9, 1, 4, count_include_pad=False)
 
 
-def _folds(motion: Transform) -> bool:
+def _folds(motion: Transform, share_of: Callable[[Tensor], Tensor]) -> bool:
     """Say whether a motion that fades out towards the border of a window folds what it shows."""
     points = pixel_centres(64, 64)
-    share = feather(points)[..., None]
+    share = share_of(points)[..., None]
     reach = points + share * (motion.source_points(points) - points)
     down, right = torch.gradient(reach, dim=(0, 1))  # by pixel, of 2 / 64
     area = right[..., 0] * down[..., 1] - right[..., 1] * down[..., 0]

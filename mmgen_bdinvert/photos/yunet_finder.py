@@ -75,7 +75,8 @@ class YuNetFinder(FaceFinder):
     def _turned(self, photo: Image.Image, face: Face) -> Face:
         """Look at a face again as it is turned by angles, and take the one with the best score."""
         side = 2 * face.square.size
-        near = Window(*(face.square.centre - side / 2).tolist(), side)
+        x, y = (face.square.centre - side / 2).tolist()
+        near = Window(x, y, side)
         patch = Image.fromarray(cut(photo, near, _PATCH))
         best, angle = replace(face, score=0.0), 0.0
         for step in (30.0, 10.0):

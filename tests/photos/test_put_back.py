@@ -57,13 +57,24 @@ def test_an_edit_is_added_and_detail_stays(photo):
     assert np.abs((new - photo.pixels)[inside] - (20, 0, -10)).max() <= 2
 
 
-def test_what_the_reconstruction_had_not_met_gives_way_to_the_rendering(photo):
-    before, after = np.full((64, 64, 3), 250, np.uint8), np.full((64, 64, 3), 5, np.uint8)
-    new = put_back(photo, WINDOW, before, after).astype(int)
-    plain = np.clip(photo.pixels.astype(int) - 245, 0, 255)
-    inside = (share_of(photo) == 1) & (photo.pixels.max(2) < 120)
-    assert np.abs(new - 5)[inside].mean() < 12
-    assert plain[inside].max() == 0  # the difference alone would be clipped
+def test_what_the_reconstruction_had_not_met_is_hardly_changed(photo):
+    before = seen(photo)
+    before[:, :32] = 255 - before[:, :32] // 2  # as if a hand lay there
+    new = put_back(photo, WINDOW, before, np.clip(before.astype(int) - 30, 0, 255).astype(np.uint8))
+    step = np.abs(new.astype(int) - photo.pixels).max(2)
+    y, x = np.mgrid[0:160, 0:240] + 0.5
+    side = WINDOW.to_window(torch.from_numpy(np.stack([x, y], -1))).numpy()[..., 0]
+    inside = share_of(photo) == 1
+    assert np.median(step[inside & (side < -0.2)]) < 5 < 25 < np.median(step[inside & (side > 0.2)])
+
+
+def test_what_is_far_from_a_face_stays(photo):
+    square = Window(100, 20, 50, 30)
+    new = put_back(photo, WINDOW, seen(photo), 255 - seen(photo), square=square)
+    y, x = np.mgrid[0:160, 0:240] + 0.5
+    away = np.hypot(x - 125, y - 45)
+    same = (new == photo.pixels).all(2)
+    assert same[away > 0.75 * 50].all() and not same[away < 10].all()
 
 
 def test_a_motion_moves_the_pixels_of_the_photo(tmp_path):
