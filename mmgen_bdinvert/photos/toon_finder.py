@@ -65,13 +65,13 @@ class ToonFinder(FaceFinder):
 
     Args:
         weights (str | os.PathLike): Its weights. Defaults to those that travel with the package.
-        threshold (float): The least probability of a face. Defaults to 0.5.
+        threshold (float): The least probability of a face. Defaults to 0.6.
 
     Raises:
         ValueError: The file holds something else.
     """
 
-    def __init__(self, weights: str | os.PathLike = WEIGHTS, threshold: float = 0.5) -> None:
+    def __init__(self, weights: str | os.PathLike = WEIGHTS, threshold: float = 0.6) -> None:
         self.network = ToonFinderNetwork()
         self.threshold = threshold
         tensors, _ = read_safetensors(local_path(weights))
