@@ -2,9 +2,8 @@
 """Measure the latent statistics of a generator (P-norm+), which inversion regularises with.
 
 With --verdict-samples, the file also gets what it takes to say of later results whether the
-generator knows their images: samples of the generator, and the same cut in tiles and shuffled, are
-inverted as the config says, so this takes as long as inverting twice as many images. The config
-must be that of an inversion; a file that is there keeps what it has for other base sizes.
+generator knows their images: that many samples of the generator are inverted as the config says. It
+must be the config of an inversion; a file that is there keeps what it has for other base sizes.
 """
 
 from __future__ import annotations

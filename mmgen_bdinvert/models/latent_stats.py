@@ -117,8 +117,8 @@ class LatentStatistics(nn.Module):
         num_samples (int): How many latents were measured, for the record.
 
     Attributes:
-        yardsticks (dict[int, Tensor]): What inversions of known and of strange images come to, (2,
-            m, 3) by base size; see :func:`mmgen_bdinvert.models.verdict.strangeness`.
+        yardsticks (dict[int, Tensor]): What inversions of the generator's samples come to, (m, 3)
+            by base size; see :func:`mmgen_bdinvert.models.verdict.strangeness`.
 
     Raises:
         FileNotFoundError: ``path`` is not a file.
@@ -255,9 +255,9 @@ class LatentStatistics(nn.Module):
 def _base_size(path: object, name: str, yardstick: Tensor) -> int:
     """Check a yardstick, and return the base size in its name."""
     size, shape = name[len(_YARDSTICK) :], tuple(yardstick.shape)
-    if not (size.isdecimal() and len(shape) == 3 and shape[::2] == (2, 3) and shape[1] > 1):
+    if not (size.isdecimal() and len(shape) == 2 and shape[1] == 3 and shape[0] > 1):
         raise ValueError(
-            f'{path}: {_YARDSTICK} and a base size names a tensor (2, m, 3), but got {name} of '
+            f'{path}: {_YARDSTICK} and a base size names a tensor (m, 3), but got {name} of '
             f'the shape {shape}.'
         )
     return int(size)
