@@ -119,10 +119,13 @@ class BatchInversion:
         mask = self._mask([name for _, name, _ in batch], rgb)
         result = self.inverter.invert(generator.to_rgb(rgb), on_step, mask)
         output = generator.to_rgb(result.reconstruction)
+        seen = output if mask is None else torch.lerp(rgb, output, mask)
+        verdicts = verdicts_of(self.inverter, rgb, seen, result.code)
         rows = self._measure(rgb, output, result)
         seconds = (time.perf_counter() - began) / len(batch)
         for i, (source, name, target) in enumerate(batch):
-            metrics = {**rows[i], 'seconds': round(seconds, 3), 'fit': self.fit}
+            verdict = {} if verdicts is None else {'verdict': verdicts[i]}
+            metrics = {**rows[i], **verdict, 'seconds': round(seconds, 3), 'fit': self.fit}
             if isinstance(source, InPhoto):
                 metrics.update(source.facts())
             pictures = {'target': target, 'start': starts[0][i], 'reconstruction': output[i]}
@@ -142,7 +145,6 @@ class BatchInversion:
             distance = self.inverter.losses['perceptual']
             with torch.no_grad():
                 columns['perceptual'] = distance(output, distance.prepare(target))
-        verdicts = verdicts_of(self.inverter, target, output, result.code)
         rows: list[dict[str, Any]] = [
             {name: float(v[i]) for name, v in columns.items()} for i in range(len(target))
         ]
@@ -151,8 +153,6 @@ class BatchInversion:
             row['steps'] = self.inverter.num_steps if stopped < 0 else stopped
             row['stopped_at'] = None if stopped < 0 else stopped
             row['setbacks'] = int(result.setbacks[i])
-            if verdicts is not None:
-                row['verdict'] = verdicts[i]
             row['losses'] = {k: float(v[-1, i]) for k, v in result.history.items()}
         return rows
 
