@@ -133,11 +133,14 @@ def summary(rows):
         errors = {
             k: np.array([[*row[k].values()] for row in of], float) for k in ('photo', 'square')
         }
-        best = [np.nanmean(error, 0).min() for error in errors.values()]  # NaN: nothing to edit
+        told = np.isfinite(errors['photo']).all(1) & np.isfinite(errors['square']).all(1)
+        if not told.any():  # all of them are drawn as the edit would have them
+            continue
+        best = [error[told].mean(0).min() for error in errors.values()]
         still, moved = (np.mean([row[key] for row in of]) for key in ('seam', 'seam_moved'))
         same, kept = (all(row[key] for row in of) for key in ('same', 'outside'))
         lines.append(
-            f'{called}: remaining error {best[0]:.2f} in {len(of)} photos and {best[1]:.2f} in '
+            f'{called}: remaining error {best[0]:.2f} in {told.sum()} photos and {best[1]:.2f} in '
             f'prepared squares; step across the border of the window {still:.2f} of that of the '
             f'photo, moved {moved:.2f}; strength 0 identical: {same}; outside identical: {kept}.'
         )

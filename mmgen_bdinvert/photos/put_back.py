@@ -31,7 +31,7 @@ __all__ = ['feather', 'put_back']
 _FEATHER = 0.2  # of half a window: where its edit fades out
 _ROWS = 256  # of a photo that are worked on at a time
 _UNMET = 25 / 127.5  # a distance at which half of a change is added
-_FACE = 0.42, 0.5  # half axes of what belongs to a face, in sides of its aligned square
+_FACE = 0.42, 0.5  # half axes of head and shoulders, in sides of a face's aligned square
 _FADED = 1.5  # times that: where its edit has faded out
 _LEAST_AREA = 0.1  # to which a motion that fades out may shrink anything, before it folds
 
@@ -134,7 +134,9 @@ def _share(points: Tensor, window: Window, square: Window | None) -> Tensor:
     if square is None:
         return share
     seen = square.to_window(window.to_photo(points)) / points.new_tensor(_FACE) / 2
-    ramp = ((_FADED - seen.norm(dim=-1)) / (_FADED - 1)).clamp(0, 1)
+    # Round about the head, and straight beside and below the shoulders.
+    away = torch.where(seen[..., 1] < 0, seen.norm(dim=-1), seen.abs().amax(-1))
+    ramp = ((_FADED - away) / (_FADED - 1)).clamp(0, 1)
     return share * ramp * ramp * (3 - 2 * ramp)
 
 

@@ -74,7 +74,10 @@ def test_what_is_far_from_a_face_stays(photo):
     y, x = np.mgrid[0:160, 0:240] + 0.5
     away = np.hypot(x - 125, y - 45)
     same = (new == photo.pixels).all(2)
-    assert same[away > 0.75 * 50].all() and not same[away < 10].all()
+    points = torch.from_numpy(np.stack([x, y], -1))
+    above = square.to_window(points).numpy()[..., 1] < 0
+    assert same[away > 50].all() and same[(away > 37.5) & above].all()
+    assert not same[away < 10].all()
 
 
 def test_a_motion_moves_the_pixels_of_the_photo(tmp_path):
