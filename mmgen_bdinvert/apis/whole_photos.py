@@ -13,15 +13,18 @@ import numpy as np
 
 from ..geometry import Transform
 from ..io.outputs import shown_path
+from ..io.sources import ImageSource, TarMember, source_at
 from ..jobs.manifest import latest_records
 from ..jobs.remaining import has_changed
-from ..photos import InPhoto
+from ..photos import InPhoto, Window
 from ..photos.mask import mask_of
 from ..photos.put_back import put_back
 from ..photos.whole_photo import WholePhoto
-from .codes import CodeSource
+from .codes import CodeSource, code_sources
 
-__all__ = ['places_of', 'save_photos']
+__all__ = ['PhotoFrames', 'one_place', 'places_of', 'save_photos']
+
+_LONGEST = 1920  # pixels of a frame
 
 
 def places_of(
@@ -47,8 +50,8 @@ def places_of(
             if folder.parent not in known:
                 known[folder.parent] = latest_records(folder.parent)
             record = known[folder.parent].get(folder.name)
-        place = InPhoto.of_facts(Path(record['source']), record['metrics']) if record else None
-        if place and (not os.path.isfile(place.photo) or has_changed(place.photo, record)):
+        place = InPhoto.of_facts(_photo(record), record['metrics']) if record else None
+        if place and (not os.path.exists(_file(place.photo)) or has_changed(place.photo, record)):
             shown = shown_path(place.photo)
             fault = f'{shown} is gone or has changed since it was inverted: no photo is saved'
             place = replace(place, fault=fault)
@@ -56,6 +59,37 @@ def places_of(
                 on_note(fault)
         places.append(place)
     return places
+
+
+def one_place(files: Sequence[str | os.PathLike]) -> InPhoto:
+    """Return the window that the code in files is from.
+
+    Raises:
+        ValueError: There are several codes, or one that is no window of a photo that is there.
+    """
+    sources = code_sources(files)
+    if len(sources) != 1:
+        raise ValueError(f'A whole photo is shown with one code, but got {len(sources)}.')
+    (place,) = places_of(sources)
+    if place is None:
+        raise ValueError(
+            f'{shown_path(sources[0].path)} is no window of a photo: invert one with --find or '
+            f'--window.'
+        )
+    if place.fault:
+        raise ValueError(place.fault)
+    return place
+
+
+def _photo(record: Mapping[str, Any]) -> ImageSource:
+    try:
+        return source_at(record['source'])
+    except (KeyError, OSError, ValueError):  # the archive has changed
+        return Path(record['source'])
+
+
+def _file(photo: ImageSource) -> str | os.PathLike:
+    return photo.archive if isinstance(photo, TarMember) else photo
 
 
 def save_photos(
@@ -79,10 +113,8 @@ def save_photos(
         ImageReadError: Photo or mask cannot be read.
         OutputError: A file cannot be written.
     """
-    photo, mask = WholePhoto(place.photo), None
-    if place.mask:
-        height, width = photo.pixels.shape[:2]
-        mask = mask_of(place.mask, len(before), (width, height), place.window, place.square)
+    photo = WholePhoto(place.photo)
+    mask = _mask(place, photo, len(before))
     for path, after in edits.items():
         pixels = put_back(
             photo,
@@ -95,3 +127,41 @@ def save_photos(
             square=place.square,
         )
         photo.save(path, pixels)
+
+
+class PhotoFrames:
+    """Frames of a video that show a photo with its window moved and edited.
+
+    Args:
+        place (InPhoto): The window; its photo is reduced to 1,920 pixels a side at most.
+        original (np.ndarray): As for :func:`mmgen_bdinvert.photos.put_back.put_back`.
+
+    Raises:
+        ImageReadError: Photo or mask cannot be read.
+        ValueError: Too little is left of the window.
+    """
+
+    def __init__(self, place: InPhoto, original: np.ndarray) -> None:
+        self._photo, self._original = WholePhoto(place.photo), original
+        self._mask = _mask(place, self._photo, len(original))
+        share = min(1.0, _LONGEST / max(self._photo.pixels.shape[:2]))
+        self._window = _reduced(place.window, share)
+        self._square = None if place.square is None else _reduced(place.square, share)
+        self._photo.reduce(share)
+
+    def __call__(self, before: np.ndarray, after: np.ndarray, motion: Transform) -> np.ndarray:
+        """Return a frame, RGB uint8 (H, W, 3), of the renderings before and after an edit."""
+        shown = dict(original=self._original, mask=self._mask, square=self._square)
+        pixels = put_back(self._photo, self._window, before, after, motion=motion, **shown)
+        return self._photo.srgb(pixels)
+
+
+def _mask(place: InPhoto, photo: WholePhoto, size: int) -> np.ndarray | None:
+    if not place.mask:
+        return None
+    height, width = photo.pixels.shape[:2]
+    return mask_of(place.mask, size, (width, height), place.window, place.square)
+
+
+def _reduced(window: Window, share: float) -> Window:
+    return Window(window.x * share, window.y * share, window.size * share, window.angle)

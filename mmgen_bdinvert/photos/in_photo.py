@@ -85,20 +85,23 @@ class InPhoto:
     @classmethod
     def of_facts(cls, photo: ImageSource, facts: Mapping[str, Any]) -> InPhoto | None:
         """Return what :meth:`facts` were made of; None if they tell of no window."""
-        window, square = (
-            Window(**{key: facts[name] for name, key in names.items()})
-            if set(names) <= set(facts)
-            else None
-            for names in (_WINDOW, _FACE)
-        )
+        window, square = (_square(facts, names) for names in (_WINDOW, _FACE))
         if window is None:
             return None
-        return cls(photo, window, square, int(facts['windows']), facts.get('mask', ''))
+        return cls(photo, window, square, int(facts.get('windows') or 1), facts.get('mask', ''))
 
     @property
     def face(self) -> Face | None:
         """Face | None: The face that was found."""
         return None if self.square is None else Face(self.square, 1.0)
+
+
+def _square(facts: Mapping[str, Any], names: Mapping[str, str]) -> Window | None:
+    values = {key: facts.get(name) for name, key in names.items()}
+    try:
+        return Window(**values)  # type: ignore[arg-type]
+    except (TypeError, ValueError):  # it is not there, or was damaged
+        return None
 
 
 Target = Union[ImageSource, InPhoto]

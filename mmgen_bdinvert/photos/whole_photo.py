@@ -59,6 +59,13 @@ class WholePhoto:
         """Turn sRGB pixels, uint8 (H, W, 3), into the colours of the photo."""
         return _applied(self._from_srgb, pixels)
 
+    def reduce(self, share: float) -> None:
+        """Reduce the photo to a share of its sides, in place."""
+        height, width = (max(1, round(share * side)) for side in self.pixels.shape[:2])
+        picture = Image.fromarray(self.pixels)
+        self.pixels = np.array(picture.resize((width, height), Image.Resampling.LANCZOS))
+        self._alpha = None if self._alpha is None else self._alpha.resize((width, height))
+
     def save(self, path: str | os.PathLike, pixels: np.ndarray) -> None:
         """Save pixels in the colours of the photo as PNG, with its profile and EXIF data.
 
