@@ -16,7 +16,6 @@ from .running import leave_at_once
 __all__ = ['find_tools', 'leave_at_once', 'main']
 
 PACKAGE = 'mmgen_bdinvert'
-DEVELOPERS = {'benchmark_scaling'}  # it measures the package itself, from a checkout
 
 
 def find_tools() -> dict[str, Path]:
@@ -29,7 +28,7 @@ def find_tools() -> dict[str, Path]:
     package = Path(importlib.util.find_spec(PACKAGE).origin).parent
     folder = next(f for f in (package / '.mim/tools', package.parent / 'tools') if f.is_dir())
     paths = sorted(folder.glob('*.py'))
-    return {path.stem.replace('_', '-'): path for path in paths if path.stem not in DEVELOPERS}
+    return {path.stem.replace('_', '-'): path for path in paths}
 
 
 def first_sentence(tool: Path) -> str:

@@ -37,10 +37,11 @@ PADDING_MODES = ('border', 'reflection', 'zeros')
 SAMPLING_MODES = ('bilinear', 'bicubic')
 PRESETS = ('paper', 'fast', 'draft')
 FORMATS = {  # of foreign files, and what they are
-    'genforce': 'a StyleGAN2 generator of GenForce',
-    'rosinality': "a StyleGAN2 checkpoint of rosinality's stylegan2-pytorch",
-    'nvidia': "a StyleGAN2 pickle of NVIDIA's PyTorch repositories",
-    'mmgen': 'a StyleGAN1 or StyleGAN2 checkpoint of mmgen',
+    'genforce': 'a StyleGAN1 or StyleGAN2 generator of GenForce',
+    'rosinality': "a StyleGAN2 of rosinality's, or one inside a file of e4e, pSp or ReStyle",
+    'basicsr': 'a StyleGAN2 generator of BasicSR',
+    'nvidia': "a StyleGAN2 of NVIDIA's PyTorch repositories, or one that PTI tuned",
+    'mmgen': 'a StyleGAN1 or StyleGAN2 checkpoint of mmgen or mmagic',
     'bdinvert-encoder': "a base-code encoder of BDInvert's authors",
     'bdinvert-pnorm': "a folder of P-norm+ statistics of BDInvert's authors",
 }
@@ -48,7 +49,7 @@ FORMATS = {  # of foreign files, and what they are
 
 def add_device(parser: ToolParser) -> None:
     """Add ``--device``."""
-    parser.add_argument('--device', help='such as cpu or cuda:0: the GPU if there is one')
+    parser.add_argument('--device', help='such as cpu or cuda:0 (default: a GPU if available)')
 
 
 def add_launcher(parser: ToolParser) -> None:
@@ -57,16 +58,18 @@ def add_launcher(parser: ToolParser) -> None:
         '--launcher',
         choices=LAUNCHERS,
         default='none',
-        help='how several processes were started: none',
+        help='how several processes were started (default: none)',
     )
 
 
 def add_runner_options(parser: ToolParser) -> None:
     """Add the options that mmengine's tools share to a ``ToolParser``."""
     parser.add_out_dir(
-        'folder for the results: work_dirs/<config name>', option='--work-dir', required=False
+        'folder for the results (default: work_dirs/<config name>)',
+        option='--work-dir',
+        required=False,
     )
-    parser.add_argument('--amp', action='store_true', help='mixed precision, bfloat16')
+    parser.add_argument('--amp', action='store_true', help='use mixed precision, bfloat16')
     parser.add_cfg_options()
     add_launcher(parser)
     parser.add_argument(
@@ -116,21 +119,23 @@ def add_motion_options(parser: ToolParser) -> None:
             ``--flip``, ``--perspective``, ``--landmarks``, ``--template``, ``--align``,
             ``--and-back``, ``--padding-mode`` and ``--sampling``.
     """
-    group = parser.add_argument_group('motion', 'flip, scale, shear, rotate, shift, perspective')
+    group = parser.add_argument_group(
+        'motion', 'in the order flip, scale, shear, rotate, shift, perspective (default: none)'
+    )
     pair = dict(nargs=2, type=float, default=(0.0, 0.0), metavar=('DX', 'DY'))
     group.add_argument('--shift', **pair, help='right and down, as fractions of the image')
     turn = dict(type=float, default=0.0, metavar='DEGREES')
     group.add_argument('--rotate', **turn, help='counter-clockwise')
     group.add_argument('--scale', type=float, default=1.0, metavar='S', help='enlargement')
-    group.add_argument('--shear', **turn, help='lean the top to the right')
+    group.add_argument('--shear', **turn, help='slant the top to the right')
     group.add_argument('--flip', action='store_true', help='mirror left-right')
     points = dict(type=float, metavar='X')
     group.add_argument(
         '--perspective',
         nargs=8,
         **points,
-        help='where the corners go, clockwise from the upper left: X Y X Y X Y X Y as fractions of '
-        'the image, now 0 0 1 0 1 1 0 1',
+        help='new places of the corners, clockwise from the upper left: X Y X Y X Y X Y as '
+        'fractions of the image (default: 0 0 1 0 1 1 0 1)',
     )
     group.add_argument(
         '--align',
@@ -139,31 +144,37 @@ def add_motion_options(parser: ToolParser) -> None:
         default=False,
         choices=('given', 'auto'),
         metavar='auto',
-        help='undo that motion of the photo instead, so that the face is aligned again; auto: the '
-        'motion that the face says with which --find found the window',
+        help='undo that motion instead, so that the face of a moved photo is aligned; auto: the '
+        'motion by which --find has found the face out of alignment',
     )
     group.add_argument(
         '--and-back',
         action='store_true',
-        help='with --align: leave the edit where the photo shows it, with aligned views beside it',
+        help='with --align: keep the edited face at its place in the photo, and save aligned '
+        'views too',
     )
     group.add_argument(
         '--landmarks',
         nargs='+',
         **points,
-        help='with --align: find the motion from two or more points X Y of the photo, as fractions',
+        help='with --align: estimate the motion from two or more points X Y of the photo, as '
+        'fractions of the image',
     )
     group.add_argument(
-        '--template', nargs='+', **points, help='where an aligned face has the landmarks'
+        '--template', nargs='+', **points, help='places of these landmarks in an aligned face'
     )
     group.add_argument(
         '--padding-mode',
         choices=(*PADDING_MODES, 'mean'),
         default='border',
-        help='what comes in from outside: border; mean is the mean base code',
+        help='what fills the area that comes into view; mean is the mean base code (default: '
+        'border)',
     )
     group.add_argument(
-        '--sampling', choices=SAMPLING_MODES, default='bicubic', help='of the base code: bicubic'
+        '--sampling',
+        choices=SAMPLING_MODES,
+        default='bicubic',
+        help='interpolation of the base code (default: bicubic)',
     )
 
 
@@ -175,11 +186,13 @@ def add_direction_options(parser: ToolParser) -> None:
         action='extend',
         default=[],
         metavar='FILE',
-        help='directions, which are added up: FILE[@LAYERS] [FACTOR] ...',
+        help='directions, which are added up: FILE[#CHOICE][@LAYERS] [FACTOR] ...',
     )
-    parser.add_argument('--strength', nargs='+', metavar='S', help='factors of their sum: 1')
     parser.add_argument(
-        '--layers', nargs='+', metavar='A-B', help='w+ layers to edit: all there are'
+        '--strength', nargs='+', metavar='S', help='factors of their sum (default: 1)'
+    )
+    parser.add_argument(
+        '--layers', nargs='+', metavar='A-B', help='w+ layers to edit (default: all)'
     )
 
 

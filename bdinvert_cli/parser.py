@@ -59,17 +59,18 @@ class ToolParser(argparse.ArgumentParser):
         """Add a folder for results, and the option of ``mmgen_bdinvert.io.claim_folder``.
 
         Args:
-            help (str): What is in the folder.
+            help (str): What is in the folder; the default is appended.
             option (str): Defaults to '--out-dir'.
             default (str | None): Defaults to None: it must be given.
             **kwargs: As ``add_argument`` takes them.
         """
         kwargs.setdefault('required', default is None)
+        help += '' if default is None else f' (default: {default})'
         self.add_argument(option, default=default, help=help, **kwargs)
         self.add_argument(
             '--into-existing',
             action='store_true',
-            help='take a folder with other files too; none of them is replaced',
+            help='accept a folder that has other files; none of them is replaced',
         )
 
     def add_cfg_options(self) -> None:
@@ -79,5 +80,5 @@ class ToolParser(argparse.ArgumentParser):
             nargs='+',
             metavar='KEY=VALUE',
             action=_Settings,
-            help='override settings of the config, lists as key="[a,b]"',
+            help='override settings of the config; lists as key="[a,b]"',
         )

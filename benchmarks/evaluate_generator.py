@@ -1,39 +1,18 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
 """Measure a generator against real images: Fréchet distance, precision, recall, a sample sheet.
 
-Features are those of the shift-tolerant LPIPS network, averaged over the image, so nothing has to
-be downloaded; the numbers compare generators here with each other, not with published FIDs.
+The features are those of the shift-tolerant LPIPS network, averaged over the image: nothing has to
+be downloaded, but the results can be compared with each other only, not with published FIDs.
 """
 
 from __future__ import annotations
 
-if __name__ == '__main__':  # Ctrl-C while the rest is imported
-    from bdinvert_cli.running import leave_at_once
-
-    leave_at_once()
-
 import json
-from pathlib import Path
 
-import torch
-from tqdm import tqdm
-
+from bdinvert_cli.configs import find_config
 from bdinvert_cli.parser import ToolParser
+from bdinvert_cli.paths import check_images
 from bdinvert_cli.running import run_tool, say
-from mmgen_bdinvert.apis import init_generator
-from mmgen_bdinvert.engine import read_settings
-from mmgen_bdinvert.evaluation import frechet_distance, precision_recall
-from mmgen_bdinvert.io import (
-    claim_folder,
-    claim_outputs,
-    find_images,
-    image_to_tensor,
-    read_image,
-    save_png,
-)
-from mmgen_bdinvert.io.tables import save_json
-from mmgen_bdinvert.models import STLPIPSLoss
-from mmgen_bdinvert.visualization import image_grid
 
 EXAMPLES = """
 python -m benchmarks.evaluate_generator bdinvert_inv_toon64 data/toon64/train --num-images 1000
@@ -44,61 +23,64 @@ def parse_args(argv=None):
     parser = ToolParser(description=__doc__, examples=EXAMPLES)
     parser.add_argument('config', help='config whose model.generator is a BaseDetailGenerator')
     parser.add_argument('real', nargs='+', help='real images, or folders of them')
-    parser.add_argument('--num-images', type=int, default=2000, help='images of each kind')
-    parser.add_argument('--batch-size', type=int, default=50, help='images at a time: 50')
-    parser.add_argument('--seed', type=int, default=0, help='of the samples: 0')
-    parser.add_out_dir(
-        'folder for figures and samples: work_dirs/evaluate_generator',
-        default='work_dirs/evaluate_generator',
+    parser.add_argument(
+        '--num-images', type=int, default=2000, help='images of each kind (default: 2000)'
     )
+    parser.add_argument('--batch-size', type=int, default=50, help='images at a time (default: 50)')
+    parser.add_argument('--seed', type=int, default=0, help='seed of the samples (default: 0)')
+    parser.add_out_dir('folder for metrics and samples', default='work_dirs/evaluate_generator')
     parser.add_cfg_options()
     return parser.parse_args(argv)
 
 
-@torch.no_grad()
-def features(batches, total, network, name):
-    rows = []
-    for batch in tqdm(batches, total=total, desc=name):
-        maps = network.network.net(network.network.scaling_layer(batch))
-        rows.append(torch.cat([m.mean((2, 3)) for m in maps[-2:]], 1))  # [ND]
-    return torch.cat(rows)
-
-
 def main(argv=None):
     args = parse_args(argv)
+    find_config(args.config)
+    check_images(args.real)
+    import torch
+    from torchvision.utils import make_grid
+    from tqdm import tqdm
+
+    from mmgen_bdinvert.apis import init_generator
+    from mmgen_bdinvert.engine import read_settings
+    from mmgen_bdinvert.evaluation import frechet_distance, precision_recall
+    from mmgen_bdinvert.io import (
+        claim_folder,
+        claim_outputs,
+        find_images,
+        image_to_tensor,
+        read_image,
+        save_png,
+        tensor_to_image,
+    )
+    from mmgen_bdinvert.io.tables import save_json
+    from mmgen_bdinvert.models import STLPIPSLoss
+
     out_dir = claim_folder(args.out_dir, 'evaluate-generator', into_existing=args.into_existing)
     paths = find_images(args.real)[: args.num_images]
     generator = init_generator(args.config, 'cpu', read_settings(args.cfg_options))
-    network = STLPIPSLoss(net='vgg')
-
-    count = len(paths)
-    starts = range(0, count, args.batch_size)
-    size = generator.resolution
+    network = STLPIPSLoss(net='vgg').network
+    count, size = len(paths), generator.resolution
     rng = torch.Generator().manual_seed(args.seed)
     z = torch.randn(count, generator.style_dim, generator=rng)
 
-    @torch.no_grad()
-    def sample(latents):
-        images = generator.synthesis(generator.to_w_plus(generator.mapping(latents)))
-        return generator.to_rgb(images).clamp(-1, 1)
+    def read(start):
+        files = paths[start : start + args.batch_size]
+        return torch.cat([image_to_tensor(read_image(file, size)) for file in files])
 
-    real = features(
-        (
-            torch.cat(
-                [
-                    image_to_tensor(read_image(p, size), 'rgb')
-                    for p in paths[i : i + args.batch_size]
-                ]
-            )
-            for i in starts
-        ),
-        len(starts),
-        network,
-        'real',
-    )
-    fake = features(
-        (sample(z[i : i + args.batch_size]) for i in starts), len(starts), network, 'fake'
-    )
+    def sample(start, number=args.batch_size):
+        w_plus = generator.to_w_plus(generator.mapping(z[start : start + number]))
+        return generator.to_rgb(generator.synthesis(w_plus)).clamp(-1, 1)
+
+    @torch.no_grad()
+    def features(name, batch_from):
+        rows = []
+        for start in tqdm(range(0, count, args.batch_size), desc=name):
+            maps = network.net(network.scaling_layer(batch_from(start)))
+            rows.append(torch.cat([m.mean((2, 3)) for m in maps[-2:]], 1))  # [ND]
+        return torch.cat(rows)
+
+    real, fake = features('real', read), features('fake', sample)
     half = count // 2
     precision, recall = precision_recall(real, fake)
     result = {
@@ -110,10 +92,12 @@ def main(argv=None):
     }
     files = [out_dir / 'samples.png', out_dir / 'metrics.json']
     claim_outputs(files, 'evaluate-generator', paths)
-    save_png(files[0], image_grid(sample(z[:64]), ncol=16))
+    with torch.no_grad():
+        sheet = make_grid(sample(0, 64), nrow=16, pad_value=1)
+    save_png(files[0], tensor_to_image(sheet))
     save_json(files[1], result)
     print(json.dumps(result, indent=2))
-    say(f'Samples: {Path(out_dir) / "samples.png"}')
+    say(f'Samples: {files[0]}')
 
 
 if __name__ == '__main__':

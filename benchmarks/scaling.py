@@ -1,17 +1,12 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
 """Measure how much faster several processes invert than one: images a second, and the ratio.
 
-Every process has one thread, so that processes are compared and not threads. The time is that
-between the first process's start of the inversion and the last image, read from the manifest, so
-loading is left out. The runs alternate, --rounds times; nothing else should run on the machine.
+Every process has one thread. The time is that from the first process's start of the inversion to
+the last image, as in the manifest, without loading. The runs alternate, --rounds times; nothing
+else should run on the machine.
 """
 
 from __future__ import annotations
-
-if __name__ == '__main__':  # Ctrl-C while the rest is imported
-    from bdinvert_cli.running import leave_at_once
-
-    leave_at_once()
 
 import json
 import os
@@ -20,13 +15,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+from bdinvert_cli.configs import find_config
 from bdinvert_cli.parser import ToolParser
+from bdinvert_cli.paths import check_images
 from bdinvert_cli.running import run_tool
-from mmgen_bdinvert.io import ensure_writable_folder
-from mmgen_bdinvert.jobs.manifest import manifest_files
 
-TOOLS = Path(__file__).parent
-
+LAUNCHER = Path(__file__).parents[1] / 'tools/dist_invert.sh'
 
 EXAMPLES = """
 python -m benchmarks.scaling bdinvert_inv_toon64 demo/images --out-dir scaling --processes 1 2
@@ -38,15 +32,23 @@ def parse_args(argv=None):
     parser.add_argument('config', help='config of an inverter')
     parser.add_argument('images', nargs='+', help='as for tools/invert.py')
     parser.add_argument('--out-dir', required=True, help='folder for the results')
-    parser.add_argument('--processes', type=int, nargs='+', default=[1, 2], help='how many: 1 2')
-    parser.add_argument('--rounds', type=int, default=3, help='runs of each: 3')
-    parser.add_argument('--batch-size', type=int, default=1, help='images at a time: 1')
-    parser.add_argument('--steps', type=int, help="optimisation steps instead of the config's")
+    parser.add_argument(
+        '--processes',
+        type=int,
+        nargs='+',
+        default=[1, 2],
+        help='numbers of processes (default: 1 2)',
+    )
+    parser.add_argument('--rounds', type=int, default=3, help='runs of each (default: 3)')
+    parser.add_argument('--batch-size', type=int, default=1, help='images at a time (default: 1)')
+    parser.add_argument('--steps', type=int, help="optimisation steps (default: the config's)")
     return parser.parse_args(argv)
 
 
 def images_a_second(folder: Path) -> float:
-    """Read from the manifest of one run how fast it was."""
+    """Read the speed of a run from its manifest."""
+    from mmgen_bdinvert.jobs.manifest import manifest_files
+
     lines = [line for path in manifest_files(folder) for line in path.read_text().splitlines()]
     entries = [json.loads(line) for line in lines]
     starts = [entry['time'] for entry in entries if entry['event'] == 'start']
@@ -55,11 +57,11 @@ def images_a_second(folder: Path) -> float:
 
 
 def run(args, processes: int, folder: Path) -> float:
-    """Invert all images with some processes."""
+    """Invert all images with a number of processes."""
     options = ['--out-dir', folder, '--batch-size', args.batch_size, '--restart']
     if args.steps is not None:
         options += ['--steps', args.steps]
-    command = ['bash', TOOLS / 'dist_invert.sh', args.config, processes, *args.images, *options]
+    command = ['bash', LAUNCHER, args.config, processes, *args.images, *options]
     env = dict(os.environ, PYTHON=sys.executable, OMP_NUM_THREADS='1')
     subprocess.run([str(part) for part in command], env=env, check=True, stdout=subprocess.DEVNULL)
     return images_a_second(folder)
@@ -67,6 +69,10 @@ def run(args, processes: int, folder: Path) -> float:
 
 def main(argv=None):
     args = parse_args(argv)
+    find_config(args.config)
+    check_images(args.images)
+    from mmgen_bdinvert.io import ensure_writable_folder
+
     out_dir = ensure_writable_folder(args.out_dir)
     rates: dict[int, list[float]] = {count: [] for count in args.processes}
     for _ in range(args.rounds):

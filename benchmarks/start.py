@@ -1,9 +1,9 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
 """Measure how long the package takes to start: its import, and a command until its first step.
 
-Processes of this checkout and of another one take turns, and medians count: what else the machine
-does falls on both. The command inverts a toon face; it ends when its second step is differentiated.
-CPU seconds are those of the process, of all its threads; the rest of the time it waited.
+Processes of this checkout and of another one take turns and medians are compared, so that other
+load on the machine affects both. The command inverts a toon face and ends at the backward pass of
+its second step. CPU seconds are those of all threads of the process.
 """
 
 from __future__ import annotations
@@ -51,7 +51,9 @@ def parse_args(argv=None):
     parser.add_argument('--against', metavar='CHECKOUT', help='folder of another version')
     parser.add_argument('--rounds', type=int, default=5, help='processes of each (default: 5)')
     parser.add_argument(
-        '--config', default='bdinvert_inv_toon128', help='(default: bdinvert_inv_toon128)'
+        '--config',
+        default='bdinvert_inv_toon128',
+        help='config of the inversion (default: bdinvert_inv_toon128)',
     )
     args = parser.parse_args(argv)
     if args.rounds < 1:

@@ -17,7 +17,7 @@ API = {
         invert_files load_config look_of plan_files recorded_config render
         shipped_configs to_batch transform""",
     'compat': 'apply',
-    'converters': 'Conversion FORMATS Format convert_file',
+    'converters': 'Conversion FORMATS Format convert_codes convert_file read_codes',
     'datasets': 'InversionImageFolder LatentSeeds',
     'editing': """ClassScores Direction GANSpace InterFaceGAN PatchLightness Regression SeFa
         draw_latents edit_effect fit_direction load_direction parse_directions parse_layers
@@ -39,15 +39,17 @@ API = {
     'models': """BaseCodeDistance BaseCodeEncoder BaseCodeEncoderTrainer BaseDetailGenerator
         GradientL1Loss ImageLBFGS LPIPSLoss LatentStatistics
         NarrowStyleGAN2Discriminator NarrowStyleGANv1Generator NarrowStyleGANv2Generator
-        NoiseProjector PNormLoss PivotalTuningInverter PixelL1Loss PixelMSELoss RegularizedInverter
-        STLPIPSLoss WPlusInverter""",
+        NoiseProjector OfficialStyleGANv1Generator PNormLoss PivotalTuningInverter PixelL1Loss
+        PixelMSELoss RegularizedInverter ReleasedInverter ReleasedPerceptualLoss STLPIPSLoss
+        WPlusInverter""",
     'models.acceleration': 'enabled switched_off',
     'models.generators': """BaseDetailGenerator GeneratorSplit NarrowStyleGAN2Discriminator
-        NarrowStyleGANv1Generator NarrowStyleGANv2Generator register_split""",
+        NarrowStyleGANv1Generator NarrowStyleGANv2Generator OfficialStyleGANv1Generator
+        register_split""",
     'models.inverters': """ImageLBFGS NoiseProjector PRESETS PivotalTuningInverter
-        RegularizedInverter WPlusInverter""",
+        RegularizedInverter ReleasedInverter WPlusInverter""",
     'models.losses': """BaseCodeDistance GradientL1Loss LPIPSLoss PNormLoss PixelL1Loss PixelMSELoss
-        STLPIPSLoss""",
+        ReleasedPerceptualLoss STLPIPSLoss""",
     'photos': """FINDS Face FaceFinder InPhoto Look NO_FACE ToonFinder Window YuNetFinder
         centre_window cut""",
     'report': 'write_page',
@@ -62,13 +64,13 @@ REGISTERED = {
     'HOOKS': 'CheckpointHook MissedValidationHook ReconstructionGridHook',
     'METRICS': 'ReconstructionMetric',
     'MODELS': """BaseCodeEncoderTrainer NoiseProjector PivotalTuningInverter
-        RegularizedInverter WPlusInverter""",
+        RegularizedInverter ReleasedInverter WPlusInverter""",
     'MODULES': """BaseCodeDistance BaseCodeEncoder BaseDetailGenerator ClassScores Composition
         GANSpace GeometricTransform GradientL1Loss InterFaceGAN LPIPSLoss LatentStatistics
         MatrixTransform NarrowStyleGAN2Discriminator NarrowStyleGANv1Generator
-        NarrowStyleGANv2Generator PNormLoss PatchLightness PerspectiveTransform PixelL1Loss
-        PixelMSELoss RandomTransform Regression STLPIPSLoss SeFa ThinPlateSpline
-        ToonFinder YuNetFinder""",
+        NarrowStyleGANv2Generator OfficialStyleGANv1Generator PNormLoss PatchLightness
+        PerspectiveTransform PixelL1Loss PixelMSELoss RandomTransform Regression
+        ReleasedPerceptualLoss STLPIPSLoss SeFa ThinPlateSpline ToonFinder YuNetFinder""",
     'OPTIMIZERS': 'ImageLBFGS',
     'OPTIM_WRAPPERS': 'CpuAmpOptimWrapper',
     'RUNNERS': 'StrictRunner',

@@ -8,7 +8,7 @@ from mmgen_bdinvert.apis import invert_files
 from mmgen_bdinvert.editing.samples import in_deviations
 from mmgen_bdinvert.editing.sefa import factorise
 from mmgen_bdinvert.evaluation import frechet_distance, masked_rmse, precision_recall, psnr
-from mmgen_bdinvert.models.latent_stats import latent_moments
+from mmgen_bdinvert.models import LatentStatistics
 
 
 class OnDevice(torch.Tensor):
@@ -55,12 +55,14 @@ def test_the_device_has_none():
         lambda one, two: torch.tensor(precision_recall(one.flatten(1), two.flatten(1), 2)),
         lambda one, two: in_deviations(one[0, 0, 0], two[:, 0, 0]),
         lambda one, two: factorise([one[:, 0, 0], two[:, 0, 0]])[1],
-        lambda one, two: latent_moments(
-            lambda z: z.as_subclass(type(one)),
-            4,
-            num_samples=8,
-            generator=torch.Generator().manual_seed(0),
-        )[1],
+        lambda one, two: (
+            LatentStatistics.fit(
+                lambda z: z.as_subclass(type(one)),
+                4,
+                num_samples=8,
+                generator=torch.Generator().manual_seed(0),
+            ).eigenvalues
+        ),
     ],
     ids=['psnr', 'rmse', 'frechet', 'recall', 'deviations', 'sefa', 'moments'],
 )

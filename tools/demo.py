@@ -1,13 +1,13 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
 """Open the studio: invert, move and edit photos in the browser.
 
-It needs the extra `studio`: pip install 'mmgen_bdinvert[studio]'. It listens to this machine alone
-unless --host says otherwise. A generator that travels with the package comes with its directions;
---direction adds others, as files of tools/find_directions.py or bare arrays.
+It needs the extra `studio`: pip install 'mmgen_bdinvert[studio]'. Only this machine can reach it,
+unless --host is given. Generators in the package have directions of their own; --direction adds
+others, as files of tools/find_directions.py or plain arrays.
 
 Requests must be for localhost, --host, the address of this machine or a name of --allow-host.
-Uploads are limited to 20 MB each, and to 100 and 500 MB of a visitor within an hour; they are
-deleted after an hour, the oldest as soon as all visitors have more than 2,000 files or 1 GB.
+Uploads are limited to 20 MB each, and to 100 files and 500 MB of a visitor within an hour; they are
+deleted after an hour, the oldest ones when all visitors have more than 2,000 files or 1 GB.
 """
 
 from __future__ import annotations
@@ -35,26 +35,35 @@ bdinvert demo my_config.py --checkpoint encoder.safetensors --host 0.0.0.0 --por
 
 def parse_args(argv=None):
     parser = ToolParser(description=__doc__, examples=EXAMPLES)
-    parser.add_argument('config', nargs='?', default=DEFAULT, help=f'config, or name: {DEFAULT}')
-    parser.add_argument('--checkpoint', help="encoder weights instead of the config's")
+    parser.add_argument(
+        'config',
+        nargs='?',
+        default=DEFAULT,
+        help=f'config file, or the name of a shipped one (default: {DEFAULT})',
+    )
+    parser.add_argument('--checkpoint', help="weights of the encoder (default: the config's)")
     parser.add_argument(
         '--direction',
         nargs='+',
         action='extend',
         default=[],
         metavar='FILE',
-        help='more directions',
+        help='further directions',
     )
-    parser.add_argument('--examples', help='folder of photos to start with')
-    parser.add_argument('--host', default='127.0.0.1', help='address to listen on: 127.0.0.1')
-    parser.add_argument('--port', type=int, help='port to listen on: a free one from 7860 on')
+    parser.add_argument('--examples', help='folder of example photos (default: toon faces)')
+    parser.add_argument(
+        '--host', default='127.0.0.1', help='address to listen on (default: 127.0.0.1)'
+    )
+    parser.add_argument(
+        '--port', type=int, help='port to listen on (default: the first free one from 7860)'
+    )
     parser.add_argument(
         '--allow-host',
         nargs='+',
         action='extend',
         default=[],
         metavar='NAME',
-        help='more names of the studio, such as that of a proxy',
+        help='further host names of the studio, such as that of a proxy',
     )
     add_device(parser)
     parser.add_cfg_options()

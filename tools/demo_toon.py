@@ -1,5 +1,5 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
-"""Invert the demo's moved toon faces, move them on, and edit them."""
+"""Invert toon faces that are out of alignment, then move and edit them."""
 
 from __future__ import annotations
 
@@ -31,11 +31,15 @@ bdinvert demo-toon --steps 20 --images photo.png --out-dir demo_results
 def parse_args(argv=None):
     parser = ToolParser(description=__doc__, examples=EXAMPLES)
     parser.add_argument(
-        '--config', default='bdinvert_inv_toon128', help='of the inversion: bdinvert_inv_toon128'
+        '--config',
+        default='bdinvert_inv_toon128',
+        help='config of the inversion (default: bdinvert_inv_toon128)',
     )
-    parser.add_argument('--images', default=IMAGES, help='image, or folder of images')
-    parser.add_out_dir('folder: work_dirs/demo', default='work_dirs/demo')
-    parser.add_argument('--steps', type=int, help="optimisation steps instead of the config's")
+    parser.add_argument(
+        '--images', default=IMAGES, help='image, or folder of images (default: demo/images)'
+    )
+    parser.add_out_dir('folder for the results', default='work_dirs/demo')
+    parser.add_argument('--steps', type=int, help="optimisation steps (default: the config's)")
     return parser.parse_args(argv)
 
 
@@ -86,8 +90,8 @@ def main(argv=None):
     columns = {
         'out-of-range photo': photos,
         'BDInvert': render(inverter, result.code),
-        'shifted on': render(inverter, transform(inverter, result.code, GeometricTransform(SHIFT))),
-        'rotated on': render(
+        'shifted': render(inverter, transform(inverter, result.code, GeometricTransform(SHIFT))),
+        'rotated': render(
             inverter, transform(inverter, result.code, GeometricTransform(rotate=ROTATION))
         ),
     }

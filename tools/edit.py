@@ -6,16 +6,17 @@ strengths edited_<strength>.png and code_<strength>.safetensors for each; of a w
 also photo.png, the photo with the edit in it. The run gets contact_sheet.png, config.py and
 settings.json. Exit code: 0 if all codes were edited, 1 if some were not, 2 after a wrong command.
 
-Motions move the base code: flip, then scale, shear, rotate, shift, perspective. With --align they
-say how the photo left alignment, and are undone; what is saved is the aligned face, edited. With
---and-back too, edited.png is the edit where the photo shows the face; aligned.png (by the base
-code) and unwarped.png (by the pixels, which loses less) are aligned views of it. Landmarks of the
-photo, and where an aligned face has them, may take the motion's place; --align auto takes those of
-the face that invert --find has found.
+Motions move the base code: flip, then scale, shear, rotate, shift, perspective. With --align the
+motion is the one that took the photo out of alignment, and is undone: the results show the aligned
+face. With --and-back too, edited.png has the edited face at its place in the photo; aligned.png (by
+the base code) and unwarped.png (by the pixels, which loses less detail) are aligned views of it.
+Instead of a motion, landmarks of the photo and of an aligned face can be given; --align auto takes
+the motion of the face that invert --find has found.
 
 Directions are added up, each with its own factor and layers: --direction smile.safetensors 2
-age.pt@4-7 -0.5. Strength multiplies them all: --strength -2 0 2, or seven steps by --strength
--3:3:7. The w+ codes of a project_result.pt of mmgen's projector are edited too, and written back.
+age.pt@4-7 -0.5. Strengths multiply their sum: --strength -2 0 2, or seven steps by --strength
+-3:3:7. Codes of other programs (.pt, .npy, .npz) can be edited too; edited codes of a projector are
+also saved in its format.
 """
 
 from __future__ import annotations
@@ -45,9 +46,11 @@ bdinvert edit results/ --align auto --and-back --direction age.pt --out-dir edit
 
 def parse_args(argv=None):
     parser = ToolParser(description=__doc__, examples=EXAMPLES)
-    parser.add_argument('codes', nargs='+', help='code files, or result folders of tools/invert.py')
+    parser.add_argument('codes', nargs='+', help='code files, also foreign ones, or result folders')
     parser.add_out_dir('folder for the results')
-    parser.add_argument('--config', help='their config: the model in settings.json beside them')
+    parser.add_argument(
+        '--config', help='their config (default: the model in settings.json beside them)'
+    )
     add_direction_options(parser)
     add_motion_options(parser)
     add_device(parser)

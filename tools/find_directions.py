@@ -2,11 +2,11 @@
 """Find directions for tools/edit.py.
 
 CONFIG is the config of an inverter with a `finder` (examples: configs/directions). OUT_DIR gets
-<name>.safetensors for each direction, and a picture <name>.png of what it does. Strength 1 is one
-standard deviation of w along the direction, whatever found it.
+<name>.safetensors for each direction, and a picture <name>.png of its effect. Strength 1 is one
+standard deviation of w along the direction, for every finder.
 
 To label samples by hand, draw them with --draw-samples, write a table with the columns index and
-attribute, and name it in the config as finder.labels; samples follow from --seed.
+attribute, and name it in the config as finder.labels; the same --seed draws the same samples.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ def parse_args(argv=None):
     parser = ToolParser(description=__doc__, examples=EXAMPLES)
     parser.add_argument('config', metavar='CONFIG', help='config with a model and a finder')
     parser.add_out_dir('folder for the directions')
-    parser.add_argument('--preview-dir', help='folder for the pictures: OUT_DIR')
-    parser.add_argument('--seed', type=int, default=0, help='of the samples: 0')
+    parser.add_argument('--preview-dir', help='folder for the pictures (default: OUT_DIR)')
+    parser.add_argument('--seed', type=int, default=0, help='seed of the samples (default: 0)')
     parser.add_argument(
         '--draw-samples', type=int, metavar='N', help='only draw N samples, <index>.png, to label'
     )
@@ -44,9 +44,9 @@ def show(found):
     from rich.table import Table
     from rich.text import Text
 
-    from mmgen_bdinvert.apis.directions import figures
+    from mmgen_bdinvert.apis.directions import quality_notes
 
-    rows = [figures(direction) for direction in found]
+    rows = [quality_notes(direction) for direction in found]
     columns = list(dict.fromkeys(name for row in rows for name in row))
     table = Table()
     for name in ('direction', *columns):

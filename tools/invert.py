@@ -9,11 +9,11 @@ the results are called <name>_1, <name>_2 and so on, the largest first.
 For each image OUT_DIR/<name>/ gets code.safetensors, reconstruction.png, comparison.png, losses.png
 and metrics.json as soon as its batch is done; the run gets summary.csv, report.md (worst images
 first), contact_sheet.png, config.py, settings.json and its log, manifest/<process>.jsonl. The same
-command again goes on where the last run ended, and does again what has changed or is damaged.
+command again resumes where the last run ended, and repeats what has changed or is damaged.
 Several processes share the images under torchrun, srun and mpirun: see tools/dist_invert.sh and
-tools/slurm_invert.sh. Exit code: 0 if all images were inverted, 1 if some were not (under torchrun
-0 too, lest it starts all again), 2 after a wrong command or where nothing can be written, 130 after
-Ctrl-C, 143 after SIGTERM.
+tools/slurm_invert.sh. Exit code: 0 if all images were inverted, 1 if some were not (0 under
+torchrun, which would restart all processes), 2 after a wrong command or if nothing can be written,
+130 after Ctrl-C, 143 after SIGTERM.
 """
 
 from __future__ import annotations
@@ -42,40 +42,53 @@ def parse_args(argv=None):
     parser.add_argument('config', help='config file, or the name of a shipped one')
     parser.add_argument('images', nargs='+', help='files, folders, patterns, lists, .tar')
     parser.add_out_dir('folder for the results')
-    parser.add_argument('--checkpoint', help="encoder weights instead of the config's")
+    parser.add_argument('--checkpoint', help="weights of the encoder (default: the config's)")
     parser.add_argument(
-        '--fit', choices=FIT_MODES, default='crop', help='what to do with non-square images: crop'
+        '--fit',
+        choices=FIT_MODES,
+        default='crop',
+        help='how to make non-square images square (default: crop)',
     )
     add_photo_options(parser)
-    parser.add_argument('--batch-size', type=int, default=8, help='images at a time: 8')
+    parser.add_argument('--batch-size', type=int, default=8, help='images at a time (default: 8)')
     parser.add_argument(
         '--preset',
         choices=PRESETS,
-        help="the paper's 1,200 steps, fewer for the same objective, or a draft",
+        help="the paper's 1,200 steps, fewer for the same objective, or a draft (default: the "
+        "config's steps)",
     )
-    parser.add_argument('--steps', type=int, help='optimisation steps instead of those')
-    parser.add_argument('--amp', action='store_true', help='all in bfloat16: faster, rounded')
+    parser.add_argument(
+        '--steps', type=int, help="optimisation steps (default: the config's, or the preset's)"
+    )
+    parser.add_argument(
+        '--amp', action='store_true', help='compute in bfloat16: faster, less precise'
+    )
     add_device(parser)
-    parser.add_argument('--packed', action='store_true', help='tar shards instead of folders')
     parser.add_argument(
-        '--retry-failed', action='store_true', help='try again what an earlier run did not invert'
+        '--packed', action='store_true', help='save results in tar shards instead of folders'
     )
     parser.add_argument(
-        '--restart', action='store_true', help='invert all anew, maybe with other settings'
+        '--retry-failed',
+        action='store_true',
+        help='try images again that an earlier run did not invert',
+    )
+    parser.add_argument(
+        '--restart', action='store_true', help='invert all images anew, even with other settings'
     )
     parser.add_argument(
         '--vis',
         nargs='+',
         metavar='BACKEND',
-        help='such as TensorboardVisBackend: OUT_DIR/vis_data',
+        help='record losses with these backends, such as TensorboardVisBackend, in '
+        'OUT_DIR/vis_data (default: none)',
     )
     add_launcher(parser)
     parser.add_cfg_options()
     args = parser.parse_args(argv)
-    for name in ('batch_size', 'steps'):
+    for name, least in dict(batch_size=1, steps=0).items():
         value = getattr(args, name)
-        if value is not None and value < 1:
-            parser.error(f'--{name.replace("_", "-")} must be 1 or more, but got {value}')
+        if value is not None and value < least:
+            parser.error(f'--{name.replace("_", "-")} must be {least} or more, but got {value}')
     return args
 
 
@@ -100,7 +113,7 @@ def main(argv=None):
     device = check_device(workers.device if args.device is None else args.device)
     config = apis.load_config(args.config, read_settings(args.cfg_options), args.preset)
     part = pivot_of(config.model)
-    for model in (config.model, part):  # those of pivotal tuning are two
+    for model in (config.model, part):  # pivotal tuning has two
         if args.steps is not None:
             model.num_steps = args.steps
         if args.amp:
@@ -173,8 +186,8 @@ def main(argv=None):
         say(f'Results: {args.out_dir}')
         if code:
             say(f'error: interrupted; {len(outcomes)} images are finished', file=sys.stderr)
-    # torchrun would take a 1 for a broken process, and start all of them again. Elsewhere the first
-    # process says it, when all others have finished; those have no outcomes.
+    # torchrun would restart all processes after a 1. Elsewhere the first process, which waits for
+    # all others, returns it; those have no outcomes.
     if code == 0 and args.launcher != 'pytorch':
         code = int(failed)
     return code

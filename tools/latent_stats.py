@@ -1,5 +1,5 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
-"""Measure the latent statistics of a generator (P-norm+), which inversion regularises with.
+"""Measure the latent statistics of a generator (P-norm+), with which inversion is regularised.
 
 With --verdict-samples, the file also gets what it takes to say of later results whether the
 generator knows their images: that many samples of the generator are inverted as the config says. It
@@ -28,13 +28,24 @@ def parse_args(argv=None):
     parser = ToolParser(description=__doc__, examples=EXAMPLES)
     parser.add_argument('config', help='config of an encoder, an inversion or an mmgen GAN')
     parser.add_argument('out', type=Path, help='file to write, such as statistics.safetensors')
-    parser.add_argument('--checkpoint', help="weights of the generator instead of the config's")
-    parser.add_argument('--num-samples', type=int, default=1_000_000, help='default: 1,000,000')
+    parser.add_argument('--checkpoint', help="weights of the generator (default: the config's)")
     parser.add_argument(
-        '--verdict-samples', type=int, default=0, metavar='N', help='to invert, such as 64: 0'
+        '--num-samples',
+        type=int,
+        default=1_000_000,
+        help='samples of the mapping network (default: 1,000,000)',
     )
-    parser.add_argument('--seed', type=int, default=0, help='of the samples (0)')
-    parser.add_argument('--batch-size', type=int, default=4096, help='samples at a time (4096)')
+    parser.add_argument(
+        '--verdict-samples',
+        type=int,
+        default=0,
+        metavar='N',
+        help='samples to invert, such as 64 (default: 0)',
+    )
+    parser.add_argument('--seed', type=int, default=0, help='seed of the samples (default: 0)')
+    parser.add_argument(
+        '--batch-size', type=int, default=4096, help='samples at a time (default: 4096)'
+    )
     add_device(parser)
     parser.add_cfg_options()
     args = parser.parse_args(argv)

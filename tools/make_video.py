@@ -4,11 +4,11 @@
 With one code, the video goes from it along the directions and to the motion; with several, from
 each to the next as well. The ending of the file gives the format: .mp4 (H.264), .gif or .webp.
 
-Motions start from none: shift, angles and corners grow evenly, a scale by even factors. A strength
-is reached from 0; several, such as --strength -3 3 or --strength -3:3:7, are passed one after the
-other. With --align the motion is that of the photo, and is undone. With --whole-photo the video
-shows the photo that the window of one code is from, 1,920 pixels a side at most. Exit code: 0 if
-all codes were shown, 1 if some were left out, 2 after a wrong command.
+Motions grow from none: shift, angles and corners by equal steps, a scale by equal factors. A single
+strength grows from 0; several, such as --strength -3 3 or --strength -3:3:7, follow each other.
+With --align the motion is the one that took the photo out of alignment, and is undone. With
+--whole-photo the video shows the photo that the window of one code is from, 1,920 pixels a side at
+most. Exit code: 0 if all codes were shown, 1 if some were left out, 2 after a wrong command.
 """
 
 from __future__ import annotations
@@ -38,18 +38,24 @@ bdinvert make-video results/a results/b results/c --frames 90 --out-file between
 
 def parse_args(argv=None):
     parser = ToolParser(description=__doc__, examples=EXAMPLES)
-    parser.add_argument('codes', nargs='+', help='code files, or result folders of tools/invert.py')
+    parser.add_argument('codes', nargs='+', help='code files, also foreign ones, or result folders')
     parser.add_argument('--out-file', required=True, help='the video: .mp4, .gif or .webp')
-    parser.add_argument('--config', help='their config: the model in settings.json beside them')
-    parser.add_argument('--frames', type=int, default=60, help='how many in all: 60')
-    parser.add_argument('--fps', type=float, default=30, help='frames a second: 30')
+    parser.add_argument(
+        '--config', help='their config (default: the model in settings.json beside them)'
+    )
+    parser.add_argument('--frames', type=int, default=60, help='number of frames (default: 60)')
+    parser.add_argument('--fps', type=float, default=30, help='frames a second (default: 30)')
     parser.add_argument(
         '--whole-photo', action='store_true', help='show the photo that the code is a window of'
     )
-    parser.add_argument('--loop', action='store_true', help='go back to the start at the end')
+    parser.add_argument(
+        '--loop', action='store_true', help='return to the start in the second half'
+    )
     add_direction_options(parser)
     add_motion_options(parser)
-    parser.add_argument('--batch-size', type=int, default=8, help='frames at a time: 8')
+    parser.add_argument(
+        '--batch-size', type=int, default=8, help='frames rendered at a time (default: 8)'
+    )
     add_device(parser)
     parser.add_cfg_options()
     args = parser.parse_args(shield_ranges(sys.argv[1:] if argv is None else argv))

@@ -14,12 +14,14 @@ bdinvert publish-model work_dirs/my_gan/iter_1000.pth encoder.safetensors --part
 
 def parse_args(argv=None):
     parser = ToolParser(description=__doc__, examples=EXAMPLES)
-    parser.add_argument('checkpoint', help='checkpoint of tools/train.py')
+    parser.add_argument('checkpoint', help='checkpoint from tools/train.py')
     parser.add_argument('out', help='.safetensors file to write')
     parser.add_argument(
-        '--part', choices=('generator', 'encoder'), required=True, help='what to write'
+        '--part', choices=('generator', 'encoder'), required=True, help='part to write'
     )
-    parser.add_argument('--half', action='store_true', help='store weight matrices in float16')
+    parser.add_argument(
+        '--half', action='store_true', help='store weight matrices in float16 (half precision)'
+    )
     args = parser.parse_args(argv)
     if not args.out.endswith('.safetensors'):
         parser.error(f'OUT must end in .safetensors, but got {args.out}')

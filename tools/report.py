@@ -1,9 +1,9 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
 """Turn an output folder of tools/invert.py or tools/edit.py into one HTML page.
 
-The page holds everything that it shows: the images, worst first, with a wipe between original and
-reconstruction, loss curves and figures; medians and histograms; failures and why; settings and
-versions. Packed results are read too. Nothing is changed in the folder but report.html.
+The page is self-contained: the images, worst first, with a wipe between original and
+reconstruction, loss curves and metrics; medians and histograms; failures and their reasons;
+settings and versions. Packed results are read too. In the folder only report.html is written.
 """
 
 from __future__ import annotations
@@ -23,12 +23,13 @@ bdinvert report results/ --out-file worst.html --max-images 50
 def parse_args(argv=None):
     parser = ToolParser(description=__doc__, examples=EXAMPLES)
     parser.add_argument('folder', metavar='OUT_DIR', help='output folder')
-    parser.add_argument('--out-file', help='the page: OUT_DIR/report.html')
+    parser.add_argument('--out-file', help='file of the page (default: OUT_DIR/report.html)')
     parser.add_argument(
         '--max-images',
         type=int,
         default=200,
-        help='the most images with pictures, the worst ones, 30 to 60 kB each: 200',
+        help='maximum number of images with pictures, the worst ones, 30 to 60 kB each (default: '
+        '200)',
     )
     return parser.parse_args(argv)
 

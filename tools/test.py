@@ -19,9 +19,11 @@ def parse_args(argv=None):
     parser = ToolParser(description=__doc__, examples=EXAMPLES)
     parser.add_argument('config', help='config file, or the name of a shipped one')
     parser.add_argument(
-        'checkpoint', nargs='?', help="encoder of tools/train.py, instead of the config's"
+        'checkpoint', nargs='?', help="encoder from tools/train.py (default: the config's)"
     )
-    parser.add_argument('--data-root', nargs='+', help='images or folders to invert')
+    parser.add_argument(
+        '--data-root', nargs='+', help="images or folders to invert (default: the config's)"
+    )
     add_runner_options(parser)
     return parser.parse_args(argv)
 
@@ -34,12 +36,13 @@ def main(argv=None):
     from mmgen_bdinvert.engine import running
 
     cfg = running.runner_config(args)
-    running.set_test_split(cfg, args.data_root)
+    evaluator = running.set_test_split(cfg, args.data_root)
     running.set_checkpoint(cfg, args.checkpoint)
     if args.amp:
         running.use_test_amp(cfg)
-    runner = running.build_runner(cfg, args.into_existing)
-    metrics = runner.test()
+    with running.named_backbones(cfg, 'model', evaluator):
+        runner = running.build_runner(cfg, args.into_existing)
+        metrics = runner.test()
     if runner.rank == 0:
         say(', '.join(f'{name} {value:.4f}' for name, value in metrics.items()))
         say(f'Targets above reconstructions: {runner.work_dir}/vis')

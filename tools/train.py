@@ -24,7 +24,7 @@ def parse_args(argv=None):
         nargs='?',
         const='auto',
         metavar='CKPT',
-        help='go on from this checkpoint, or from the latest one of the work dir',
+        help='resume from this checkpoint, or from the latest one of the work dir',
     )
     add_runner_options(parser)
     return parser.parse_args(argv)
@@ -44,7 +44,8 @@ def main(argv=None):
     if args.amp:
         running.use_amp(cfg)
     running.set_resume(cfg, args.resume)
-    running.build_runner(cfg, args.into_existing).train()
+    with running.named_backbones(cfg, 'model', 'val_evaluator'):
+        running.build_runner(cfg, args.into_existing).train()
 
 
 if __name__ == '__main__':

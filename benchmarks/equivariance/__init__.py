@@ -1,17 +1,12 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
-"""How well moving a base code moves the image."""
+"""How closely moving a base code moves the image."""
 
-import mmgen_bdinvert  # noqa: F401  (first: it makes mmgen importable)
+__all__ = ['MAGNITUDES']
 
-from .measure import MAGNITUDES, EquivarianceRow, measure_equivariance
-from .plot import plot_equivariance
-from .report import equivariance_markdown, write_equivariance
-
-__all__ = [
-    'EquivarianceRow',
-    'MAGNITUDES',
-    'equivariance_markdown',
-    'measure_equivariance',
-    'plot_equivariance',
-    'write_equivariance',
-]
+# Shifts are fractions of the side, in whole 1/32: whole cells of base sizes 8 and 16 are included.
+MAGNITUDES: dict[str, tuple[float, ...]] = {
+    'shift': (1 / 32, 1 / 16, 3 / 32, 1 / 8, 3 / 16, 1 / 4),
+    'rotate': (5, 10, 15, 20, 30, 45),
+    'scale': (0.6, 0.7, 0.8, 0.9, 1.1, 1.25, 1.4, 1.6),
+    'shear': (5, 10, 15, 20, 30),
+}

@@ -7,36 +7,12 @@ generator's noise off, and away from the borders. OUT_DIR gets equivariance.md, 
 
 from __future__ import annotations
 
-if __name__ == '__main__':  # Ctrl-C while the rest is imported
-    from bdinvert_cli.running import leave_at_once
+from bdinvert_cli.configs import find_config
+from bdinvert_cli.options import SAMPLING_MODES, add_device
+from bdinvert_cli.parser import ToolParser
+from bdinvert_cli.running import run_tool, say
 
-    leave_at_once()
-
-import sys
-
-from tqdm import tqdm
-
-try:
-    from mmgen.registry import MODULES
-
-    from bdinvert_cli.options import add_device
-    from bdinvert_cli.parser import ToolParser
-    from bdinvert_cli.running import run_tool, say
-    from benchmarks.equivariance import (
-        MAGNITUDES,
-        equivariance_markdown,
-        measure_equivariance,
-        write_equivariance,
-    )
-    from mmgen_bdinvert import apis
-    from mmgen_bdinvert.engine import read_settings
-    from mmgen_bdinvert.geometry.warping import SAMPLING_MODES
-    from mmgen_bdinvert.io import claim_folder
-    from mmgen_bdinvert.utils import check_device, silence_host
-    from mmgen_bdinvert.utils.markdown import print_markdown
-except ImportError as error:  # a package is missing: the message says which
-    sys.exit(f'error: {error}')
-
+from . import MAGNITUDES
 
 EXAMPLES = """
 python -m benchmarks.equivariance bdinvert_inv_toon64
@@ -47,19 +23,31 @@ python -m benchmarks.equivariance bdinvert_inv_toon128 --base-sizes 8 --motions 
 def parse_args(argv=None):
     parser = ToolParser(description=__doc__, examples=EXAMPLES)
     parser.add_argument('config', help='config of an inverter, or the name of a shipped one')
-    parser.add_out_dir(
-        'folder for the report: work_dirs/equivariance', default='work_dirs/equivariance'
+    parser.add_out_dir('folder for the report', default='work_dirs/equivariance')
+    parser.add_argument(
+        '--base-sizes',
+        nargs='+',
+        type=int,
+        default=[8, 16],
+        metavar='S',
+        help='sides of the base code (default: 8 16)',
     )
     parser.add_argument(
-        '--base-sizes', nargs='+', type=int, default=[8, 16], metavar='S', help='sizes: 8 16'
+        '--motions',
+        nargs='+',
+        choices=MAGNITUDES,
+        default=list(MAGNITUDES),
+        help='kinds of motion (default: all)',
     )
     parser.add_argument(
-        '--motions', nargs='+', choices=MAGNITUDES, default=list(MAGNITUDES), help='which: all'
+        '--num-samples', type=int, default=16, help='images of each magnitude (default: 16)'
     )
-    parser.add_argument('--num-samples', type=int, default=16, help='images of each magnitude')
-    parser.add_argument('--seed', type=int, default=0, help='of the samples')
+    parser.add_argument('--seed', type=int, default=0, help='seed of the samples (default: 0)')
     parser.add_argument(
-        '--sampling', choices=SAMPLING_MODES, default='bicubic', help='of the base code: bicubic'
+        '--sampling',
+        choices=SAMPLING_MODES,
+        default='bicubic',
+        help='interpolation of the base code (default: bicubic)',
     )
     parser.add_argument(
         '--perceptual', action='store_true', help="measure the config's perceptual distance too"
@@ -71,6 +59,18 @@ def parse_args(argv=None):
 
 def main(argv=None):
     args = parse_args(argv)
+    find_config(args.config)
+    from tqdm import tqdm
+
+    from mmgen_bdinvert import apis
+    from mmgen_bdinvert.engine import read_settings
+    from mmgen_bdinvert.io import claim_folder
+    from mmgen_bdinvert.utils import check_device, silence_host
+    from mmgen_bdinvert.utils.markdown import print_markdown
+
+    from .measure import measure_equivariance
+    from .report import equivariance_markdown, write_equivariance
+
     device = check_device(args.device)
     claim_folder(args.out_dir, 'equivariance', into_existing=args.into_existing)
     sizes = list(dict.fromkeys(args.base_sizes))
@@ -84,6 +84,8 @@ def main(argv=None):
             losses = generators[0].cfg.model.get('losses') or {}
             if 'perceptual' not in losses:
                 raise ValueError('--perceptual needs model.losses.perceptual, which is not there')
+            from mmgen.registry import MODULES
+
             perceptual = MODULES.build(losses.perceptual).to(device)
 
     rows = []

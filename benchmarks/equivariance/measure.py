@@ -1,23 +1,26 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
 """How closely moving the base code moves the image: ``T(G(f, w_M+))`` against ``G(T'(f), w_M+)``.
 
-Three things keep the two apart, and the report tells them apart:
+Three things make the two differ, and the report separates them:
 
 * **The fixed noise** stays where it is while the content moves. ``noise='off'`` measures a copy of
   the generator whose noise strengths are zero.
 * **The border**: the layers after the base code pad with zeros, so a pixel whose receptive field
-  leaves the map knows where it is. The ``interior`` leaves out all such pixels, of both images.
-* **Interpolation** of the few cells. A shift by whole cells has none.
+  leaves the map depends on its position. The ``interior`` has no such pixels of either image.
+* **Interpolation** of the few cells; a shift by whole cells needs none.
 
 So a StyleGAN2 that is shifted by whole cells with its noise off is exact in the interior. On the
 embedded 64x64 generator its border is 13 pixels, 3.25 cells of a 16x16 base code, on each side; its
-noise is so weak that it costs an RMSE of 0.002 there. Of an 8x8 base code the border is 3.6 of the
-8 cells on each side: nothing is left of the interior. Nor is there one in StyleGAN1, which
-normalises over the whole map.
+noise is so weak that it costs an RMSE of 0.002 there. With an 8x8 base code the border is 3.6 of
+the 8 cells on each side, and no interior is left; nor does StyleGAN1 have one, which normalises
+over the whole map.
 """
 
 from __future__ import annotations
 
+import mmgen_bdinvert  # noqa: F401  (first: it makes mmgen importable)
+
+# isort: split
 import copy
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -40,22 +43,15 @@ from mmgen_bdinvert.geometry import (
 from mmgen_bdinvert.models import BaseDetailGenerator
 from mmgen_bdinvert.structures import LatentCode
 
+from . import MAGNITUDES
+
 __all__ = [
     'EquivarianceRow',
-    'MAGNITUDES',
     'interior_mask',
     'measure_equivariance',
     'receptive_reach',
     'without_noise',
 ]
-
-# Shifts are fractions of the side, in whole 1/32 so that those by cells of 8 and 16 are among them.
-MAGNITUDES: dict[str, tuple[float, ...]] = {
-    'shift': (1 / 32, 1 / 16, 3 / 32, 1 / 8, 3 / 16, 1 / 4),
-    'rotate': (5, 10, 15, 20, 30, 45),
-    'scale': (0.6, 0.7, 0.8, 0.9, 1.1, 1.25, 1.4, 1.6),
-    'shear': (5, 10, 15, 20, 30),
-}
 
 
 @dataclass(frozen=True)
@@ -71,7 +67,7 @@ class EquivarianceRow:
         rmse (float): Root mean squared error in the valid area, of images in [-1, 1].
         interior_rmse (float): The same in the interior; NaN where that is less than a base cell.
         interior_share (float): Share of the pixels that belong to it.
-        perceptual (float): Perceptual distance, what is not valid made equal; NaN if unmeasured.
+        perceptual (float): Perceptual distance in the valid area; NaN if unmeasured.
     """
 
     base_size: int
@@ -127,7 +123,7 @@ def receptive_reach(generator: BaseDetailGenerator) -> int:
 
 
 def interior_mask(transform: Transform, size: int, reach: int) -> Tensor:
-    """Mark the pixels that no border reaches, neither of the moved image nor of its source.
+    """Mark the pixels that depend on no border, of the moved image or of its source.
 
     Args:
         transform (Transform): The motion.
@@ -145,7 +141,7 @@ def interior_mask(transform: Transform, size: int, reach: int) -> Tensor:
 
 
 def _near(mask: Tensor, reach: int, dim: int) -> Tensor:
-    """Mark what is at most ``reach`` places from a mark along a dimension, in linear time."""
+    """Dilate marks by ``reach`` places along a dimension, in linear time."""
     size = mask.shape[dim]
     counts = F.pad(mask.long().cumsum(dim).movedim(dim, -1), (1, 0))  # marks before each place
     places = torch.arange(size)
@@ -166,14 +162,14 @@ def measure_equivariance(
 ) -> list[EquivarianceRow]:
     """Measure the distance between moved images and images of moved base codes.
 
-    Images are the generator's own, so that nothing but the motion is measured. Signs and axes of a
-    magnitude are shared out among the samples. The image side is sampled bicubically.
+    Images are samples of the generator, so that only the motion is measured. Signs and axes of a
+    magnitude are distributed over the samples. Images are moved by bicubic interpolation.
 
     Args:
         generator (BaseDetailGenerator): The generator.
         magnitudes (Mapping[str, Sequence[float]]): By motion. Defaults to ``MAGNITUDES``.
         num_samples (int): Images of each magnitude, four or more. Defaults to 16.
-        seed (int): Of the samples. Defaults to 0.
+        seed (int): Seed of the samples. Defaults to 0.
         truncation (float): ψ of the samples, on all layers. Defaults to 0.7.
         mode (str): Sampling of the base code. Defaults to 'bicubic'.
         perceptual (nn.Module | None): A perceptual loss of ``MODULES``. Defaults to None.
@@ -183,7 +179,7 @@ def measure_equivariance(
         list[EquivarianceRow]: For each magnitude, with the fixed noise and with none.
 
     Raises:
-        ValueError: If there are fewer than 4 samples, or a motion or magnitude is unknown.
+        ValueError: There are fewer than 4 samples, or a motion or magnitude is unknown.
     """
     if num_samples < 4:
         raise ValueError(f'equivariance needs 4 samples or more, but got {num_samples}')

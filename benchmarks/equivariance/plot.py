@@ -10,7 +10,8 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from mmgen_bdinvert.visualization.drawing import new_figure, own_style, save_figure
-from mmgen_bdinvert.visualization.plots import COLOURS, FAINT, INK, bare_axes
+from mmgen_bdinvert.visualization.lettering import FAINT, INK
+from mmgen_bdinvert.visualization.plots import COLOURS, bare_axes
 
 from .measure import EquivarianceRow
 
@@ -33,13 +34,13 @@ def plot_equivariance(
 
     A panel for each motion, a colour for each base size: solid as the method runs, wide and pale
     without noise, dotted in the interior without noise. Rings mark shifts by whole base cells.
-    What is closer than 60 dB is drawn there.
+    Values above 60 dB are drawn at 60.
 
     Args:
         rows (Sequence[EquivarianceRow]): Of one or more base sizes, from
             :func:`benchmarks.equivariance.measure_equivariance`.
         path (str | os.PathLike): Picture to write (atomically); its suffix gives the format.
-        title (str): Line above the plot, printed as it is. Defaults to ''.
+        title (str): Line above the plot. Defaults to ''.
 
     Raises:
         ValueError: There is no row.

@@ -69,7 +69,7 @@ def write_equivariance(
         list[Path]: The files.
 
     Raises:
-        ForeignFileError: The folder holds files of somebody else.
+        ForeignFileError: The folder has files that the package did not make.
         OutputError: A file cannot be written.
     """
     folder = claim_folder(folder, _MAKER)

@@ -1,45 +1,26 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
 """Make figures like the paper's on the embedded toon faces.
 
-OUT_DIR gets teaser.png, base_codes.png, ablation.png and moved_edits.png. The inversions go into
-WORK_DIR, and are not done again by another run.
+OUT_DIR gets teaser.png, base_codes.png, ablation.png and moved_edits.png. Another run takes the
+inversions from WORK_DIR.
 """
 
 from __future__ import annotations
 
-if __name__ == '__main__':  # Ctrl-C while the rest is imported
-    from bdinvert_cli.running import leave_at_once
-
-    leave_at_once()
-
-import sys
 from dataclasses import replace
 from pathlib import Path
 
-from tqdm import tqdm
+from bdinvert_cli.options import add_device
+from bdinvert_cli.parser import ToolParser
+from bdinvert_cli.paths import check_images
+from bdinvert_cli.running import run_tool, say
 
-try:
-    from bdinvert_cli.options import add_device
-    from bdinvert_cli.parser import ToolParser
-    from bdinvert_cli.running import run_tool, say
-    from mmgen_bdinvert import apis
-    from mmgen_bdinvert.apis.codes import load_codes
-    from mmgen_bdinvert.editing import load_direction
-    from mmgen_bdinvert.geometry import GeometricTransform
-    from mmgen_bdinvert.io import claim_folder, claim_outputs, read_image, save_png
-    from mmgen_bdinvert.utils import check_device, silence_host
-
-    from ..quality import build_method, read_plan
-    from . import rows as figures
-except ImportError as error:  # a package is missing: the message says which
-    sys.exit(f'error: {error}')
-
-# Photos of demo/images, and what about straightens them, found by eye.
+# Photos of demo/images, and the motion that straightens each, found by eye.
 FACES = {
-    'shifted_2': GeometricTransform(shift=(0.2, -0.15)),
-    'rotated_0': GeometricTransform(rotate=8, shift=(-0.02, -0.02)),
-    'scaled_0': GeometricTransform(scale=0.85),
-    'shifted_0': GeometricTransform(shift=(0.25, -0.15)),
+    'shifted_2': dict(shift=(0.2, -0.15)),
+    'rotated_0': dict(rotate=8, shift=(-0.02, -0.02)),
+    'scaled_0': dict(scale=0.85),
+    'shifted_0': dict(shift=(0.25, -0.15)),
 }
 METHODS = {
     'w_plus': 'W+',
@@ -66,15 +47,44 @@ python -m benchmarks.figures --out-dir figures/ --steps 5 --device cpu
 def parse_args(argv=None):
     parser = ToolParser(description=__doc__, examples=EXAMPLES)
     parser.add_out_dir('folder for the figures')
-    parser.add_argument('--work-dir', default='work_dirs/figures', help='folder for inversions')
-    parser.add_argument('--images', default='demo/images', help='folder of the photos')
-    parser.add_argument('--steps', type=int, help="optimisation steps instead of the benchmark's")
+    parser.add_argument(
+        '--work-dir',
+        default='work_dirs/figures',
+        help='folder for the inversions (default: work_dirs/figures)',
+    )
+    parser.add_argument(
+        '--images',
+        default=Path(__file__).parents[2] / 'demo' / 'images',
+        help='folder of the photos (default: demo/images of the checkout)',
+    )
+    parser.add_argument(
+        '--steps', type=int, help="optimisation steps (default: the benchmark config's)"
+    )
     add_device(parser)
     return parser.parse_args(argv)
 
 
 def main(argv=None):
     args = parse_args(argv)
+    check_images([args.images])
+    from tqdm import tqdm
+
+    from mmgen_bdinvert import apis
+    from mmgen_bdinvert.apis.codes import load_codes
+    from mmgen_bdinvert.editing import load_direction
+    from mmgen_bdinvert.geometry import GeometricTransform
+    from mmgen_bdinvert.io import claim_folder, claim_outputs, read_image, save_png
+    from mmgen_bdinvert.utils import check_device, silence_host
+
+    from ..quality.plan import build_method, read_plan
+    from . import rows as figures
+
+    def load_edits(edits):
+        return {
+            caption: (load_direction(f'asset://toon128/{name}.safetensors'), strength)
+            for caption, (name, strength) in edits.items()
+        }
+
     device = check_device(args.device)
     out_dir = claim_folder(args.out_dir, 'make-figures', into_existing=args.into_existing)
     paths = [Path(args.images, f'{name}.png') for name in FACES]
@@ -92,10 +102,10 @@ def main(argv=None):
     generator = inverter.generator
     photos = [read_image(path, generator.resolution) for path in paths]
     names = [name.partition('_')[0] for name in FACES]
-    colours, shapes = _edits(COLOURS), _edits(SHAPES)
+    colours, shapes = load_edits(COLOURS), load_edits(SHAPES)
     few = {key: colours[key] for key in ('darker skin', 'lighter hair')}
     ours = codes['bdinvert_16']
-    straighten = list(FACES.values())
+    straighten = [GeometricTransform(**motion) for motion in FACES.values()]
     made = {
         'teaser': figures.teaser(generator, photos, ours, codes['w_plus'], few, straighten, names),
         'base_codes': figures.base_codes(generator),
@@ -112,13 +122,6 @@ def main(argv=None):
     for name, picture in made.items():
         save_png(out_dir / f'{name}.png', figures.rounded(picture))
     say(f'Figures: {out_dir}')
-
-
-def _edits(edits):
-    return {
-        caption: (load_direction(f'asset://toon128/{name}.safetensors'), strength)
-        for caption, (name, strength) in edits.items()
-    }
 
 
 if __name__ == '__main__':

@@ -46,7 +46,7 @@ def teaser(
         codes (LatentCode): Their n codes.
         rival (LatentCode): Their n codes by W+.
         edits (Mapping[str, tuple[Direction, float]]): Caption to direction and strength.
-        straighten (Sequence[Transform]): What brings each face about back into alignment.
+        straighten (Sequence[Transform]): The motion that roughly aligns each face.
         names (Sequence[str]): Of the rows.
 
     Returns:
@@ -74,7 +74,7 @@ def base_codes(generator: BaseDetailGenerator, seed: int = 0, rows: int = 3) -> 
 
     Args:
         generator (BaseDetailGenerator): The generator.
-        seed (int): Of the samples. Defaults to 0.
+        seed (int): Seed of the samples. Defaults to 0.
         rows (int): Base codes. Defaults to 3.
 
     Returns:
@@ -124,7 +124,7 @@ def moved_edits(
     shapes: Edits,
     names: Sequence[str],
 ) -> np.ndarray:
-    """Draw edits of moved photos: colours, which follow, and shapes, which do so in part.
+    """Draw edits of moved photos: colours, which follow the motion, and shapes, which partly do.
 
     Args:
         generator, photos, codes, names: As for :func:`teaser`.
@@ -146,7 +146,7 @@ def moved_edits(
 
 
 def rounded(picture: np.ndarray) -> np.ndarray:
-    """Round uint8 values to multiples of 4, but 255: nobody sees it, and a PNG shrinks by 40 %."""
+    """Round uint8 values to multiples of 4, except 255: invisible, and a PNG shrinks by 40 %."""
     return (4 * ((picture.astype(np.int16) + 2) // 4)).clip(0, 255).astype(np.uint8)
 
 

@@ -1,37 +1,22 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
 """Compare BDInvert with its baselines: reconstruction, and edits against drawn truth.
 
-Every inversion and every measurement is stored as soon as it is there, so a run that was stopped
-goes on, and a run can be split by --methods, --kinds and --count. With everything stored, a run
-only writes the report. Photos (--images) have no truth: of them only reconstruction is measured.
+Every inversion and every measurement is stored at once, so a run that was stopped resumes, and a
+run can be split by --methods, --kinds and --count. With everything stored, a run only writes the
+report. For photos (--images) no edit is known to be true, so only reconstruction is measured.
 """
 
 from __future__ import annotations
 
-if __name__ == '__main__':  # Ctrl-C while the rest is imported
-    from bdinvert_cli.running import leave_at_once
-
-    leave_at_once()
-
-import sys
 from dataclasses import replace
 from pathlib import Path
 
-from tqdm import tqdm
+from bdinvert_cli.options import add_device
+from bdinvert_cli.parser import ToolParser
+from bdinvert_cli.paths import check_images
+from bdinvert_cli.running import run_tool, say
 
-try:
-    from bdinvert_cli.options import add_device
-    from bdinvert_cli.parser import ToolParser
-    from bdinvert_cli.running import run_tool, say
-    from mmgen_bdinvert.io import claim_folder
-    from mmgen_bdinvert.utils import check_device, silence_host
-    from mmgen_bdinvert.utils.markdown import print_markdown
-    from projects.toon_faces import MOVES
-
-    from .. import quality as bench
-except ImportError as error:  # a package is missing: the message says which
-    sys.exit(f'error: {error}')
-
+from . import KINDS
 
 EXAMPLES = """
 python -m benchmarks.quality toon128 --count 4 --kinds aligned shifted --methods w_plus bdinvert_8
@@ -41,43 +26,63 @@ python -m benchmarks.quality ffhq --images photos/ --out-dir work_dirs/photos
 
 def parse_args(argv=None):
     parser = ToolParser(description=__doc__, examples=EXAMPLES)
-    parser.add_argument('plan', nargs='?', default='toon64', help='config of the benchmark')
-    parser.add_argument('--images', help='folder of photos, instead of drawn faces')
-    parser.add_argument('--methods', nargs='+', help='only these')
-    parser.add_argument('--kinds', nargs='+', choices=MOVES, help='how faces are moved: all')
-    parser.add_argument('--count', type=int, help='faces of each kind: 64, of photos all')
-    parser.add_argument('--steps', type=int, help='steps of every optimisation')
-    parser.add_argument('--batch-size', type=int, default=16, help='images at a time: 16')
-    parser.add_out_dir('stored results: work_dirs/benchmark', default='work_dirs/benchmark')
-    parser.add_argument('--report-dir', help='tables and pictures: OUT_DIR/report')
+    parser.add_argument(
+        'plan', nargs='?', default='toon64', help='config of the benchmark (default: toon64)'
+    )
+    parser.add_argument('--images', help='folder of photos (default: drawn faces)')
+    parser.add_argument('--methods', nargs='+', help='methods to compare (default: all)')
+    parser.add_argument(
+        '--kinds', nargs='+', choices=KINDS, help='motions of the faces (default: all)'
+    )
+    parser.add_argument('--count', type=int, help='faces of each kind (default: 64; all photos)')
+    parser.add_argument(
+        '--steps', type=int, help="steps of every optimisation (default: the configs')"
+    )
+    parser.add_argument('--batch-size', type=int, default=16, help='images at a time (default: 16)')
+    parser.add_out_dir('folder for stored results', default='work_dirs/benchmark')
+    parser.add_argument(
+        '--report-dir', help='folder for tables and pictures (default: OUT_DIR/report)'
+    )
     add_device(parser)
     args = parser.parse_args(argv)
     if args.count is not None and args.count < 1:
         parser.error(f'--count is 1 or more, but got {args.count}')
-    if args.steps is not None and args.steps < 1:
-        parser.error(f'--steps is 1 or more, but got {args.steps}')
+    if args.steps is not None and args.steps < 0:
+        parser.error(f'--steps is 0 or more, but got {args.steps}')
     return args
 
 
 def main(argv=None):
     args = parse_args(argv)
+    check_images([args.images] if args.images else [])
+    from tqdm import tqdm
+
+    from mmgen_bdinvert.io import claim_folder
+    from mmgen_bdinvert.utils import check_device, silence_host
+    from mmgen_bdinvert.utils.markdown import print_markdown
+
+    from .faces import DrawnFaces, Photos
+    from .plan import read_plan, resolution
+    from .report import write_report
+    from .runner import Benchmark
+
     device = check_device(args.device)
     report_dir = args.report_dir or f'{args.out_dir}/report'
     if args.into_existing:
         for folder in (args.out_dir, report_dir):
             claim_folder(folder, 'benchmark-quality', into_existing=True)
     with silence_host():
-        plan = bench.read_plan(args.plan)
+        plan = read_plan(args.plan)
         if args.steps is not None:
             plan = replace(plan, num_steps=args.steps)
-        size = bench.resolution(plan)
-        faces: bench.DrawnFaces | bench.Photos
+        size = resolution(plan)
+        faces: DrawnFaces | Photos
         if args.images is None:
-            faces, kinds = bench.DrawnFaces(args.count or 64, size), list(MOVES)
+            faces, kinds = DrawnFaces(args.count or 64, size), list(KINDS)
         else:
-            faces, kinds = bench.Photos(args.images, args.count, size), ['aligned']
+            faces, kinds = Photos(args.images, args.count, size), ['aligned']
             plan = replace(plan, edits=(), classifier=None)
-        benchmark = bench.Benchmark(
+        benchmark = Benchmark(
             plan,
             faces,
             args.kinds or kinds,
@@ -100,7 +105,7 @@ def main(argv=None):
     command += f' --kinds {" ".join(benchmark.kinds)}'
     command += f' --methods {" ".join(args.methods)}' if args.methods else ''
     command += '' if plan.num_steps is None else f' --steps {plan.num_steps}'
-    files = bench.write_report(benchmark, rows, report_dir, command=command)
+    files = write_report(benchmark, rows, report_dir, command=command)
     print_markdown(files[0].read_text(encoding='utf-8'))
     say(f'Report: {", ".join(map(str, files))}')
 

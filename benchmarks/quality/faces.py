@@ -1,5 +1,5 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
-"""What is inverted: drawn faces with an exact truth for every edit, or photos."""
+"""The images to invert: drawn faces with an exact truth for every edit, or photos."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ class Face:
     Args:
         name (str): Its name.
         image (Tensor): RGB (3, H, W) in [-1, 1].
-        move (GeometricTransform | None): What moved it out of alignment.
-        labels (dict[str, int] | None): Choices of ``TOON_LABELS`` by attribute, -1 where it has
-            none; None where nobody knows.
+        move (GeometricTransform | None): What took it out of alignment.
+        labels (dict[str, int] | None): Choices of ``TOON_LABELS`` by attribute, -1 for none;
+            None if unknown.
     """
 
     name: str
@@ -93,8 +93,8 @@ class Photos:
 
     Args:
         source (str | os.PathLike): A folder or a file.
-        count (int | None): How many, the first by name. None takes all.
-        size (int): Side to which they are brought.
+        count (int | None): Number of photos, the first by name; None takes all.
+        size (int): Side to which they are resized.
         fit (str): As for :func:`mmgen_bdinvert.io.read_image`. Defaults to 'crop'.
 
     Raises:
@@ -113,7 +113,7 @@ class Photos:
         """Read a photo; ``kind`` other than 'aligned' moves it, with its edge continued.
 
         Raises:
-            ValueError: ``options`` are given: nobody knows what an edited photo looks like.
+            ValueError: ``options`` are given: the truth of an edited photo is unknown.
         """
         if options:
             raise ValueError('The truth of an edit can be drawn, but not be had of a photo.')
@@ -125,14 +125,14 @@ class Photos:
 
 
 def unmove(images: Tensor, moves: list[GeometricTransform | None]) -> Tensor:
-    """Bring moved images back into alignment, each by the exact inverse of its motion.
+    """Align moved images, each by the exact inverse of its motion.
 
     Args:
         images (Tensor): Shape (n, 3, H, W).
-        moves (list[GeometricTransform | None]): What moved each.
+        moves (list[GeometricTransform | None]): The motion of each.
 
     Returns:
-        Tensor: Same shape; what had left the picture is continued from its edge.
+        Tensor: Same shape; areas that had left the picture are filled from its edge.
     """
     rows = [
         image if move is None else transform_image(image, torch.linalg.inv(move.matrix()))

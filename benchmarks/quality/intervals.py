@@ -6,6 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.stats import bootstrap
 
 __all__ = ['Interval', 'mean_interval', 'paired_interval']
 
@@ -15,7 +16,7 @@ CONFIDENCE = 0.95
 
 @dataclass(frozen=True)
 class Interval:
-    """A mean, its percentile interval, and the number of faces that it is taken over."""
+    """A mean, its percentile interval, and the number of faces."""
 
     mean: float
     low: float
@@ -31,19 +32,27 @@ def mean_interval(values, *, seed: int = 0) -> Interval:
 
     Args:
         values (Sequence[float]): One value for each face; NaN is left out.
-        seed (int): Of the resampling. Defaults to 0.
+        seed (int): Seed of the resampling. Defaults to 0.
 
     Returns:
-        Interval: NaN everywhere if no value is left.
+        Interval: All NaN if no value is left; a single value is its own interval.
     """
     values = np.asarray(values, dtype=float)
     values = values[~np.isnan(values)]
     if not values.size:
         return Interval(np.nan, np.nan, np.nan, 0)
-    picks = np.random.default_rng(seed).integers(0, len(values), (RESAMPLES, len(values)))
-    edge = 50 * (1 - CONFIDENCE)
-    low, high = np.percentile(values[picks].mean(1), [edge, 100 - edge])
-    return Interval(float(values.mean()), float(low), float(high), len(values))
+    if np.ptp(values) == 0:  # all resamples are alike; scipy needs two values
+        value = float(values[0])
+        return Interval(value, value, value, len(values))
+    found = bootstrap(
+        (values,),
+        np.mean,
+        n_resamples=RESAMPLES,
+        confidence_level=CONFIDENCE,
+        method='percentile',
+        random_state=np.random.default_rng(seed),
+    ).confidence_interval
+    return Interval(float(values.mean()), float(found.low), float(found.high), len(values))
 
 
 def paired_interval(values, reference, *, seed: int = 0) -> Interval:
@@ -51,11 +60,11 @@ def paired_interval(values, reference, *, seed: int = 0) -> Interval:
 
     Args:
         values (Sequence[float]): One value for each face.
-        reference (Sequence[float]): Those of the same faces.
-        seed (int): Of the resampling. Defaults to 0.
+        reference (Sequence[float]): Values of the same faces.
+        seed (int): Seed of the resampling. Defaults to 0.
 
     Returns:
-        Interval: Of the faces that have both.
+        Interval: Over the faces that have both.
 
     Raises:
         ValueError: The lengths differ.

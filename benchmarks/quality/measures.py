@@ -1,8 +1,11 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
-"""What is measured of inversions and of their edits."""
+"""Measures of inversions and of their edits."""
 
 from __future__ import annotations
 
+import mmgen_bdinvert  # noqa: F401  (first: it makes mmgen importable)
+
+# isort: split
 import copy
 import hashlib
 from collections.abc import Sequence
@@ -27,11 +30,11 @@ _REVISION = 1  # raised when a number of a row changes its meaning: stored rows 
 
 
 def edit_region(before: Tensor, after: Tensor) -> Tensor:
-    """Return where an edit changes a drawing.
+    """Return the region that an edit changes in a drawing.
 
     Args:
         before (Tensor): Drawings (n, 3, H, W) in [-1, 1].
-        after (Tensor): The same, drawn with the edit.
+        after (Tensor): The same faces, drawn with the edit.
 
     Returns:
         Tensor: Bool (n, 1, H, W).

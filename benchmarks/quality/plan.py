@@ -1,5 +1,5 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
-"""What a benchmark compares: a config of methods, judges and edits."""
+"""The config of a benchmark: methods, judges and edits."""
 
 from __future__ import annotations
 
@@ -38,13 +38,13 @@ class Edit:
     """An edit whose truth can be drawn.
 
     Args:
-        name (str): What it does.
+        name (str): Its name.
         direction (str): File of the direction.
-        strengths (tuple[float, ...]): Factors that are tried. A method is shown at the one that
-            serves it best.
+        strengths (tuple[float, ...]): Factors that are tried; each method is shown at its best
+            one.
         attribute (str): Attribute of the classifier that must change.
-        values (tuple[str, ...]): Classes that count as done. A face that has one is not edited.
-        options (dict): Options of :func:`~mmgen_bdinvert.datasets.draw_face` that draw the truth.
+        values (tuple[str, ...]): Classes that count as done; a face that has one is not edited.
+        options (dict): Options of :func:`~projects.toon_faces.draw_face` that draw the truth.
         layers (tuple[int, ...] | None): w+ layers that are edited. Defaults to all.
     """
 
@@ -70,7 +70,7 @@ class Plan:
         free (tuple[str, ...]): Methods without any regulariser.
         num_steps (int | None): Steps of every optimisation. Defaults to those of the configs.
         settings (dict[str, dict]): Settings of single methods, as in their config's ``model``:
-            such as another learning rate where it serves a method better. Defaults to none.
+            such as another learning rate. Defaults to none.
         classifier (dict | None): Classifier that judges edits. Defaults to None.
         edits (tuple[Edit, ...]): Defaults to none.
     """
@@ -94,7 +94,7 @@ def read_plan(path: str | os.PathLike) -> Plan:
         path (str | os.PathLike): A file, or the name of one in ``configs/benchmarks``.
 
     Returns:
-        Plan: Its content, checked as far as it can be without a generator.
+        Plan: Its content, checked as far as possible without a generator.
 
     Raises:
         FileNotFoundError: There is no such file, or a method has no config.
@@ -153,8 +153,8 @@ def build_method(
 ) -> OptimizationInverter:
     """Build the inverter of a method in the benchmark's domain, with its number of steps.
 
-    A method that optimises nothing goes on doing so. Pivotal tuning keeps its own number of steps,
-    after those of its pivot.
+    A method without optimisation stays without. Pivotal tuning keeps its own number of steps, after
+    those of its pivot.
 
     Args:
         plan (Plan): The benchmark.
@@ -183,7 +183,7 @@ def resolution(plan: Plan) -> int:
 
 
 def weights_digest(inverter: OptimizationInverter) -> str:
-    """Identify all that an inverter's results depend on: its settings and its weights.
+    """Return a digest of everything that an inverter's results depend on: settings and weights.
 
     Args:
         inverter (OptimizationInverter): From :func:`build_method`.
@@ -201,7 +201,7 @@ def weights_digest(inverter: OptimizationInverter) -> str:
 
 
 def stable_json(value: object) -> str:
-    """Write plain data so that equal data give equal text."""
+    """Serialise plain data; equal data give equal text."""
     return json.dumps(value, sort_keys=True, default=str)
 
 

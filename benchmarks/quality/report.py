@@ -30,13 +30,13 @@ def write_report(
         rows (dict): What its :meth:`~Benchmark.run` returned.
         folder (str | os.PathLike): Folder for ``benchmark.md``, ``benchmark.csv``,
             ``benchmark.png``, ``reconstructions.png`` and, with edits, ``edits.png``.
-        command (str): What the page says it was made by. Defaults to nothing.
+        command (str): The command that the page names as its origin. Defaults to nothing.
 
     Returns:
         list[Path]: The files.
 
     Raises:
-        ForeignFileError: The folder holds files of somebody else.
+        ForeignFileError: The folder has files that the package did not make.
         OutputError: A file cannot be written.
     """
     folder = claim_folder(folder, _MAKER)

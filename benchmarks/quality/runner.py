@@ -1,5 +1,5 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
-"""Running a benchmark: invert, measure, and go on where an earlier run stopped."""
+"""Running a benchmark: invert, measure, and resume where an earlier run stopped."""
 
 from __future__ import annotations
 
@@ -29,20 +29,20 @@ Faces = Union[DrawnFaces, Photos]
 class Benchmark:
     """Methods × kinds × faces, each inversion and each measurement stored once.
 
-    ``out_dir/inversions`` holds what the inversions found, ``out_dir/measures`` what was measured
-    of it, each under the method's name and a digest of everything it depends on. An inversion of
-    a picture that has changed since is done again.
+    ``out_dir/inversions`` has the results of inversions, ``out_dir/measures`` their measures, each
+    under the method's name and a digest of everything it depends on. A picture that has changed
+    since is inverted again.
 
     Args:
         plan (Plan): What is compared.
         faces (DrawnFaces | Photos): What is inverted.
-        kinds (Sequence[str]): Of ``MOVES``.
+        kinds (Sequence[str]): Some of ``MOVES``.
         out_dir (str | os.PathLike): Folder for everything.
-        batch_size (int): Images at a time; of no influence on the results. Defaults to 16.
+        batch_size (int): Images at a time; it does not change the results. Defaults to 16.
         device (str | torch.device | None): As for ``init_inverter``. Defaults to None.
 
     Raises:
-        ForeignFileError: ``out_dir`` holds files of somebody else.
+        ForeignFileError: ``out_dir`` has files that the package did not make.
         OutputError: ``out_dir`` cannot be written to.
     """
 
@@ -59,7 +59,7 @@ class Benchmark:
         if batch_size < 1:
             raise ValueError(f'batch_size is 1 or more, but got {batch_size}.')
         self.plan, self.faces, self.kinds = plan, faces, list(kinds)
-        # What is stored is told by what it holds, so a store of version 0.1.0 needs no mark.
+        # Stored files are identified by their content: a store of version 0.1.0 needs no mark.
         stored = os.path.isdir(os.path.join(out_dir, 'inversions'))
         self.out_dir = claim_folder(out_dir, 'benchmark-quality', into_existing=stored)
         self.batch_size = batch_size
@@ -111,13 +111,13 @@ class Benchmark:
         return rows
 
     def inversions(self, method: str) -> tuple[OptimizationInverter, InversionStore]:
-        """Return a method's inverter and the store of what it found."""
+        """Return a method's inverter and the store of its results."""
         inverter = build_method(self.plan, method, self.device)
         folder = self.out_dir / 'inversions'
         return inverter, InversionStore(folder, method, weights_digest(inverter))
 
     def truths(self, kind: str, index: int) -> dict[str, Face]:
-        """Draw the edits of a face that it does not show already, and that are in the picture."""
+        """Draw those edits of a face that it does not have already and that are in the picture."""
         before, drawn = self.faces.face(kind, index), {}
         for edit in self.plan.edits:
             if before.choice(edit.attribute) in edit.values:
@@ -171,7 +171,7 @@ class Benchmark:
         found: InversionStore | None,
         measures: Measures,
     ) -> dict[str, list[dict]]:
-        """Read the rows of a method, and make those that are not there yet."""
+        """Read the rows of a method, and measure the missing ones."""
         name = method if found is None else found.folder.name
         store = RowStore(self.out_dir / 'measures', name, measures.digest)
         rows: dict[str, list[dict]] = {}

@@ -1,5 +1,5 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
-"""Results of a benchmark on disk: one file for each face, written as soon as it is there."""
+"""Results of a benchmark on disk: one file for each face, written at once."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class _Store:
 
 
 class InversionStore(_Store):
-    """What inversions found: the variables of each face, and facts about it."""
+    """Results of inversions: the variables of each face, and facts about it."""
 
     suffix = '.safetensors'
 
@@ -77,7 +77,7 @@ class InversionStore(_Store):
 
 
 class RowStore(_Store):
-    """What was measured: one row of numbers for each face."""
+    """Measures: one row of numbers for each face."""
 
     suffix = '.json'
 
@@ -103,7 +103,7 @@ class RowStore(_Store):
 
 
 def _checked(text: str | None, path: Path) -> dict[str, Any]:
-    """Read facts or a row; what is neither was not stored here, and is not replaced."""
+    """Read facts or a row; a file with neither was not stored here, and is not replaced."""
     try:
         values = json.loads(text or '')
         values['target']
@@ -113,5 +113,5 @@ def _checked(text: str | None, path: Path) -> dict[str, Any]:
 
 
 def stack(rows: list[dict[str, Tensor]], device: torch.device) -> dict[str, Tensor]:
-    """Turn variables of faces into those of a batch."""
+    """Stack the variables of faces into a batch."""
     return {name: torch.stack([row[name] for row in rows]).to(device) for name in rows[0]}

@@ -1,5 +1,5 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
-"""From rows of faces to means with intervals, and to what follows from them."""
+"""Means of rows with intervals, and the conclusions from them."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ def best_strengths(plan: Plan, rows: Rows) -> dict[tuple[str, str], str]:
 
 
 def verdicts(plan: Plan, cells: Sequence[Cell]) -> list[str]:
-    """Say in a sentence each how the reference compares with the methods it should beat.
+    """Compare the reference with the methods it should beat, in a sentence each.
 
     In reconstruction (PSNR, and the first judge) on each moved kind with the methods without
     geometry; in edits with the methods without any regulariser.

@@ -81,7 +81,7 @@ def markdown(
         plan (Plan): The benchmark.
         cells (Sequence[Cell]): From :func:`summarise`.
         title (str): First line of the page.
-        command (str): What made it. Defaults to nothing.
+        command (str): The command that made it. Defaults to nothing.
         pictures (Sequence[str]): Files beside the page. Defaults to none.
 
     Returns:

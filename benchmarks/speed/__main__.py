@@ -1,44 +1,24 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
-"""Time this package against mmgen's modules driven plainly, side by side.
+"""Time this package against unmodified mmgen modules, the plain side.
 
-A generator of StyleGAN2's full width with random weights is inverted and trained on. Sides take
-turns, and medians count: what else the machine does falls on all of them. Errors of a step's image
-and gradients are those against mmgen's modules in float64. Memory is that of a process for each
-side. Two parts are measured only if asked for: the statistics, of 100,000 style
-vectors, and the objective, for which pictures are inverted in full, plainly with the paper's
-schedule and with the shorter presets; at 256 that takes hours.
-The last line has the figures in short.
+A generator of StyleGAN2's full width with random weights is inverted and trained on. The sides take
+turns and medians are compared, so that other load on the machine affects all of them. Errors of a
+step's image and gradients are relative to mmgen's modules in float64. Memory is measured in a
+process for each side. Two parts are measured only with --only: the statistics, of 100,000 style
+vectors, and the objective, for which pictures are inverted completely, by the plain side with the
+paper's schedule and with the shorter presets; at 256 that takes hours. The last line is a summary.
 """
 
 from __future__ import annotations
 
-if __name__ == '__main__':  # Ctrl-C while the rest is imported
-    from bdinvert_cli.running import leave_at_once
-
-    leave_at_once()
-
-import sys
 from pathlib import Path
 
-from tqdm import tqdm
-
-try:
-    from bdinvert_cli.options import add_device
-    from bdinvert_cli.parser import ToolParser
-    from bdinvert_cli.running import run_tool, say
-    from mmgen_bdinvert.io import ensure_writable_folder
-    from mmgen_bdinvert.utils import check_device, silence_host
-    from mmgen_bdinvert.utils.markdown import print_markdown
-
-    from .. import speed
-except ImportError as error:  # a package is missing: the message says which
-    sys.exit(f'error: {error}')
+from bdinvert_cli.options import add_device
+from bdinvert_cli.parser import ToolParser
+from bdinvert_cli.running import run_tool, say
 
 _PARTS = ('step', 'encoder', 'memory')
-_MORE = ('statistics', 'objective')  # if asked for
-_TIMED = dict(
-    step=speed.measure_step, encoder=speed.measure_encoder, statistics=speed.measure_statistics
-)
+_ON_REQUEST = ('statistics', 'objective')
 
 EXAMPLES = """
 python -m benchmarks.speed --only step --size 256 --repeats 3
@@ -48,16 +28,37 @@ python -m benchmarks.speed --size 256 1024 --batch-size 1 4 --device cuda:0 --js
 
 def parse_args(argv=None):
     parser = ToolParser(description=__doc__, examples=EXAMPLES)
-    parser.add_argument('--only', choices=_PARTS + _MORE, help='one part: the first three')
-    parser.add_argument('--size', type=int, nargs='+', default=[256], help='of images: 256')
-    parser.add_argument('--batch-size', type=int, nargs='+', default=[1], help='images: 1')
-    parser.add_argument('--repeats', type=int, default=5, help='rounds, of which the median: 5')
-    parser.add_argument('--width', type=int, help='channels of all layers, to try it out: full')
-    parser.add_argument('--pictures', type=int, default=4, help='for the objective: 4')
-    parser.add_argument('--steps', type=int, default=1200, help='of the plain side there: 1200')
-    parser.add_argument('--sample', type=int, help='time so many of them; `paper` does all')
-    parser.add_argument('--faces', help='there: config of drawn faces, instead of random weights')
-    parser.add_argument('--json', help='file for the figures; a plot is drawn beside it')
+    parser.add_argument(
+        '--only', choices=_PARTS + _ON_REQUEST, help='one part (default: the first three)'
+    )
+    parser.add_argument(
+        '--size', type=int, nargs='+', default=[256], help='sides of the images (default: 256)'
+    )
+    parser.add_argument(
+        '--batch-size', type=int, nargs='+', default=[1], help='images at a time (default: 1)'
+    )
+    parser.add_argument(
+        '--repeats', type=int, default=5, help='rounds, whose median is shown (default: 5)'
+    )
+    parser.add_argument(
+        '--width', type=int, help="channels of all layers, for a quick trial (default: StyleGAN2's)"
+    )
+    parser.add_argument('--json', help='file for the results; a plot is drawn beside it')
+    group = parser.add_argument_group('objective', 'options of --only objective')
+    group.add_argument(
+        '--pictures', type=int, default=4, help='number of pictures to invert (default: 4)'
+    )
+    group.add_argument(
+        '--steps', type=int, default=1200, help='steps of the plain side (default: 1200)'
+    )
+    group.add_argument(
+        '--sample',
+        type=int,
+        help='extrapolate the time of the plain side from this many steps (default: time all)',
+    )
+    group.add_argument(
+        '--faces', help='config of an inverter of drawn faces (default: random weights)'
+    )
     add_device(parser)
     args = parser.parse_args(argv)
     for name in ('size', 'batch_size', 'repeats', 'width', 'pictures', 'steps', 'sample'):
@@ -71,42 +72,53 @@ def parse_args(argv=None):
     return args
 
 
-def _pictures(args, size, device):
-    if args.faces is not None:
-        return speed.FaceSetting(args.faces, args.pictures, device)
-    return speed.Setting(size, args.pictures, device, args.width, moved=True)
-
-
 def main(argv=None):
     args = parse_args(argv)
+    from tqdm import tqdm
+
+    from mmgen_bdinvert.io import ensure_writable_folder
+    from mmgen_bdinvert.utils import check_device, silence_host
+    from mmgen_bdinvert.utils.markdown import print_markdown
+
+    from .faces import FaceSetting
+    from .machine import describe_machine
+    from .measure import measure_encoder, measure_statistics, measure_step
+    from .memory import measure_memory
+    from .objective import measure_objective
+    from .report import check_speed_files, short_form, speed_table, write_speed
+    from .setting import Setting
+
+    timed = dict(step=measure_step, encoder=measure_encoder, statistics=measure_statistics)
     device = check_device(args.device)
     if args.json:
         ensure_writable_folder(Path(args.json).resolve().parent)
-        speed.check_speed_files(args.json)
+        check_speed_files(args.json)
     parts = [args.only] if args.only else _PARTS
     jobs = [(s, b, part) for s in args.size for b in args.batch_size for part in parts]
     rows, setting = [], None
     for size, batch, part in tqdm(jobs, disable=None):
         if part == 'memory':
-            rows.append(speed.measure_memory(size, batch, device, args.width))
+            rows.append(measure_memory(size, batch, device, args.width))
             continue
         if part == 'objective':
             with silence_host():
-                pictures = _pictures(args, size, device)
-            rows.append(
-                speed.measure_objective(pictures, args.steps, batch, args.sample, tqdm.write)
-            )
+                pictures: FaceSetting | Setting
+                if args.faces is not None:
+                    pictures = FaceSetting(args.faces, args.pictures, device)
+                else:
+                    pictures = Setting(size, args.pictures, device, args.width, moved=True)
+            rows.append(measure_objective(pictures, args.steps, batch, args.sample, tqdm.write))
             continue
         if setting is None or (setting.size, setting.batch) != (size, batch):
             with silence_host():
-                setting = speed.Setting(size, batch, device, args.width)
-        rows.append(_TIMED[part](setting, args.repeats))
-    machine = speed.describe_machine(device)
-    print_markdown(speed.speed_table(rows))
+                setting = Setting(size, batch, device, args.width)
+        rows.append(timed[part](setting, args.repeats))
+    machine = describe_machine(device)
+    print_markdown(speed_table(rows))
     say(machine)
     if args.json:
-        say(f'Results: {", ".join(map(str, speed.write_speed(rows, args.json, machine)))}')
-    say('; '.join(map(speed.short_form, rows)))
+        say(f'Results: {", ".join(map(str, write_speed(rows, args.json, machine)))}')
+    say('; '.join(map(short_form, rows)))
 
 
 if __name__ == '__main__':

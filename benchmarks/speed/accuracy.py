@@ -1,5 +1,5 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
-"""How far a step's images and gradients are from those of mmgen's modules in float64."""
+"""Errors of a step's images and gradients, against mmgen's modules in float64."""
 
 from __future__ import annotations
 

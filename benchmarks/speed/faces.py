@@ -1,5 +1,5 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
-"""Held-out drawn faces, moved, and what inverts them, in place of random weights."""
+"""Held-out drawn faces, moved, and a trained model, instead of random weights."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import torch
 
 from mmgen_bdinvert.apis import init_inverter
 
-from ..quality import DrawnFaces
+from ..quality.faces import DrawnFaces
 
 __all__ = ['FaceSetting']
 
@@ -19,18 +19,18 @@ _LOSSES = {'pixel', 'perceptual', 'base', 'detail'}
 
 
 class FaceSetting:
-    """A trained generator of drawn faces with its company, and moved faces no model has seen.
+    """A trained generator of drawn faces with encoder and statistics, and held-out moved faces.
 
-    It has what a :class:`Setting` has.
+    It has the attributes of a :class:`Setting`.
 
     Args:
         config (str | os.PathLike): Config of a RegularizedInverter with the paper's four losses,
             such as ``'bdinvert_inv_toon64'``.
         count (int): Number of faces; the kinds of motion take turns.
-        device (str | torch.device): Where everything is. Defaults to 'cpu'.
+        device (str | torch.device): Device of everything. Defaults to 'cpu'.
 
     Raises:
-        ValueError: If the losses are others.
+        ValueError: The config has other losses.
     """
 
     def __init__(self, config: str | os.PathLike, count: int, device: str | torch.device = 'cpu'):

@@ -1,5 +1,5 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
-"""What the machine can do: the rate of a large convolution, and its description."""
+"""The machine: the rate of a large convolution, and a description."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ def convolution_rate(device: torch.device, repeats: int = 3) -> float:
     """Measure the rate of a plain float32 3×3 convolution, 512 to 512 channels at 64×64, batch 4.
 
     Args:
-        device (torch.device): Where.
-        repeats (int): Measurements, of which the median counts. Defaults to 3.
+        device (torch.device): The device.
+        repeats (int): Number of measurements, whose median is returned. Defaults to 3.
 
     Returns:
         float: GFLOP a second; a multiplication and an addition count as two.

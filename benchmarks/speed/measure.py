@@ -32,17 +32,16 @@ _PRECISIONS: dict[str, bool | str] = {
 
 @dataclass(frozen=True)
 class Row:
-    """What was measured of one thing at one size.
+    """One measurement at one size.
 
     Args:
         what (str): 'step', 'encoder', 'memory', 'statistics' or 'objective'.
         size (int): Side of the images.
         batch (int): Images at a time.
         values (dict[str, float]): By side: seconds, or MiB.
-        gflop (float | None): What a step or an iteration computes. Defaults to None.
+        gflop (float | None): GFLOP of a step or an iteration. Defaults to None.
         rate (float | None): Rate of the large convolution in GFLOP a second. Defaults to None.
-        figures (dict[str, dict[str, float]]): What else there is to say, by name and side. Defaults
-            to nothing.
+        figures (dict[str, dict[str, float]]): Other results, by name and side. Defaults to nothing.
     """
 
     what: str
@@ -54,11 +53,11 @@ class Row:
     figures: dict[str, dict[str, float]] = field(default_factory=dict)
 
     def ratio(self, side: str) -> float:
-        """Return by which factor a side is better than the baseline."""
+        """Return the factor by which a side is better than the baseline."""
         return self.values['plain'] / self.values[side]
 
     def share(self, side: str) -> float | None:
-        """Return which share of the convolution's rate a side reaches."""
+        """Return the share of the convolution's rate that a side reaches."""
         if self.gflop is None or self.rate is None:
             return None
         return self.gflop / self.values[side] / self.rate
@@ -147,7 +146,7 @@ def _operations_of_a_step(setting: Setting) -> float:
 
 
 def _second(step: Callable[[], object], setting: Setting) -> float:
-    """Time the second of two steps: the first finds caches and memory as others left them."""
+    """Time the second of two steps: the first refills caches and memory."""
     step()
     _wait(setting)
     began = time.perf_counter()

@@ -23,14 +23,14 @@ def measure_memory(size: int, batch: int, device: torch.device, width: int | Non
     Args:
         size (int): Side of the images.
         batch (int): Images at a time.
-        device (torch.device): Where.
+        device (torch.device): The device.
         width (int | None): As for :class:`Setting`. Defaults to None.
 
     Returns:
         Row: In MiB.
 
     Raises:
-        RuntimeError: If a process fails, for one because the memory does not suffice.
+        RuntimeError: A process fails, for instance because memory does not suffice.
     """
     values = {}
     for side in MEMORY_SIDES:

@@ -1,5 +1,5 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
-"""How soon the presets reach the objective of the paper's schedule, driven plainly."""
+"""How soon the presets reach the objective of the paper's schedule with unmodified mmgen."""
 
 from __future__ import annotations
 
@@ -32,27 +32,26 @@ def measure_objective(
     sample: int | None = None,
     report: Callable[[str], object] | None = None,
 ) -> Row:
-    """Invert pictures plainly, with the paper's schedule, and with the shorter presets.
+    """Invert pictures with unmodified mmgen (the plain side), and with the shorter presets.
 
-    The sides take turns, batch by batch. Time is that of the whole inversion, from the encoder's
-    guess on.
+    The plain side follows the paper's schedule. The sides take turns, batch by batch; the time of
+    an inversion includes the encoder's guess.
 
     Args:
         setting (Setting | FaceSetting): All pictures, and what inverts them.
         steps (int): Steps of the plain side. Defaults to 1200.
         batch (int): Pictures at a time, on every side. Defaults to 1.
-        sample (int | None): Do only so many of the plain side's steps, two or more, and take its
-            time for ``steps`` from them. What the steps reach is then found out by the preset
-            ``paper``, which does all of them, exactly and faster. Defaults to None: the plain side
-            does them.
-        report (Callable[[str], object] | None): Takes a line on each batch and side as soon as it
-            is done. Defaults to None: nobody is told.
+        sample (int | None): Do only this many of the plain side's steps, two or more, and
+            extrapolate its time to ``steps``; the preset ``paper``, the same steps done faster,
+            shows what they reach. Defaults to None: the plain side does all steps.
+        report (Callable[[str], object] | None): Called with a line on each batch and side as soon
+            as it is done. Defaults to None.
 
     Returns:
         Row: Seconds of all pictures, and in ``figures`` the means of objective, perceptual distance
         and ``mean(v²)``, and the seconds after which the batches' mean objective was as low as that
-        of the paper's schedule. A NaN stands for what was not: the first three of a plain side that
-        was not done in full, and an objective that was not reached.
+        of the paper's schedule. NaN for an objective that was not reached, and for the means of a
+        plain side that did not do all steps.
     """
     sides = ('plain', *SHORTER) if sample is None else ('plain', 'paper', *SHORTER)
     seconds = dict.fromkeys(sides, 0.0)

@@ -1,5 +1,5 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
-"""The package's own loops, timed as they are used."""
+"""The package's own loops, as users run them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def time_inversion(setting: Setting, steps: int, amp: bool | str = False) -> lis
 
     Args:
         setting (Setting): What is inverted.
-        steps (int): How many steps are timed, after a first one that is not.
+        steps (int): Number of steps that are timed, after one that is not.
         amp (bool | str): As of an inverter. Defaults to False.
 
     Returns:

@@ -1,5 +1,5 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
-"""The baseline: mmgen's and lpips's own modules, driven in the straightforward way.
+"""The baseline: unmodified modules of mmgen and lpips, called in the straightforward way.
 
 Weights are modulated, maps are contiguous, numbers are float32, and the perceptual network sees the
 target in every step.
@@ -23,9 +23,9 @@ __all__ = ['PlainInversion', 'PlainTraining', 'plain_statistics']
 
 
 class _Plain:
-    """What inversion and training share: the modules as their authors wrote them.
+    """The unmodified modules that inversion and training share.
 
-    They are copies, unless ``in_place`` says that nobody else needs the setting's own.
+    They are copies, unless ``in_place``.
     """
 
     def __init__(self, setting: Setting, in_place: bool = False):
@@ -64,8 +64,8 @@ class PlainInversion(_Plain):
 
     Args:
         setting (Setting): What is inverted.
-        in_place (bool): Whether the setting's own modules are used, which then are mmgen's and
-            lpips's for good. Defaults to False: copies are.
+        in_place (bool): Whether to restore the setting's own modules to those of mmgen and lpips,
+            permanently. Defaults to False: copies are used.
     """
 
     def __init__(self, setting: Setting, in_place: bool = False):

@@ -20,7 +20,7 @@ _MAKER = 'benchmark'
 
 
 def short_form(row: Row) -> str:
-    """Say in one line how much better each side is, such as ``step 256: fp32 1.9x bf16 3.2x …``."""
+    """Return the ratios of all sides in a line, such as ``step 256: fp32 1.9x bf16 3.2x …``."""
     if row.what == 'memory':
         figures = [f'{side} {row.values[side] / row.values["plain"]:.2f}' for side in _ours(row)]
         return f'memory {row.size}: {" ".join(figures)} of the plain baseline'
@@ -72,8 +72,8 @@ def write_speed(rows: Sequence[Row], path: str | os.PathLike, machine: str) -> l
         list[Path]: The two files.
 
     Raises:
-        ForeignFileError: If one is there, and no earlier benchmark made it.
-        OutputError: If one cannot be written.
+        ForeignFileError: One exists, and no earlier benchmark made it.
+        OutputError: One cannot be written.
     """
     path, plot = _files(path)
     claim_outputs([path, plot], _MAKER)
@@ -87,10 +87,10 @@ def write_speed(rows: Sequence[Row], path: str | os.PathLike, machine: str) -> l
 
 
 def check_speed_files(path: str | os.PathLike) -> None:
-    """Make sure that :func:`write_speed` can write its two files, before hours of measuring.
+    """Check that :func:`write_speed` can write its two files, before hours of measuring.
 
     Raises:
-        ForeignFileError: One is there, and no earlier benchmark made it.
+        ForeignFileError: One exists, and no earlier benchmark made it.
     """
     check_outputs(_files(path), _MAKER)
 

@@ -1,8 +1,11 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
-"""What is timed: a generator of StyleGAN2's full width with random weights, and its company."""
+"""What is timed: a StyleGAN2 of full width with random weights, encoder, statistics and images."""
 
 from __future__ import annotations
 
+import mmgen_bdinvert  # noqa: F401  (first: it makes mmgen importable)
+
+# isort: split
 import copy
 
 import torch
@@ -28,20 +31,20 @@ _SAMPLES = 4096  # of the latent statistics
 class Setting:
     """A generator, an encoder, statistics, a perceptual distance and images to invert.
 
-    All weights are random and follow from a seed; what StyleGAN2 starts at zero (biases, strengths
-    of the noise) is not zero.
+    All weights are random, from a fixed seed; those that StyleGAN2 initialises to zero (biases,
+    noise strengths) are not zero.
 
     Args:
         size (int): Side of the images: a power of two from 32 up.
         batch (int): Number of images.
-        device (str | torch.device): Where everything is. Defaults to 'cpu'.
+        device (str | torch.device): Device of everything. Defaults to 'cpu'.
         width (int | None): Width of all layers and of the style vectors, for tests. Defaults to
             None: StyleGAN2's (configuration f), and 512.
         moved (bool): Whether the images are moved out of alignment. Defaults to False.
         checkpointing (bool): See :class:`BaseDetailGenerator`. Defaults to False.
 
     Raises:
-        ValueError: If the size is too small or no power of two.
+        ValueError: The size is too small or no power of two.
     """
 
     def __init__(

@@ -6,13 +6,16 @@ model = dict(
     _delete_=True,
     type='WPlusInverter',
     generator=_base_.model.generator,
-    statistics=_base_.model.statistics,
-    losses=dict(
-        pixel=_base_.model.losses.pixel,
-        perceptual=_base_.model.losses.perceptual,
-        detail=_base_.model.losses.detail,
-    ),
-    optimizer=_base_.model.optimizer,
-    num_steps=_base_.model.num_steps,
+    statistics=_base_.model.get('statistics'),
+    losses={
+        'detail': dict(type='PNormLoss'),
+        **{
+            name: loss
+            for name, loss in (_base_.model.get('losses') or {}).items()
+            if name in ('pixel', 'perceptual', 'detail')
+        },
+    },
+    optimizer=_base_.model.get('optimizer'),
+    num_steps=_base_.model.get('num_steps', 1200),
     keep_best=_base_.model.keep_best,
 )

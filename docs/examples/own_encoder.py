@@ -28,7 +28,3 @@ default_hooks = dict(
     logger=dict(type='LoggerHook', interval=50, log_metric_by_epoch=False),
     checkpoint=dict(_delete_=True, type='CheckpointHook', by_epoch=False, interval=1000),
 )
-# Of your config, nothing but the generator is used.
-val_dataloader = val_cfg = val_evaluator = None
-test_dataloader = test_cfg = test_evaluator = None
-custom_hooks = model_wrapper_cfg = None

@@ -6,14 +6,13 @@ from ..jobs.invert_files import invert_files, plan_files
 from ..models.inverters.presets import PRESETS
 from .animation import animate
 from .codes import find_codes
-from .config import find_config, load_config, shipped_configs
+from .config import find_config, load_config, recorded_config, shipped_configs
 from .directions import draw_samples, find_directions
 from .edit_batch import EditOutcome, edit_files
 from .images import to_batch
 from .inference import edit, init_generator, init_inverter, invert, render
 from .motion import align, transform
 from .photos import init_finder, look_of
-from .recorded import recorded_config
 
 __all__ = [
     'EditOutcome',

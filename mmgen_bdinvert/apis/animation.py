@@ -1,5 +1,5 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
-"""Frames between codes, along directions, and on the way to a motion."""
+"""Frames between codes, along directions, and towards a motion."""
 
 from __future__ import annotations
 
@@ -14,12 +14,13 @@ from ..editing.directions import checked_strength
 from ..geometry import GeometricTransform, Transform, inverse, part_of
 from ..photos import InPhoto
 from ..structures import LatentCode
+from ..utils.numbers import checked_number
 from ..visualization.grid import MIN_TILE
 from .inference import Renderer, edit, generator_of, render
 from .motion import transform
 from .whole_photos import PhotoFrames
 
-__all__ = ['animate']
+__all__ = ['animate', 'between']
 
 _IDENTITY = GeometricTransform()
 
@@ -41,14 +42,13 @@ def animate(
 ) -> Iterator[np.ndarray]:
     """Render the way between codes, along directions and to a motion, all at the same time.
 
-    Several codes or strengths are passed at even distances, with straight lines between them: codes
-    in between are weighted means.
+    Several codes or strengths are reached at even distances, with linear interpolation between.
 
     Args:
-        inverter (OptimizationInverter | BaseDetailGenerator): Holds the generator.
-        codes (LatentCode): n codes: one that is moved or edited, or more to go through.
+        inverter (OptimizationInverter | BaseDetailGenerator): Has the generator.
+        codes (LatentCode): n codes: one to move or edit, or more to interpolate.
         directions (Sequence[Direction]): They are added up. Defaults to none.
-        strengths (Sequence[float]): Factors of the directions to go through; a single one is
+        strengths (Sequence[float]): Factors of the directions, one after the other; a single one is
             reached from 0. Defaults to (1.0,).
         move (Transform): The motion at the end, as for :func:`mmgen_bdinvert.geometry.part_of`.
             Defaults to no motion.
@@ -56,22 +56,21 @@ def animate(
         padding_mode (str | Tensor): As for :func:`mmgen_bdinvert.apis.transform`. Defaults to
             'border'.
         sampling (str): ``mode`` of :func:`mmgen_bdinvert.apis.transform`. Defaults to 'bicubic'.
-        frames (int): How many, 2 or more. Defaults to 60.
-        loop (bool): Go back to the start in the second half. Defaults to False.
+        frames (int): Number of frames, 2 or more. Defaults to 60.
+        loop (bool): Return to the start in the second half. Defaults to False.
         batch_size (int): Frames rendered at a time. Defaults to 8.
         place (InPhoto | None): Where in a photo a single code is from: frames show the whole photo
             with the code's window in it, 1,920 pixels a side at most. Defaults to None.
 
     Yields:
         np.ndarray: RGB uint8 (H, W, 3); small pictures are enlarged by the first whole factor that
-        reaches 192 pixels, as in comparisons.
+        reaches 192 pixels.
 
     Raises:
         ValueError: There is nothing to show, codes or directions do not fit the generator, or an
             argument is wrong; before the first frame.
     """
-    if not isinstance(frames, int) or frames < 2:
-        raise ValueError(f'frames is a whole number of 2 or more, but got {frames!r}.')
+    checked_number('frames', frames, least=2, whole=True)
     if len(codes) < 2 and not directions and move.is_identity:
         raise ValueError('There is nothing to show: give two codes, a direction, or a motion.')
     if place is not None and len(codes) != 1:
@@ -119,7 +118,7 @@ def animate(
 
 
 def between(points: Tensor, share: float) -> Tensor:
-    """Go through points (n, …) by straight lines, from the first at 0 to the last at 1: (1, …)."""
+    """Interpolate points (n, …) linearly, from the first at 0 to the last at 1: (1, …)."""
     place = share * (len(points) - 1)
     left = min(int(place), max(len(points) - 2, 0))
     right = min(left + 1, len(points) - 1)

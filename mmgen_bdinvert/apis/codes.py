@@ -1,8 +1,9 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
-"""Latent codes on disk: those of inversions, and the w+ codes of mmgen's projector."""
+"""Latent codes on disk: those of inversions, and those of other programs."""
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import tempfile
@@ -15,39 +16,43 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..io import Projection, load_projections
+from ..converters.codes import read_codes
+from ..io import Projection
 from ..jobs.manifest import passed_over_note
 from ..jobs.packed import packed_records, read_packed, shards_of
 from ..models import BaseDetailGenerator
 from ..models.generators.changes import differences
 from ..structures import LatentCode
 
-__all__ = [
-    'CodeSource',
-    'code_sources',
-    'edit_projection',
-    'find_codes',
-    'load_codes',
-]
+__all__ = ['CodeSource', 'code_sources', 'edit_projection', 'find_codes', 'load_codes']
 
 _CODE, _CODES = 'code.safetensors', 'code*.safetensors'
-_PROJECTIONS = ('.pt', '.pth')
+_FOREIGN = ('.pt', '.pth', '.npy', '.npz')
+# Files of other programs that a folder stands for.
+_KNOWN = (
+    'project_result.pt',
+    'latents.pt',
+    'latents.npy',
+    'projected_w.npz',
+    '0.pt',
+    'invert_basecode/*.npy',
+)
 
 
 def find_codes(inputs: str | os.PathLike | Iterable[str | os.PathLike]) -> list[Path]:
-    """List the code files that files and folders of results stand for.
+    """List the code files in files and folders of results.
 
     Args:
         inputs (str | os.PathLike | Iterable): Code files, results of one image, output folders of
-            :func:`mmgen_bdinvert.apis.invert_files`, packed or not, and ``project_result.pt`` of
-            mmgen's projector, or its folder.
+            :func:`mmgen_bdinvert.apis.invert_files`, packed or not, and codes of other programs
+            (``.pt``, ``.npy``, ``.npz``; of BDInvert's authors one of a pair) or their folders.
 
     Returns:
         list[Path]: At least one file, none of them twice.
 
     Raises:
         FileNotFoundError: An input does not exist.
-        ValueError: A folder holds no code, or nothing was given.
+        ValueError: A folder has no code, or nothing was given.
     """
     inputs = [inputs] if isinstance(inputs, (str, os.PathLike)) else list(inputs)
     found: dict[Path, Path] = {}
@@ -57,7 +62,7 @@ def find_codes(inputs: str | os.PathLike | Iterable[str | os.PathLike]) -> list[
                 sorted(item.glob(_CODES))
                 or sorted(p for p in item.glob(f'*/{_CODES}') if p.parent.name[0] != '.')
                 or shards_of(item)
-                or sorted(item.glob('project_result.pt'))
+                or [path for name in _KNOWN for path in sorted(item.glob(name))]
             )
             if not codes:
                 raise ValueError(
@@ -79,12 +84,8 @@ def find_codes(inputs: str | os.PathLike | Iterable[str | os.PathLike]) -> list[
 class CodeSource:
     """The code of one image in a file.
 
-    Args:
-        path (Path): The file.
-        image (str): In a file of projections, the name of the image file; in a shard of packed
-            results, that of the results. Defaults to ''.
-        projection (Projection | None): What it holds for that image. Defaults to None.
-        record (Mapping | None): Where the image's results lie in the shard. Defaults to None.
+    In a file of another program it has what that found as a ``projection`` and the name of the
+    ``image``; in a shard the ``record`` of the results and their name.
     """
 
     path: Path
@@ -93,8 +94,8 @@ class CodeSource:
     record: Mapping[str, Any] | None = None
 
     @property
-    def called(self) -> Path:
-        """Path: What its results are named after, as most codes are called code.safetensors."""
+    def name_source(self) -> Path:
+        """The path that results are named after, as most codes are called code.safetensors."""
         if self.record is not None:
             return Path(f'{self.image}.safetensors')
         if self.projection is not None:
@@ -104,19 +105,27 @@ class CodeSource:
         folder = self.path.resolve().parent
         return folder.with_name(folder.name + self.path.name[len('code') :])
 
+    @property
+    def is_written_back(self) -> bool:
+        """bool: Whether it is of a projector, whose file an edit writes as well."""
+        return self.projection is not None and self.projection.image is not None
+
     def load(self, generator: BaseDetailGenerator) -> LatentCode:
-        """Read the code, on the CPU; that of a projection is split, and carries its noise maps."""
+        """Read the code, on the CPU; a projection is split, and keeps its noise maps."""
         if self.projection is not None:
-            return _split(generator, self.projection).to('cpu')
-        if self.path.suffix in _PROJECTIONS:
-            load_projections(self.path)  # says what is wrong with it
+            try:
+                return _split(generator, self.projection).to('cpu')
+            except ValueError as error:
+                raise ValueError(f'{self.path} does not fit: {error}') from error
+        if self.path.suffix in _FOREIGN:
+            read_codes(self.path)  # says what is wrong with it
         if self.record is not None:
             files = read_packed(_packed_folder(self.path), self.image, {self.image: self.record})
             if _CODE not in files:
                 raise ValueError(f'{self.path} holds no {_CODE} of {self.image!r}.')
             with tempfile.TemporaryDirectory() as folder:
                 unpacked = Path(folder, _CODE)
-                unpacked.write_bytes(files[unpacked.name])
+                unpacked.write_bytes(files[_CODE])
                 code = LatentCode.load(unpacked, generator)
         else:
             code = LatentCode.load(self.path, generator)
@@ -128,26 +137,25 @@ class CodeSource:
 def code_sources(
     paths: Iterable[str | os.PathLike], on_note: Callable[[str], object] | None = None
 ) -> list[CodeSource]:
-    """List the codes in files: one for each image. A file that cannot be read counts as one."""
+    """List the codes in files, one for each image; a file that cannot be read counts as one.
+
+    ``on_note`` is called with a sentence on damaged records of packed results.
+    """
     sources, passed_over = [], Counter[str]()
 
-    @functools.cache  # one manifest serves many shards
+    @functools.cache  # many shards have one manifest
     def packed(folder: Path) -> dict[str, dict[str, Any]]:
         return packed_records(folder, passed_over)
 
     for path in map(Path, paths):
-        projections = {}
-        if path.suffix in _PROJECTIONS:
-            try:
-                projections = load_projections(path)
-            except ValueError:
-                pass  # said when it is to be loaded
-        found = [CodeSource(path, image, p) for image, p in projections.items()]
-        if path.suffix == '.tar':
-            records = packed(_packed_folder(path))
+        found = []
+        if path.suffix in _FOREIGN:
+            with contextlib.suppress(ValueError):  # load() raises it again
+                found = [CodeSource(path, image, p) for image, p in read_codes(path).items()]
+        elif path.suffix == '.tar':
             found = [
                 CodeSource(path, name, record=record)
-                for name, record in records.items()
+                for name, record in packed(_packed_folder(path)).items()
                 if record['shard'] == path.name
             ]
         sources += found or [CodeSource(path)]
@@ -166,20 +174,10 @@ def load_codes(
     on_refused: Callable[[Exception], object] | None = None,
     on_note: Callable[[str], object] | None = None,
 ) -> LatentCode:
-    """Read the codes in files as one batch, in their order.
+    """Read the codes in files as one batch on the CPU, in their order.
 
-    Args:
-        paths (Iterable[str | os.PathLike]): From :func:`find_codes`.
-        generator (BaseDetailGenerator): Their generator.
-        on_refused (Callable | None): Called with what is wrong with a file, which is then left out.
-            Defaults to None: the first such error is raised.
-        on_note (Callable | None): As for :func:`code_sources`. Defaults to None.
-
-    Returns:
-        LatentCode: The codes, on the CPU.
-
-    Raises:
-        FileNotFoundError, ValueError: A file, or every file, holds no code of this generator.
+    ``on_refused`` is called with the error of a file, which is then left out; without it, the first
+    such error is raised.
     """
     codes = []
     for source in code_sources(paths, on_note):
@@ -198,19 +196,9 @@ def load_codes(
 def edit_projection(
     generator: BaseDetailGenerator, projection: Projection, code: LatentCode
 ) -> Projection:
-    """Write an edit of a projection's detail code back into its w+.
+    """Return a projection with the detail code (1, N - M, D) of its edit in its w+ (N, D).
 
-    Args:
-        generator (BaseDetailGenerator): The generator.
-        projection (Projection): As it was projected.
-        code (LatentCode): Its edited code; only the detail code (1, N - M, D) is used.
-
-    Returns:
-        Projection: Its w+ (N, D) from layer M on is that of ``code``; the image is rendered with
-        the noise that was projected.
-
-    Raises:
-        ValueError: The projection does not fit the generator.
+    Its image is rendered with the noise maps of the original projection.
     """
     w_plus = _w_plus(generator, projection)
     w_plus[:, generator.first_detail :] = code.detail.to(w_plus)
@@ -221,19 +209,28 @@ def edit_projection(
 
 @torch.no_grad()
 def _split(generator: BaseDetailGenerator, projection: Projection) -> LatentCode:
-    network = generator.generator
-    names = [f'injected_noise_{i}' for i in range(network.num_injected_noises)]
-    shapes = [getattr(network, name).shape for name in names]
-    if [noise.shape for noise in projection.noises] != shapes:
-        raise ValueError(
-            f'A projection of this generator has noises of {[tuple(s) for s in shapes]}, but got '
-            f'{[tuple(noise.shape) for noise in projection.noises]}.'
-        )
-    noises = {k: noise[None].to(generator.device) for k, noise in zip(names, projection.noises)}
-    return generator.whole_code(_w_plus(generator, projection), differences(network, noises))
+    latent, base = projection.latent, projection.base
+    if base is not None:
+        if latent.shape[0] == generator.num_latents:  # those before M reach no pixel
+            latent = latent[generator.first_detail :]
+        code = generator.code(base[None], latent[None])
+        generator.check_code(code)
+        return code
+    network, changes = generator.generator, {}
+    if projection.noises:
+        names = [f'injected_noise_{i}' for i in range(network.num_injected_noises)]
+        shapes = [getattr(network, name).shape for name in names]
+        if [noise.shape for noise in projection.noises] != shapes:
+            raise ValueError(
+                f'A projection of this generator has noises of {[tuple(s) for s in shapes]}, but '
+                f'got {[tuple(noise.shape) for noise in projection.noises]}.'
+            )
+        own = {k: noise[None].to(generator.device) for k, noise in zip(names, projection.noises)}
+        changes = differences(network, own)
+    return generator.whole_code(_w_plus(generator, projection), changes)
 
 
 def _w_plus(generator: BaseDetailGenerator, projection: Projection) -> Tensor:
-    """Return the w+ (1, N, D) of a projection, a copy on the generator's device."""
+    """Return a copy of the w+ (1, N, D) of a projection, on the generator's device."""
     latent = projection.latent.to(generator.device)
     return generator.to_w_plus(latent[None]) if latent.ndim == 1 else latent[None].clone()

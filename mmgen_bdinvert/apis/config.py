@@ -1,24 +1,41 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
-"""Configs by path, by object, or by the name of one that travels with the package."""
+"""Configs by path, by object, by the name of a shipped one, or as recorded beside results."""
 
 from __future__ import annotations
 
 import copy
+import functools
+import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any, Union
 
+import mmgen.registry
 from mmengine.config import Config
+from mmengine.registry import Registry
 
 from bdinvert_cli.configs import config_folder, find_config, shipped_configs
 from bdinvert_cli.sentences import one_sentence
 
+from ..engine.composed import complete_config, noted_deletions
 from ..engine.config import check_config, read_config
+from ..engine.host import drop_visualizer
+from ..jobs.folder import SETTINGS_FILE
+from ..jobs.results import CONFIG_FILE
 from ..models.inverters.presets import PRESETS
 
-__all__ = ['ConfigLike', 'config_folder', 'find_config', 'load_config', 'shipped_configs']
+__all__ = [
+    'ConfigLike',
+    'config_folder',
+    'find_config',
+    'load_config',
+    'recorded_config',
+    'shipped_configs',
+]
 
 ConfigLike = Union[str, os.PathLike, Config]
+_MAX_BYTES = 2**24
 
 
 def load_config(
@@ -68,12 +85,100 @@ def load_config(
 
 def _merged(config: ConfigLike, options: dict[str, Any]) -> Config:
     if not isinstance(config, Config):
-        return read_config(find_config(config), options)
+        cfg = read_config(find_config(config), options)
+        drop_visualizer(cfg)
+        return cfg
     check_config(config)
     cfg = copy.deepcopy(config)
     try:
-        cfg.merge_from_dict(options)
-    except Exception as e:  # mmengine asserts here, and descends into what is no dict
+        with noted_deletions():
+            cfg.merge_from_dict(options)
+    except Exception as e:  # mmengine asserts here, and expects dicts where there are none
         raise ValueError(f'The options do not fit the config ({one_sentence(e)}).') from e
+    complete_config(cfg)
     check_config(cfg)
     return cfg
+
+
+def recorded_config(codes: Iterable[str | os.PathLike]) -> Config:
+    """Read the model that an inversion or an edit recorded beside its codes, in ``settings.json``.
+
+    No code is run: a ``config.py`` beside it is ignored, and every ``type`` in the settings must be
+    a registered name, since mmengine would also import ``'os.system'``.
+
+    Args:
+        codes (Iterable[str | os.PathLike]): Code files.
+
+    Returns:
+        Config: The config; it has a model.
+
+    Raises:
+        FileNotFoundError: Nothing is recorded beside a code.
+        ValueError: The record cannot be used, or codes have different settings.
+    """
+    found: dict[str, Path] = {}
+    for code in map(Path, codes):
+        folders = (code.resolve().parent, code.resolve().parent.parent)
+        path = next((f / SETTINGS_FILE for f in folders if (f / SETTINGS_FILE).is_file()), None)
+        if path is None:
+            config = next((f / CONFIG_FILE for f in folders if (f / CONFIG_FILE).is_file()), None)
+            beside = (
+                '' if config is None else f'; {str(config)!r} is a program, and not run unasked'
+            )
+            raise FileNotFoundError(
+                f'There is no {SETTINGS_FILE} beside the code {str(code)!r}{beside}: name the '
+                f'config that it was inverted with (--config).'
+            )
+        if path not in found.values():
+            found.setdefault(json.dumps(_recorded_model(path), sort_keys=True), path)
+    if len(found) != 1:
+        raise ValueError(
+            f'Codes of one config are edited at a time, but got codes of '
+            f'{" and ".join(repr(str(p)) for p in found.values())}.'
+        )
+    return Config(dict(model=json.loads(next(iter(found)))))
+
+
+def _recorded_model(path: Path) -> dict[str, Any]:
+    try:
+        with open(path, 'rb') as file:
+            model = json.loads(file.read(_MAX_BYTES))['model']
+        if not isinstance(model, dict):
+            raise TypeError('there is none')
+        _check_types(model)
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        reason = ' '.join(str(error).split()) or type(error).__name__
+        raise ValueError(
+            f'The model in {str(path)!r} cannot be used ({reason}): name the config that the '
+            f'codes were inverted with (--config).'
+        ) from error
+    return model
+
+
+def _check_types(value: Any) -> None:
+    """Refuse what would make mmengine import or unpickle something that the file names."""
+    if isinstance(value, list):
+        for item in value:
+            _check_types(item)
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            if key == 'type' and item not in _registered():
+                raise ValueError(f'the type {item!r} is not registered')
+            if key == '_scope_' or (key == 'pretrained' and isinstance(item, dict)):
+                raise ValueError(f'the key {key!r} is not taken from a file')
+            _check_types(item)
+
+
+def _registered() -> set[str]:
+    return {name for registry in _imported_registries() for name in registry.module_dict}
+
+
+@functools.lru_cache(maxsize=1)
+def _imported_registries() -> tuple[Registry, ...]:
+    found: list[Registry] = []
+    for registry in vars(mmgen.registry).values():
+        while isinstance(registry, Registry) and registry not in found:
+            registry.import_from_location()  # modules of mmengine and mmgen
+            found.append(registry)
+            registry = registry.parent
+    return tuple(found)

@@ -1,5 +1,5 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
-"""Finding directions of a generator, and showing what they do."""
+"""Finding directions of a generator, and pictures of their effects."""
 
 from __future__ import annotations
 
@@ -14,22 +14,16 @@ from mmgen.registry import MODULES
 
 from ..editing import Direction, draw_latents
 from ..editing.samples import sample_codes
-from ..io import (
-    claim_folder,
-    claim_outputs,
-    output_names,
-    save_png,
-    tensor_to_images,
-)
+from ..io import claim_folder, claim_outputs, output_names, save_png, tensor_to_images
 from ..models import BaseDetailGenerator
 from ..visualization import contact_sheet
 from .inference import edit, render
 
-__all__ = ['draw_samples', 'figures', 'find_directions', 'preview']
+__all__ = ['draw_samples', 'find_directions', 'preview', 'quality_notes']
 
 _MAKER = 'find-directions'
 _STRENGTHS = (-3.0, -1.5, 0.0, 1.5, 3.0)
-_FINE_PRINT = ('samples', 'seed', 'mixed', 'orthogonal_to')
+_SETTINGS = ('samples', 'seed', 'mixed', 'orthogonal_to')
 
 
 def find_directions(
@@ -42,7 +36,7 @@ def find_directions(
     strengths: Sequence[float] = _STRENGTHS,
     progress: Callable[[int, int], object] | None = None,
 ) -> list[Direction]:
-    """Find directions, and save each with a picture of what it does.
+    """Find directions, and save each with a picture of its effect.
 
     For each direction ``<out_dir>/<name>.safetensors`` and ``<preview_dir>/<name>.png`` are
     written, once all are found.
@@ -53,17 +47,17 @@ def find_directions(
             ``SeFa`` or another registered finder, or the finder.
         out_dir (str | os.PathLike): Folder for the directions.
         seed (int): Seed of all samples. Defaults to 0.
-        preview_dir (str | os.PathLike | None): Folder for the pictures. None takes ``out_dir``.
-            Defaults to None.
+        preview_dir (str | os.PathLike | None): Folder for the pictures. Defaults to ``out_dir``.
         strengths (Sequence[float]): Columns of the pictures. Defaults to -3 to 3 by 1.5.
-        progress (Callable | None): Called as ``progress(done, total)`` for the samples.
+        progress (Callable | None): Called as ``progress(done, total)`` for the samples. Defaults
+            to None.
 
     Returns:
-        list[Direction]: In the order in which the finder names them.
+        list[Direction]: In the finder's order.
 
     Raises:
         FileNotFoundError, ValueError: What the finder needs is missing, or does not fit.
-        ForeignFileError: A folder, or the place of a result, is taken by files of somebody else.
+        ForeignFileError: A folder or a result would replace files that the package did not make.
         OutputError: A folder cannot be written to.
 
     Example:
@@ -94,32 +88,22 @@ def preview(
     rows: int = 5,
     seed: int = 0,
 ) -> np.ndarray:
-    """Draw samples with a direction at several strengths, applied to the detail code.
-
-    Args:
-        generator (BaseDetailGenerator): The generator.
-        direction (Direction): The direction.
-        strengths (Sequence[float]): One column each.
-        rows (int): Samples. Defaults to 5.
-        seed (int): Of the samples. Defaults to 0.
+    """Draw samples as rows, with a direction added to the detail code at several strengths.
 
     Returns:
         np.ndarray: RGB uint8 (H, W, 3).
-
-    Raises:
-        ValueError: The direction does not fit the generator.
     """
     (code,) = sample_codes(generator, draw_latents(generator, rows, seed), batch_size=rows)
     columns = {f'{s:g}': render(generator, edit(generator, code, direction, s)) for s in strengths}
     sheet = [{name: pictures[i] for name, pictures in columns.items()} for i in range(rows)]
-    facts = [f'{name} {value}' for name, value in figures(direction).items()]
+    facts = [f'{name} {value}' for name, value in quality_notes(direction).items()]
     title = f'{direction.name} ({", ".join([direction.method, *facts])})'
     return contact_sheet(sheet, title=title.replace('_', ' '))
 
 
-def figures(direction: Direction) -> dict[str, str]:
-    """Return those of a direction's notes that say how good it is, by name."""
-    notes = {name: value for name, value in direction.notes.items() if name not in _FINE_PRINT}
+def quality_notes(direction: Direction) -> dict[str, str]:
+    """Return the notes of a direction that say how good it is, by name."""
+    notes = {name: value for name, value in direction.notes.items() if name not in _SETTINGS}
     return {name.replace('_', ' '): value for name, value in notes.items()}
 
 
@@ -132,19 +116,20 @@ def draw_samples(
     seed: int = 0,
     progress: Callable[[int, int], object] | None = None,
 ) -> Path:
-    """Draw the samples that a file of labels is about: ``<index>.png``.
+    """Draw samples to label, as ``<index>.png``.
 
     Args:
         generator (BaseDetailGenerator): The generator.
         out_dir (str | os.PathLike): Folder for the pictures.
-        count (int): How many.
-        seed (int): The same as for the finder that will read the labels. Defaults to 0.
+        count (int): Number of samples.
+        seed (int): That of the finder which will read the labels. Defaults to 0.
         progress (Callable | None): Called as ``progress(done, total)``. Defaults to None.
 
     Returns:
         Path: The folder.
 
     Raises:
+        ForeignFileError: The folder has files that the package did not make.
         OutputError: It cannot be written to.
     """
     out_dir, index = claim_folder(out_dir, _MAKER), 0

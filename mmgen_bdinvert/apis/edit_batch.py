@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -31,7 +31,6 @@ from ..io.tables import save_json
 from ..jobs.folder import SETTINGS_FILE, model_settings
 from ..jobs.results import CONFIG_FILE, Sheet, save_config
 from ..photos import InPhoto
-from ..structures import LatentCode
 from ..visualization import comparison
 from .codes import CodeSource, code_sources, edit_projection, find_codes
 from .inference import Renderer, edit, generator_of, render
@@ -47,7 +46,7 @@ _IDENTITY = GeometricTransform()
 
 @dataclass(frozen=True)
 class EditOutcome:
-    """What became of one code.
+    """The outcome of one code.
 
     Args:
         name (str): Name of its folder in the output folder.
@@ -80,19 +79,19 @@ def edit_files(
 ) -> list[EditOutcome]:
     """Move and edit code files, and save codes and pictures.
 
-    For each code ``<out_dir>/<name>/`` gets ``comparison.png`` and, with one strength,
-    ``edited.png`` and ``code.safetensors``; with several, ``edited_<strength>.png`` and
-    ``code_<strength>.safetensors`` for each. Of a code from a window of a photo there is also the
-    photo with the edit in it, ``photo.png`` or ``photo_<strength>.png``. The run gets
-    ``contact_sheet.png``, ``config.py`` and ``settings.json`` with the model. A code that cannot be
-    read or saved is noted, and the others go on; only a disk that takes nothing more ends the run.
+    Each code gets ``comparison.png``, ``edited.png`` and ``code.safetensors`` in
+    ``<out_dir>/<name>/``; with several strengths ``edited_<strength>.png`` and
+    ``code_<strength>.safetensors`` for each. Of a window of a photo there is also the photo with
+    the edit in it, ``photo.png`` or ``photo_<strength>.png``. The run gets ``contact_sheet.png``,
+    ``config.py`` and ``settings.json`` with the model. A code that cannot be read or saved is
+    recorded, and the others go on; only a full or broken disk ends the run.
 
-    An image of a ``project_result.pt`` of mmgen's projector is split into base and detail code,
-    which carry its noise maps, and gets its edited w+ back beside the code, as
-    ``project_result.pt``, unless it is moved: a w+ cannot hold motion.
+    A w or w+ of another program is split into base and detail code. One of a projector keeps its
+    noise maps, and its edited w+ is saved beside the code as mmgen's ``project_result.pt``, unless
+    it is moved: a w+ cannot represent motion.
 
     Args:
-        inverter (OptimizationInverter | BaseDetailGenerator): Holds the generator.
+        inverter (OptimizationInverter | BaseDetailGenerator): Has the generator.
         inputs (str | os.PathLike | Iterable): As for :func:`find_codes`.
         out_dir (str | os.PathLike): Folder for the results; not the one of the codes.
         directions (Sequence): Directions or their files, which are added up; ``2 * direction``
@@ -100,13 +99,13 @@ def edit_files(
         strengths (Sequence[float]): Factors of the directions. Defaults to (1.0,).
         layers (Sequence[int] | None): As for :func:`mmgen_bdinvert.apis.edit`. Defaults to None.
         move (Transform): Defaults to no motion.
-        align (bool): Undo ``move`` instead, which brings the face of a photo that it moved back
-            into alignment. 'auto' undoes what the landmarks of the face say instead, with which
-            its window was found, for each code its own. Defaults to False.
-        and_back (bool): With ``align``, leave the edited face where the photo shows it: the base
-            code stays as it is, as directions do not touch it. Aligned views of the edit are
-            saved beside it, ``aligned.png`` by the base code and ``unwarped.png`` by the pixels
-            (with several strengths, one of each). Defaults to False.
+        align (bool | str): Undo ``move`` instead, which aligns the face of a photo that ``move``
+            took out of alignment; or 'auto', which undoes the motion that each face was found
+            with. Defaults to False.
+        and_back (bool): With ``align``, keep the edited face where the photo shows it: the base
+            code is not changed. Aligned views of the edit are saved beside it, ``aligned.png`` by
+            the base code and ``unwarped.png`` by the pixels (one of each for several strengths).
+            Defaults to False.
         padding_mode (str): As for :func:`mmgen_bdinvert.apis.transform`. Defaults to 'border'.
         sampling (str): ``mode`` of :func:`mmgen_bdinvert.apis.transform`. Defaults to 'bicubic'.
         on_code (Callable | None): Called with every :class:`EditOutcome`.
@@ -118,7 +117,7 @@ def edit_files(
     Raises:
         FileNotFoundError: An input or a direction does not exist.
         ValueError: There is nothing to do, or directions or layers do not fit the generator.
-        ForeignFileError: The folder holds files of somebody else (see
+        ForeignFileError: The folder has files that the package did not make (see
             :func:`mmgen_bdinvert.io.claim_folder`), or an input is where a result would go.
         OutputError: The folder cannot be written to.
 
@@ -146,7 +145,7 @@ def edit_files(
         direction.offset(generator, layers)
     sources = code_sources(find_codes(inputs), on_note)
     reserved = (_SHEET, CONFIG_FILE, SETTINGS_FILE, 'report.html')
-    names = output_names([s.called for s in sources], reserved=reserved)
+    names = output_names([s.name_source for s in sources], reserved=reserved)
     kinds = ('edited', 'aligned', 'unwarped') if and_back else ('edited',)
     write_back = and_back or (move.is_identity and not auto)  # a w+ cannot hold motion
     places = places_of(sources, on_note)
@@ -154,7 +153,7 @@ def edit_files(
         _file_names(
             (*kinds, *(('photo',) if place and not place.fault else ())),
             strengths,
-            write_back and s.projection is not None,
+            write_back and s.is_written_back,
         )
         for s, place in zip(sources, places)
     ]
@@ -187,7 +186,7 @@ def edit_files(
                 if directions:
                     shown.update({f'strength {s:g}\n{called}': c for s, c in results.items()})
                 if and_back:
-                    still = dict(base=code.base, colours=code.colours)
+                    still = dict(base=code.base, colours=code.colours, coarse=code.coarse)
                     results = {s: replace(c, **still) for s, c in results.items()}
                     shown.update({f'strength {s:g}, back\n{called}': c for s, c in results.items()})
                 pictures = {caption: render(generator, c)[0] for caption, c in shown.items()}
@@ -200,7 +199,6 @@ def edit_files(
                         pictures[f'strength {strength:g}, unwarped\n{called}'] = picture
                 folder = ensure_writable_folder(out_dir / name)
                 claim_outputs([folder / file for file in new], _MAKER)
-                _save(folder, name, results, pictures, saved)
                 if place is not None and not place.fault:
                     endings = [_ending(strength, results) for strength in results]
                     paths = [folder / f'photo{ending}.png' for ending in endings]
@@ -212,11 +210,16 @@ def edit_files(
                         original=rendered[0],
                         motion=None if stays else motion,
                     )
-                if source.projection is not None and write_back:
-                    for strength, edited in results.items():
+                for i, (strength, edited) in enumerate(results.items()):
+                    ending = _ending(strength, results)
+                    for kind, images in saved.items():
+                        save_png(folder / f'{kind}{ending}.png', images[i])
+                    edited.save(folder / f'code{ending}.safetensors')
+                    if source.projection is not None and source.is_written_back and write_back:
                         projection = edit_projection(generator, source.projection, edited)
-                        file = folder / f'project_result{_ending(strength, results)}.pt'
+                        file = folder / f'project_result{ending}.pt'
                         save_projections(file, {source.image: projection})
+                save_png(folder / 'comparison.png', comparison(pictures, title=name))
                 sheet.add(name, pictures)
             except StorageError:
                 raise
@@ -227,7 +230,7 @@ def edit_files(
                 on_code(outcome)
         ended = True
     finally:
-        # A full disk is reported by what met it, not by what met it next.
+        # After an error such as a full disk, the first error is raised, not one that follows.
         with contextlib.suppress(*() if ended else (OutputError,)):
             sheet.save(out_dir / _SHEET)
     return outcomes
@@ -244,7 +247,7 @@ def _motion_of(place: InPhoto | None, source: CodeSource) -> Transform:
 
 
 def _file_names(kinds: Sequence[str], strengths: Sequence[float], projected: bool) -> list[str]:
-    """Name all files that one code may get."""
+    """List all files that one code may get."""
     names = ['comparison.png']
     for ending in (_ending(strength, strengths) for strength in strengths):
         names += [f'{kind}{ending}.png' for kind in kinds]
@@ -261,18 +264,3 @@ def _ending(strength: float, strengths: Collection[float]) -> str:
 def _warped(picture: np.ndarray, motion: Transform) -> np.ndarray:
     """Move the pixels of an RGB uint8 picture (H, W, 3)."""
     return tensor_to_image(transform_image(image_to_tensor(picture), motion, mode='bicubic'))
-
-
-def _save(
-    folder: Path,
-    name: str,
-    results: Mapping[float, LatentCode],
-    pictures: Mapping[str, np.ndarray],
-    files: Mapping[str, Sequence[np.ndarray]],
-) -> None:
-    for i, (strength, code) in enumerate(results.items()):
-        ending = _ending(strength, results)
-        for kind, shown in files.items():
-            save_png(folder / f'{kind}{ending}.png', shown[i])
-        code.save(folder / f'code{ending}.safetensors')
-    save_png(folder / 'comparison.png', comparison(pictures, title=name))

@@ -29,15 +29,15 @@ def to_batch(
     channel_order: str,
     fit: str = 'crop',
 ) -> Tensor:
-    """Turn images into a batch, each of them converted once.
+    """Turn images into one batch.
 
     Args:
         images (ImageLike | Sequence[ImageLike] | Tensor): A path, a PIL image, an RGB uint8 array
             (H, W, 3), a list of such; or an RGB float tensor (n, 3, H, W) in [-1, 1].
         size (int): Side of the images of the batch in pixels.
         channel_order (str): Order of the batch, ``'rgb'`` or ``'bgr'``.
-        fit (str): How an image that is not square is made so; see
-            :func:`mmgen_bdinvert.io.read_image`. Defaults to 'crop'.
+        fit (str): How to make an image square; see :func:`mmgen_bdinvert.io.read_image`. Defaults
+            to 'crop'.
 
     Returns:
         Tensor: float32 (n, 3, size, size) in [-1, 1]; a tensor stays on its device.

@@ -19,24 +19,18 @@ from bdinvert_cli.sentences import one_sentence
 
 from ..editing import Direction, load_direction
 from ..editing.directions import checked_strength
-from ..engine.config import pivot_of
+from ..engine.config import named_backbones, pivot_of
 from ..io import tensor_to_images
 from ..jobs.batch_size import fitting_batch, is_out_of_memory
 from ..models import BaseDetailGenerator
 from ..models.inverters.base_inverter import OptimizationInverter, StepCallback
 from ..structures import InversionResult, LatentCode
 from ..utils.device import check_device
+from ..utils.numbers import checked_number
 from .config import ConfigLike, load_config
 from .images import ImageLike, to_batch
 
-__all__ = [
-    'edit',
-    'generator_of',
-    'init_generator',
-    'init_inverter',
-    'invert',
-    'render',
-]
+__all__ = ['edit', 'generator_of', 'init_generator', 'init_inverter', 'invert', 'render']
 
 Renderer = Union[OptimizationInverter, BaseDetailGenerator]
 
@@ -53,15 +47,15 @@ def init_inverter(
         config (str | os.PathLike | Config): A config file, a config, or the name of a shipped one.
         checkpoint (str | os.PathLike | None): Weights of the encoder instead of the config's.
             Defaults to None.
-        device (str | torch.device | None): Where it runs. Defaults to the GPU if there is one.
+        device (str | torch.device | None): Defaults to the GPU if there is one.
         cfg_options (Mapping[str, Any] | None): Settings to override, such as
             ``{'model.num_steps': 300}``. Defaults to None.
 
     Returns:
-        OptimizationInverter: In evaluation mode; ``cfg`` holds its config.
+        OptimizationInverter: In evaluation mode; ``cfg`` is its config.
 
     Raises:
-        FileNotFoundError: The config, or a file that it names, is not there.
+        FileNotFoundError: The config, or a file that it names, does not exist.
         ValueError: The config, its parts or the device do not fit; the message is one sentence.
 
     Example:
@@ -87,7 +81,8 @@ def init_inverter(
                 f'{cfg.model.type}: leave the checkpoint out.'
             )
         model.encoder.checkpoint = os.fspath(checkpoint)
-    inverter = _build(MODELS.build, cfg.model).to(device).eval()
+    with named_backbones(cfg, 'model'):
+        inverter = _build(MODELS.build, cfg.model).to(device).eval()
     inverter.cfg = cfg
     return inverter
 
@@ -99,14 +94,10 @@ def init_generator(
 ) -> BaseDetailGenerator:
     """Build the generator of an inverter's config alone, which is all that editing needs.
 
-    Args:
-        config, device, cfg_options: As for :func:`init_inverter`.
+    Arguments and errors are those of :func:`init_inverter`.
 
     Returns:
-        BaseDetailGenerator: In evaluation mode; ``cfg`` holds its config.
-
-    Raises:
-        FileNotFoundError, ValueError: As :func:`init_inverter`.
+        BaseDetailGenerator: In evaluation mode; ``cfg`` is its config.
 
     Example:
         >>> generator = init_generator('bdinvert_inv_toon64', device='cpu')
@@ -137,12 +128,12 @@ def invert(
     Args:
         inverter (OptimizationInverter): From :func:`init_inverter`.
         images (ImageLike | Sequence[ImageLike] | Tensor): A path, a PIL image, an RGB uint8 array
-            (H, W, 3), a list of such; or an RGB float tensor (n, 3, H, W) in [-1, 1]. All are
-            brought to the generator's resolution.
-        fit (str): What is done to an image that is not square: ``'crop'`` keeps the centre,
-            ``'pad'`` adds bars, ``'squash'`` changes the aspect ratio. Defaults to 'crop'.
-        batch_size (int): Images at a time, at most: fewer where memory does not suffice. Defaults
-            to 8.
+            (H, W, 3), a list of such; or an RGB float tensor (n, 3, H, W) in [-1, 1]. They are
+            resized to the generator's resolution.
+        fit (str): How to make an image square: ``'crop'`` keeps the centre, ``'pad'`` adds bars,
+            ``'squash'`` changes the aspect ratio. Defaults to 'crop'.
+        batch_size (int): Images at a time, at most: fewer if memory does not suffice. Defaults to
+            8.
         callback (Callable | None): Called before each step, and after the last one, of every batch
             as ``callback(step, num_steps, losses, images)``; see
             :meth:`OptimizationInverter.invert`. Defaults to None.
@@ -160,8 +151,7 @@ def invert(
         torch.Size([2, 3, 64, 64])
         >>> result.code[0].save('code.safetensors')
     """
-    if not isinstance(batch_size, int) or batch_size < 1:
-        raise ValueError(f'batch_size is a whole number of 1 or more, but got {batch_size!r}.')
+    checked_number('batch_size', batch_size, least=1, whole=True)
     generator = inverter.generator
     batch = to_batch(images, generator.resolution, generator.channel_order, fit)
     parts, size = [], min(len(batch), fitting_batch(inverter, batch_size))
@@ -172,7 +162,7 @@ def invert(
             if size == 1 or not is_out_of_memory(error):
                 raise
             size = size // 2
-            print_log(f'The memory does not suffice: {size} images at a time.', 'current')
+            print_log(f'Memory does not suffice: {size} images at a time.', 'current')
         else:
             batch = batch[size:]
     return InversionResult(
@@ -188,10 +178,10 @@ def invert(
 def render(inverter: Renderer, code: LatentCode, *, batch_size: int = 8) -> list[np.ndarray]:
     """Render pictures of latent codes: ``I = G(f, w_M+)`` (paper, equation 1).
 
-    What else a code carries, coarse colours, tuned weights and noise maps, is part of the picture.
+    Coarse colours, tuned weights and noise maps that a code carries are used too.
 
     Args:
-        inverter (OptimizationInverter | BaseDetailGenerator): Holds the generator.
+        inverter (OptimizationInverter | BaseDetailGenerator): Has the generator.
         code (LatentCode): n codes, on any device.
         batch_size (int): Images at a time. Defaults to 8.
 
@@ -223,15 +213,15 @@ def edit(
     strength: float = 1.0,
     layers: Iterable[int] | None = None,
 ) -> LatentCode:
-    """Change what an image means, by its detail code alone: ``w_M+ + strength · direction``.
+    """Edit the meaning of images by their detail codes alone: ``w_M+ + strength · direction``.
 
     Args:
-        inverter (OptimizationInverter | BaseDetailGenerator): Holds the generator.
+        inverter (OptimizationInverter | BaseDetailGenerator): Has the generator.
         code (LatentCode): n codes.
         direction (Direction | Tensor | str | os.PathLike): The direction, its vectors (D,), (1, D)
-            or (N, D), or a file that :func:`mmgen_bdinvert.editing.load_direction` reads. Of (N, D)
-            the detail code takes the rows of its own layers.
-        strength (float): Factor of the direction; negative values go the other way. Defaults to 1.
+            or (N, D), or a file for :func:`mmgen_bdinvert.editing.load_direction`. Of (N, D) the
+            rows of the detail code's layers are used.
+        strength (float): Factor of the direction; negative values reverse it. Defaults to 1.
         layers (Iterable[int] | None): Indices of w+ layers, counted from 0, that are edited.
             Defaults to all layers of the detail code.
 
@@ -239,7 +229,7 @@ def edit(
         LatentCode: New detail codes; the base codes are the same, bit for bit.
 
     Raises:
-        FileNotFoundError: There is no such direction file.
+        FileNotFoundError: The direction file does not exist.
         TypeError: ``strength`` is no number, or the direction of another type.
         ValueError: Code, direction or layers do not fit the generator, or ``strength`` is not
             finite.
@@ -260,7 +250,7 @@ def edit(
 
 
 def generator_of(inverter: Renderer) -> BaseDetailGenerator:
-    """Return the generator of an inverter, or the one given."""
+    """Return the generator of an inverter, or the given generator; a TypeError for others."""
     generator = inverter.generator if isinstance(inverter, OptimizationInverter) else inverter
     if not isinstance(generator, BaseDetailGenerator):
         raise TypeError(
@@ -270,10 +260,10 @@ def generator_of(inverter: Renderer) -> BaseDetailGenerator:
 
 
 def _build(build, what):
-    """Call a registry; what a config got wrong becomes one ValueError."""
+    """Call a registry; errors from wrong settings become a ValueError."""
     try:
         return build(what)
     except (ValueError, OSError, ImportError, MemoryError, torch.cuda.OutOfMemoryError):
         raise
-    except Exception as e:  # classes of others check little of what they are given
+    except Exception as e:  # other classes check little of what they are given
         raise ValueError(f'The model of the config cannot be built: {one_sentence(e)}.') from e

@@ -25,16 +25,17 @@ def transform(
     padding_mode: str | Tensor = 'border',
     mode: str = 'bicubic',
 ) -> LatentCode:
-    """Move what an image shows, by its base code alone: ``T'(f)`` (paper, section 3).
+    """Move the content of images by their base codes alone: ``T'(f)`` (paper, section 3).
 
     Args:
-        inverter (OptimizationInverter | BaseDetailGenerator): Holds the generator.
+        inverter (OptimizationInverter | BaseDetailGenerator): Has the generator.
         code (LatentCode): n codes.
         transform (Transform | Tensor): The motion, or a (3, 3) matrix, in the convention
             of :mod:`mmgen_bdinvert.geometry.transform`.
-        padding_mode (str | Tensor): What comes in from outside: 'border', 'reflection', 'zeros' or
-            a base code, as for :func:`mmgen_bdinvert.geometry.transform_base`; 'mean' is the
-            generator's mean base code. Defaults to 'border'.
+        padding_mode (str | Tensor): What fills the area that comes into view: 'border',
+            'reflection', 'zeros' or a base code, as for
+            :func:`mmgen_bdinvert.geometry.transform_base`; 'mean' is the generator's mean base
+            code. Defaults to 'border'.
         mode (str): 'bicubic' or 'bilinear'. Defaults to 'bicubic'.
 
     Returns:
@@ -42,8 +43,8 @@ def transform(
 
     Raises:
         TypeError: ``transform`` is neither.
-        ValueError: The code was made with another generator, or the motion or an option is
-            unusable.
+        ValueError: The code was made with another generator, or the motion or an option cannot be
+            used.
 
     Example:
         >>> moved = transform(inverter, code, GeometricTransform(shift=(0.25, 0.0), rotate=15))
@@ -59,10 +60,11 @@ def transform(
             padding_mode = F.instance_norm(padding_mode) * spread + mean
     base = transform_base(code.base, transform, padding_mode=padding_mode, mode=mode)
     colours = code.colours
-    if colours is not None:  # they lie under the image as the base code does, and move along
+    if colours is not None:  # they lie under the image like the base code, and move along
         outside = padding_mode if isinstance(padding_mode, str) else 'border'
         colours = transform_base(colours, transform, padding_mode=outside, mode=mode)
-    return replace(code, base=base, colours=colours)
+    coarse = code.coarse if torch.equal(base, code.base) else None  # no w+ can hold motion
+    return replace(code, base=base, colours=colours, coarse=coarse)
 
 
 def align(
@@ -73,27 +75,22 @@ def align(
     padding_mode: str | Tensor = 'border',
     mode: str = 'bicubic',
 ) -> LatentCode:
-    """Bring the face of a moved photo back into alignment: ``T'⁻¹(f)``.
+    """Undo the motion that took photos out of alignment: ``T'⁻¹(f)``.
 
-    This is the view to look at, to classify, or to invert again. An edit for the photo itself
-    needs no way there and back: directions act on the detail code, motions on the base code, so
-    :func:`edit` of ``code`` shows the edit of the aligned face where the photo shows the face, and
-    nothing is sampled twice.
+    The result is for viewing, classifying or inverting again. To edit the photo itself, use
+    :func:`edit` on ``code``: directions act on the detail code only, so no motion is needed.
 
     Args:
-        inverter (OptimizationInverter | BaseDetailGenerator): Holds the generator.
-        code (LatentCode): n codes of photos that one motion took out of alignment.
-        motion (Transform | Tensor): That motion T, known, or
-            :func:`mmgen_bdinvert.geometry.estimate_similarity` of the landmarks of an aligned face
-            and those of the photo.
-        padding_mode (str | Tensor): As for :func:`transform`. Defaults to 'border'.
-        mode (str): As for :func:`transform`. Defaults to 'bicubic'.
+        inverter, code, padding_mode, mode: As for :func:`transform`.
+        motion (Transform | Tensor): The motion T of the photos, for instance from
+            :func:`mmgen_bdinvert.geometry.estimate_similarity` with the landmarks of an aligned
+            face and those of the photo.
 
     Returns:
         LatentCode: New base codes; the detail codes are the same, bit for bit.
 
     Raises:
-        TypeError, ValueError: As :func:`transform`, or if the motion cannot be undone.
+        TypeError, ValueError: As :func:`transform`, or if the motion cannot be inverted.
 
     Example:
         >>> aligned = align(inverter, code, GeometricTransform(rotate=20))

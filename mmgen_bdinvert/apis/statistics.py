@@ -22,22 +22,16 @@ __all__ = ['Whiteness', 'fit_statistics', 'generator_from_config', 'measure_whit
 def generator_from_config(
     config: Config, checkpoint: str | os.PathLike | None = None
 ) -> BaseDetailGenerator:
-    """Build the generator of a config, and nothing else of it: no losses, no encoder.
+    """Build only the generator of a config, on the CPU: no losses, no encoder.
 
-    Without a checkpoint, the random weights are those that the Runner gives it under the same seed.
-
-    Args:
-        config (Config): For an encoder or an inversion; or mmgen's own for a GAN.
-        checkpoint (str | os.PathLike | None): Weights instead of the config's. mmgen's own configs
-            name none. Defaults to None.
-
-    Returns:
-        BaseDetailGenerator: On the CPU.
+    The config is that of an encoder, an inversion or one of mmgen's GANs, whose own configs name no
+    checkpoint. Without one, the random weights are those that the Runner gives it under the same
+    seed.
 
     Raises:
-        FileNotFoundError: If the checkpoint is not there.
-        TypeError: If the generator is of a family that cannot be split.
-        ValueError: If the config has no generator or names no weights, or they do not fit.
+        FileNotFoundError: The checkpoint does not exist.
+        TypeError: The generator is of a family that cannot be split.
+        ValueError: The config has no generator or names no weights, or they do not fit.
     """
     init_default_scope('mmgen')
     given = pivot_of(config.model).get('generator')
@@ -72,18 +66,19 @@ def fit_statistics(
     """Measure the P-norm+ space of a generator on its own device (paper, section 3.4).
 
     Args:
-        generator (BaseDetailGenerator): The generator; the statistics bear its fingerprint.
-        num_samples (int): Mapped samples, many times the width of a style vector. Defaults to
-            1,000,000, as in the paper.
-        seed (int): Of the samples. Defaults to 0.
-        batch_size (int): Samples at a time, 4096 at most; it changes no sample. Defaults to 4096.
+        generator (BaseDetailGenerator): The generator; the statistics have its fingerprint.
+        num_samples (int): Samples of the mapping network, many times the width of a style vector.
+            Defaults to 1,000,000, as in the paper.
+        seed (int): Seed of the samples. Defaults to 0.
+        batch_size (int): Samples at a time, 4096 at most; it does not change them. Defaults to
+            4096.
         progress (Callable | None): Called as ``progress(done, total)``. Defaults to None.
 
     Returns:
         LatentStatistics: On the CPU.
 
     Raises:
-        ValueError: If a number is out of range.
+        ValueError: A number is out of range.
     """
     return LatentStatistics.fit(
         generator.mapping,
@@ -98,9 +93,9 @@ def fit_statistics(
 
 
 class Whiteness(NamedTuple):
-    """What whitening makes of fresh samples; ideally means of 0 and variances of 1.
+    """Means and variances of whitened samples: ideally 0 and 1.
 
-    Components under the floor of the eigenvalues, whose variance is less, count only as such.
+    Components whose variance is below the floor of the eigenvalues are only counted.
     """
 
     largest_mean: float
@@ -116,18 +111,7 @@ def measure_whiteness(
     num_samples: int = 20_000,
     seed: int = 1,
 ) -> Whiteness:
-    """Whiten samples that were not fitted to, and measure the components.
-
-    Args:
-        statistics (LatentStatistics): On the CPU.
-        generator (BaseDetailGenerator): The generator they belong to.
-        num_samples (int): Mapped samples. Defaults to 20,000.
-        seed (int): Another one than that of the fit. Defaults to 1.
-
-    Returns:
-        Whiteness: The largest absolute mean, the range of the variances, and how many components
-        are floored.
-    """
+    """Whiten samples of a generator that were not fitted, and measure their components."""
     rng = torch.Generator().manual_seed(seed)
     whitened = []
     with torch.no_grad():
@@ -137,9 +121,5 @@ def measure_whiteness(
     v = torch.cat(whitened).double()  # [ND]
     free = statistics.eigenvalues >= statistics.floor * statistics.eigenvalues[0]
     mean, variance = v.mean(0)[free], v.var(0)[free]
-    return Whiteness(
-        mean.abs().max().item(),
-        variance.min().item(),
-        variance.max().item(),
-        int((~free).sum()),
-    )
+    extremes = mean.abs().max().item(), variance.min().item(), variance.max().item()
+    return Whiteness(*extremes, int((~free).sum()))

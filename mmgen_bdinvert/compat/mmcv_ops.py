@@ -119,6 +119,14 @@ def _accept_pad(compiled):
     return with_pad
 
 
+def _refuse(name: str):
+    """Answer for what only a compiled mmcv has as ``import mmcv.ops`` does without this module."""
+    if name[:2] == '__':
+        raise AttributeError(name)
+    message = f"No module named 'mmcv._ext': mmcv-lite has no mmcv.ops.{name}, mmcv has"
+    raise ModuleNotFoundError(message, name='mmcv._ext')
+
+
 def install() -> None:
     """Provide ``mmcv.ops``, or mend the ``pad`` argument of a compiled one."""
     if importlib.util.find_spec('mmcv._ext') is not None:
@@ -132,6 +140,7 @@ def install() -> None:
 
     ops = module_from_spec(ModuleSpec('mmcv.ops', None, is_package=True))
     ops.__pure_pytorch__ = True
+    vars(ops)['__getattr__'] = _refuse
     for name, members in (
         ('upfirdn2d', (upfirdn2d,)),
         ('fused_bias_leakyrelu', (fused_bias_leakyrelu, FusedBiasLeakyReLU)),

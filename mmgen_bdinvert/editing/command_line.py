@@ -12,28 +12,19 @@ import numpy as np
 
 from .directions import Direction, load_direction
 
-__all__ = [
-    'parse_directions',
-    'parse_layers',
-    'parse_strengths',
-    'read_directions',
-]
+__all__ = ['parse_directions', 'parse_layers', 'parse_strengths', 'read_directions']
+
+_MOST_STRENGTHS = 1000
 
 
 def read_directions(args: argparse.Namespace) -> tuple[list[Direction], list[float]]:
-    """Load the directions and read the strengths of a command line.
+    """Load the directions and strengths (default: 1) that the command line gives.
 
-    Args:
-        args (argparse.Namespace): With the options of
-            ``bdinvert_cli.options.add_direction_options``.
-
-    Returns:
-        tuple[list[Direction], list[float]]: Directions, each times its factor, and strengths, 1
-        where none is given.
+    Its options are those of ``bdinvert_cli.options.add_direction_options``.
 
     Raises:
-        FileNotFoundError, ValueError: As :func:`parse_directions`, or strengths or layers are none,
-            or lack a direction.
+        FileNotFoundError, ValueError: As :func:`parse_directions`, or strengths or layers are
+            malformed, or there is no direction for them.
     """
     if not args.direction and (args.strength or args.layers):
         raise ValueError('--strength and --layers belong to a --direction, but there is none')
@@ -43,21 +34,18 @@ def read_directions(args: argparse.Namespace) -> tuple[list[Direction], list[flo
 
 
 def parse_directions(words: Iterable[str], layers: Iterable[int] | None = None) -> list[Direction]:
-    """Load directions that are written as ``FILE[@LAYERS] [FACTOR] …``.
+    """Load directions written as ``FILE[#CHOICE][@LAYERS] [FACTOR] …``, each times its factor.
 
     Args:
-        words (Iterable[str]): Such as ``['smile.safetensors', '2', 'age.pt@4-7', '-0.5']``. What
-            reads as a number is the factor of the file before it.
+        words (Iterable[str]): Such as ``['smile.safetensors', '2', 'age.pt@4-7', '-0.5']``. A
+            number is the factor of the file before it.
         layers (Iterable[int] | None): w+ layers of the directions that name none. Defaults to
             None: their own, or all.
 
-    Returns:
-        list[Direction]: Each direction, times its factor.
-
     Raises:
         FileNotFoundError: There is no such file.
-        ValueError: The first word is no file, a file holds no direction, or a factor or layers
-            are none.
+        ValueError: The first word is a factor, a file holds no direction, or a factor or layers are
+            malformed.
     """
     found: list[Direction] = []
     for word in words:
@@ -65,7 +53,7 @@ def parse_directions(words: Iterable[str], layers: Iterable[int] | None = None) 
             factor = float(word)
         except ValueError:
             file, own = word, None
-            if re.search(r'@[\d,-]+$', word):
+            if re.search(r'@[0-9,-]+$', word):
                 file, _, own = word.rpartition('@')
             direction = load_direction(file)
             chosen = layers if own is None else parse_layers(own)
@@ -78,20 +66,14 @@ def parse_directions(words: Iterable[str], layers: Iterable[int] | None = None) 
 
 
 def parse_layers(text: str) -> list[int]:
-    """Read w+ layers, such as ``'4-7'`` or ``'2,4-7'``.
-
-    Args:
-        text (str): Layers and ranges, with both ends, between commas.
-
-    Returns:
-        list[int]: The layers.
+    """Read w+ layers such as ``'4-7'`` or ``'2,4-7'``; ranges include both ends.
 
     Raises:
-        ValueError: It is nothing of the kind.
+        ValueError: The text is malformed.
     """
     layers: list[int] = []
     for part in text.split(','):
-        match = re.fullmatch(r'(\d+)(?:-(\d+))?', part)
+        match = re.fullmatch(r'([0-9]{1,4})(?:-([0-9]{1,4}))?', part)
         found = range(int(match[1]), int(match[2] or match[1]) + 1) if match else ()
         if not found:
             raise ValueError(f'Layers are written like 4-7 or 2,4-7, but got {text!r}.')
@@ -100,24 +82,21 @@ def parse_layers(text: str) -> list[int]:
 
 
 def parse_strengths(text: str) -> list[float]:
-    """Read a strength, ``'1.5'``, or evenly spaced ones, ``'start:stop:count'``.
-
-    Args:
-        text (str): Such as ``'-3:3:7'``, which is -3, -2, … 3.
-
-    Returns:
-        list[float]: One or more.
+    """Read a strength, ``'1.5'``, or evenly spaced ones, ``'-3:3:7'`` (-3, -2, … 3).
 
     Raises:
-        ValueError: It is nothing of the kind.
+        ValueError: The text is malformed.
     """
     start, *rest = text.split(':')
     try:
         if not rest:
             return [float(start)]
-        stop, count = rest
-        return np.linspace(float(start), float(stop), max(int(count), 1)).tolist()
-    except ValueError as e:
-        raise ValueError(
-            f'A strength is a number, or start:stop:count such as -3:3:7, but got {text!r}.'
-        ) from e
+        stop, count = float(rest[0]), int(rest[1])
+        if len(rest) == 2 and 1 <= count <= _MOST_STRENGTHS:
+            return np.linspace(float(start), stop, count).tolist()
+    except (ValueError, IndexError):
+        pass
+    raise ValueError(
+        f'A strength is a number, or start:stop:count such as -3:3:7, count from 1 to '
+        f'{_MOST_STRENGTHS}, but got {text!r}.'
+    )

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from ..io import local_path
 from ..io.saved import FileKind, json_fact
-from ..io.tensors import read_array
+from .arrays import read_vector, split_choice
 
 __all__ = ['Direction', 'load_direction']
 
@@ -28,7 +28,10 @@ _SUFFIXES = ('.safetensors', '.pt', '.pth', '.npy', '.npz')
 
 @dataclass(frozen=True, eq=False)
 class Direction:
-    """What a style vector moves along when one property of the image changes.
+    """A direction in which style vectors move when one property of the image changes.
+
+    The directions that this package finds are as long as the standard deviation of w along them,
+    so strength 1 is one deviation; other files keep the length they have.
 
     Args:
         vector (Tensor): One vector for all layers, (D,) or (1, D), or one for each of the N layers
@@ -41,13 +44,10 @@ class Direction:
         layers (Iterable[int] | None): The w+ layers, counted from 0, that it is meant for. None
             means all. Defaults to None.
 
-    The directions that this package finds are as long as the standard deviation of w along them,
-    so strength 1 is one deviation, whatever found them; other files keep the length they have.
-
     Raises:
-        TypeError: ``vector`` is not a floating tensor, or ``notes`` are no facts by name.
-        ValueError: Its shape is another one, a value is not finite, or all are zero; or a layer
-            is not a whole number from 0.
+        TypeError: ``vector`` is not a floating tensor, or ``notes`` is not a mapping.
+        ValueError: ``vector`` has another shape, is not finite or all zero, or a layer is not a
+            whole number from 0.
     """
 
     vector: Tensor = field(repr=False)
@@ -102,19 +102,16 @@ class Direction:
         generator,
         layers: Iterable[int] | None = None,
     ) -> Tensor:
-        """Add the direction to the last style vectors of w+ codes, such as detail codes.
+        """Add ``strength`` times the direction to the last k style vectors (n, k, D) of w+ codes.
 
         Args:
-            styles (Tensor): Shape (n, k, D): the k last ones of the N of a w+.
+            styles (Tensor): Shape (n, k, D), as a detail code.
             strength (float): Factor of the direction.
             generator (BaseDetailGenerator): Generator of the codes.
             layers (Iterable[int] | None): As for :meth:`offset`. Defaults to None.
 
         Returns:
             Tensor: New style vectors (n, k, D).
-
-        Raises:
-            ValueError: As :meth:`offset`.
         """
         first = generator.num_latents - styles.shape[1]
         vectors, rows = self.offset(generator, layers, first)
@@ -125,19 +122,17 @@ class Direction:
     def offset(
         self, generator, layers: Iterable[int] | None = None, first: int | None = None
     ) -> tuple[Tensor, list[int]]:
-        """Find what strength 1 adds to a detail code, or a w+, of a generator.
+        """Return what strength 1 adds to a detail code, or a w+, of a generator.
 
         Args:
             generator (BaseDetailGenerator): Generator of the code.
-            layers (Iterable[int] | None): Indices of w+ layers, 0 to N - 1, of which the detail
-                code has the last ones. None takes its own ``layers``, or without them all that the
-                code has. Defaults to None.
-            first (int | None): The first layer that the code has. Defaults to that of the detail
-                code.
+            layers (Iterable[int] | None): Indices of w+ layers, 0 to N - 1, that the code has.
+                Defaults to None: the direction's own ``layers``, or else all that the code has.
+            first (int | None): The first layer of the code. Defaults to that of a detail code.
 
         Returns:
-            tuple[Tensor, list[int]]: Rows (k, D), on the CPU, and their k places in the
-            code, ascending.
+            tuple[Tensor, list[int]]: Rows (k, D), on the CPU, and their k places in the code,
+            ascending.
 
         Raises:
             ValueError: The direction belongs to another generator or has other shapes, or a layer
@@ -164,7 +159,7 @@ class Direction:
         return vectors, [layer - first for layer in chosen]
 
     def save(self, path: str | os.PathLike) -> None:
-        """Write a safetensors file that :func:`load_direction` reads; nothing half-written stays.
+        """Write a safetensors file for :func:`load_direction`, whole or not at all.
 
         Raises:
             ValueError: ``path`` does not end in ``.safetensors``.
@@ -172,11 +167,8 @@ class Direction:
         """
         if Path(path).suffix != '.safetensors':
             raise ValueError(f'A direction is saved as .safetensors, but got {os.fspath(path)!r}.')
-        facts = {
-            'name': self.name,
-            'method': self.method,
-            'notes': json.dumps(dict(self.notes)),
-        }
+        notes = json.dumps(dict(self.notes))
+        facts = {'name': self.name, 'method': self.method, 'notes': notes}
         if self.layers is not None:
             facts['layers'] = json.dumps(self.layers)
         _KIND.save(path, {'vector': self.vector}, facts, self.fingerprint)
@@ -187,40 +179,41 @@ class Direction:
 
 
 def checked_strength(strength: float) -> float:
-    """Return the factor of a direction, or say that it must be a finite number."""
+    """Return the factor of a direction, which must be a finite number."""
     if isinstance(strength, bool) or not isinstance(strength, Real):
         raise TypeError(f'strength must be a number, but got {type(strength).__name__}.')
-    if not math.isfinite(strength):
+    try:
+        factor = float(strength)
+    except OverflowError:
+        factor = math.inf
+    if not math.isfinite(factor):
         raise ValueError(f'strength must be finite, but got {strength}.')
-    return float(strength)
+    return factor
 
 
 def load_direction(path: str | os.PathLike) -> Direction:
-    """Read a direction from a file; no code in it is run.
+    """Read a direction from a file, on the CPU; no code in it is run.
 
     Args:
         path (str | os.PathLike): A ``.safetensors`` file of :meth:`Direction.save`, or a bare
             array, ``.npy`` or ``.npz``, or a tensor in ``.pt`` or ``.pth``, from any device, of the
-            shapes that :class:`Direction` takes. A bare array is named after its file.
-
-    Returns:
-        Direction: The direction, on the CPU.
+            shapes that :class:`Direction` takes. A bare array is named after its file. Of several,
+            ``FILE#CHOICE`` chooses one by name or number: ``factor.pt#3`` is the fourth of
+            rosinality's SeFa.
 
     Raises:
         FileNotFoundError: There is no such file.
         ValueError: It is of another kind, damaged, or holds no direction.
     """
-    file = local_path(path)
+    name, choice = split_choice(os.fspath(path))
+    file = local_path(name)
     if not file.is_file():
         raise FileNotFoundError(f'There is no direction file {file}: check the path.')
     if file.suffix not in _SUFFIXES:
         raise ValueError(f'A direction file ends in {", ".join(_SUFFIXES)}, but got {file}.')
-    if file.suffix == '.safetensors':
-        return _read_saved(file)
-    return _build(file, vector=read_array(file), name=file.stem)
-
-
-def _read_saved(file: Path) -> Direction:
+    if file.suffix != '.safetensors':
+        called = f'{file.stem} {choice}' if choice else file.stem
+        return _build(file, vector=read_vector(file, choice), name=called)
     tensors, facts = _KIND.read(file, ('vector',))
     return _build(
         file,

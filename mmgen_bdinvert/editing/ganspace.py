@@ -40,16 +40,10 @@ class GANSpace:
     def find(
         self, generator: BaseDetailGenerator, *, seed: int = 0, progress: Progress = None
     ) -> list[Direction]:
-        """Find the directions of a generator.
+        """Find the directions of a generator, named pc0, pc1 and so on.
 
-        Args:
-            generator (BaseDetailGenerator): The generator.
-            seed (int): Seed of the samples. Defaults to 0.
-            progress (Callable | None): Called as ``progress(done, total)``. Defaults to None.
-
-        Returns:
-            list[Direction]: Named pc0, pc1, …, one standard deviation long, with their share of
-            the variance as ``explained_variance`` in ``notes``.
+        They are one standard deviation long, with their share of the variance, over samples drawn
+        from ``seed``, as ``explained_variance`` in ``notes``.
 
         Raises:
             ValueError: There are fewer components than wanted.

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 
 import torch
@@ -11,7 +12,7 @@ from torch import Tensor
 
 from ..utils.numbers import checked_number
 from .samples import in_deviations
-from .supervised import SupervisedFinder, labelled
+from .supervised import Fitted, SupervisedFinder, labelled_places
 
 __all__ = ['InterFaceGAN', 'boundary_normal', 'confident_samples', 'orthogonalise']
 
@@ -20,16 +21,10 @@ _COSTS = [1e-4, 1e-3, 1e-2, 1e-1, 1.0]
 
 
 def confident_samples(scores: Tensor, fraction: float) -> tuple[Tensor, Tensor]:
-    """Choose the samples that are clearly on either side.
+    """Return the places (k,) of the samples that are clearly on a side, and whether on the upper.
 
-    Args:
-        scores (Tensor): Scores (n,). Two values only are labels, all of which are taken; else the
-            share ``fraction`` with the highest scores is opposed to that with the lowest.
-        fraction (float): From 0 to 0.5.
-
-    Returns:
-        tuple[Tensor, Tensor]: Places (k,) of the samples, in their order, and whether each is on
-        the upper side, bool (k,).
+    All of them, if the scores (n,) are labels of two values; else the ``fraction`` with the highest
+    scores and the one with the lowest.
     """
     values = scores.unique()
     if len(values) <= 2:
@@ -42,19 +37,15 @@ def confident_samples(scores: Tensor, fraction: float) -> tuple[Tensor, Tensor]:
     return places, upper[order]
 
 
-def boundary_normal(w: Tensor, upper: Tensor, *, cost: float | None = None) -> tuple[Tensor, float]:
-    """Fit a linear support vector machine to labelled style vectors.
+def boundary_normal(w: Tensor, upper: Tensor) -> tuple[Tensor, float]:
+    """Fit a linear support vector machine to style vectors (n, D) and their labels, bool (n,).
 
-    Args:
-        w (Tensor): Style vectors (n, D).
-        upper (Tensor): Their labels, bool (n,). Of each side the last 30 % only test.
-        cost (float | None): Cost of an error, C, in units of the latents' standard deviation. None
-            takes the best of 1e-4 to 1 by threefold cross-validation: a boundary that fits every
-            sample runs along directions in which the latents hardly vary. Defaults to None.
+    The last 30 % of each side are held out. The cost of an error, C, is the best of 1e-4 to 1 by
+    threefold cross-validation: a boundary that fits every sample runs along directions in which the
+    latents hardly vary.
 
-    Returns:
-        tuple[Tensor, float]: Unit normal (D,) of the boundary, towards ``upper``, and the accuracy
-        on the samples that were held out, the two sides counting alike.
+    Returns the unit normal (D,) of the boundary, towards ``upper``, and the balanced accuracy on
+    the held-out samples.
 
     Raises:
         ImportError: scikit-learn is missing.
@@ -78,12 +69,9 @@ def boundary_normal(w: Tensor, upper: Tensor, *, cost: float | None = None) -> t
     centre = w[train].mean(0)
     scale = (w[train] - centre).std()
     x = ((w - centre) / scale).double().numpy()
-    machine = LinearSVC(C=cost or 1.0, class_weight='balanced', dual=False)
-    if cost is None:
-        search = GridSearchCV(machine, {'C': _COSTS}, scoring='balanced_accuracy', cv=3)
-        machine = search.fit(x[train], upper[train].numpy()).best_estimator_
-    else:
-        machine.fit(x[train], upper[train].numpy())
+    machine = LinearSVC(class_weight='balanced', dual=False)
+    search = GridSearchCV(machine, {'C': _COSTS}, scoring='balanced_accuracy', cv=3)
+    machine = search.fit(x[train], upper[train].numpy()).best_estimator_
     hits = [machine.predict(x[side[split:]]) for side, split in zip(sides, splits)]
     accuracy = ((~hits[0]).mean() + hits[1].mean()) / 2
     normal = torch.from_numpy(machine.coef_[0])
@@ -91,14 +79,9 @@ def boundary_normal(w: Tensor, upper: Tensor, *, cost: float | None = None) -> t
 
 
 def orthogonalise(vector: Tensor, others: Sequence[Tensor]) -> Tensor:
-    """Take out of a direction what it shares with others (conditional manipulation, section 3.3).
+    """Project the span of other directions out of one (conditional manipulation, section 3.3).
 
-    Args:
-        vector (Tensor): Direction (D,).
-        others (Sequence[Tensor]): Directions (D,); their common span is projected away.
-
-    Returns:
-        Tensor: Unit vector (D,), orthogonal to all of ``others``.
+    All are (D,); returns a unit vector (D,).
 
     Raises:
         ValueError: Nothing is left.
@@ -122,7 +105,6 @@ class InterFaceGAN(SupervisedFinder):
         conditions (Mapping[str, Sequence[str]] | str): For an attribute, those that its direction
             is made orthogonal to; ``'all'`` makes each one orthogonal to all the others. Defaults
             to none.
-        cost (float | None): As for :func:`boundary_normal`. Defaults to None.
         **kwargs: See :class:`SupervisedFinder`.
 
     Raises:
@@ -133,32 +115,21 @@ class InterFaceGAN(SupervisedFinder):
         self,
         fraction: float = 0.2,
         conditions: Mapping[str, Sequence[str]] | str | None = None,
-        cost: float | None = None,
         **kwargs,
     ):
         super().__init__(**kwargs)
         self.fraction = checked_number('fraction', fraction, above=0, most=0.5)
-        self.cost = None if cost is None else checked_number('cost', cost, above=0)
         self.conditions = conditions
 
-    def fit(
-        self, w: Tensor, scores: Mapping[str, Tensor]
-    ) -> dict[str, tuple[Tensor, dict[str, str]]]:
-        """Learn the directions; see :meth:`SupervisedFinder.fit`.
-
-        Raises:
-            ImportError: scikit-learn is missing.
-            ValueError: Labels do not vary, or a condition is no attribute.
-        """
+    def fit(self, w: Tensor, scores: Mapping[str, Tensor]) -> Fitted:
         normals, accuracies = {}, {}
         for name, values in scores.items():
-            places = labelled(values, name)
+            places = labelled_places(values, name)
             chosen, upper = confident_samples(values[places], self.fraction)
             try:
-                fitted = boundary_normal(w[places[chosen]], upper, cost=self.cost)
+                normals[name], accuracies[name] = boundary_normal(w[places[chosen]], upper)
             except ValueError as e:
                 raise ValueError(f'The attribute {name!r}: {e}') from e
-            normals[name], accuracies[name] = fitted
         found = {}
         for name, normal in normals.items():
             facts = {'held_out_accuracy': f'{accuracies[name]:.3f}'}
@@ -173,11 +144,10 @@ class InterFaceGAN(SupervisedFinder):
         if self.conditions == 'all':
             return [other for other in known if other != name]
         wanted = dict(self.conditions or {})
-        for others in ([*wanted], *wanted.values()):
-            for other in others:
-                if other not in known:
-                    raise ValueError(
-                        f'A condition must be one of the attributes {", ".join(known)}, but got '
-                        f'{other!r}.'
-                    )
+        for other in itertools.chain(wanted, *wanted.values()):
+            if other not in known:
+                raise ValueError(
+                    f'A condition must be one of the attributes {", ".join(known)}, but got '
+                    f'{other!r}.'
+                )
         return list(wanted.get(name, ()))

@@ -1,5 +1,5 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
-"""Scores of images, and labels from files: what supervised directions are learnt from."""
+"""Labels that supervised directions are learnt from: scores of images, and tables in files."""
 
 from __future__ import annotations
 
@@ -86,12 +86,12 @@ class PatchLightness(nn.Module):
 
 
 def read_labels(path: str | os.PathLike, count: int) -> dict[str, Tensor]:
-    """Read labels or scores of samples from a table.
+    """Read labels or scores of ``count`` samples from a table.
 
     Args:
         path (str | os.PathLike): A ``.csv`` file with a header, or a ``.jsonl`` file with an object
-            a line. ``index`` is the number of the sample, counted from 0; every other column is
-            an attribute, with 0 and 1, or with scores. An empty cell is a sample without a label.
+            per line. ``index`` is the number of the sample, counted from 0; every other column is
+            an attribute, with 0 and 1, or with scores. An empty cell means that there is no label.
         count (int): Number of samples.
 
     Returns:
@@ -99,7 +99,8 @@ def read_labels(path: str | os.PathLike, count: int) -> dict[str, Tensor]:
 
     Raises:
         FileNotFoundError: There is no such file.
-        ValueError: It is of another kind, a line has no valid index, or a label is no number.
+        ValueError: It is of another kind, or a line has no valid index or a label that is not a
+            finite number.
     """
     file = Path(path)
     if not file.is_file():
@@ -116,10 +117,9 @@ def read_labels(path: str | os.PathLike, count: int) -> dict[str, Tensor]:
             )
         for name, value in row.items():
             number = _number(value)
-            if math.isnan(number) and value not in ('', None):
-                raise ValueError(
-                    f'{file}, line {place}: the label {name!r} must be a number, but got {value!r}.'
-                )
+            if not math.isfinite(number) and value not in ('', None):
+                rule = f'the label {name!r} must be a finite number'
+                raise ValueError(f'{file}, line {place}: {rule}, but got {value!r}.')
             labels.setdefault(name, torch.full((count,), torch.nan))[int(index)] = number
     if not labels:
         raise ValueError(f'{file} must hold a column beside index, but holds no labels.')
@@ -136,12 +136,12 @@ def _rows(file: Path):
             for place, line in enumerate(lines, 1):
                 if line.strip():
                     yield place, dict(json.loads(line))
-    except (csv.Error, TypeError, UnicodeDecodeError, json.JSONDecodeError) as e:
+    except (csv.Error, TypeError, ValueError, RecursionError) as e:
         raise ValueError(f'{file} is not a readable table of labels ({e}).') from e
 
 
 def _number(value: object) -> float:
     try:
         return float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return math.nan

@@ -10,7 +10,7 @@ from mmgen.registry import MODULES
 from torch import Tensor
 
 from .samples import in_deviations
-from .supervised import SupervisedFinder, labelled
+from .supervised import Fitted, SupervisedFinder, labelled_places
 
 __all__ = ['Regression', 'fit_direction']
 
@@ -22,12 +22,12 @@ def fit_direction(w: Tensor, scores: Tensor, *, held_out: float = 0.2) -> tuple[
     latent distribution.
 
     Args:
-        w (Tensor): Style vectors of shape (n, D).
-        scores (Tensor): Score of each image, shape (n,).
-        held_out (float): Share of the samples, the last ones, that only test. Defaults to 0.2.
+        w (Tensor): Style vectors (n, D).
+        scores (Tensor): Score of each image, (n,).
+        held_out (float): Share of the samples, the last ones, that is held out. Defaults to 0.2.
 
     Returns:
-        tuple[Tensor, float]: Direction of shape (D,), and R² on the held-out samples of the linear
+        tuple[Tensor, float]: Direction (D,), and R² on the held-out samples of the linear
         regression of the score on w (1: the score is linear in w; 0: no better than its mean).
 
     Raises:
@@ -60,17 +60,10 @@ class Regression(SupervisedFinder):
     Takes the arguments of :class:`SupervisedFinder`.
     """
 
-    def fit(
-        self, w: Tensor, scores: Mapping[str, Tensor]
-    ) -> dict[str, tuple[Tensor, dict[str, str]]]:
-        """Learn the directions; see :meth:`SupervisedFinder.fit`.
-
-        Raises:
-            ValueError: Scores do not vary.
-        """
+    def fit(self, w: Tensor, scores: Mapping[str, Tensor]) -> Fitted:
         found = {}
         for name, values in scores.items():
-            places = labelled(values, name)
+            places = labelled_places(values, name)
             vector, r2 = fit_direction(w[places], values[places])
             found[name] = in_deviations(vector, w), {'held_out_r2': f'{r2:.3f}'}
         return found

@@ -1,5 +1,5 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
-"""Samples of a generator, as directions are learnt from them and tried on them."""
+"""Samples of a generator, from which directions are learnt, and on which they are tried."""
 
 from __future__ import annotations
 
@@ -24,15 +24,7 @@ _BLOCK = 64  # latents are drawn in blocks, so that more of them do not change t
 
 @torch.no_grad()
 def draw_latents(generator: BaseDetailGenerator, count: int, seed: int = 0) -> Tensor:
-    """Draw style vectors; the first ones are the same whatever their number.
-
-    Args:
-        generator (BaseDetailGenerator): Its mapping is used.
-        count (int): How many.
-        seed (int): Seed of the normal latents. Defaults to 0.
-
-    Returns:
-        Tensor: w of shape (count, D), on the CPU.
+    """Draw style vectors w (count, D), on the CPU; the first ones are the same for every count.
 
     Raises:
         ValueError: ``count`` is below 2, of which nothing can be learnt.
@@ -50,18 +42,10 @@ def draw_latents(generator: BaseDetailGenerator, count: int, seed: int = 0) -> T
 def sample_codes(
     generator: BaseDetailGenerator, w: Tensor, *, mixed: bool = False, batch_size: int = 16
 ) -> Iterator[LatentCode]:
-    """Yield the latent codes of style vectors, in batches.
+    """Yield the latent codes of style vectors (n, D), in batches on the generator's device.
 
-    Args:
-        generator (BaseDetailGenerator): The generator.
-        w (Tensor): Style vectors (n, D).
-        mixed (bool): Whether a code's base comes from its neighbour before, so that its style
-            vector is only that of the detail code: what can be learnt of w then is what an edit of
-            the detail code can do. Defaults to False.
-        batch_size (int): Codes at a time. Defaults to 16.
-
-    Yields:
-        LatentCode: On the generator's device.
+    With ``mixed``, a code's base comes from its neighbour, so that its style vector is only that of
+    the detail code: what is learnt of w then is what an edit of the detail code can do.
     """
     bases = w.roll(1, 0) if mixed else w
     for rows, base_rows in zip(w.split(batch_size), bases.split(batch_size)):
@@ -81,18 +65,10 @@ def score_samples(
     total: int = 0,
     progress: Progress = None,
 ) -> dict[str, Tensor]:
-    """Render codes and have them scored.
+    """Render codes and return a labeller's scores of each attribute, (n,), on the CPU.
 
-    Args:
-        generator (BaseDetailGenerator): The generator.
-        codes (Iterator[LatentCode]): From :func:`sample_codes`.
-        labeller (Callable): Gets RGB images (b, 3, H, W) in [-1, 1], on the generator's device, and
-            returns a score (b,) for each attribute, higher where there is more of it.
-        total (int): Number of codes, for ``progress``.
-        progress (Callable | None): Called as ``progress(done, total)``. Defaults to None.
-
-    Returns:
-        dict[str, Tensor]: Score of each attribute, (n,), on the CPU.
+    The labeller turns RGB images (b, 3, H, W) in [-1, 1] into a score (b,) for each attribute,
+    higher where there is more of it. ``progress(done, total)`` is called after each batch.
 
     Raises:
         ValueError: The labeller returns something else.
@@ -115,15 +91,7 @@ def score_samples(
 
 
 def in_deviations(vector: Tensor, w: Tensor) -> Tensor:
-    """Give a direction the length of one standard deviation of w along it.
-
-    Args:
-        vector (Tensor): Direction of any length, (D,).
-        w (Tensor): Style vectors (n, D).
-
-    Returns:
-        Tensor: Shape (D,), float32.
-    """
+    """Scale a direction (D,) to one standard deviation of w (n, D) along it, in float32."""
     vector, w = vector.cpu().to(torch.float64), w.cpu().to(torch.float64)
     unit = vector / vector.norm()
     return (unit * (w @ unit).std()).float()
@@ -136,27 +104,24 @@ def edit_effect(
     w: Tensor,
     strength: float = 2.0,
 ) -> dict[str, float]:
-    """Measure what an edit of the detail code changes, the intended and the rest.
+    """Return for each attribute the mean difference of its score between two opposite edits.
+
+    It shows what an edit of the detail code changes, the intended and the rest.
 
     Args:
         generator (BaseDetailGenerator): The generator.
-        direction (Direction): The direction.
-        labeller (Callable): As for :func:`score_samples`.
+        direction (Direction): Applied with ``strength`` and its opposite.
+        labeller (Callable): Turns RGB images (b, 3, H, W) in [-1, 1] into a score (b,) for each
+            attribute.
         w (Tensor): Samples that are edited, (n, D).
-        strength (float): It is applied with this strength and its opposite. Defaults to 2.
-
-    Returns:
-        dict[str, float]: For each attribute the mean difference of its score between the two edits.
+        strength (float): Defaults to 2.
     """
     vectors, places = direction.offset(generator)
-
-    def scored(factor: float) -> dict[str, Tensor]:
-        return score_samples(generator, edited(factor), labeller)
 
     def edited(factor: float) -> Iterator[LatentCode]:
         for code in sample_codes(generator, w):
             code.detail[:, places] += factor * vectors.to(code.detail)
             yield code
 
-    more, less = scored(strength), scored(-strength)
+    more, less = (score_samples(generator, edited(s), labeller) for s in (strength, -strength))
     return {name: (more[name] - less[name]).mean().item() for name in more}

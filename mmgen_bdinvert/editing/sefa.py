@@ -19,18 +19,12 @@ __all__ = ['SeFa', 'factorise', 'modulation_weights']
 
 
 def modulation_weights(generator: BaseDetailGenerator) -> list[Tensor]:
-    """Return what turns style vectors into the styles of the convolutions.
+    """Return for each convolution the weight (C, D) that turns its style vector into styles.
 
     These are the layers that mmgen's ``apps/modified_sefa.py`` selects: the style modulation of
-    StyleGAN2's convolutions, without those that only make colours (``to_rgb``). StyleGAN1 has the
-    affine part of its adaptive instance normalisations.
-
-    Args:
-        generator (BaseDetailGenerator): The generator.
-
-    Returns:
-        list[Tensor]: For each convolution its weight (C, D); the place in the list is the index of
-        its style vector in w+. StyleGAN2's last style vector only makes colours, and has none.
+    StyleGAN2's convolutions, without ``to_rgb``, and the affine part of StyleGAN1's adaptive
+    instance normalisations. The place in the list is the index of the style vector in w+;
+    StyleGAN2's last one only makes colours, and has none.
     """
     g = generator.generator
     if isinstance(g, StyleGANv1Generator):
@@ -39,15 +33,10 @@ def modulation_weights(generator: BaseDetailGenerator) -> list[Tensor]:
 
 
 def factorise(weights: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
-    """Find the directions in which weights change styles most (SeFa, equation 5).
+    """Find the directions in which weights (C, D) of layers change styles most (SeFa, equation 5).
 
-    Args:
-        weights (Sequence[Tensor]): Weights (C, D) of layers, stacked.
-
-    Returns:
-        tuple[Tensor, Tensor]: Unit directions as rows (k, D), and by how much they are amplified
-        (k,), descending; k is D, or the number of styles if that is smaller. The largest entry of
-        each direction is positive.
+    Returns k <= D unit directions as rows (k, D), their largest entry positive, and by how much
+    they are amplified (k,), descending.
     """
     _, values, rows = torch.linalg.svd(
         torch.cat(list(weights)).cpu().to(torch.float64), full_matrices=False
@@ -76,16 +65,10 @@ class SeFa:
     def find(
         self, generator: BaseDetailGenerator, *, seed: int = 0, progress: Progress = None
     ) -> list[Direction]:
-        """Find the directions of a generator.
+        """Find the directions of a generator, named sefa0, sefa1 and so on.
 
-        Args:
-            generator (BaseDetailGenerator): The generator.
-            seed (int): Seed of the samples that give strength 1 its length. Defaults to 0.
-            progress (Callable | None): Not called: it takes a moment. Defaults to None.
-
-        Returns:
-            list[Direction]: Named sefa0, sefa1, …, one standard deviation of w long, with their
-            amplification as ``singular_value`` in ``notes``.
+        They are one standard deviation of w long, of samples drawn from ``seed``, with their
+        amplification as ``singular_value`` in ``notes``.
 
         Raises:
             ValueError: A layer is not in the detail code or has no convolution, or there are fewer
@@ -96,8 +79,8 @@ class SeFa:
         chosen = list(known if self.layers is None else self.layers)
         if not chosen or any(layer not in known for layer in chosen):
             raise ValueError(
-                f'SeFa factorises layers {known[0]} to {known[-1]} of w+, whose convolutions the '
-                f'detail code reaches, but got {chosen}.'
+                f'SeFa factorises the layers {known[0]} to {known[-1]} of w+, which are those of '
+                f'the detail code with a convolution, but got {chosen}.'
             )
         rows, values = factorise([weights[layer] for layer in chosen])
         if self.count > len(rows):

@@ -1,5 +1,5 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
-"""What the finders that learn from labelled samples share."""
+"""The base class of finders that learn directions from labelled samples."""
 
 from __future__ import annotations
 
@@ -17,16 +17,11 @@ from ..models import BaseDetailGenerator
 from ..utils.numbers import checked_number
 from .directions import Direction
 from .labellers import read_labels
-from .samples import (
-    Labeller,
-    Progress,
-    draw_latents,
-    edit_effect,
-    sample_codes,
-    score_samples,
-)
+from .samples import Labeller, Progress, draw_latents, edit_effect, sample_codes, score_samples
 
 __all__ = ['SupervisedFinder']
+
+Fitted = dict[str, tuple[Tensor, dict[str, str]]]
 
 _TRIED = 64  # samples that the found directions are tried on
 
@@ -40,14 +35,13 @@ class SupervisedFinder:
     Args:
         labeller (dict | Callable | None): Config of a registered component, or a function: RGB
             images (n, 3, H, W) in [-1, 1] to a score (n,) for each attribute. Defaults to None.
-        labels (str | os.PathLike | None): A table of labels or scores of samples, as
-            :func:`mmgen_bdinvert.editing.read_labels` takes it. Defaults to None.
+        labels (str | os.PathLike | None): A table of labels or scores of samples for
+            :func:`mmgen_bdinvert.editing.read_labels`. Defaults to None.
         latents (str | os.PathLike | None): The style vectors (n, D) that ``labels`` counts, in a
-            ``.npy`` or ``.pt`` file. None draws ``num_samples`` from the seed. Defaults to None.
+            ``.npy`` or ``.pt`` file. Defaults to None: ``num_samples`` are drawn from the seed.
         num_samples (int): Samples that are drawn. Defaults to 4000.
         mixed (bool): Whether the samples for the labeller take their base codes from one another,
-            so that the style vectors are those of the detail codes only: what a direction learns
-            then is what an edit of the detail code can do. Defaults to False, the usual samples.
+            so that a direction learns what an edit of the detail code can do. Defaults to False.
         batch_size (int): Images at a time. Defaults to 16.
 
     Raises:
@@ -78,74 +72,59 @@ class SupervisedFinder:
         self.batch_size = checked_number('batch_size', batch_size, least=1, whole=True)
         self.mixed = mixed
 
-    def fit(
-        self, w: Tensor, scores: Mapping[str, Tensor]
-    ) -> dict[str, tuple[Tensor, dict[str, str]]]:
-        """Learn the directions; subclasses do.
+    def fit(self, w: Tensor, scores: Mapping[str, Tensor]) -> Fitted:
+        """Learn from style vectors (n, D) and scores (n,), NaN where there is no label.
 
-        Args:
-            w (Tensor): Style vectors (n, D).
-            scores (Mapping[str, Tensor]): For each attribute (n,), NaN where there is no label.
+        Returns for each attribute the vector (D,), one standard deviation of w long, and facts
+        about it. Subclasses implement it.
 
-        Returns:
-            dict[str, tuple[Tensor, dict[str, str]]]: For each attribute the vector (D,), one
-            standard deviation of w long, and facts about it.
+        Raises:
+            ValueError: Labels do not vary.
         """
         raise NotImplementedError
 
     def find(
         self, generator: BaseDetailGenerator, *, seed: int = 0, progress: Progress = None
     ) -> list[Direction]:
-        """Find the directions of a generator.
+        """Find the directions of a generator, one for each attribute.
 
-        Args:
-            generator (BaseDetailGenerator): The generator.
-            seed (int): Seed of the samples. Defaults to 0.
-            progress (Callable | None): Called as ``progress(done, total)`` while samples are
-                scored. Defaults to None.
-
-        Returns:
-            list[Direction]: One for each attribute, with its facts in ``notes``: what the held-out
-            samples say, and with a labeller the ``effect`` of edits of the detail code by ±2 in
-            standard deviations of the score, and the largest ``side_effect``.
+        ``seed`` draws the samples; ``progress(done, total)`` is called while they are scored. The
+        ``notes`` say what the held-out samples show, and with a labeller the ``effect`` of edits of
+        the detail code by ±2, in standard deviations of the score, and the largest ``side_effect``.
 
         Raises:
-            FileNotFoundError: A file is not there.
+            FileNotFoundError: A file is missing.
             ValueError: The labels do not fit the samples, or cannot be learnt from.
         """
         w, scores = self._samples(generator, seed, progress)
-        facts = {'samples': str(len(w)), 'seed': str(seed)}
-        if self.latents is not None:
-            facts.pop('seed')
+        common = {'samples': str(len(w))}
+        if self.latents is None:
+            common['seed'] = str(seed)
         if self.mixed:
-            facts['mixed'] = 'yes'
+            common['mixed'] = 'yes'
         found = []
-        for name, (vector, more) in self.fit(w, scores).items():
-            direction = Direction(
-                vector, name, generator.fingerprint, type(self).__name__, {**more, **facts}
-            )
+        for name, (vector, own) in self.fit(w, scores).items():
+            notes = {**own, **common}
+            direction = Direction(vector, name, generator.fingerprint, type(self).__name__, notes)
             if self.labeller is not None:
-                spread = {name: max(values.std().item(), 1e-6) for name, values in scores.items()}
-                effects = self._effects(generator, direction, seed, spread)
-                direction = replace(direction, notes={**direction.notes, **effects})
+                effects = self._effects(generator, direction, seed, scores)
+                direction = replace(direction, notes={**notes, **effects})
             found.append(direction)
         return found
 
     def _samples(
         self, generator: BaseDetailGenerator, seed: int, progress: Progress
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        if self.latents is not None:
+        if self.latents is None:
+            w = draw_latents(generator, self.num_samples, seed)
+        else:
             file = local_path(self.latents)
             if not file.is_file():
                 raise FileNotFoundError(f'There is no file of latents {file}: check the path.')
-            w = read_array(file)
-            if w.ndim != 2 or w.shape[1] != generator.style_dim:
-                raise ValueError(
-                    f'{file} must hold style vectors (n, {generator.style_dim}), but got '
-                    f'{tuple(w.shape)}.'
-                )
-        else:
-            w = draw_latents(generator, self.num_samples, seed)
+            w, width = read_array(file), generator.style_dim
+            if w.ndim != 2 or w.shape[1] != width:
+                shape = tuple(w.shape)
+                raise ValueError(f'{file} must hold style vectors (n, {width}), but got {shape}.')
         if self.labels is not None:
             return w, read_labels(self.labels, len(w))
         if isinstance(self.labeller, nn.Module):
@@ -159,11 +138,11 @@ class SupervisedFinder:
         generator: BaseDetailGenerator,
         direction: Direction,
         seed: int,
-        spread: Mapping[str, float],
+        scores: Mapping[str, Tensor],
     ) -> dict[str, str]:
         tried = draw_latents(generator, _TRIED, seed + 1)
         effects = edit_effect(generator, direction, self.labeller, tried)
-        effects = {name: effect / spread[name] for name, effect in effects.items()}
+        effects = {name: e / max(scores[name].std().item(), 1e-6) for name, e in effects.items()}
         facts = {'effect': f'{effects.pop(direction.name):+.2f}'}
         if effects:
             worst = max(effects, key=lambda name: abs(effects[name]))
@@ -171,8 +150,8 @@ class SupervisedFinder:
         return facts
 
 
-def labelled(scores: Tensor, name: str) -> Tensor:
-    """Return the places (k,) of the samples that have a label, or say that it does not vary."""
+def labelled_places(scores: Tensor, name: str) -> Tensor:
+    """Return the places (k,) of the samples that have a label; the labels must vary."""
     places = torch.nonzero(~scores.isnan()).flatten()
     values = scores[places]
     if len(places) < 2 or not (values != values[0]).any():

@@ -1,7 +1,6 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
-from .config import read_config
+from .config import read_config, read_settings
 from .hooks import MissedValidationHook, ReconstructionGridHook
-from .settings import read_settings
 from .strict_runner import StrictRunner
 
 __all__ = [

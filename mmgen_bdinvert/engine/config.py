@@ -3,22 +3,39 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import inspect
 import math
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
-from mmengine.config import Config, ConfigDict
+from mmengine.config import Config, ConfigDict, DictAction
 from mmengine.runner import Runner
 
+from ..models.losses.perceptual import BackboneError, LPIPSLoss
+from .composed import complete_config, noted_deletions
+
+__all__ = [
+    'RUNNER_KEYS',
+    'check_config',
+    'is_config',
+    'named_backbones',
+    'pivot_of',
+    'read_config',
+    'read_settings',
+]
+
 _CHECKOUT = Path(__file__).resolve().parents[2]
+_SIMILARITY = 0.8  # of two names, from which one counts as a misspelling of the other
 
-__all__ = ['RUNNER_KEYS', 'check_config', 'is_config', 'pivot_of', 'read_config']
-
-_ALIKE = 0.8  # of a name, from where on it is taken for a misspelt one
+_IN_PLACE = (
+    "describe the generator in place, generator=dict(type='StyleGANv2Generator', out_size=1024, "
+    'style_channels=512)'
+)
 
 # The settings that mmengine's Runner takes from a config, as arguments or from `self.cfg`.
 RUNNER_KEYS = frozenset(inspect.signature(Runner.__init__).parameters) - {'self', 'cfg'} | {
@@ -35,25 +52,26 @@ def read_config(path: str | Path, options: dict | None = None) -> Config:
     """Read a config file and override settings.
 
     Args:
-        path (str | Path): A config of mmengine's kind.
-        options (dict | None): Values by dotted key, as ``--cfg-options`` gives them. Defaults to
-            None.
-
-    Returns:
-        Config: The config; it has a model.
+        path (str | Path): A config file of mmengine.
+        options (dict | None): Values by dotted key, from :func:`read_settings`. Defaults to None.
 
     Raises:
-        FileNotFoundError: If there is no such file.
-        ValueError: If it cannot be read, an option belongs to nothing, or it does not pass
-            :func:`check_config`.
+        FileNotFoundError: There is no such file.
+        ValueError: It cannot be read, an option is unknown, or :func:`check_config` refuses it.
     """
     if (_CHECKOUT / 'projects').is_dir() and str(_CHECKOUT) not in sys.path:
         sys.path.append(str(_CHECKOUT))  # `custom_imports` of the configs of projects/
     if not Path(path).is_file():
         raise FileNotFoundError(f'There is no config file {path}: check the path.')
     try:
-        cfg = Config.fromfile(path)
+        with noted_deletions():
+            cfg = Config.fromfile(path)
     except Exception as e:  # a config is a program: anything may go wrong in it
+        if 'lazy_import' in str(e):
+            raise ValueError(
+                f"{path} is in mmengine's old style (_base_), and a config that it builds on in "
+                f'the new one (read_base): {_IN_PLACE}.'
+            ) from e
         reason = f'{type(e).__name__}: {" ".join(str(e).split())}'
         raise ValueError(f'{path} cannot be read as a config ({reason}).') from e
     for key in options or {}:
@@ -63,10 +81,15 @@ def read_config(path: str | Path, options: dict | None = None) -> Config:
                 f'The option {key} is unknown: neither {path} nor the Runner has a setting {first}.'
             )
     try:
-        cfg.merge_from_dict(options or {})
-    except Exception as e:  # mmengine asserts here, and descends into what is no dict
+        with noted_deletions():
+            cfg.merge_from_dict(options or {})
+    except Exception as e:  # mmengine asserts here, and expects dicts where there are none
         reason = f'{type(e).__name__}: {" ".join(str(e).split())}'
         raise ValueError(f'The options do not fit {path} ({reason}).') from e
+    try:
+        complete_config(cfg)
+    except ImportError as e:  # in the new style, which imports classes
+        raise ValueError(f'{path} names a class that is not here ({e}): {_IN_PLACE}.') from e
     check_config(cfg, path)
     return cfg
 
@@ -74,17 +97,11 @@ def read_config(path: str | Path, options: dict | None = None) -> Config:
 def check_config(cfg: Config, source: object = 'The config') -> None:
     """Check that a config has a model, that its numbers are finite, and that no name is misspelt.
 
-    Args:
-        cfg (Config): The config.
-        source (object): Where it is from, for messages. Defaults to 'The config'.
-
-    Raises:
-        ValueError: It has none, a number is infinite or not a number, or a setting that nothing
-            reads is called nearly as one that is read.
+    Messages call it ``source``.
     """
     unknown = [name for name in cfg if name not in RUNNER_KEYS]
     for name in unknown:
-        meant = difflib.get_close_matches(name, RUNNER_KEYS, n=1, cutoff=_ALIKE)
+        meant = difflib.get_close_matches(name, RUNNER_KEYS, n=1, cutoff=_SIMILARITY)
         if meant and isinstance(cfg[name], (dict, list)):
             raise ValueError(f'{source} sets {name}, which nothing reads: did you mean {meant[0]}?')
     model = cfg.get('model')
@@ -98,10 +115,7 @@ def check_config(cfg: Config, source: object = 'The config') -> None:
 
 
 def pivot_of(model: ConfigDict) -> ConfigDict:
-    """Return the part of a model's config that has generator and encoder.
-
-    That is the config itself, of pivotal tuning its pivot's.
-    """
+    """Return the config with generator and encoder: of pivotal tuning, that of its pivot."""
     while isinstance(model.get('pivot'), dict):
         model = model['pivot']
     return model
@@ -111,7 +125,6 @@ def _numbers(value: object, name: str = '') -> Iterator[tuple[str, float]]:
     """Yield the floats in nested dicts and lists, with their dotted names."""
     if isinstance(value, float):
         yield name, value
-        return
     items: Iterable[tuple[object, object]] = ()
     if isinstance(value, dict):
         items = value.items()
@@ -121,9 +134,59 @@ def _numbers(value: object, name: str = '') -> Iterator[tuple[str, float]]:
         yield from _numbers(item, f'{name}.{key}' if name else str(key))
 
 
+@contextlib.contextmanager
+def named_backbones(cfg: Config, *sections: str) -> Iterator[None]:
+    """Let the sentence about a perceptual network that is not there name the settings that lack it.
+
+    Args:
+        cfg (Config): What is built from it.
+        *sections (str): Those of its keys that are.
+    """
+    try:
+        yield
+    except BackboneError as error:
+        lacking = [name for key in sections for name in _lacking(cfg.get(key), key)]
+        if not lacking:
+            raise
+        options = ' '.join(f'{name}.backbone=PATH' for name in dict.fromkeys(lacking))
+        raise FileNotFoundError(f'{error}: --cfg-options {options}') from error
+
+
+def _lacking(value: Any, name: str) -> Iterator[str]:
+    if isinstance(value, dict):
+        if value.get('type') in ('LPIPSLoss', LPIPSLoss) and value.get('backbone') is None:
+            yield name
+        items: Iterable[tuple[object, object]] = value.items()
+    else:
+        items = enumerate(value) if isinstance(value, (list, tuple)) else ()
+    for key, item in items:
+        yield from _lacking(item, f'{name}.{key}')
+
+
 def is_config(path: str | os.PathLike, cfg: Config) -> bool:
-    """Whether a config was read from a file."""
+    """Whether a config was read from this file."""
     try:
         return os.path.samefile(path, cfg.filename)
-    except (OSError, TypeError):  # TypeError: it was read from no file
+    except (OSError, TypeError):  # TypeError: it was not read from a file
         return False
+
+
+def read_settings(texts: Mapping[str, str] | None) -> dict[str, Any]:
+    """Read the values of ``--cfg-options`` as mmengine does: numbers, lists, tuples, strings.
+
+    Args:
+        texts (Mapping[str, str] | None): Text by dotted key.
+
+    Returns:
+        dict[str, Any]: Value by dotted key.
+
+    Raises:
+        ValueError: Brackets do not match.
+    """
+    found = {}
+    for key, text in (texts or {}).items():
+        try:
+            found[key] = DictAction._parse_iterable(text)
+        except AssertionError as error:
+            raise ValueError(f'--cfg-options cannot read {key}={text!r} ({error}).') from error
+    return found

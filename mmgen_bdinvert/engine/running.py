@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 from argparse import Namespace
 from pathlib import Path
@@ -17,12 +18,16 @@ from bdinvert_cli.paths import check_resumed
 
 from ..compat.cpu_amp import CpuAmpOptimWrapper
 from ..io import claim_folder, find_images
-from .config import pivot_of, read_config
-from .settings import read_settings
+from ..models.encoder_trainer import BaseCodeEncoderTrainer
+from ..models.inverters.base_inverter import OptimizationInverter
+from .composed import kind_of
+from .config import named_backbones, pivot_of, read_config, read_settings
+from .host import drop_host
 from .strict_runner import MAKER, StrictRunner, adopt_work_dir
 
 __all__ = [
     'build_runner',
+    'named_backbones',
     'runner_config',
     'set_checkpoint',
     'set_resume',
@@ -33,13 +38,10 @@ __all__ = [
 
 
 def runner_config(args: Namespace) -> Config:
-    """Read the config that the parsed options of ``bdinvert_cli`` ask for.
-
-    Raises:
-        FileNotFoundError, ValueError: See :func:`read_config`.
-    """
+    """Read the config of a command line; for its errors see :func:`read_config`."""
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     cfg = read_config(args.config, read_settings(args.cfg_options))
+    drop_host(cfg)
     cfg.launcher = args.launcher
     default = cfg.get('work_dir') or Path('work_dirs', Path(args.config).stem)
     cfg.work_dir = str(args.work_dir or default)
@@ -47,15 +49,9 @@ def runner_config(args: Namespace) -> Config:
 
 
 def build_runner(cfg: Config, into_existing: bool = False) -> Runner:
-    """Build the Runner of a config: a :class:`StrictRunner` unless it asks for another.
+    """Build the Runner of a config, a :class:`StrictRunner` unless it names another.
 
-    Args:
-        cfg (Config): The config; its ``work_dir`` is made and marked.
-        into_existing (bool): See :func:`mmgen_bdinvert.io.claim_folder`. Defaults to False.
-
-    Raises:
-        ForeignFileError: The work dir holds files of somebody else.
-        OutputError: It cannot be written to.
+    The work dir is made and marked; see :func:`mmgen_bdinvert.io.claim_folder`, also for errors.
     """
     adopt_work_dir(cfg.work_dir, cfg.filename)
     claim_folder(cfg.work_dir, MAKER, into_existing=into_existing)
@@ -65,10 +61,8 @@ def build_runner(cfg: Config, into_existing: bool = False) -> Runner:
 def use_amp(cfg: Config) -> None:
     """Train with mixed precision, whether the config has one optimiser or one for each network.
 
-    bfloat16 unless the config has a ``dtype``: it needs no luck with the range of the activations.
-
-    Raises:
-        ValueError: If there is no GPU, and the config has another ``dtype``.
+    bfloat16 unless the config has a ``dtype``: activations cannot overflow in it. A ValueError
+    without a GPU if that is another.
     """
     wrappers = [cfg.optim_wrapper]
     if 'optimizer' not in cfg.optim_wrapper:
@@ -87,15 +81,10 @@ def use_amp(cfg: Config) -> None:
 
 
 def set_resume(cfg: Config, checkpoint: str | None) -> None:
-    """Resume from a given checkpoint, or from the latest one of the work dir ('auto').
-
-    Raises:
-        FileNotFoundError: If the given one is not there.
-    """
-    if checkpoint is None:
-        return
-    check_resumed(checkpoint)
-    cfg.resume, cfg.load_from = True, None if checkpoint == 'auto' else checkpoint
+    """Resume from a given checkpoint, which must exist, or from the latest of the work dir."""
+    if checkpoint is not None:
+        check_resumed(checkpoint)
+        cfg.resume, cfg.load_from = True, None if checkpoint == 'auto' else checkpoint
 
 
 def set_checkpoint(cfg: Config, checkpoint: str | None) -> None:
@@ -109,23 +98,41 @@ def set_checkpoint(cfg: Config, checkpoint: str | None) -> None:
         cfg.load_from = checkpoint
 
 
-def set_test_split(cfg: Config, data_root: str | list[str] | None = None) -> None:
-    """Test on the validation split where a config has no test split, or on other images.
+def set_test_split(cfg: Config, data_root: str | list[str] | None = None) -> str:
+    """Test on the validation split if a config has no test split, or on the images of data_root.
+
+    Returns:
+        str: The key whose perceptual distance the test measures.
 
     Raises:
-        FileNotFoundError: If the images are not there.
-        ValueError: If the config has neither split, or ``data_root`` is given for a data set that
-            reads no images, or holds none.
+        FileNotFoundError: The images do not exist.
+        ValueError: The config has neither split, ``data_root`` has no images, or the data set reads
+            none.
     """
     parts = ('dataloader', 'cfg', 'evaluator')
+    evaluator = 'test_evaluator'
     if all(cfg.get(f'test_{part}') is None for part in parts):
+        evaluator = 'val_evaluator'
         for part in parts:
             cfg[f'test_{part}'] = cfg.get(f'val_{part}')
     missing = [f'test_{part}' for part in parts if cfg.get(f'test_{part}') is None]
-    if missing:
+    kind = kind_of(cfg.model)
+    inverts = isinstance(kind, type) and issubclass(kind, OptimizationInverter)
+    if missing and inverts and data_root is not None:
+        evaluator = 'model'
+        _add_test_split(cfg)
+    elif missing:
+        advice = 'give a bdinvert_enc_* or bdinvert_inv_* config'
+        if inverts:
+            advice = 'give the photos with --data-root'
+        elif kind is BaseCodeEncoderTrainer:
+            advice = (
+                "set val_dataloader = dict(batch_size=16, sampler=dict(type='DefaultSampler', "
+                "shuffle=False), dataset=dict(type='LatentSeeds', length=64, first=1000000000)), "
+                "val_cfg = dict() and val_evaluator = dict(type='ReconstructionMetric')"
+            )
         raise ValueError(
-            f'{cfg.filename} cannot be tested, it sets no {", ".join(missing)}: give a '
-            f'bdinvert_enc_* or bdinvert_inv_* config.'
+            f'{cfg.filename} cannot be tested, it sets no {", ".join(missing)}: {advice}.'
         )
     dataset = cfg.test_dataloader.dataset
     if data_root is not None:
@@ -140,9 +147,26 @@ def set_test_split(cfg: Config, data_root: str | list[str] | None = None) -> Non
             find_images(dataset.data_root)  # before minutes of building
         except (FileNotFoundError, ValueError) as e:
             raise type(e)(f'{e}; --data-root takes images and folders') from e
+    return evaluator
+
+
+def _add_test_split(cfg: Config) -> None:
+    """Let an inverter be tested on photos, by its own perceptual distance."""
+    model = pivot_of(cfg.model)
+    size = ((model.get('generator') or {}).get('generator') or {}).get('out_size')
+    cfg.test_dataloader = dict(
+        batch_size=8,
+        num_workers=0,
+        sampler=dict(type='DefaultSampler', shuffle=False),
+        dataset=dict(type='InversionImageFolder', data_root=None, size=size),
+    )
+    cfg.test_cfg = {}
+    perceptual = copy.deepcopy((model.get('losses') or {}).get('perceptual'))
+    cfg.test_evaluator = dict(type='ReconstructionMetric', perceptual=perceptual)
+    cfg.custom_hooks = [*(cfg.get('custom_hooks') or ()), dict(type='ReconstructionGridHook')]
 
 
 def use_test_amp(cfg: Config) -> None:
-    """Test with mixed precision, bfloat16: half precision has no room for a pixel's gradient."""
+    """Test with mixed precision, in bfloat16: the gradient of a pixel underflows in float16."""
     cfg.test_cfg.fp16 = True
     torch.set_autocast_dtype('cuda', torch.bfloat16)

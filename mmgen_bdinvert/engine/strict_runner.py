@@ -18,7 +18,7 @@ from torch import nn
 from bdinvert_cli.text import printable
 
 from ..io.inputs import input_digests
-from ..io.outputs import atomic_write, remove_leftovers
+from ..io.outputs import atomic_write, remove_leftovers, write_bytes
 from ..io.ownership import adopt_files, check_outputs, claim_outputs, is_marked
 from ..models.checkpoint import load_weights, read_checkpoint
 from .config import is_config
@@ -27,8 +27,7 @@ __all__ = ['MAKER', 'StrictRunner', 'adopt_work_dir']
 
 MAKER = 'train'  # and test: they share a work dir
 _CHECKPOINTS = ('iter_*.pth', 'epoch_*.pth', 'best_*.pth')
-
-_INPUTS = 'inputs'  # key of a checkpoint's meta data
+_INPUTS = 'inputs'  # key of a checkpoint's metadata
 
 
 def _leave_group() -> None:
@@ -37,10 +36,7 @@ def _leave_group() -> None:
 
 
 def _latest_checkpoint(work_dir: str) -> str | None:
-    """Return the checkpoint to resume from, also where `last_checkpoint` is empty or out of date.
-
-    mmengine's hook empties that file before it writes, so a killed training may leave it so.
-    """
+    """Return the checkpoint to resume from, even if a kill left `last_checkpoint` empty or old."""
     named = Path(work_dir, 'last_checkpoint').is_file() and find_latest_checkpoint(work_dir)
     if named and Path(named).is_file():
         return named
@@ -50,15 +46,14 @@ def _latest_checkpoint(work_dir: str) -> str | None:
 
 
 def adopt_work_dir(work_dir: str | Path, config: str | None) -> None:
-    """Mark a work dir of version 0.1.0, which left no marks, so that a training goes on in it.
+    """Mark a work dir of version 0.1.0, which left no marks, so that a training continues in it.
 
-    Its logs hold the config, which imports this package; a work dir of mmgen's own does not.
+    The config in its logs imports this package; that in a work dir of mmgen alone does not. A copy
+    of the file ``config`` is in the work dir.
     """
     folder = Path(work_dir)
     logged = folder.glob('*/vis_data/config.py')
-    if is_marked(folder, MAKER):
-        return
-    if not any(b'mmgen_bdinvert' in path.read_bytes() for path in logged):
+    if is_marked(folder, MAKER) or not any(b'mmgen_bdinvert' in p.read_bytes() for p in logged):
         return
     adopt_files(folder / 'vis', MAKER, [path.name for path in folder.glob('vis/*_*.png')])
     files = [path.name for pattern in _CHECKPOINTS for path in folder.glob(pattern)]
@@ -69,25 +64,24 @@ def adopt_work_dir(work_dir: str | Path, config: str | None) -> None:
 class StrictRunner(Runner):
     """The Runner of ``tools/train.py`` and ``tools/test.py``.
 
-    Five things differ from mmengine's:
+    It differs from mmengine's in this:
 
-    * A checkpoint is counted, and refused if it does not fit or belongs to another generator;
-      mmengine loads what fits and goes on. Only ``load_from`` of a model without an encoder, such
-      as a GAN that starts from another's generator, stays as lenient as mmengine is.
-    * A checkpoint is written whole or not at all, and a training that was killed resumes from the
-      latest one whatever the moment.
-    * A checkpoint knows the weights and statistics that its config names; where one of those files
-      has changed since, a training does not resume.
-    * No file in the work dir that a training or a test of this package did not write is replaced.
+    * A checkpoint that does not fit or belongs to another generator is refused; mmengine loads the
+      tensors that fit. Only ``load_from`` of a model without an encoder, such as a GAN that starts
+      from another's generator, is as lenient as in mmengine.
+    * Checkpoints are written atomically; a killed training resumes from the latest one.
+    * Checkpoints have digests of the weights and statistics that their config names; if one of
+      those files has changed, a training does not resume.
+    * Files in the work dir that no training or test of this package wrote are never replaced.
     * Without a GPU, ``launcher='pytorch'`` joins the processes over gloo.
-    * A model with nothing to train, such as an inverter, is distributed without the wrapper, which
-      would refuse it.
+    * A model with nothing to train, such as an inverter, is distributed without
+      DistributedDataParallel, which would refuse it.
     """
 
     def setup_env(self, env_cfg: dict) -> None:
         if self.launcher == 'pytorch' and get_device() == 'cpu' and not is_distributed():
             torch.distributed.init_process_group('gloo')
-            # Left to the end of the process, gloo's threads now and then abort it.
+            # At the end of the process, gloo's threads sometimes abort it.
             atexit.register(_leave_group)
         super().setup_env(env_cfg)
 
@@ -109,19 +103,18 @@ class StrictRunner(Runner):
         """Write the config into the work dir, as mmengine does, unless it was read from there."""
         name = f'{self.timestamp}.py' if self.cfg.filename is None else self.cfg.filename
         path = Path(self.work_dir, Path(name).name)
-        if is_config(path, self.cfg):
-            return
-        text = self.cfg.pretty_text
-        claim_outputs([path], MAKER)
-        atomic_write(path, lambda temporary: temporary.write_text(text, 'utf-8'))
+        if not is_config(path, self.cfg):
+            text = self.cfg.pretty_text
+            claim_outputs([path], MAKER)
+            write_bytes(path, text.encode())
 
     @master_only
     def save_checkpoint(self, out_dir: str, filename: str, *args, **kwargs) -> None:
-        """Save a checkpoint as mmengine's Runner does, but in one step, with digests of its inputs.
+        """Save a checkpoint as mmengine's Runner does, but atomically, with digests of its inputs.
 
         Raises:
-            ForeignFileError: If it is there, and no training of this package wrote it.
-            OutputError: If it cannot be written.
+            ForeignFileError: It exists, and no training of this package wrote it.
+            OutputError: It cannot be written.
         """
         save = super().save_checkpoint
         kwargs['meta'] = {**(kwargs.get('meta') or {}), _INPUTS: self._inputs}
@@ -140,7 +133,7 @@ class StrictRunner(Runner):
         return input_digests(self.cfg.model)
 
     def load_or_resume(self) -> None:
-        """Load or resume as mmengine's Runner does; 'auto' means the latest whole checkpoint."""
+        """Load or resume as mmengine's Runner does; 'auto' is the latest complete checkpoint."""
         if self._has_loaded or not self._resume or self._load_from is not None:
             super().load_or_resume()
             return
@@ -151,29 +144,29 @@ class StrictRunner(Runner):
             self.resume(latest)
 
     def train(self) -> nn.Module:
-        """Train, without what a process that was killed left half-written."""
+        """Train, after removing incomplete files that a killed process left."""
         if is_main_process():
             for folder in (self.work_dir, Path(self.work_dir, 'vis')):
                 remove_leftovers(folder)
-            # Found now, and not by the first checkpoint.
+            # Before the work, not at the first checkpoint.
             there = [path for kind in _CHECKPOINTS for path in Path(self.work_dir).glob(kind)]
             check_outputs([*there, Path(self.work_dir, 'last_checkpoint')], MAKER)
-            _ = self._inputs  # now, lest a file changes before the first checkpoint
+            _ = self._inputs  # now, as a file may change before the first checkpoint
         return super().train()
 
     def load_checkpoint(self, filename: str, *args, **kwargs) -> dict:
-        """Load a checkpoint as mmengine's Runner does, once it is known to fit.
+        """Load a checkpoint as mmengine's Runner does, after checking that it fits.
 
         Raises:
-            FileNotFoundError: If there is no such file.
-            ValueError: If it is no checkpoint, does not fit, belongs to another generator, or is to
-                be resumed from but holds weights only, or a file that the config names has changed.
+            FileNotFoundError: There is no such file.
+            ValueError: It is no checkpoint, does not fit or belongs to another generator; or, to
+                resume, it has weights only, or a file that the config names has changed.
         """
         model = self.model.module if is_model_wrapper(self.model) else self.model
         if self._resume or hasattr(model, 'encoder'):
             load_weights(model, filename, prefixes=('module.', ''), what=type(model).__name__)
         elif Path(filename).is_file():
-            read_checkpoint(filename)  # says in a sentence what cannot be used
+            read_checkpoint(filename)  # its errors are one sentence
         if hasattr(model, 'encoder'):
             model.encoder.check_generator(model.generator)
         checkpoint = super().load_checkpoint(filename, *args, **kwargs)

@@ -1,15 +1,14 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
-"""Geometric transforms of images (T) and of base codes (T') in one convention.
+"""Geometric transforms of images and base codes.
 
-The convention is written down once, in :mod:`mmgen_bdinvert.geometry.transform`.
+Their convention is written down in :mod:`mmgen_bdinvert.geometry.transform`.
 """
 
 from .base import Transform
 from .command_line import read_motion
-from .composition import Composition, compose, inverse
+from .composition import Composition, compose, inverse, part_of
 from .estimation import estimate_similarity, normalise_points
 from .matrices import MatrixTransform, PerspectiveTransform
-from .partial import part_of
 from .random_transform import RandomTransform
 from .thin_plate_spline import ThinPlateSpline
 from .transform import GeometricTransform

@@ -1,5 +1,5 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
-"""What every transform is: a map from destination points back to source points."""
+"""The base class of transforms: a map from destination points back to source points."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from torch import Tensor
 
 __all__ = ['FAR', 'Transform', 'invert_matrix']
 
-# Coordinates are kept within this bound, so that pixel indices fit into integers. A point on it
-# comes from nowhere, and stays so through whatever it is composed with.
+# Coordinates stay within this bound, so that pixel indices fit into integers. A point on it has no
+# source, whatever the transform is composed with.
 FAR = 1e4
 
 # A matrix worse conditioned than this (a scale or a shift of a million) cannot be inverted safely.
@@ -22,9 +22,8 @@ def normalise_matrix(matrix: Tensor) -> Tensor:
     """Return a (3, 3) matrix with its last entry 1, so that the centre is in front."""
     weight = matrix[2, 2].item()
     if not bool(torch.isfinite(matrix).all()) or weight == 0:
-        raise ValueError(
-            f'a matrix must be finite, its last entry not 0, but got {matrix.tolist()}'
-        )
+        values = matrix.tolist()
+        raise ValueError(f'a matrix must be finite, its last entry not 0, but got {values}')
     return matrix / matrix[2, 2]
 
 
@@ -49,56 +48,40 @@ def project(matrix: Tensor, points: Tensor) -> Tensor:
 class Transform:
     """A motion of what a map shows, in the convention of :mod:`mmgen_bdinvert.geometry.transform`.
 
-    A subclass gives either :meth:`matrix`, or :meth:`flow` for a motion that has none. Everything
-    else (warping, masks, composition, inversion) asks only :meth:`source_points`.
+    A subclass implements :meth:`matrix`, or :meth:`flow` for a motion that has none; all others
+    call only :meth:`source_points`. ``aspect`` is the width of a map over its height in pixels.
     """
 
     def matrix(self, *, aspect: float = 1.0) -> Tensor | None:
         """Return the forward matrix, from source to destination points, or None for a flow.
 
-        Args:
-            aspect (float): Width over height of the map in pixels. Defaults to 1.0.
-
-        Returns:
-            Tensor | None: (3, 3) float64 on the CPU, in normalised coordinates.
+        It is (3, 3) float64 on the CPU, in normalised coordinates.
         """
         return None
 
     def inverse_matrix(self, *, aspect: float = 1.0) -> Tensor | None:
-        """Return the (3, 3) float64 matrix from destination to source points, or None for a flow.
-
-        Args:
-            aspect (float): As in :meth:`matrix`. Defaults to 1.0.
+        """Return the matrix from destination to source points, or None for a flow.
 
         Raises:
-            TypeError: As :meth:`matrix`.
-            ValueError: As :meth:`matrix`, or if the transform is too extreme to be inverted.
+            ValueError: If the transform is too extreme to be inverted.
         """
         matrix = self.matrix(aspect=aspect)
         return None if matrix is None else invert_matrix(matrix)
 
     def flow(self, points: Tensor, *, aspect: float = 1.0) -> Tensor:
-        """Return where destination points come from, for a transform that has no matrix.
+        """Return the source points (..., 2) of destination points, if there is no matrix.
 
         Args:
             points (Tensor): (..., 2) float64 on the CPU, finite, (x, y) last.
-            aspect (float): As in :meth:`matrix`. Defaults to 1.0.
-
-        Returns:
-            Tensor: (..., 2) source points.
+            aspect (float): Width over height of the map. Defaults to 1.0.
         """
         raise NotImplementedError(f'{type(self).__name__} has neither a matrix nor a flow')
 
     def source_points(self, points: Tensor, *, aspect: float = 1.0) -> Tensor:
-        """Return where destination points come from.
+        """Return the source points of destination points (..., 2), (x, y) last.
 
-        Args:
-            points (Tensor): (..., 2) normalised coordinates, (x, y) last.
-            aspect (float): As in :meth:`matrix`. Defaults to 1.0.
-
-        Returns:
-            Tensor: (..., 2) float64 on the CPU, so that all devices sample the same points;
-            ``FAR`` in both coordinates for a point that comes from nowhere.
+        They are float64 on the CPU, so that all devices sample the same points, and ``FAR`` in
+        both coordinates where there is no source.
 
         Raises:
             ValueError: If the transform cannot be inverted where that is needed.

@@ -20,14 +20,9 @@ _CORNERS = torch.tensor([[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]])
 
 
 def read_motion(args: argparse.Namespace) -> Transform:
-    """Build the motion that the options describe.
+    """Build the motion that the options of ``bdinvert_cli.options.add_motion_options`` describe.
 
-    Args:
-        args (argparse.Namespace): With the options of
-            ``bdinvert_cli.options.add_motion_options``.
-
-    Returns:
-        Transform: The motion; with landmarks, that from the template to them.
+    With landmarks it is the motion from the template to them.
 
     Raises:
         TypeError, ValueError: If a value is out of range, or options contradict each other.

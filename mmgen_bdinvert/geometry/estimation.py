@@ -8,25 +8,21 @@ import math
 import torch
 from torch import Tensor
 
-from .matrices import PointsLike, as_points, paired
+from .matrices import PointsLike, as_points, point_pairs
 from .transform import GeometricTransform
 
 __all__ = ['estimate_similarity', 'normalise_points']
 
 
 def normalise_points(pixels: PointsLike, size: int | tuple[int, int]) -> Tensor:
-    """Turn pixel positions into normalised coordinates.
+    """Turn pixel positions into normalised coordinates: (k, 2) float64, (x, y).
 
     Args:
         pixels (Tensor | Sequence): k points (column, row); (0, 0) is the centre of the first pixel.
         size (int | tuple[int, int]): The side of a square map, or its (height, width).
 
-    Returns:
-        Tensor: (k, 2) float64 points (x, y), in which the pixel edges of the map are -1 and 1.
-
     Raises:
-        TypeError: If points are no numbers.
-        ValueError: If they are not of shape (k, 2), or not finite.
+        TypeError, ValueError: If the points are not numbers, not finite or not of shape (k, 2).
     """
     height, width = size if isinstance(size, (tuple, list)) else (size, size)
     pixels = as_points('pixels', pixels, 1)
@@ -36,25 +32,21 @@ def normalise_points(pixels: PointsLike, size: int | tuple[int, int]) -> Tensor:
 def estimate_similarity(
     source: PointsLike, destination: PointsLike, *, aspect: float = 1.0
 ) -> GeometricTransform:
-    """Find the scale, rotation and shift that best move landmarks to others.
+    """Fit a scale, rotation and shift to landmarks by least squares; no shear, no flip.
 
-    "Best" is the least sum of squared distances in the destination; two pairs are met exactly.
     With the landmarks of an aligned face as ``source`` and those of a photo as ``destination``, the
     result is the motion by which the photo left alignment.
 
     Args:
-        source (Tensor | Sequence): k >= 2 points (x, y) in normalised coordinates, not all one.
+        source (Tensor | Sequence): k >= 2 points (x, y) in normalised coordinates, not all equal.
         destination (Tensor | Sequence): Where they go, in the same order.
         aspect (float): Width over height of the map in pixels. Defaults to 1.0.
 
-    Returns:
-        GeometricTransform: The motion, without shear and flip.
-
     Raises:
-        TypeError: If points are no numbers.
-        ValueError: If they are too few, not as many, or the points of a side are all one.
+        TypeError, ValueError: If the points are not numbers or too few, their numbers differ, or
+            the points of a side are all equal.
     """
-    source, destination = paired(source, destination, 2)
+    source, destination = point_pairs(source, destination, 2)
     # As complex numbers in units of half the height, a similarity is z -> a z + b.
     unit = source.new_tensor([aspect, 1.0])
     sides = (source.detach() * unit, destination.detach() * unit)

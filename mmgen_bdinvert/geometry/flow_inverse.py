@@ -80,16 +80,12 @@ def _search(flow: Callable[[Tensor], Tensor], targets: Tensor, start: Tensor) ->
 def invert_flow(flow: Callable[[Tensor], Tensor], points: Tensor, *, name: str) -> Tensor:
     """Solve ``flow(x) = points`` for x.
 
-    The search starts at the nearest of a grid of nodes in the view, and takes damped Newton steps.
-    Gradients (first order) reach ``points`` and the parameters of ``flow``, by one more step.
-
-    Args:
-        flow (Callable): A smooth map of points (..., 2), each on its own.
-        points (Tensor): (..., 2) float64.
-        name (str): What messages call the map.
+    The map takes points (..., 2), each on its own, and is called ``name`` in messages. The search
+    starts at the nearest of a grid of nodes in the view, and takes damped Newton steps; one more
+    step gives first-order gradients of ``points`` and the parameters of ``flow``.
 
     Returns:
-        Tensor: (..., 2); ``FAR`` where there is no solution.
+        Tensor: (..., 2) float64; ``FAR`` where there is no solution.
 
     Raises:
         ValueError: If the map folds over itself somewhere in the view, [-1, 1].

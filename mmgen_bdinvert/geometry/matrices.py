@@ -12,46 +12,35 @@ from torch import Tensor
 
 from .base import Transform, invert_matrix
 
-__all__ = [
-    'MatrixTransform',
-    'PerspectiveTransform',
-    'PointsLike',
-    'TransformLike',
-    'as_points',
-    'as_transform',
-]
+__all__ = ['MatrixTransform', 'PerspectiveTransform']
 
 TransformLike = Union[Transform, Tensor]
 PointsLike = Union[Tensor, Sequence[Sequence[float]]]
 
 
-def as_points(name: str, points: PointsLike, minimum: int) -> Tensor:
-    """Return points as a (k, 2) float64 tensor on the CPU, with their autograd history.
-
-    Args:
-        name (str): What messages call them.
-        points (Tensor | Sequence): k points (x, y).
-        minimum (int): How many there must be.
-
-    Raises:
-        TypeError: If they are no numbers.
-        ValueError: If they are too few, not finite, or not of shape (k, 2).
-    """
-    if not isinstance(points, Tensor):
+def _as_numbers(rule: str, values: Tensor | Sequence) -> Tensor:
+    """Return values as a float64 tensor on the CPU, with their autograd history."""
+    if not isinstance(values, Tensor):
         try:
-            points = torch.tensor(points, dtype=torch.float64)
-        except (TypeError, ValueError, RuntimeError) as error:
-            raise TypeError(f'{name} must be points (x, y), but got {points!r}') from error
+            values = torch.tensor(values, dtype=torch.float64)
+        except (TypeError, ValueError, OverflowError, RuntimeError) as error:
+            raise TypeError(f'{rule}, but got {values!r}') from error
+    return values.cpu().double()
+
+
+def as_points(name: str, points: PointsLike, minimum: int) -> Tensor:
+    """Return at least ``minimum`` finite points as a (k, 2) float64 tensor on the CPU."""
+    points = _as_numbers(f'{name} must be points (x, y)', points)
     if points.dim() != 2 or points.shape[1] != 2 or len(points) < minimum:
         raise ValueError(
             f'{name} must be at least {minimum} points (x, y), but got shape {tuple(points.shape)}'
         )
     if not bool(torch.isfinite(points).all()):
         raise ValueError(f'{name} must be finite, but got {points.tolist()}')
-    return points.cpu().double()
+    return points
 
 
-def paired(source: PointsLike, destination: PointsLike, minimum: int) -> tuple[Tensor, Tensor]:
+def point_pairs(source: PointsLike, destination: PointsLike, minimum: int) -> tuple[Tensor, Tensor]:
     """Return point pairs as two (k, 2) float64 tensors; see :func:`as_points`."""
     source = as_points('source points', source, minimum)
     destination = as_points('destination points', destination, minimum)
@@ -72,21 +61,14 @@ class MatrixTransform(Transform):
             reach a tensor that requires them.
 
     Raises:
-        TypeError: If it is no matrix of numbers.
-        ValueError: If its shape is another.
+        TypeError, ValueError: If it is not a 3x3 matrix of numbers.
     """
 
     def __init__(self, matrix: Tensor | Sequence[Sequence[float]]):
-        if not isinstance(matrix, Tensor):
-            try:
-                matrix = torch.tensor(matrix, dtype=torch.float64)
-            except (TypeError, ValueError, RuntimeError) as error:
-                raise TypeError(f'a matrix must be 3x3 numbers, but got {matrix!r}') from error
-        if matrix.shape != (3, 3):
-            raise ValueError(
-                f'a matrix must be of shape (3, 3), but got shape {tuple(matrix.shape)}'
-            )
-        self._matrix = matrix.cpu().double()
+        self._matrix = _as_numbers('a matrix must be 3x3 numbers', matrix)
+        if self._matrix.shape != (3, 3):
+            shape = tuple(self._matrix.shape)
+            raise ValueError(f'a matrix must be of shape (3, 3), but got shape {shape}')
 
     def matrix(self, *, aspect: float = 1.0) -> Tensor:
         """Return the (3, 3) float64 forward matrix; the size of the map does not matter."""
@@ -108,13 +90,12 @@ class PerspectiveTransform(MatrixTransform):
             algebraic error is the least. Gradients reach tensors that require them.
 
     Raises:
-        TypeError: If points are no numbers.
-        ValueError: If the points are too few, not as many, or determine no perspective that sees
-            all of them and the centre.
+        TypeError, ValueError: If the points are not numbers or too few, their numbers differ, or
+            they determine no perspective that sees all of them and the centre.
     """
 
     def __init__(self, source: PointsLike, destination: PointsLike):
-        source, destination = paired(source, destination, 4)
+        source, destination = point_pairs(source, destination, 4)
         x, y = source.T
         ones, zeros = torch.ones_like(x), torch.zeros_like(x)
         rows, values = [], []
@@ -152,12 +133,7 @@ class PerspectiveTransform(MatrixTransform):
 
 
 def as_transform(transform: TransformLike) -> Transform:
-    """Return a transform, of a (3, 3) tensor the one with that matrix.
-
-    Raises:
-        TypeError: If it is neither.
-        ValueError: If a matrix is of another shape.
-    """
+    """Return a transform, or that of a (3, 3) forward matrix."""
     if isinstance(transform, Tensor):
         return MatrixTransform(transform)
     if not isinstance(transform, Transform):

@@ -4,12 +4,11 @@
 from __future__ import annotations
 
 import math
-import numbers
 
 import torch
 from mmgen.registry import MODULES
 
-from .transform import GeometricTransform
+from .transform import GeometricTransform, finite_number
 
 __all__ = ['RandomTransform']
 
@@ -30,8 +29,7 @@ class RandomTransform:
         flip (float): Probability of mirroring. Defaults to 0.0.
 
     Raises:
-        TypeError: If a range is no number.
-        ValueError: If a range is negative, not finite or not in order.
+        TypeError, ValueError: If a range is not a number, negative, not finite or not in order.
     """
 
     def __init__(
@@ -44,9 +42,7 @@ class RandomTransform:
     ):
         limits = {'shift': math.inf, 'rotate': math.inf, 'shear': 90, 'flip': math.nextafter(1, 2)}
         for (name, limit), value in zip(limits.items(), (shift, rotate, shear, flip)):
-            if isinstance(value, bool) or not isinstance(value, numbers.Real):
-                raise TypeError(f'{name} of random transforms must be a number, but got {value!r}')
-            if not 0 <= value < limit:
+            if not 0 <= finite_number(f'{name} of random transforms', value) < limit:
                 raise ValueError(f'{name} of random transforms is out of range: got {value}')
         if len(scale) != 2 or not 0 < scale[0] <= scale[1] < math.inf:
             raise ValueError(
@@ -56,21 +52,14 @@ class RandomTransform:
         self.scale = tuple(scale)
 
     def sample(self, rng: torch.Generator) -> GeometricTransform:
-        """Draw one transform.
-
-        Args:
-            rng (torch.Generator): On the CPU; the same state gives the same transform.
-
-        Returns:
-            GeometricTransform: The transform.
-        """
+        """Draw one transform; the same state of the CPU generator gives the same transform."""
         uniform = torch.rand(6, generator=rng, dtype=torch.float64).tolist()
-        dx, dy, turn, size, lean, mirror = uniform
+        dx, dy, rotate, scale, shear, flip = uniform
         low, high = map(math.log, self.scale)
         return GeometricTransform(
             shift=(self.shift * (2 * dx - 1), self.shift * (2 * dy - 1)),
-            rotate=self.rotate * (2 * turn - 1),
-            scale=math.exp(low + size * (high - low)),
-            shear=self.shear * (2 * lean - 1),
-            flip=mirror < self.flip,
+            rotate=self.rotate * (2 * rotate - 1),
+            scale=math.exp(low + scale * (high - low)),
+            shear=self.shear * (2 * shear - 1),
+            flip=flip < self.flip,
         )

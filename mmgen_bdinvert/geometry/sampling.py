@@ -3,8 +3,8 @@
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Iterator
 
 import torch
 import torch.nn.functional as F
@@ -25,18 +25,11 @@ def pixel_centres(height: int, width: int) -> Tensor:
 
 
 def _tap_offsets(points: Tensor, dim: int) -> list[Tensor]:
-    """Return the offsets at which to sample along one destination axis so as not to alias.
+    """Return offsets (H, W, 2) of samples along a destination axis (0: rows) that avoid aliasing.
 
-    One destination pixel spans ``m`` source pixels along this axis. Sampling already covers one
-    of them, so for ``m > 1`` the samples spread evenly over the ``sqrt(m^2 - 1)`` that miss in
+    One destination pixel spans ``m`` source pixels along this axis. Sampling already covers one of
+    them, so for ``m > 1`` the samples spread evenly over the ``sqrt(m^2 - 1)`` that are missing in
     the sum of squares: nothing at m = 1, the whole pixel for a large m, continuous in between.
-
-    Args:
-        points (Tensor): (H, W, 2) source points.
-        dim (int): 0 for the vertical axis, 1 for the horizontal one.
-
-    Returns:
-        list[Tensor]: Offsets of the source points, each (H, W, 2) or, with no need, one zero.
     """
     height, width = points.shape[:2]
     if points.shape[dim] < 2:
@@ -45,37 +38,22 @@ def _tap_offsets(points: Tensor, dim: int) -> list[Tensor]:
     span = (step * step.new_tensor([width / 2, height / 2])).norm(dim=-1, keepdim=True)
     part = (1 - span.clamp(min=1.0) ** -2).sqrt()  # [H, W, 1], share of the span to cover
     length = (span * part).max().item()
-    if length < 1e-3:  # rotations and enlargements, up to rounding
+    if length < 1e-3:  # a rotation or an enlargement, up to rounding
         return [points.new_zeros(())]
     count = min(max(2, math.ceil(length)), _MAX_TAPS)  # at most one source pixel apart
     return [((i + 0.5) / count - 0.5) * part * step for i in range(count)]
 
 
-def _taps(points: Tensor) -> Iterator[Tensor]:
-    """Yield the (H, W, 2) source points whose samples are averaged into one warped map."""
-    vertical = _tap_offsets(points, 0)
-    for horizontal in _tap_offsets(points, 1):
-        for offset in vertical:
-            yield points + horizontal + offset
-
-
 def sample(x: Tensor, points: Tensor, *, padding_mode: str, mode: str) -> Tensor:
-    """Read every map of a batch at the same points, each averaged over its pixel's span.
+    """Read all maps (n, C, H, W) at the source points (H, W, 2) of the destination pixels.
 
-    Args:
-        x (Tensor): (n, C, H, W), float32 or float64.
-        points (Tensor): (H, W, 2) float64 source points of the destination pixels.
-        padding_mode (str): As for ``torch.nn.functional.grid_sample``.
-        mode (str): As for ``torch.nn.functional.grid_sample``.
-
-    Returns:
-        Tensor: (n, C, H, W).
+    Each value is averaged over its pixel's span. The modes are those of ``grid_sample``.
     """
-    total, count = torch.zeros_like(x), 0
-    for tap in _taps(points):
-        grid = tap.to(x).expand(len(x), *points.shape)
+    rows, columns = _tap_offsets(points, 0), _tap_offsets(points, 1)
+    total = torch.zeros_like(x)
+    for row, column in itertools.product(rows, columns):
+        grid = (points + column + row).to(x).expand(len(x), *points.shape)
         total = total + F.grid_sample(
             x, grid, mode=mode, padding_mode=padding_mode, align_corners=False
         )
-        count += 1
-    return total / count
+    return total / (len(rows) * len(columns))

@@ -8,11 +8,11 @@ from mmgen.registry import MODULES
 from torch import Tensor
 
 from .base import Transform
-from .matrices import PointsLike, paired
+from .matrices import PointsLike, point_pairs
 
-__all__ = ['ThinPlateSpline', 'evaluate_spline', 'fit_spline']
+__all__ = ['ThinPlateSpline']
 
-_CLOSE = 1e-6  # points nearer than this are one point, and a triangle as flat is a line
+_CLOSE = 1e-6  # nearer points count as equal, and a triangle as flat as a line
 
 
 def _kernel(points: Tensor, centres: Tensor) -> Tensor:
@@ -26,19 +26,11 @@ def _with_one(points: Tensor) -> Tensor:
     return torch.cat([torch.ones_like(points[..., :1]), points], dim=-1)
 
 
-def fit_spline(centres: Tensor, values: Tensor, regularisation: float = 0.0) -> Tensor:
-    """Fit the smoothest function that takes given values at given points.
+def _fit_spline(centres: Tensor, values: Tensor, regularisation: float = 0.0) -> Tensor:
+    """Return the coefficients (k + 3, m) of the spline that fits values (k, m) at centres (k, 2).
 
     It minimises ``Σ |f(centre_i) - value_i|² + regularisation · bending energy`` (both up to a
     constant factor): 0 meets the values exactly, and a large number leaves the best affine map.
-
-    Args:
-        centres (Tensor): (k, 2), not all on one line, all different.
-        values (Tensor): (k, m).
-        regularisation (float): Defaults to 0.0.
-
-    Returns:
-        Tensor: (k + 3, m) coefficients for :func:`evaluate_spline`. Gradients reach both inputs.
     """
     count = len(centres)
     kernel = _kernel(centres, centres)
@@ -49,8 +41,8 @@ def fit_spline(centres: Tensor, values: Tensor, regularisation: float = 0.0) -> 
     return torch.linalg.solve(system, torch.cat([values, values.new_zeros(3, values.shape[1])]))
 
 
-def evaluate_spline(points: Tensor, centres: Tensor, coefficients: Tensor) -> Tensor:
-    """Evaluate a spline of :func:`fit_spline` at (..., 2) points: (..., m)."""
+def _evaluate_spline(points: Tensor, centres: Tensor, coefficients: Tensor) -> Tensor:
+    """Evaluate a spline at (..., 2) points: (..., m)."""
     count = len(centres)
     bent = _kernel(points, centres) @ coefficients[:count]
     return bent + _with_one(points) @ coefficients[count:]
@@ -60,7 +52,7 @@ def _check_spread(name: str, points: Tensor) -> None:
     """Refuse points that coincide, or lie on one line."""
     distance = torch.pdist(points)
     if distance.min() < _CLOSE:
-        raise ValueError(f'{name} points must differ, but two of {points.tolist()} are one')
+        raise ValueError(f'{name} points must differ, but two of {points.tolist()} are equal')
     if torch.linalg.svdvals(points - points.mean(0))[1] < _CLOSE:
         raise ValueError(f'{name} points must not all lie on a line, but got {points.tolist()}')
 
@@ -70,33 +62,32 @@ class ThinPlateSpline(Transform):
     """The smooth motion that takes points to others, and bends the least in between.
 
     The spline runs from destination to source points, so that warping evaluates it directly;
-    :func:`mmgen_bdinvert.geometry.inverse` solves it numerically. It is taken as it is on maps
+    :func:`mmgen_bdinvert.geometry.inverse` solves it numerically. It ignores the aspect of maps
     that are not square.
 
     Args:
         source (Tensor | Sequence): k >= 3 points (x, y) in normalised coordinates, not all on one
             line. Points at the corners that stay where they are hold the border.
         destination (Tensor | Sequence): Where they go. Gradients reach tensors that require them.
-        regularisation (float): How far bending is smoothed at the points' cost, in the sense of
-            :func:`fit_spline`; 0 moves every point exactly. Defaults to 0.0.
+        regularisation (float): Weight of bending against the distance that is left to the points;
+            0 moves every point exactly. Defaults to 0.0.
 
     Raises:
-        TypeError: If points are no numbers.
-        ValueError: If there are fewer than 3 pairs, points of a side coincide or lie on one line,
-            or ``regularisation`` is negative.
+        TypeError, ValueError: If there are fewer than 3 pairs of numbers, points of a side coincide
+            or lie on one line, or ``regularisation`` is negative.
     """
 
     def __init__(self, source: PointsLike, destination: PointsLike, regularisation: float = 0.0):
-        source, self._centres = paired(source, destination, 3)
+        source, self._centres = point_pairs(source, destination, 3)
         if not 0 <= regularisation < float('inf'):
             raise ValueError(f'regularisation must be 0 or more, but got {regularisation}')
         _check_spread('source', source.detach())
         _check_spread('destination', self._centres.detach())
-        self._coefficients = fit_spline(self._centres, source, regularisation)
+        self._coefficients = _fit_spline(self._centres, source, regularisation)
 
     def flow(self, points: Tensor, *, aspect: float = 1.0) -> Tensor:
         """Return where destination points come from."""
-        return evaluate_spline(points, self._centres, self._coefficients)
+        return _evaluate_spline(points, self._centres, self._coefficients)
 
     def describe(self) -> str:
         """Return the number of point pairs."""

@@ -46,13 +46,17 @@ __all__ = ['GeometricTransform']
 _QUARTER_TURNS = {0.0: (1.0, 0.0), 90.0: (0.0, 1.0), 180.0: (-1.0, 0.0), 270.0: (0.0, -1.0)}
 
 
-def _finite(name: str, value: Any) -> float:
-    """Return ``value`` as a float, or say that ``name`` must be a finite number."""
+def finite_number(name: str, value: Any) -> float:
+    """Return ``value`` as a float, which must be a finite number."""
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         raise TypeError(f'{name} must be a number, but got {value!r} ({type(value).__name__})')
-    if not math.isfinite(value):
+    try:
+        number = float(value)
+    except OverflowError:
+        number = math.inf
+    if not math.isfinite(number):
         raise ValueError(f'{name} must be a finite number, but got {value}')
-    return float(value)
+    return number
 
 
 @MODULES.register_module()
@@ -72,9 +76,7 @@ class GeometricTransform(Transform):
             Defaults to 0.0.
 
     Raises:
-        TypeError: If a parameter is not of the type above.
-        ValueError: If a number is not finite, ``shift`` has not two of them, ``scale <= 0``, or
-            ``shear`` is not between -90 and 90.
+        TypeError, ValueError: If a parameter is not of this type, not finite or out of range.
     """
 
     shift: tuple[float, float] = (0.0, 0.0)
@@ -86,58 +88,40 @@ class GeometricTransform(Transform):
     def __post_init__(self) -> None:
         if not isinstance(self.shift, (tuple, list)) or len(self.shift) != 2:
             raise ValueError(f'shift must be a pair (dx, dy) of numbers, but got {self.shift!r}')
-        shift = (_finite('shift dx', self.shift[0]), _finite('shift dy', self.shift[1]))
-        scale = _finite('scale', self.scale)
+        shift = (finite_number('shift dx', self.shift[0]), finite_number('shift dy', self.shift[1]))
+        scale = finite_number('scale', self.scale)
         if scale <= 0:
             raise ValueError(f'scale must be above 0, but got {scale}; use flip=True to mirror')
         if not isinstance(self.flip, bool):
             raise TypeError(f'flip must be True or False, but got {self.flip!r}')
-        shear = _finite('shear', self.shear)
+        shear = finite_number('shear', self.shear)
         if abs(shear) >= 90:
             raise ValueError(f'shear must be between -90 and 90 degrees, but got {shear}')
         # The dataclass is frozen: the checked plain numbers have to be stored past its guard.
         object.__setattr__(self, 'shift', shift)
-        object.__setattr__(self, 'rotate', _finite('rotate', self.rotate))
+        object.__setattr__(self, 'rotate', finite_number('rotate', self.rotate))
         object.__setattr__(self, 'scale', scale)
         object.__setattr__(self, 'shear', shear)
 
-    @property
-    def is_identity(self) -> bool:
-        """Whether the transform moves nothing (a rotation by full turns included)."""
-        return (
-            self.shift == (0.0, 0.0)
-            and self.rotate % 360 == 0
-            and self.scale == 1
-            and not self.flip
-            and self.shear == 0
-        )
-
     def matrix(self, *, aspect: float = 1.0) -> Tensor:
-        """Return the forward matrix, from source to destination points.
-
-        Args:
-            aspect (float): Width over height of the map in pixels. Defaults to 1.0.
-
-        Returns:
-            Tensor: (3, 3) float64 on the CPU, in normalised coordinates.
+        """Return the forward matrix, see :meth:`Transform.matrix`.
 
         Raises:
-            TypeError: If ``aspect`` is not a number.
-            ValueError: If ``aspect`` is not finite and above 0.
+            TypeError, ValueError: If ``aspect`` is not a finite number above 0.
         """
-        if _finite('aspect', aspect) <= 0:
+        if finite_number('aspect', aspect) <= 0:
             raise ValueError(f'aspect must be above 0, but got {aspect}')
         turn = self.rotate % 360
         radians = math.radians(turn)
         # Quarter turns are exact, so that they permute pixels without interpolating them.
         cos, sin = _QUARTER_TURNS.get(turn, (math.cos(radians), math.sin(radians)))
         cos, sin = self.scale * cos, self.scale * sin
-        lean = math.tan(math.radians(self.shear))
+        shear = math.tan(math.radians(self.shear))
         mirror = -1.0 if self.flip else 1.0
         return torch.tensor(
             [
-                [mirror * cos, (sin - lean * cos) / aspect, 2 * self.shift[0]],
-                [-mirror * sin * aspect, cos + lean * sin, 2 * self.shift[1]],
+                [mirror * cos, (sin - shear * cos) / aspect, 2 * self.shift[0]],
+                [-mirror * sin * aspect, cos + shear * sin, 2 * self.shift[1]],
                 [0.0, 0.0, 1.0],
             ],
             dtype=torch.float64,
@@ -159,10 +143,7 @@ class GeometricTransform(Transform):
         return ', '.join(parts) or 'no motion'
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the parameters as plain values that JSON can hold; ``shear`` only if there is one.
-
-        Without a shear the dict is that of the releases before it, which data sets on disk hold.
-        """
+        """Return the parameters as plain values for JSON; ``shear`` only if it is not 0."""
         values = {**asdict(self), 'shift': list(self.shift)}
         if not self.shear:
             del values['shear']
@@ -173,8 +154,7 @@ class GeometricTransform(Transform):
         """Build a transform from what :meth:`to_dict` returns; absent keys take their defaults.
 
         Raises:
-            TypeError: If ``values`` is not a mapping.
-            ValueError: If ``values`` has an unknown key.
+            TypeError, ValueError: If ``values`` is not a mapping, or has an unknown key.
         """
         if not isinstance(values, Mapping):
             raise TypeError(f'a transform is read from a dict, but got {type(values).__name__}')

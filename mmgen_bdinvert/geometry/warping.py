@@ -34,25 +34,22 @@ def warp(
     padding_mode: PaddingLike = 'border',
     mode: str = 'bilinear',
 ) -> Tensor:
-    """Move the content of a batch of maps, all in the same way.
+    """Move the content of a batch of maps; shape, dtype and device stay.
 
-    Shrinking is anti-aliased (in full down to a scale of 1/16) by averaging several samples per
-    pixel. The identity returns an exact copy. Gradients reach ``x``, a fill, and the tensors that a
-    transform is made of; the width of the anti-aliasing counts as a constant.
+    Shrinking is anti-aliased (in full down to a scale of 1/16). The identity returns an exact copy.
+    Gradients reach ``x``, a fill, and the tensors that a transform is made of; the width of the
+    anti-aliasing counts as a constant.
 
     Args:
         x (Tensor): (n, C, H, W), floating, any value range. Half precision is sampled in float32.
         transform (Transform | Tensor): The motion, or a (3, 3) forward matrix, affine or
             perspective, in normalised coordinates of an H x W map.
         padding_mode (str | Tensor): What lies outside the source: 'border' repeats the edge,
-            'reflection' mirrors about it, 'zeros'; or a map (1, C, H, W) or (n, C, H, W) that
-            stays in its place and fills it, blended at the seam as ``mode`` interpolates.
+            'reflection' mirrors about it, 'zeros'; or a map (1, C, H, W) or (n, C, H, W) that is
+            not moved and fills it, blended at the seam as ``mode`` interpolates.
             Defaults to 'border'.
         mode (str): 'bilinear', or 'bicubic', which may overshoot the range of ``x``.
             Defaults to 'bilinear'.
-
-    Returns:
-        Tensor: Same shape, dtype and device as ``x``.
 
     Raises:
         TypeError: If ``x`` is not a floating tensor or ``transform`` neither of the two.
@@ -105,21 +102,18 @@ def validity_mask(
     *,
     device: torch.device | str | None = None,
 ) -> Tensor:
-    """Tell which pixels of a warped map come from inside the source.
-
-    A pixel is valid where its centre comes from within the edges of the source, borders included.
+    """Tell for which pixels of a warped map the centre comes from within the source's edges.
 
     Args:
         transform (Transform | Tensor): As for :func:`warp`.
         size (int | tuple[int, int]): The side of a square map, or its (height, width).
-        device (torch.device | str, optional): Where to put the mask. Defaults to the CPU.
+        device (torch.device | str, optional): Of the mask. Defaults to the CPU.
 
     Returns:
         Tensor: (1, 1, H, W) bool, True where valid.
 
     Raises:
-        TypeError: If ``transform`` is neither.
-        ValueError: If ``size`` is not one or two positive integers, or the transform is unusable.
+        TypeError, ValueError: As :func:`warp`, or ``size`` is not one or two positive integers.
     """
     sides = tuple(size) if isinstance(size, (tuple, list)) else (size, size)
     if len(sides) != 2 or not all(type(side) is int and side > 0 for side in sides):
@@ -138,21 +132,12 @@ def transform_image(
     padding_mode: PaddingLike = 'border',
     mode: str = 'bilinear',
 ) -> Tensor:
-    """Apply T to images (section 3 of the paper).
+    """Apply T to images (n, 3, H, W), see :func:`warp` (section 3 of the paper).
 
-    Args:
-        images (Tensor): (n, 3, H, W), any channel order, usually in [-1, 1], where the value 0 of
-            'zeros' padding is mid-grey.
-        transform (Transform | Tensor): As for :func:`warp`.
-        padding_mode (str | Tensor): As for :func:`warp`. Defaults to 'border'.
-        mode (str): As for :func:`warp`. Defaults to 'bilinear'.
-
-    Returns:
-        Tensor: Same shape, dtype and device as ``images``.
+    Usually in [-1, 1], where the value 0 of 'zeros' padding is mid-grey.
 
     Raises:
-        TypeError: As :func:`warp`.
-        ValueError: As :func:`warp`, or if the images have not 3 channels.
+        TypeError, ValueError: As :func:`warp`, or the images have not 3 channels.
     """
     if isinstance(images, Tensor) and (images.dim() != 4 or images.shape[1] != 3):
         raise ValueError(
@@ -177,17 +162,12 @@ def transform_base(
 
     Args:
         base (Tensor): (n, C, s, s) base codes.
-        transform (Transform | Tensor): As for :func:`warp`.
-        padding_mode (str | Tensor): As for :func:`warp`. Defaults to 'border', which continues the
-            background instead of inventing features of value 0.
-        mode (str): As for :func:`warp`. Defaults to 'bicubic', which loses less of the few cells.
-
-    Returns:
-        Tensor: Same shape, dtype and device as ``base``.
+        transform, padding_mode, mode: As for :func:`warp`. 'border' continues the background
+            instead of inventing features of value 0, and 'bicubic', the default here, loses less
+            of the few cells.
 
     Raises:
-        TypeError: As :func:`warp`.
-        ValueError: As :func:`warp`, or if the base codes are not square maps.
+        TypeError, ValueError: As :func:`warp`, or the base codes are not square maps.
     """
     if isinstance(base, Tensor) and (base.dim() != 4 or base.shape[2] != base.shape[3]):
         raise ValueError(

@@ -21,6 +21,7 @@ from safetensors.torch import load as deserialize
 from torch import Tensor, nn
 
 __all__ = [
+    'check_archive',
     'check_tensors',
     'check_usable',
     'floats',
@@ -63,7 +64,7 @@ def read_file(
         return read_safetensors(path, title)[0]
 
     def load() -> tuple[Any, None]:
-        _check_archive(path)
+        check_archive(path)
         if path.suffix in ('.npy', '.npz'):
             return _read_numpy(path), None
         with _allowed(list(safe_globals)), warnings.catch_warnings():
@@ -262,7 +263,7 @@ def _allowed(classes: list[Any]) -> Iterator[None]:
         torch.serialization.add_safe_globals(before)
 
 
-def _check_archive(path: Path) -> None:
+def check_archive(path: Path) -> None:
     """Refuse an archive, which ``.npz`` and newer files of torch are, that unpacks to much more."""
     if not zipfile.is_zipfile(path):
         return

@@ -1,9 +1,9 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
-"""Inversion as a job: what is done is on record, and several processes share what is left."""
+"""Inversion as a job: finished images are on record, and several processes share the others."""
 
 from .folder import locked_folder, remember_settings, settings_of
 from .manifest import Manifest, read_outcomes
-from .outcome import ImageOutcome
+from .record import ImageOutcome
 from .stopping import Interrupted, deferred_signals
 from .workers import Workers, join_workers
 

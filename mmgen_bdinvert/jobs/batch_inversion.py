@@ -1,5 +1,5 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
-"""The images of a job, batch by batch: read, inverted, measured, saved and noted."""
+"""The images of a job, batch by batch: read, inverted, measured, saved and recorded."""
 
 from __future__ import annotations
 
@@ -32,17 +32,24 @@ from ..models.inverters.base_inverter import OptimizationInverter, StepCallback
 from ..models.verdict import verdicts_of
 from ..photos.in_photo import InPhoto, Target, photo_of, read_target
 from ..structures import InversionResult
-from . import ImageOutcome, Manifest
 from .batch_size import is_out_of_memory
-from .manifest import MAKER
+from .manifest import MAKER, Manifest
 from .packed import ShardWriter
+from .record import ImageOutcome
+from .remaining import Job
 from .results import RESULT_FILES, Sheet, difference, save_inversion
 
 __all__ = ['BatchInversion']
 
+Batch = Sequence[tuple[Target, str, np.ndarray]]  # source, name, RGB uint8 (H, W, 3)
+
 
 class BatchInversion:
-    """What one process does with the images that it takes."""
+    """Inverts the images that one process takes from the queue.
+
+    Every image gets a line in the manifest once its files are written. ``check`` is called before
+    every image and step, and may raise.
+    """
 
     def __init__(
         self,
@@ -59,19 +66,17 @@ class BatchInversion:
         self.manifest, self.check = manifest, check
         self.on_step, self.on_image = on_step, on_image
         self.shards = ShardWriter(out_dir, manifest.rank) if packed else None
-        self._work = self.out_dir / temporary_name()  # what goes into a shard is made there
+        self._work = self.out_dir / temporary_name()  # for files that go into a shard
         self.sheet, self.count = Sheet(), 0
         self._masks: dict[str, np.ndarray | None] = {}  # of the targets of a batch, by name
         self._stamps: dict[str, FileStamp | None] = {}  # of the sources of a batch, by name
 
-    def batches(
-        self, jobs: Iterable[tuple[Target, str]], size: int
-    ) -> Iterator[list[tuple[Target, str, np.ndarray]]]:
-        """Read images into full batches; those that cannot be read or saved fail at once."""
-        batch = []
+    def batches(self, jobs: Iterable[Job], size: int) -> Iterator[Batch]:
+        """Read images into full batches; images that cannot be read or saved fail at once."""
+        batch: list[tuple[Target, str, np.ndarray]] = []
         for source, name in jobs:
             self.check()
-            # Before it is read: it may be changed later.
+            # Before it is read: it may change later.
             self._stamps[name] = source_stamp(photo_of(source))
             try:
                 side = self.inverter.generator.resolution
@@ -82,7 +87,7 @@ class BatchInversion:
             except StorageError:
                 raise
             except (ImageReadError, OutputError) as error:
-                self._note(_failed(name, source, str(error)))
+                self._record(_failed(name, source, str(error)))
                 continue
             batch.append((source, name, rgb))
             if len(batch) == size:
@@ -91,20 +96,19 @@ class BatchInversion:
         if batch:
             yield batch
 
-    def invert_fitting(self, batch: Sequence[tuple[Target, str, np.ndarray]]) -> None:
-        """Invert one batch; in halves if the memory does not suffice."""
+    def invert_fitting(self, batch: Batch) -> None:
+        """Invert one batch; in halves if memory does not suffice."""
         try:
-            return self.invert(batch)
+            return self._invert(batch)
         except (RuntimeError, MemoryError) as error:
             if len(batch) == 1 or not is_out_of_memory(error):
                 raise
-        half = len(batch) // 2  # outside the handler, which holds on to the memory
-        print_log(f'The memory does not suffice for {len(batch)} images at a time.', 'current')
+        half = len(batch) // 2  # outside the handler, whose error keeps memory in use
+        print_log(f'Memory does not suffice for {len(batch)} images at a time.', 'current')
         for part in (batch[:half], batch[half:]):
             self.invert_fitting(part)
 
-    def invert(self, batch: Sequence[tuple[Target, str, np.ndarray]]) -> None:
-        """Invert one batch and save its images."""
+    def _invert(self, batch: Batch) -> None:
         generator, starts = self.inverter.generator, []
 
         def on_step(step: int, num_steps: int, losses: dict[str, Tensor], images: Tensor) -> None:
@@ -122,14 +126,20 @@ class BatchInversion:
         seen = output if mask is None else torch.lerp(rgb, output, mask)
         verdicts = verdicts_of(self.inverter, rgb, seen, result.code)
         rows = self._measure(rgb, output, result)
-        seconds = (time.perf_counter() - began) / len(batch)
+        seconds = round((time.perf_counter() - began) / len(batch), 3)
         for i, (source, name, target) in enumerate(batch):
             verdict = {} if verdicts is None else {'verdict': verdicts[i]}
-            metrics = {**rows[i], **verdict, 'seconds': round(seconds, 3), 'fit': self.fit}
+            metrics = {**rows[i], **verdict, 'seconds': seconds, 'fit': self.fit}
             if isinstance(source, InPhoto):
                 metrics.update(source.facts())
-            pictures = {'target': target, 'start': starts[0][i], 'reconstruction': output[i]}
-            self._note(*self._save(source, name, result, i, pictures, metrics))
+            images = {'target': target, 'start': starts[0][i], 'reconstruction': output[i]}
+            try:
+                outcome, place = self._save(source, name, result, i, images, metrics)
+            except StorageError:
+                raise
+            except OutputError as error:
+                outcome, place = _failed(name, source, str(error)), {}
+            self._record(outcome, place)
 
     def _mask(self, names: Sequence[str], images: Tensor) -> Tensor | None:
         masks = [self._masks[name] for name in names]
@@ -162,72 +172,64 @@ class BatchInversion:
         name: str,
         result: InversionResult,
         index: int,
-        pictures: dict[str, Any],
+        images: dict[str, np.ndarray | Tensor],
         metrics: dict[str, Any],
     ) -> tuple[ImageOutcome, dict[str, Any]]:
-        stopped = metrics['stopped_at']
+        """Save one image of a result; return its outcome and the place of its files."""
+        code, path = result.code[index], os.fspath(source)
+        tensors = (*code.tensors.values(), result.reconstruction[index])
+        if not all(torch.isfinite(tensor).all() for tensor in tensors):
+            reason = f'the code of {path!r} is not finite: check encoder and generator'
+            return _failed(name, source, reason), {}
         status, reason = 'done', ''
-        if stopped is not None:
+        if metrics['stopped_at'] is not None:
             status = 'stopped'
             reason = (
-                f'the loss of {os.fspath(source)!r} became non-finite {metrics["setbacks"]} times, '
-                f'at last at step {stopped}; its best state is saved: try a smaller learning rate'
+                f'the loss of {path!r} became non-finite {metrics["setbacks"]} times, at last at '
+                f'step {metrics["stopped_at"]}; its best state is saved: try a smaller learning '
+                f'rate'
             )
-        code = result.code[index]
-        if not all(
-            torch.isfinite(t).all() for t in (*code.tensors.values(), result.reconstruction[index])
-        ):
-            reason = f'the code of {os.fspath(source)!r} is not finite: check encoder and generator'
-            return _failed(name, source, reason), {}
-        outcome = ImageOutcome(name, Path(os.fspath(source)), status, reason, metrics)
+        outcome = ImageOutcome(name, Path(path), status, reason, metrics)
+        figures = [f'{metrics["psnr"]:.1f} dB']
+        if 'perceptual' in metrics:
+            figures.append(f'perceptual {metrics["perceptual"]:.4f}')
+        pictures = {
+            key: value if isinstance(value, np.ndarray) else tensor_to_image(value)
+            for key, value in images.items()
+        }
+        gap = difference(pictures['reconstruction'], pictures['target'])
+        shown = {**pictures, 'difference (4x)\ngrey: equal': gap}
         folder = self._work if self.shards is not None else self.out_dir / name
-        place: dict[str, Any] = {}
-        try:
-            ensure_writable_folder(folder)
-            pictures = {
-                key: value if isinstance(value, np.ndarray) else tensor_to_image(value)
-                for key, value in pictures.items()
-            }
-            gap = difference(pictures['reconstruction'], pictures['target'])
-            shown = {**pictures, 'difference (4x)\ngrey: equal': gap}
-            save_inversion(
-                folder,
-                code=code,
-                pictures=shown,
-                reconstruction=pictures['reconstruction'],
-                history={k: v[:, index].tolist() for k, v in result.history.items()},
-                metrics=outcome.row(),
-                title=', '.join((name, *_figures(metrics))),
-            )
-            if self.shards is not None:
-                files = {file: (folder / file).read_bytes() for file in RESULT_FILES}
-                place = self.shards.add(name, files)
-            else:
-                written = [file for file in RESULT_FILES if (folder / file).is_file()]
-                place = {'file_stamps': {f: FileStamp.of(folder / f).json() for f in written}}
-        except StorageError:
-            raise
-        except OutputError as error:
-            return _failed(name, source, str(error)), {}
-        self.sheet.add('\n'.join((name, *_figures(metrics))), shown)
+        ensure_writable_folder(folder)
+        save_inversion(
+            folder,
+            code=code,
+            pictures=shown,
+            reconstruction=pictures['reconstruction'],
+            history={k: v[:, index].tolist() for k, v in result.history.items()},
+            metrics=outcome.row(),
+            title=', '.join((name, *figures)),
+        )
+        if self.shards is not None:
+            place = self.shards.add(name, {f: (folder / f).read_bytes() for f in RESULT_FILES})
+        else:
+            written = [file for file in RESULT_FILES if (folder / file).is_file()]
+            place = {'file_stamps': {f: FileStamp.of(folder / f).json() for f in written}}
+        self.sheet.add('\n'.join((name, *figures)), shown)
         return outcome, place
 
-    def _note(self, outcome: ImageOutcome, place: Mapping[str, Any] = MappingProxyType({})) -> None:
+    def _record(
+        self, outcome: ImageOutcome, place: Mapping[str, Any] = MappingProxyType({})
+    ) -> None:
         stamp = self._stamps.pop(outcome.name)
         self.manifest.add('image', **outcome.record(), source_stamp=stamp and stamp.json(), **place)
         self.count += 1
         self.on_image(outcome)
 
     def close(self) -> None:
-        """Remove what is of no more use."""
+        """Remove the folder for files that go into a shard."""
         shutil.rmtree(self._work, ignore_errors=True)
 
 
 def _failed(name: str, source: Target, reason: str) -> ImageOutcome:
     return ImageOutcome(name, Path(os.fspath(source)), 'failed', reason)
-
-
-def _figures(metrics: dict[str, Any]) -> tuple[str, ...]:
-    psnr, distance = metrics['psnr'], metrics.get('perceptual')
-    rest = () if distance is None else (f'perceptual {distance:.4f}',)
-    return (f'{psnr:.1f} dB', *rest)

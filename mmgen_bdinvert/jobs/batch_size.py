@@ -1,5 +1,5 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
-"""How many images fit into memory at a time, and what to do when they do not."""
+"""How many images fit into memory at a time."""
 
 from __future__ import annotations
 
@@ -11,42 +11,26 @@ from .free_memory import free_memory
 
 __all__ = ['fitting_batch', 'image_memory', 'is_out_of_memory']
 
-_KEPT_SHARE = 0.8  # of the free memory that is planned with
-_MAPS_AT_WORK = 6  # maps of the largest layer that a step needs beside those it keeps
+_USED_SHARE = 0.8  # of the free memory
+_TEMPORARY_MAPS = 6  # of the largest layer, beside those that the backward pass needs
 _PERCEPTUAL = 12  # times 64 channels of the reduced image: VGG16 with its gradients
 _LARGEST_REDUCED = 256  # side that the perceptual distance reduces images to
 
 
 def image_memory(generator: BaseDetailGenerator, bytes_each: int = 4) -> int:
-    """Estimate the memory that a step of an inversion needs for each image.
-
-    Args:
-        generator (BaseDetailGenerator): What renders.
-        bytes_each (int): Size of a number. Defaults to 4.
-
-    Returns:
-        int: Bytes.
-    """
+    """Estimate the bytes that a step of an inversion needs for each image."""
     widths = generator.generator.channels
     sides = [s for s in widths if generator.base_size <= s <= generator.resolution]
     maps = [int(widths[s]) * s * s for s in sides]
     kept = max(maps) * 2 if generator.checkpointing else sum(maps) * 2
     reduced = min(generator.resolution, _LARGEST_REDUCED)
-    return bytes_each * (kept + _MAPS_AT_WORK * max(maps) + _PERCEPTUAL * 64 * reduced**2)
+    return bytes_each * (kept + _TEMPORARY_MAPS * max(maps) + _PERCEPTUAL * 64 * reduced**2)
 
 
 def fitting_batch(inverter: OptimizationInverter, wanted: int) -> int:
-    """Return how many images to invert at a time: as many as wanted, or as are expected to fit.
-
-    Args:
-        inverter (OptimizationInverter): What inverts.
-        wanted (int): The most.
-
-    Returns:
-        int: 1 or more.
-    """
+    """Return how many images to invert at a time: ``wanted``, or as many as will probably fit."""
     free = free_memory(inverter.generator.device)
     if free is None:
         return wanted
     each = image_memory(inverter.generator, 2 if inverter.amp is True else 4)
-    return max(1, min(wanted, int(_KEPT_SHARE * free / each)))
+    return max(1, min(wanted, int(_USED_SHARE * free / each)))

@@ -25,25 +25,35 @@ from .packed import remove_shards
 
 __all__ = [
     'SETTINGS_FILE',
+    'flat_settings',
     'lock_file',
     'locked_folder',
     'model_settings',
+    'recorded_settings',
     'remember_settings',
     'settings_of',
 ]
 
 SETTINGS_FILE = 'settings.json'
-_ORPHANS = 60  # seconds that processes of a run whose first process was killed may take to end
+_ORPHANS = 60  # seconds that processes may need to end when the first process of their run is dead
 
 
 def lock_file(rank: int) -> str:
-    """Name the file by which a process holds an output folder."""
+    """Return the name of the file by which a process locks an output folder."""
     return f'.lock-{rank}'
 
 
 @contextlib.contextmanager
 def locked_folder(folder: str | os.PathLike, rank: int = 0) -> Iterator[None]:
-    """Hold an output folder; the system lets go of it when the process ends, however it ends."""
+    """Lock an output folder; the system drops the lock when the process ends, even by a kill.
+
+    Args:
+        folder (str | os.PathLike): An existing folder.
+        rank (int): Number of the process in its run. Defaults to 0.
+
+    Raises:
+        OutputError: Another run has locked it, or it cannot be written to.
+    """
     lock = FileLock(Path(folder, lock_file(rank)))
     try:
         lock.acquire(timeout=_ORPHANS if rank else 0)
@@ -61,18 +71,26 @@ def locked_folder(folder: str | os.PathLike, rank: int = 0) -> Iterator[None]:
 
 
 def settings_of(inverter: nn.Module, **settings: Any) -> dict[str, Any]:
-    """Describe what decides the results of a run: model, weights and ``settings``."""
+    """Describe what determines the results of a run: model, weights and ``settings``.
+
+    Args:
+        inverter (OptimizationInverter): With its config as ``cfg`` if it was built from one.
+        **settings: Others, such as ``fit``.
+
+    Returns:
+        dict[str, Any]: Values as JSON would return them.
+    """
     digest = hashlib.sha256(inverter.generator.fingerprint.encode())
     for module in (inverter, inverter.statistics):
         update_digest(digest, {} if module is None else module.state_dict())
     model = model_settings(inverter)
-    # The files of losses are no weights of the inverter.
+    # The weights of losses are files of the config, not weights of the inverter.
     described = {**settings, 'weights': digest.hexdigest(), 'files': input_digests(model)}
     return {**json.loads(json.dumps(described, default=str)), 'model': model}
 
 
 def model_settings(owner: object) -> dict[str, Any] | None:
-    """Return the config of a model as data, or None if it was built from none."""
+    """Return the config of a model as data, or None if it was not built from a config."""
     config = getattr(owner, 'cfg', None)
     return None if config is None else json.loads(json.dumps(config.model.to_dict(), default=str))
 
@@ -80,8 +98,18 @@ def model_settings(owner: object) -> dict[str, Any] | None:
 def remember_settings(
     folder: str | os.PathLike, settings: Mapping[str, Any], restart: bool = False
 ) -> None:
-    """Write down the settings of an output folder, or check that they are still the same."""
-    path = Path(folder, SETTINGS_FILE)
+    """Write the settings of an output folder, or check that they are still the same.
+
+    Args:
+        folder (str | os.PathLike): A folder that this process has locked.
+        settings (Mapping[str, Any]): From :func:`settings_of`.
+        restart (bool): Forget the results in the folder: remove the files of the manifest and the
+            shards that they name. Defaults to False.
+
+    Raises:
+        OutputError: The folder cannot be written to.
+        ValueError: They differ; the message names the first difference.
+    """
     if restart:
         remove_shards(folder)  # first: the manifest names them
         try:
@@ -106,7 +134,7 @@ def remember_settings(
                 'a restart, which inverts all images anew.'
             )
         return
-    save_json(path, settings)
+    save_json(Path(folder, SETTINGS_FILE), settings)
 
 
 def recorded_settings(folder: str | os.PathLike) -> dict[str, Any] | None:
@@ -115,10 +143,10 @@ def recorded_settings(folder: str | os.PathLike) -> dict[str, Any] | None:
     try:
         check_regular(path)
         settings = json.loads(path.read_text(encoding='utf-8'))
-        deepest = dict(flat_settings(settings))  # what nests too deep for this is none of ours
+        flat = dict(flat_settings(settings))  # a RecursionError if it is nested too deep
     except (OSError, ValueError, RecursionError):
         return None
-    return settings if isinstance(settings, dict) and deepest else None
+    return settings if isinstance(settings, dict) and flat else None
 
 
 def _first_difference(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:

@@ -12,14 +12,14 @@ import torch
 
 __all__ = ['allowed_memory', 'free_memory']
 
-# Of cgroup v2 and v1: limit, use, and what of the use the kernel takes back when it needs it.
+# Of cgroup v2 and v1: limit, usage, and the part of the usage that the kernel can reclaim.
 _UNIFIED = ('memory.max', 'memory.current', 'inactive_file')
 _LEGACY = ('memory.limit_in_bytes', 'memory.usage_in_bytes', 'total_inactive_file')
 _MIB = 2**20
 
 
 def free_memory(device: torch.device) -> int | None:
-    """Return the bytes of a device that this process can take, or None where nothing tells."""
+    """Return the bytes of a device that this process can take, or None if that is unknown."""
     if device.type == 'cuda':
         free, _ = torch.cuda.mem_get_info(device)
         return free + torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
@@ -30,9 +30,10 @@ def free_memory(device: torch.device) -> int | None:
 
 
 def allowed_memory(root: Path = Path('/'), environ: Mapping[str, str] | None = None) -> int | None:
-    """Return what control groups (containers, systemd) and Slurm leave of their limits.
+    """Return the bytes that control groups (containers, systemd) and Slurm leave, None if all.
 
-    A process that takes more is killed, however much the machine has.
+    A process that takes more is killed, however much the machine has. ``proc`` and ``sys`` are read
+    below ``root``.
     """
     environ = os.environ if environ is None else environ
     left = [*_left_by_groups(root), *_left_by_slurm(root, environ)]
@@ -49,12 +50,12 @@ def _left_by_groups(root: Path) -> Iterator[int]:
         else:
             continue
         group = mount / path.strip('/')
-        # A group is bound by those around it. In a container, whose own group is mounted as the
-        # outermost one, the path may be one of the host's and lead nowhere.
+        # All outer groups bind too. In a container, whose own group is mounted as the outermost,
+        # the path may be one of the host's that does not exist here.
         while group.is_relative_to(mount):
-            limit, used = (_number(group / name) for name in names[:2])
+            limit, used = (_number(_text(group / name)) for name in names[:2])
             if limit is not None and used is not None:
-                yield limit - used + _reclaimable(group, names[2])
+                yield limit - used + (_entry(group / 'memory.stat', names[2]) or 0)
             group = group.parent
 
 
@@ -65,36 +66,29 @@ def _left_by_slurm(root: Path, environ: Mapping[str, str]) -> Iterator[int]:
     with contextlib.suppress(KeyError, ValueError):
         limits.append(int(environ['SLURM_MEM_PER_CPU']) * int(environ['SLURM_CPUS_ON_NODE']))
     for limit in limits:
-        if limit > 0:  # 0 is all that the node has
-            yield limit * _MIB - _resident(root)
+        if limit > 0:  # 0 means all memory of the node
+            yield limit * _MIB - (_entry(root / 'proc/self/status', 'VmRSS:') or 0) * 1024
 
 
 def _machine_memory() -> int | None:
-    for line in _text(Path('/proc/meminfo')).splitlines():
-        if line.startswith('MemAvailable:'):
-            return int(line.split()[1]) * 1024
+    available = _entry(Path('/proc/meminfo'), 'MemAvailable:')
+    if available is not None:
+        return available * 1024
     if 'SC_AVPHYS_PAGES' in getattr(os, 'sysconf_names', ()):
         return os.sysconf('SC_AVPHYS_PAGES') * os.sysconf('SC_PAGE_SIZE')
     return None
 
 
-def _resident(root: Path) -> int:
-    for line in _text(root / 'proc/self/status').splitlines():
-        if line.startswith('VmRSS:'):
-            return int(line.split()[1]) * 1024
-    return 0
+def _entry(path: Path, name: str) -> int | None:
+    """Return the number behind a name at the start of a line of a file."""
+    for line in _text(path).splitlines():
+        if line.split(maxsplit=1)[:1] == [name]:
+            return _number(line.split()[1])
+    return None
 
 
-def _reclaimable(group: Path, name: str) -> int:
-    for line in _text(group / 'memory.stat').splitlines():
-        if line.startswith(f'{name} '):
-            return int(line.split()[1])
-    return 0
-
-
-def _number(path: Path) -> int | None:
-    text = _text(path).strip()
-    return int(text) if text.isdigit() else None  # v2 writes 'max' where there is no limit
+def _number(text: str) -> int | None:
+    return int(text) if text.strip().isdigit() else None  # v2 writes 'max' where there is no limit
 
 
 def _text(path: Path) -> str:

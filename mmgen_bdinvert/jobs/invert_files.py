@@ -26,59 +26,49 @@ from ..io.outputs import remove_leftovers
 from ..io.tables import save_table
 from ..models.inverters.base_inverter import OptimizationInverter, StepCallback
 from ..photos import Look
-from ..photos.in_photo import Target, target_from_json, target_to_json
+from ..photos.in_photo import target_from_json, target_to_json
+from ..utils.numbers import checked_number
 from ..utils.versions import versions_here
-from . import (
-    ImageOutcome,
-    Manifest,
-    Workers,
-    locked_folder,
-    remember_settings,
-    settings_of,
-)
 from .adoption import adopt_results
 from .batch_inversion import BatchInversion
 from .batch_size import fitting_batch
-from .folder import SETTINGS_FILE, lock_file
-from .manifest import MAKER, MANIFEST, latest_records, next_run
+from .folder import SETTINGS_FILE, lock_file, locked_folder, remember_settings, settings_of
+from .manifest import MAKER, MANIFEST, Manifest, latest_records, next_run
 from .packed import SHARDS, cut_shards
 from .photo_jobs import jobs_in_photos, window_columns
-from .remaining import images_left
+from .record import ImageOutcome
+from .remaining import Job, images_left
 from .report import save_report
-from .results import CONFIG_FILE, RESULT_FILES, save_config
-from .workers import WorkQueue
+from .results import CONFIG_FILE, RESULT_FILES, SUMMARY_FILES, save_config
+from .workers import Workers, WorkQueue
 
-__all__ = ['ImageOutcome', 'RUN_FILES', 'invert_files', 'plan_files']
+__all__ = ['invert_files', 'plan_files']
 
-RUN_FILES = (
+_RESERVED = (
     CONFIG_FILE,
-    'contact_sheet.png',
     MANIFEST,
     'report.html',
-    'report.md',
     SETTINGS_FILE,
     SHARDS,
-    'summary.csv',
+    *SUMMARY_FILES,
     'vis_data',
 )
-_SUMMARY_FILES = ('contact_sheet.png', 'report.md', 'summary.csv')
 _COLUMNS = ('name', 'status', 'psnr', 'mse', 'perceptual')
 _LAST_COLUMNS = ('verdict', 'steps', 'stopped_at', 'setbacks', 'seconds', 'fit', 'reason', 'source')
-_RUN = 'run'  # key of the number of the run, which all processes share
-Job = tuple[Target, str]
+_RUN = 'run'  # key of the run's number in the store of the processes
 
 
 def plan_files(
     inputs: str | os.PathLike | Iterable[str | os.PathLike], out_dir: str | os.PathLike
 ) -> list[Job]:
-    """List the images to invert and make sure that results can be written, before heavy work.
+    """List the images to invert and check that results can be written, before heavy work.
 
     Args:
         inputs (str | os.PathLike | Iterable): Images, folders, patterns, lists and tar archives, as
             for :func:`mmgen_bdinvert.io.find_sources`; results of an earlier run in ``out_dir``
             are left out.
         out_dir (str | os.PathLike): Folder for the results; it is made and marked, see
-            :func:`mmgen_bdinvert.io.claim_folder`, which is also how to take one with other files.
+            :func:`mmgen_bdinvert.io.claim_folder`, which can also take one with other files.
 
     Returns:
         list[tuple[Path | TarMember, str]]: Images and the unique names of their results.
@@ -86,20 +76,19 @@ def plan_files(
     Raises:
         FileNotFoundError: An input does not exist.
         ValueError: An input is a folder without images, or nothing is left.
-        ForeignFileError: ``out_dir`` holds files of somebody else, or an input is where a result
-            would go.
+        ForeignFileError: ``out_dir`` has files that the package did not make, or an input is where
+            a result would go.
         OutputError: ``out_dir`` cannot be written to.
     """
     inputs = [inputs] if isinstance(inputs, (str, os.PathLike)) else list(inputs)
     named = {os.path.realpath(item) for item in inputs}
-    results = os.path.realpath(out_dir)
+    results = Path(os.path.realpath(out_dir))
     inside: dict[str, bool] = {}  # by folder
     sources = []
     for source in find_sources(inputs):
         folder = os.path.dirname(source)
         if folder not in inside:
-            parents = Path(real_path(folder), 'x').parents
-            inside[folder] = Path(results) in parents
+            inside[folder] = results in Path(real_path(folder), 'x').parents
         if not inside[folder] or real_path(source) in named:
             sources.append(source)
     if not sources:
@@ -108,11 +97,11 @@ def plan_files(
         )
     adopt_results(out_dir)
     target = claim_folder(out_dir, MAKER)
-    names = output_names(sources, reserved=RUN_FILES)
+    names = output_names(sources, reserved=_RESERVED)
     there = set(os.listdir(target))
     old = [target / name / file for name in names if name in there for file in RESULT_FILES]
     refuse_inputs(old, [*inputs, *sources])
-    run_files = [target / name for name in (SETTINGS_FILE, *_SUMMARY_FILES)]
+    run_files = [target / name for name in (SETTINGS_FILE, *SUMMARY_FILES)]
     check_outputs(run_files, MAKER, [*inputs, *sources])
     return list(zip(sources, names))
 
@@ -135,16 +124,14 @@ def invert_files(
     on_note: Callable[[str], object] | None = None,
     check: Callable[[], object] | None = None,
 ) -> list[ImageOutcome]:
-    """Invert image files; what is finished is on disk, whatever happens next.
+    """Invert image files; finished images are on disk, whatever happens next.
 
-    For each image ``<out_dir>/<name>/`` gets the files :data:`RESULT_FILES` as soon as its batch
-    is done, ``metrics.json`` last, and the manifest a line. The run gets ``config.py`` (the
-    inverter's config, resolved), ``summary.csv``, ``report.md`` (the worst images first) and
-    ``contact_sheet.png`` (of the images that the first process inverted), after an interruption
-    too. An image that cannot be read, inverted or saved is noted, and the others go on; only a disk
-    that takes nothing more ends the run. Another call goes on where this one ended, and
-    does again what has changed or is damaged since; see
-    :func:`mmgen_bdinvert.jobs.remaining.images_left`.
+    Each image gets ``code.safetensors``, ``reconstruction.png``, ``comparison.png``, ``losses.png``
+    and ``metrics.json`` in ``<out_dir>/<name>/`` as soon as its batch is done, and a line in the
+    manifest. The run gets ``config.py``, ``summary.csv``, ``report.md`` (worst images first) and
+    ``contact_sheet.png`` (of the first process), after an interruption too. An image that cannot be
+    read, inverted or saved is recorded, and the others go on; only a full or broken disk ends the
+    run. Another call continues where this one ended, and repeats what is damaged or has changed.
 
     Args:
         inverter (OptimizationInverter): From :func:`mmgen_bdinvert.apis.init_inverter`.
@@ -153,27 +140,26 @@ def invert_files(
         fit (str): As for :func:`mmgen_bdinvert.apis.invert`. Defaults to 'crop'.
         look (Look | None): Where to look in photos, of which each window has results of its own;
             ``fit`` is of no use then. Defaults to None: all of an image is taken.
-        batch_size (int): Images at a time, at most: fewer where memory does not suffice. Defaults
-            to 8.
+        batch_size (int): Images at a time, at most: fewer if memory does not suffice. Defaults to
+            8.
         packed (bool): Whether the results go into tar shards, see
             :func:`mmgen_bdinvert.jobs.packed.read_packed`, instead of folders. Defaults to False.
-        retry_failed (bool): Whether images that an earlier run did not invert, or stopped, are
-            tried again. Defaults to False.
-        restart (bool): Whether to invert all images anew, whatever earlier runs did and with which
-            settings. Defaults to False.
+        retry_failed (bool): Whether to try again what earlier runs did not invert, or stopped.
+            Defaults to False.
+        restart (bool): Whether to invert all images anew, even with other settings. Defaults to
+            False.
         workers (Workers | None): The processes that share the images. Defaults to this one alone.
         on_step (Callable | None): As ``callback`` of :func:`mmgen_bdinvert.apis.invert`.
         on_image (Callable | None): Called with every :class:`ImageOutcome` of this process.
-        on_progress (Callable | None): Called with how many of the images that no earlier run had
-            finished are finished, by all processes, and how many those are.
-        on_note (Callable | None): Called with sentences on what of earlier runs is done again, as
-            an image has changed or its results are damaged.
+        on_progress (Callable | None): Called with the numbers of finished and of all images that no
+            earlier run had finished, over all processes.
+        on_note (Callable | None): Called with sentences on what is repeated, and why.
         check (Callable | None): Called between steps and images: what it raises ends the run, with
             its files written.
 
     Returns:
-        list[ImageOutcome]: One for each image, those of earlier runs too; in a process that is
-        not the first, nothing.
+        list[ImageOutcome]: One for each image, those of earlier runs too; nothing in processes
+        other than the first.
 
     Raises:
         FileNotFoundError: As :func:`plan_files`.
@@ -186,8 +172,7 @@ def invert_files(
         >>> outcomes[0].name, outcomes[0].status
         ('photo', 'done')
     """
-    if not isinstance(batch_size, int) or batch_size < 1:
-        raise ValueError(f'batch_size is a whole number of 1 or more, but got {batch_size!r}.')
+    checked_number('batch_size', batch_size, least=1, whole=True)
     if fit not in FIT_MODES:
         raise ValueError(f'fit must be one of {", ".join(FIT_MODES)}, but got {fit!r}.')
     workers, check = workers or Workers(), check or (lambda: None)
@@ -223,42 +208,41 @@ def invert_files(
         here = {'host': socket.gethostname(), 'pid': os.getpid(), 'versions': versions_here()}
         manifest.add('start', rank=workers.rank, world_size=workers.size, left=count, **here)
 
-        def tell(number: int = 0) -> None:
+        def report_progress(number: int = 0) -> None:
             finished = queue.count_finished(number)
             if on_progress is not None:
                 on_progress(finished, count)
 
-        def note(outcome: ImageOutcome) -> None:
+        def on_outcome(outcome: ImageOutcome) -> None:
             if on_image is not None:
                 on_image(outcome)
-            tell(1)
+            report_progress(1)
 
-        def wait() -> None:
+        def while_waiting() -> None:
             check()
-            tell()
+            report_progress()
 
-        run = BatchInversion(inverter, out_dir, fit, manifest, packed, on_step, note, check)
-        tell()
+        run = BatchInversion(inverter, out_dir, fit, manifest, packed, on_step, on_outcome, check)
+        report_progress()
         began, interrupted = time.monotonic(), True
         try:
             for batch in run.batches(_taken(queue), fitting_batch(inverter, batch_size)):
                 run.invert_fitting(batch)
-            workers.leave(wait)
+            workers.leave(while_waiting)
             interrupted = False
         finally:
-            # A full disk is reported by what met it, not by what met it next.
+            # After an error such as a full disk, the first error is raised, not one that follows.
             with contextlib.suppress(*(OutputError,) if interrupted else ()):
                 run.close()
                 seconds = round(time.monotonic() - began, 3)
                 manifest.add('end', inverted=run.count, seconds=seconds, interrupted=interrupted)
                 if workers.rank == 0:
                     outcomes = _outcomes(jobs, out_dir)
-                    claim_outputs([Path(out_dir, name) for name in _SUMMARY_FILES], MAKER)
                     _save_summary(out_dir, inverter, outcomes)
                     run.sheet.save(Path(out_dir, 'contact_sheet.png'))
     if workers.rank > 0:
         return []
-    if len(outcomes) < len(jobs):  # a process died without its launcher's noticing
+    if len(outcomes) < len(jobs):  # a process died, and its launcher did not notice
         raise OutputError(
             f'{len(jobs) - len(outcomes)} of {len(jobs)} images have no result in '
             f'{os.fspath(out_dir)!r}; run the same command again'
@@ -267,7 +251,7 @@ def invert_files(
 
 
 def _claim_run(out_dir: str | os.PathLike, processes: int) -> None:
-    """Claim what belongs to no image, for all processes, before one of them opens a file."""
+    """Claim the files of all processes, before one of them opens a file."""
     folder = ensure_writable_folder(Path(out_dir, MANIFEST)).parent
     ranks = range(processes)
     locks = [folder / lock_file(rank) for rank in ranks]
@@ -292,7 +276,7 @@ def _outcomes(jobs: Sequence[Job], out_dir: str | os.PathLike) -> list[ImageOutc
 def _save_summary(
     out_dir: str | os.PathLike, inverter: OptimizationInverter, outcomes: Sequence[ImageOutcome]
 ) -> None:
-    """Write the table in the order of the images, and the report with the worst first."""
+    claim_outputs([Path(out_dir, name) for name in SUMMARY_FILES], MAKER)
     losses = [f'loss_{name}' for name in (*inverter.losses, 'total')]
     columns = (*_COLUMNS, *losses, *window_columns(outcomes), *_LAST_COLUMNS)
     save_table(Path(out_dir, 'summary.csv'), (o.row() for o in outcomes), columns)

@@ -1,18 +1,18 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
-"""The manifest: one JSON line for every event of a job, safe against a death in the middle.
+"""The manifest: one JSON line for every event of a job, safe if a process dies while it writes.
 
-Every process of a run appends to a file of its own, ``manifest/<rank>.jsonl``, so that none waits
-for another and no network file system has to merge lines. A line counts once its line break is on
-disk; a torn one at the end is cut off before the next is written.
+Every process of a run appends to a file of its own, ``manifest/<rank>.jsonl``: none waits for
+another. A line counts once its line break is on disk; an incomplete one at the end is cut off
+before the next is written.
 
-A line has ``event``, ``time`` (seconds since 1970), ``run`` (number of the run) and what belongs to
+A line has ``event``, ``time`` (seconds since 1970), ``run`` (number of the run) and the values of
 the event:
 
-* ``start``: ``rank``, ``world_size``, ``host``, ``pid``, ``left``, the images to invert, and
-  ``versions`` of what inverts them, by package;
-* ``image``: what :class:`ImageOutcome` holds; ``source_stamp``, null if the source could not be
-  read; of what was inverted ``file_stamps`` by the name of the file or, of packed results,
-  ``shard``, ``begin``, ``end`` and ``shard_stamp``;
+* ``start``: ``rank``, ``world_size``, ``host``, ``pid``, ``left`` (the number of images to invert)
+  and ``versions`` of packages, by name;
+* ``image``: the fields of :class:`ImageOutcome`; ``source_stamp``, null if the source could not be
+  read; for inverted images ``file_stamps`` by file name or, if packed, ``shard``, ``begin``,
+  ``end`` and ``shard_stamp``;
 * ``end``: ``inverted`` by this process, ``seconds``, and ``interrupted``, true or false.
 """
 
@@ -31,14 +31,12 @@ from ..io.outputs import shown_path, sync_folder, write_error
 from ..io.ownership import is_marked, made_in
 from ..io.stamps import check_regular
 from ..io.tables import finite
-from .outcome import ImageOutcome
-from .record import check_event, check_image
+from .record import ImageOutcome, check_event, check_image
 
 __all__ = [
     'MAKER',
     'MANIFEST',
     'Manifest',
-    'image_records',
     'latest_records',
     'manifest_files',
     'next_run',
@@ -48,13 +46,23 @@ __all__ = [
 ]
 
 MANIFEST = 'manifest'
-MAKER = 'invert'  # whose files those of a job are
+MAKER = 'invert'  # owner of a job's files, see io/ownership.py
 _FILE = re.compile(r'\d+\.jsonl')
 _LONGEST_LINE = 2**20
 
 
 class Manifest:
-    """Appends events to the manifest file of one process; a context manager."""
+    """Appends events to the manifest file of one process; a context manager.
+
+    Args:
+        folder (str | os.PathLike): The output folder.
+        rank (int): Number of the process. Defaults to 0.
+        run (int): Number of the run; later runs have higher numbers, whatever the clock says.
+            Defaults to 0.
+
+    Raises:
+        OutputError: The file cannot be opened, or is a pipe, a device or a folder.
+    """
 
     def __init__(self, folder: str | os.PathLike, rank: int = 0, run: int = 0) -> None:
         self.rank, self.run = rank, run
@@ -65,7 +73,7 @@ class Manifest:
             if not new:
                 check_regular(self.path)
             self._file = open(self.path, 'ab', buffering=0)
-            self._cut(_whole_lines(self.path))
+            self._cut(_end_of_last_line(self.path))
         except OSError as error:
             raise write_error(self.path, error) from error
         if new:
@@ -84,7 +92,7 @@ class Manifest:
         size = os.fstat(self._file.fileno()).st_size
         try:
             written = self._file.write(line)
-            if written != len(line):  # the disk is full: the rest says so
+            if written != len(line):  # the disk is full: writing the rest raises the error
                 self._file.write(line[written:])
             os.fsync(self._file.fileno())
         except OSError as error:
@@ -96,7 +104,7 @@ class Manifest:
 
 
 def manifest_files(folder: str | os.PathLike) -> list[Path]:
-    """List the manifest files of an output folder, other files there left out."""
+    """List the manifest files of an output folder; files of others are left out."""
     folder = Path(folder, MANIFEST)
     paths = sorted(path for path in folder.glob('*.jsonl') if _FILE.fullmatch(path.name))
     if not is_marked(folder, MAKER):
@@ -105,42 +113,30 @@ def manifest_files(folder: str | os.PathLike) -> list[Path]:
     return [path for path in paths if path.name in made]
 
 
-def image_records(
-    folder: str | os.PathLike, passed_over: Counter[str] | None = None
-) -> Iterator[dict[str, Any]]:
-    """Read the records of images as :func:`read_events` does.
-
-    Those that are damaged are passed over: their images count as not yet inverted.
-    """
-    return read_events(folder, 'image', passed_over)
-
-
 def read_events(
     folder: str | os.PathLike, event: str, passed_over: Counter[str] | None = None
 ) -> Iterator[dict[str, Any]]:
-    """Read the whole lines of one event, of each process in the order in which they were written.
+    """Read all lines of one event, process by process in the order of writing.
 
     Args:
         folder (str | os.PathLike): The output folder.
         event (str): Name of the event.
-        passed_over (Counter | None): Counts lines of any event that are none of ours, by file.
-            Defaults to None.
+        passed_over (Counter | None): Counts the damaged lines of any event, by file; an image
+            whose record is damaged counts as not yet inverted. Defaults to None.
     """
-    for _, _, entry in _entries(folder, Counter() if passed_over is None else passed_over):
-        if entry['event'] == event:
-            yield entry
+    return (entry for _, _, entry in _entries(folder, passed_over) if entry['event'] == event)
 
 
 def latest_records(
     folder: str | os.PathLike, passed_over: Counter[str] | None = None
 ) -> dict[str, dict[str, Any]]:
-    """Read the last record of each image, by name.
+    """Read the last record of each image, by name; later runs count more, whatever the clock said.
 
-    What a later run wrote is later. Records of earlier releases, which had no number of a run, are
-    in the order of their times, but in one file in that of its lines.
+    Records of earlier releases, without a run's number, are ordered by time, and within a file by
+    line.
     """
     latest: dict[str, tuple[tuple[int, float], dict[str, Any]]] = {}
-    for run, moment, entry in _entries(folder, Counter() if passed_over is None else passed_over):
+    for run, moment, entry in _entries(folder, passed_over):
         if entry['event'] == 'image':
             name, order = entry['name'], (run, moment)
             if name not in latest or order >= latest[name][0]:
@@ -149,33 +145,34 @@ def latest_records(
 
 
 def next_run(folder: str | os.PathLike) -> int:
-    """Return a number for a new run that is higher than those of the runs before."""
-    return 1 + max((run for run, _, _ in _entries(folder, Counter())), default=0)
+    """Return a number for a new run, higher than those of earlier runs."""
+    return 1 + max((run for run, _, _ in _entries(folder)), default=0)
 
 
 def read_outcomes(
     folder: str | os.PathLike, passed_over: Counter[str] | None = None
 ) -> dict[str, ImageOutcome]:
-    """Read what became of the images of an output folder, by name: the last record counts.
+    """Read the outcomes of all images in an output folder, by name; the last record counts.
 
     Args:
         folder (str | os.PathLike): The output folder.
-        passed_over (Counter | None): As for :func:`read_events`. Defaults to None.
+        passed_over (Counter | None): Counts the damaged lines, by file. Defaults to None.
     """
     records = latest_records(folder, passed_over)
     return {name: ImageOutcome.of_record(record) for name, record in records.items()}
 
 
 def passed_over_note(passed_over: Counter[str]) -> str:
-    """Say in one sentence what was passed over; '' if nothing was."""
+    """Return a sentence on the damaged lines of a manifest; '' if there are none."""
     counts = ', '.join(f'{n} in {shown_path(path)}' for path, n in sorted(passed_over.items()))
     return counts and f'damaged lines of the manifest count as never written: {counts}'
 
 
 def _entries(
-    folder: str | os.PathLike, passed_over: Counter[str]
+    folder: str | os.PathLike, passed_over: Counter[str] | None = None
 ) -> Iterator[tuple[int, float, dict[str, Any]]]:
-    """Yield run, time (never lower than that of a line before) and content of each sound line."""
+    """Yield run, time (at least that of the line before) and content of each sound line."""
+    passed_over = Counter() if passed_over is None else passed_over
     for path in manifest_files(folder):
         latest = 0.0
         for line in _lines(path, passed_over):
@@ -192,7 +189,7 @@ def _entries(
 
 
 def _lines(path: Path, passed_over: Counter[str]) -> Iterator[bytes]:
-    """Yield the lines of a manifest file that are whole, and no longer than a line may be."""
+    """Yield the complete lines of a manifest file that are not too long."""
     try:
         check_regular(path)
         file = open(path, 'rb')
@@ -209,8 +206,7 @@ def _lines(path: Path, passed_over: Counter[str]) -> Iterator[bytes]:
                     line = file.readline(_LONGEST_LINE)
 
 
-def _whole_lines(path: Path) -> int:
-    """Return the size of a file up to its last line break."""
+def _end_of_last_line(path: Path) -> int:
     with open(path, 'rb') as file:
         position = file.seek(0, os.SEEK_END)
         while position:

@@ -1,12 +1,12 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
 """Results in tar shards instead of a folder for each image.
 
-A shard, ``shards/<rank>-<number>.tar``, holds members ``<name>.<file>``, such as
-``photo.code.safetensors``, which is WebDataset's naming; ``tar`` reads it. Every process appends to
-shards of its own, and the manifest is their index: an image counts once its record, which names the
-shard and where the image's members begin and end, is written. What lies behind the last record of a
-shard is the rest of a process that died, and is cut off before the next run. A file that neither
-the manifest nor the folder's mark names is never touched.
+A shard, ``shards/<rank>-<number>.tar``, has members ``<name>.<file>``, such as
+``photo.code.safetensors``, as WebDataset names them; ``tar`` reads it. Every process appends to
+shards of its own, and the manifest is their index: an image counts once its record is written,
+with the shard and where the image's members begin and end. Bytes behind the last record are from a
+process that died, and are cut off before the next run. Only shards that the manifest or the
+folder's mark names are ever changed or removed.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from __future__ import annotations
 import hashlib
 import io
 import os
-import re
 import tarfile
 from collections import Counter
 from collections.abc import Mapping
@@ -24,8 +23,8 @@ from typing import Any
 from ..io.outputs import shown_path, sync_folder, write_error
 from ..io.ownership import claim_outputs, made_in
 from ..io.stamps import FileStamp, change_time, check_regular
-from .manifest import MAKER, image_records, latest_records
-from .record import shard_stamp
+from .manifest import MAKER, latest_records, read_events
+from .record import SHARD_NAME, shard_stamp
 
 __all__ = [
     'SHARDS',
@@ -39,20 +38,13 @@ __all__ = [
     'shards_of',
 ]
 
+SHARDS = 'shards'
 _BLOCK = 512
 _SHARD_BYTES = 2**30
-SHARDS = 'shards'
-_FILE = re.compile(r'\d{5,}-\d{5,}\.tar')
 
 
 class ShardWriter:
-    """Appends the results of images to the shards of one process.
-
-    Args:
-        folder (str | os.PathLike): The output folder.
-        rank (int): Number of the process.
-        shard_bytes (int): Size from which on a new shard is begun. Defaults to 1 GiB.
-    """
+    """Appends the results of images to the shards of one process, each of about ``shard_bytes``."""
 
     def __init__(
         self, folder: str | os.PathLike, rank: int, shard_bytes: int = _SHARD_BYTES
@@ -60,19 +52,11 @@ class ShardWriter:
         self.folder, self.rank, self.shard_bytes = Path(folder, SHARDS), rank, shard_bytes
         self._last = last_records(folder)
 
-    def add(self, name: str, files: dict[str, bytes]) -> dict[str, Any]:
-        """Append the files of an image; when this returns, they are on disk.
+    def add(self, name: str, files: Mapping[str, bytes]) -> dict[str, Any]:
+        """Append the files of an image, by name; when this returns, they are on disk.
 
-        Args:
-            name (str): Name of the image.
-            files (dict[str, bytes]): Contents by file name.
-
-        Returns:
-            dict[str, Any]: ``shard``, ``begin``, ``end`` and ``shard_stamp``, for the record in
-            the manifest.
-
-        Raises:
-            OutputError: They cannot be written; then nothing of them stays in the shard.
+        Returns ``shard``, ``begin``, ``end`` and ``shard_stamp`` for the record. After an error,
+        nothing of them stays in the shard.
         """
         try:
             self.folder.mkdir(exist_ok=True)
@@ -100,7 +84,7 @@ class ShardWriter:
             raise write_error(self.folder, error) from error
 
     def _shard(self) -> Path:
-        """Return a shard with room in it that is as this package left it, or a new one."""
+        """Return a shard that has room and that nobody else wrote to, or a new one."""
         number = 0
         while True:
             path = self.folder / f'{self.rank:05d}-{number:05d}.tar'
@@ -114,19 +98,16 @@ class ShardWriter:
 
 
 def last_records(folder: str | os.PathLike) -> dict[str, dict[str, Any]]:
-    """Find the record of each shard's last image, by the shard's name."""
+    """Find the record of the last image in each shard, by the shard's name."""
     last: dict[str, dict[str, Any]] = {}
-    for record in image_records(folder):
+    for record in read_events(folder, 'image'):
         if 'shard' in record and record['end'] > last.get(record['shard'], {'end': 0})['end']:
             last[record['shard']] = record
     return last
 
 
 def is_untouched(path: Path, last: Mapping[str, Any]) -> bool:
-    """Say whether nobody has written to a shard since its last record was written.
-
-    Only such a shard is appended to; so where this is so, all that lies in the shard is sound.
-    """
+    """Whether nothing was written to a shard since its last record: then all of it is sound."""
     stamp = shard_stamp(last)
     try:
         found = check_regular(path)
@@ -136,7 +117,7 @@ def is_untouched(path: Path, last: Mapping[str, Any]) -> bool:
 
 
 def cut_shards(folder: str | os.PathLike) -> None:
-    """Cut off what no record of the manifest speaks of, while no process writes.
+    """Cut off what is in no record of the manifest, while no process writes.
 
     A shard that somebody has written over is left as it is.
     """
@@ -156,7 +137,7 @@ def cut_shards(folder: str | os.PathLike) -> None:
 
 
 def remove_shards(folder: str | os.PathLike) -> None:
-    """Remove the shards that the manifest of an output folder names."""
+    """Remove the shards of an output folder."""
     for path in _shards(folder):
         try:
             path.unlink()
@@ -165,7 +146,7 @@ def remove_shards(folder: str | os.PathLike) -> None:
 
 
 def shards_of(folder: str | os.PathLike) -> list[Path]:
-    """List the shards of an output folder, also those that are gone; without records, all there."""
+    """List the shards in the records of an output folder, missing ones too; else those there."""
     named = {record['shard'] for record in packed_records(folder).values()}
     return sorted(Path(folder, SHARDS, name) for name in named) or _shards(folder)
 
@@ -173,13 +154,7 @@ def shards_of(folder: str | os.PathLike) -> list[Path]:
 def packed_records(
     folder: str | os.PathLike, passed_over: Counter[str] | None = None
 ) -> dict[str, dict[str, Any]]:
-    """Find where the packed results of an output folder are, by name of the image.
-
-    Args:
-        folder (str | os.PathLike): The output folder.
-        passed_over (Counter | None): As for :func:`mmgen_bdinvert.jobs.manifest.read_events`.
-            Defaults to None.
-    """
+    """Return the records of packed results by name of the image; see :func:`latest_records`."""
     records = latest_records(folder, passed_over)
     return {name: record for name, record in records.items() if 'shard' in record}
 
@@ -191,9 +166,9 @@ def read_packed(
 
     Args:
         folder (str | os.PathLike): The output folder.
-        name (str): Name of the image, as ``summary.csv`` has it.
-        records (Mapping[str, Any] | None): From :func:`packed_records`, for who reads many images.
-            Defaults to None.
+        name (str): Name of the image, as in ``summary.csv``.
+        records (Mapping[str, Any] | None): From :func:`packed_records`, to read many images
+            faster. Defaults to None.
 
     Returns:
         dict[str, bytes]: Contents by file name, such as ``code.safetensors``.
@@ -208,17 +183,14 @@ def read_packed(
     path = Path(folder, SHARDS, found['shard'])
     try:
         return _members(name, _part(path, found))
+    except FileNotFoundError:
+        reason = 'it is gone'
     except (ValueError, OSError, tarfile.TarError) as error:
-        raise ValueError(
-            f'The results of {name!r} cannot be read from the shard {shown_path(path)} '
-            f'({_why(error)}): invert the image again.'
-        ) from error
-
-
-def _why(error: Exception) -> str:
-    if isinstance(error, FileNotFoundError):
-        return 'it is gone'
-    return (isinstance(error, OSError) and error.strerror) or ' '.join(str(error).split())
+        reason = getattr(error, 'strerror', None) or ' '.join(str(error).split())
+    raise ValueError(
+        f'The results of {name!r} cannot be read from the shard {shown_path(path)} ({reason}): '
+        'invert the image again.'
+    )
 
 
 def _part(path: Path, record: Mapping[str, Any]) -> bytes:
@@ -244,20 +216,9 @@ def _members(name: str, data: bytes) -> dict[str, bytes]:
     return files
 
 
-def _named(folder: str | os.PathLike) -> set[str]:
-    """Name the shards that the manifest speaks of, and those that were begun."""
-    names = {record['shard'] for record in image_records(folder) if _is_shard(record.get('shard'))}
-    return names | {name for name in made_in(Path(folder, SHARDS), MAKER) if _is_shard(name)}
-
-
-def _is_shard(name: object) -> bool:
-    return isinstance(name, str) and _FILE.fullmatch(name) is not None
-
-
 def _shards(folder: str | os.PathLike) -> list[Path]:
-    paths = (Path(folder, SHARDS, name) for name in sorted(_named(folder)))
-    return [path for path in paths if _is_file(path)]
-
-
-def _is_file(path: Path) -> bool:
-    return path.is_file() and not path.is_symlink()
+    """List the shards that the manifest or the mark of their folder names; no links."""
+    names = {record['shard'] for record in read_events(folder, 'image') if 'shard' in record}
+    names |= set(filter(SHARD_NAME.fullmatch, made_in(Path(folder, SHARDS), MAKER)))
+    paths = (Path(folder, SHARDS, name) for name in sorted(names))
+    return [path for path in paths if path.is_file() and not path.is_symlink()]

@@ -11,7 +11,7 @@ from typing import Any
 from ..io.sources import ImageSource
 from ..photos import InPhoto, Look
 from .manifest import latest_records
-from .outcome import ImageOutcome
+from .record import ImageOutcome
 from .remaining import has_changed
 
 __all__ = ['jobs_in_photos', 'window_columns']

@@ -7,7 +7,6 @@ import statistics
 import time
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import Any
 
 from rich.console import Console
 from rich.progress import (
@@ -25,13 +24,19 @@ from torch import Tensor
 
 from bdinvert_cli.text import printable
 
-from . import ImageOutcome
+from .record import ImageOutcome
 
 __all__ = ['InversionProgress', 'summary_table']
 
 _EVERY = 5  # steps between two looks at the losses, each of which waits for the GPU
 _EVERY_SECONDS = 60  # between two lines where there is no terminal
 _TABLE_ROWS = 40
+_COLUMNS = {  # heading and format by metric
+    'psnr': ('PSNR (dB)', '.2f'),
+    'perceptual': ('perceptual', '.4f'),
+    'steps': ('steps', '.0f'),
+    'seconds': ('s', '.1f'),
+}
 
 
 class InversionProgress:
@@ -39,8 +44,8 @@ class InversionProgress:
 
     Use it as a context manager, and give :meth:`on_step`, :meth:`on_image` and :meth:`on_progress`
     to :func:`mmgen_bdinvert.apis.invert_files`. The bar of the images counts those of all
-    processes. Without a terminal every image is a line, and every minute the progress is another.
-    ``left`` is how many images there were to invert; None before that is known.
+    processes. Without a terminal a line is printed for every image, and one every minute on the
+    progress. ``left`` is the number of images to invert, None until it is known.
 
     Args:
         num_steps (int): Steps of each batch.
@@ -82,7 +87,7 @@ class InversionProgress:
         self.progress.update(self._steps, completed=step, figures=figures)
 
     def on_image(self, outcome: ImageOutcome) -> None:
-        """Count in the PSNR of an image; say why it was not done."""
+        """Include the PSNR of an image in the mean, or print why it was not inverted."""
         psnr = outcome.metrics.get('psnr')
         if psnr is not None:
             self._psnr_sum += psnr
@@ -109,7 +114,7 @@ class InversionProgress:
             self._print(f'{finished} of {left} images, {rate:.3g}/s, {rest} left')
 
     def on_note(self, sentence: str) -> None:
-        """Show what a run found in its output folder."""
+        """Print what a run found in its output folder."""
         self._print(f'note: {sentence}')
 
     def _print(self, line: str) -> None:
@@ -117,31 +122,22 @@ class InversionProgress:
 
 
 class _Figures(ProgressColumn):
-    """Losses or rates; in a narrow terminal they are cut, instead of the counts and times."""
+    """Losses or rates, cut off in a narrow terminal so that counts and times stay."""
 
     def render(self, task: Task) -> Text:
         return Text(task.fields['figures'], no_wrap=True, overflow='ellipsis')
 
 
 def summary_table(outcomes: Sequence[ImageOutcome]) -> Table:
-    """Build the table of a run, the mean of what was inverted at its end.
-
-    Args:
-        outcomes (Sequence[ImageOutcome]): What became of the images.
-
-    Returns:
-        Table: A rich table of at most 40 images.
-    """
+    """Build the table of a run: at most 40 images, and the mean of all inverted ones."""
     table = Table(title=f'{len(outcomes)} images', title_justify='left')
     table.add_column('name', overflow='ellipsis', no_wrap=True, max_width=40)
     table.add_column('status')
     table.add_column('verdict')
-    columns = {'psnr': 'PSNR (dB)', 'perceptual': 'perceptual', 'steps': 'steps', 'seconds': 's'}
-    formats = {'psnr': '.2f', 'perceptual': '.4f', 'steps': '.0f', 'seconds': '.1f'}
-    for heading in columns.values():
+    for heading, _ in _COLUMNS.values():
         table.add_column(heading, justify='right')
     for outcome in outcomes[:_TABLE_ROWS]:
-        cells = [_cell(outcome.metrics.get(key), formats[key]) for key in columns]
+        cells = [_cell(outcome.metrics.get(key), style) for key, (_, style) in _COLUMNS.items()]
         colour = {'failed': 'red', 'stopped': 'yellow'}.get(outcome.status, '')
         status = Text(printable(outcome.status), colour)
         known = Text(printable(outcome.metrics.get('verdict', '')))
@@ -150,15 +146,13 @@ def summary_table(outcomes: Sequence[ImageOutcome]) -> Table:
         table.add_row(f'… and {len(outcomes) - _TABLE_ROWS} more')
     inverted = [outcome.metrics for outcome in outcomes if outcome.metrics]
     if len(inverted) > 1:
-        means = [[row.get(key) for row in inverted] for key in columns]
-        cells = [_cell(_mean(v), formats[key]) for key, v in zip(columns, means)]
+        means = []
+        for key, (_, style) in _COLUMNS.items():
+            values = [row.get(key) for row in inverted]
+            means.append('' if None in values else _cell(statistics.fmean(values), style))
         table.add_section()
-        table.add_row('mean', '', '', *cells)
+        table.add_row('mean', '', '', *means)
     return table
-
-
-def _mean(values: Sequence[Any]) -> float | None:
-    return None if None in values else statistics.fmean(values)
 
 
 def _cell(value: float | None, style: str) -> str:

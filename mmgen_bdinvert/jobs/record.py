@@ -1,72 +1,107 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
-"""What a record of the manifest must be like to be believed: a file may be damaged, or edited."""
+"""The outcome of one image, and the check of its record in a manifest that may be damaged."""
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ..io.stamps import FileStamp
 from .results import RESULT_FILES
 
-__all__ = ['check_event', 'check_image', 'file_stamps', 'shard_stamp']
+__all__ = ['SHARD_NAME', 'ImageOutcome', 'check_event', 'check_image', 'file_stamps', 'shard_stamp']
 
+SHARD_NAME = re.compile(r'\d{5,}-\d{5,}\.tar')
 _STATUSES = ('done', 'stopped', 'failed')
-_SHARD = re.compile(r'\d{5}-\d{5}\.tar')
-_LATEST = 253402300800.0  # the year 10000, in seconds since 1970
+_END_OF_TIME = 253402300800.0  # the year 10000, in seconds since 1970
 _LARGEST = 1e300
 _LONGEST_NAME = 255  # bytes
-_WHOLE = 2**53  # whole numbers below this are the same in every JSON
+_LARGEST_INTEGER = 2**53  # below this, integers are exact in every JSON reader
+
+
+@dataclass(frozen=True)
+class ImageOutcome:
+    """The outcome of one image.
+
+    Args:
+        name (str): Name of its results in the output folder.
+        source (Path): The image file.
+        status (str): 'done'; 'stopped' if its loss became non-finite too often and its best state
+            was saved; 'failed' if nothing was.
+        reason (str): Why it was not done, in one sentence. Defaults to ''.
+        metrics (dict): The content of ``metrics.json``. Defaults to nothing.
+    """
+
+    name: str
+    source: Path
+    status: str
+    reason: str = ''
+    metrics: dict[str, Any] = field(default_factory=dict)
+
+    def row(self) -> dict[str, Any]:
+        """Return everything in one flat dict, as ``summary.csv`` shows it."""
+        row = {'name': self.name, 'status': self.status, 'reason': self.reason, **self.metrics}
+        losses = row.pop('losses', {})  # weighted; `perceptual` alone is not
+        row.update({f'loss_{name}': value for name, value in losses.items()})
+        return {**row, 'source': os.path.abspath(self.source)}
+
+    def record(self) -> dict[str, Any]:
+        """Return it as a record of the manifest."""
+        return {**asdict(self), 'source': os.path.abspath(self.source)}
+
+    @classmethod
+    def of_record(cls, record: Mapping[str, Any]) -> ImageOutcome:
+        """Undo :meth:`record`."""
+        values = {key: record[key] for key in ('name', 'status', 'reason', 'metrics')}
+        return cls(source=Path(record['source']), **values)
 
 
 def check_event(entry: Any) -> None:
-    """Check what every event has."""
-    if not isinstance(entry, dict) or not isinstance(entry.get('event'), str):
-        raise ValueError('an event is an object with a name')
-    if not (_is_number(entry.get('time')) and 0 <= entry['time'] < _LATEST):
-        raise ValueError('an event has a time')
-    if not _is_whole(entry.get('run', 0)):
-        raise ValueError('the number of a run is a whole number')
+    """Raise a ValueError unless an entry of the manifest has what every event has."""
+    if not (
+        isinstance(entry, dict)
+        and isinstance(entry.get('event'), str)
+        and _is_number(entry.get('time'))
+        and 0 <= entry['time'] < _END_OF_TIME
+        and _is_integer(entry.get('run', 0))
+    ):
+        raise ValueError('an event is an object with a name, a time and the number of a run')
 
 
 def check_image(entry: Mapping[str, Any]) -> None:
-    """Check the record of an image: whoever reads it may rely on names, types and ranges."""
-    if not _is_name(entry.get('name')):
-        raise ValueError('a name is that of a folder')
-    if entry.get('status') not in _STATUSES or not isinstance(entry.get('reason'), str):
-        raise ValueError('an image has a status and a reason')
-    source = entry.get('source')
-    if not isinstance(source, str) or '\0' in source:
-        raise ValueError('a source is a path')
-    metrics = entry.get('metrics')
-    if not isinstance(metrics, dict) or not all(_is_metric(*item) for item in metrics.items()):
-        raise ValueError('metrics are numbers by name')
+    """Raise a ValueError unless all values of an image's record have their types and ranges."""
+    source, metrics = entry.get('source'), entry.get('metrics')
+    if not (
+        _is_name(entry.get('name'))
+        and entry.get('status') in _STATUSES
+        and isinstance(entry.get('reason'), str)
+        and isinstance(source, str)
+        and '\0' not in source
+        and isinstance(metrics, dict)
+        and all(_is_metric(*item) for item in metrics.items())
+        and ('shard' not in entry or _is_in_shard(entry))
+        and set(file_stamps(entry)) <= set(RESULT_FILES)
+    ):
+        raise ValueError('a value of the record is missing or out of range')
+    shard_stamp(entry)
     if entry.get('source_stamp') is not None:
         FileStamp.of_json(entry['source_stamp'])
-    if 'shard' in entry:
-        begin, end = entry.get('begin'), entry.get('end')
-        shard = entry['shard']
-        if not (isinstance(shard, str) and _SHARD.fullmatch(shard)):
-            raise ValueError('a shard has the name of one')
-        if not (_is_whole(begin) and _is_whole(end) and begin < end):
-            raise ValueError('a place in a shard has a begin and an end')
-        shard_stamp(entry)
-    if not set(file_stamps(entry)) <= set(RESULT_FILES):
-        raise ValueError('stamps are those of result files')
 
 
 def file_stamps(record: Mapping[str, Any]) -> dict[str, FileStamp]:
-    """Return the stamps of an image's files by their name; none in records of earlier releases."""
+    """Return the stamps of an image's files by name; records of earlier releases have none."""
     stamps = record.get('file_stamps', {})
     if not isinstance(stamps, dict):
-        raise ValueError('stamps are by name')
+        raise ValueError('stamps are an object')
     return {name: FileStamp.of_json(value) for name, value in stamps.items()}
 
 
 def shard_stamp(record: Mapping[str, Any]) -> FileStamp | None:
-    """Return the stamp of an image's part of a shard; None in records of earlier releases."""
+    """Return the stamp of an image's part of a shard; records of earlier releases have none."""
     value = record.get('shard_stamp')
     return None if value is None else FileStamp.of_json(value)
 
@@ -75,8 +110,8 @@ def _is_number(value: object) -> bool:
     return type(value) in (int, float) and abs(value) < _LARGEST
 
 
-def _is_whole(value: object) -> bool:
-    return type(value) is int and 0 <= value < _WHOLE
+def _is_integer(value: object) -> bool:
+    return type(value) is int and 0 <= value < _LARGEST_INTEGER
 
 
 def _is_name(value: object) -> bool:
@@ -90,9 +125,14 @@ def _is_name(value: object) -> bool:
 
 
 def _is_metric(key: str, value: object) -> bool:
-    """Only some are words, and only ``losses`` are several."""
     if key == 'losses':
         return isinstance(value, dict) and all(v is None or _is_number(v) for v in value.values())
     if key in ('fit', 'mask', 'verdict'):
         return isinstance(value, str)
     return value is None or _is_number(value)
+
+
+def _is_in_shard(entry: Mapping[str, Any]) -> bool:
+    shard, begin, end = (entry.get(key) for key in ('shard', 'begin', 'end'))
+    named = isinstance(shard, str) and SHARD_NAME.fullmatch(shard) is not None
+    return named and _is_integer(begin) and _is_integer(end) and begin < end

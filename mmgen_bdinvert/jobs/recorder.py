@@ -11,14 +11,9 @@ from mmengine.visualization import LocalVisBackend
 from mmgen.registry import VISBACKENDS, VISUALIZERS
 from torch import Tensor
 
-from ..io import (
-    claim_folder,
-    claim_outputs,
-    ensure_writable_folder,
-    read_image,
-)
-from . import ImageOutcome
+from ..io import claim_folder, claim_outputs, ensure_writable_folder, read_image
 from .manifest import MAKER
+from .record import ImageOutcome
 from .results import CONFIG_FILE
 
 __all__ = ['InversionRecorder']
@@ -27,12 +22,12 @@ _EVERY = 5  # steps between two records of the losses, each of which waits for t
 
 
 class InversionRecorder:
-    """Hands what a run of inversions finds to the ``visualizer`` of its config.
+    """Passes losses and results of a run to the ``visualizer`` of its config.
 
     The backends are mmengine's: ``LocalVisBackend`` (files), ``TensorboardVisBackend``,
-    ``WandbVisBackend`` and the others. They get the losses, averaged over each batch, as
-    ``loss/<name>`` over the steps of all batches; ``psnr``, ``perceptual``, ``seconds`` of every
-    image over the number of images; and its comparison as a picture, where it is a file.
+    ``WandbVisBackend`` and others. They receive the losses, averaged over each batch, as
+    ``loss/<name>`` over the steps of all batches; ``psnr``, ``perceptual`` and ``seconds`` of
+    every image over the number of images; and its comparison, if that is a file.
 
     Use it as a context manager, and give :meth:`on_step` and :meth:`on_image` to
     :func:`mmgen_bdinvert.apis.invert_files`. Every process of a run records what it inverts.
@@ -45,7 +40,7 @@ class InversionRecorder:
 
     Raises:
         ImportError: A backend's package is not installed.
-        ForeignFileError: Files of somebody else are where a local backend would write.
+        ForeignFileError: A local backend would write over files that the package did not make.
         ValueError: There is no such backend.
     """
 
@@ -64,8 +59,10 @@ class InversionRecorder:
             defaults = dict(type='Visualizer', name=name, save_dir=str(folder))
             self._visualizer = VISUALIZERS.build({**defaults, **cfg.visualizer})
             for backend in self._visualizer._vis_backends.values():
-                if isinstance(backend, LocalVisBackend):
-                    _claim(Path(backend._save_dir))
+                if isinstance(backend, LocalVisBackend):  # it overwrites and appends to files
+                    folder = ensure_writable_folder(backend._save_dir)
+                    claim_outputs([folder / CONFIG_FILE, folder / 'scalars.json'], MAKER)
+                    claim_folder(folder / 'vis_image', MAKER)
             self._visualizer.add_config(cfg)
 
     def __enter__(self) -> InversionRecorder:
@@ -86,7 +83,7 @@ class InversionRecorder:
             self._steps += num_steps + 1
 
     def on_image(self, outcome: ImageOutcome) -> None:
-        """Record what was measured of an image, and show it."""
+        """Record the metrics and the comparison of an image."""
         if self._visualizer is None or not outcome.metrics:
             return
         self._images += 1
@@ -96,10 +93,3 @@ class InversionRecorder:
         comparison = self.out_dir / outcome.name / 'comparison.png'
         if comparison.is_file():
             self._visualizer.add_image(outcome.name, read_image(comparison), step=self._images)
-
-
-def _claim(folder: Path) -> None:
-    """Claim what mmengine's local backend appends to or overwrites."""
-    ensure_writable_folder(folder)
-    claim_outputs([folder / name for name in (CONFIG_FILE, 'scalars.json')], MAKER)
-    claim_folder(folder / 'vis_image', MAKER)

@@ -24,10 +24,10 @@ from .packed import SHARDS, is_untouched, last_records, read_packed
 from .record import file_stamps, shard_stamp
 from .results import RESULT_FILES
 
-__all__ = ['has_changed', 'images_left']
+__all__ = ['Job', 'has_changed', 'images_left']
 
+Job = tuple[Target, str]  # an image and the name of its results
 _SHOWN = 3  # images named in a sentence
-Job = tuple[Target, str]
 
 
 def images_left(
@@ -38,11 +38,12 @@ def images_left(
     retry_failed: bool = False,
     on_note: Callable[[str], object] | None = None,
 ) -> list[Job]:
-    """List the images that are to be inverted, in their order.
+    """List the images to invert, in their order.
 
-    Those without a record of their source are; those whose source has changed since; those whose
-    results are not as they were written; and, if asked for, those that failed or were
-    stopped. Where the source of a finished image is gone, its results stay.
+    An image is left if it has no record of this source, if its source has changed since, or if its
+    results are not as they were written; with ``retry_failed`` also if it failed or was stopped.
+    Where the source of a finished image is gone, its results stay. ``on_note`` is called with
+    sentences on what is damaged or has changed.
     """
     passed_over: Counter[str] = Counter()
     records = latest_records(folder, passed_over)
@@ -82,7 +83,7 @@ def _note(words: str, names: Sequence[str]) -> str:
 
 
 def has_changed(source: ImageSource, record: Mapping[str, Any]) -> bool:
-    """Say whether a source is another than the one that a record speaks of."""
+    """Whether a source has changed since its record was written."""
     if 'source_stamp' in record:
         value = record['source_stamp']
         return not source_unchanged(source, value and FileStamp.of_json(value))
@@ -93,7 +94,7 @@ def has_changed(source: ImageSource, record: Mapping[str, Any]) -> bool:
 
 
 def _fault(folder: str | os.PathLike, record: Mapping[str, Any]) -> str:
-    """Say what is wrong with the files of an image; '' if nothing is."""
+    """Describe what is wrong with the files of an image; '' if nothing is."""
     stamps, file = file_stamps(record), ''
     try:
         for file, stamp in stamps.items():
@@ -121,7 +122,7 @@ def _fault_in_shard(
         return ''
     try:
         files = read_packed(folder, name, {name: record})
-        if shard_stamp(record) is None:
+        if shard_stamp(record) is None:  # the record of an earlier release
             for file in RESULT_FILES:
                 if file not in files:
                     return f'{file} is gone'
@@ -132,7 +133,7 @@ def _fault_in_shard(
 
 
 def _check_content(file: str, data: bytes) -> None:
-    """Raise a ValueError if a result file does not hold what its name says."""
+    """Raise a ValueError if a result file does not have the format of its name."""
     try:
         if file.endswith('.safetensors'):
             parse_tensors(data)

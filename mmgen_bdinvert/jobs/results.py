@@ -1,5 +1,5 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
-"""What an inversion of files leaves on disk."""
+"""The files that an inversion leaves on disk."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from bdinvert_cli.text import from_csv
 
 from ..engine.config import is_config
 from ..io.errors import OutputError
-from ..io.outputs import atomic_write, remove_leftovers, save_png, shown_path, write_error
+from ..io.outputs import remove_leftovers, save_png, shown_path, write_bytes, write_error
 from ..io.ownership import claim_outputs
 from ..io.tables import save_json
 from ..structures import LatentCode
@@ -28,6 +28,7 @@ from ..visualization.lettering import notice
 __all__ = [
     'CONFIG_FILE',
     'RESULT_FILES',
+    'SUMMARY_FILES',
     'Sheet',
     'difference',
     'read_table',
@@ -43,6 +44,7 @@ RESULT_FILES = (
     'losses.png',
     'metrics.json',
 )
+SUMMARY_FILES = ('contact_sheet.png', 'report.md', 'summary.csv')
 CONFIG_FILE = 'config.py'
 _GAIN = 4
 _SHEET_ROWS = 50
@@ -58,22 +60,10 @@ def save_inversion(
     metrics: Mapping[str, Any],
     title: str = '',
 ) -> None:
-    """Write the ``RESULT_FILES`` of one image, each whole or not at all, ``metrics.json`` last.
+    """Write the ``RESULT_FILES`` of one image, each atomically, ``metrics.json`` last.
 
-    An earlier ``metrics.json`` is removed first, so that where there is one, the files beside it
-    belong together.
-
-    Args:
-        folder (str | os.PathLike): An existing folder.
-        code (LatentCode): Latent code of one image.
-        pictures (Mapping[str, np.ndarray]): Caption to RGB uint8 picture, for the comparison.
-        reconstruction (np.ndarray): RGB uint8 (H, W, 3).
-        history (Mapping[str, Sequence[float]]): Weighted losses at each step, by name.
-        metrics (Mapping[str, Any]): Facts that JSON can hold; non-finite numbers become null.
-        title (str): Name of the image. Defaults to ''.
-
-    Raises:
-        OutputError: A file cannot be written.
+    An earlier ``metrics.json`` is removed first: where there is one, the files beside it belong
+    together. Pictures, by their captions in the comparison, are RGB uint8 (H, W, 3).
     """
     folder = Path(folder)
     remove_leftovers(folder)
@@ -90,7 +80,7 @@ def save_inversion(
 
 
 def _save_curves(path: Path, history: Mapping[str, Sequence[float]], title: str) -> None:
-    """Draw the loss curves; a plot that fails is replaced by a notice and never fails the image."""
+    """Plot the loss curves; if that fails, warn and save a picture with the reason."""
     try:
         plot_losses(history, path, title=title)
     except OutputError:
@@ -103,24 +93,21 @@ def _save_curves(path: Path, history: Mapping[str, Sequence[float]], title: str)
 
 
 def difference(image: np.ndarray, target: np.ndarray) -> np.ndarray:
-    """Show where two RGB uint8 pictures (H, W, 3) differ: grey where equal, four times enlarged."""
+    """Return 128 plus four times the difference of two RGB uint8 pictures (H, W, 3)."""
     gap = image.astype(np.int16) - target.astype(np.int16)
     return (128 + _GAIN * gap).clip(0, 255).astype(np.uint8)
 
 
 def read_table(path: str | os.PathLike) -> list[dict[str, str | float]]:
-    """Read a CSV file of :func:`save_table` back.
-
-    Args:
-        path (str | os.PathLike): Such as ``summary.csv``.
+    """Read a CSV table of this package, such as ``summary.csv``.
 
     Returns:
-        list[dict[str, str | float]]: Values by column: text as it was, numbers as float, and '' for
-        what was absent.
+        list[dict[str, str | float]]: Values by column: the original text, numbers as float, and ''
+        for absent values.
 
     Raises:
         OSError: The file cannot be read.
-        ValueError: It is none of :func:`save_table`.
+        ValueError: It was not written by this package.
     """
     with open(path, newline='', encoding='utf-8') as file:
         try:
@@ -134,7 +121,7 @@ def read_table(path: str | os.PathLike) -> list[dict[str, str | float]]:
 
 
 class Sheet:
-    """A contact sheet in the making, which keeps the first rows only, and those small."""
+    """Collects the rows of a contact sheet: the first ones only, as thumbnails."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -147,37 +134,11 @@ class Sheet:
             self._rows.append((name, {k: _thumbnail(v) for k, v in pictures.items()}))
 
     def save(self, path: str | os.PathLike) -> None:
-        """Write the sheet; nothing if there is no row.
-
-        Raises:
-            OutputError: The file cannot be written.
-        """
+        """Write the sheet if it has a row; an OutputError if that fails."""
         if self._rows:
             names, rows = zip(*self._rows)
             title = f'The first {len(rows)} of {self.count}' if self.count > len(rows) else ''
             save_png(path, contact_sheet(rows, names, title=title))
-
-
-def save_config(folder: str | os.PathLike, owner: object, maker: str) -> None:
-    """Write ``config.py`` with the resolved config of a model that has one, as ``cfg``.
-
-    It is for people: nothing runs it, unless a user names it. A config that is read from this very
-    file stays as it is.
-
-    Args:
-        folder (str | os.PathLike): An existing folder.
-        owner (object): The model.
-        maker (str): See :func:`mmgen_bdinvert.io.claim_outputs`.
-
-    Raises:
-        OutputError: The file cannot be written.
-    """
-    cfg, path = getattr(owner, 'cfg', None), Path(folder, CONFIG_FILE)
-    if cfg is None or is_config(path, cfg):
-        return
-    text = cfg.pretty_text
-    claim_outputs([path], maker)
-    atomic_write(path, lambda temporary: temporary.write_text(text, 'utf-8'))
 
 
 def _thumbnail(rgb: np.ndarray) -> np.ndarray:
@@ -186,3 +147,16 @@ def _thumbnail(rgb: np.ndarray) -> np.ndarray:
     image = Image.fromarray(rgb)
     image.thumbnail((MIN_TILE, MIN_TILE), Image.Resampling.LANCZOS)
     return np.array(image)
+
+
+def save_config(folder: str | os.PathLike, owner: object, maker: str) -> None:
+    """Write the resolved config of a model that has one, as ``cfg``, to ``config.py``.
+
+    It is for people: nothing runs it unless a user names it. A config that was read from this very
+    file stays as it is.
+    """
+    cfg, path = getattr(owner, 'cfg', None), Path(folder, CONFIG_FILE)
+    if cfg is not None and not is_config(path, cfg):
+        text = cfg.pretty_text
+        claim_outputs([path], maker)
+        write_bytes(path, text.encode())

@@ -1,5 +1,5 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
-"""Ctrl-C and SIGTERM that wait until what is being written is written."""
+"""Ctrl-C and SIGTERM that wait until the current step and the files of a batch are finished."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ class Interrupted(KeyboardInterrupt):
 
     def __init__(self, signum: int) -> None:
         super().__init__(signal.Signals(signum).name)
-        self.exit_code = 128 + signum  # as a shell has it: 130 after Ctrl-C, 143 after SIGTERM
+        self.exit_code = 128 + signum  # as in a shell: 130 after Ctrl-C, 143 after SIGTERM
 
 
 @contextlib.contextmanager
 def deferred_signals() -> Iterator[Callable[[], None]]:
-    """Keep SIGINT and SIGTERM until the function that this yields is called, which raises them.
+    """Defer SIGINT and SIGTERM until the yielded function is called, in the main thread only.
 
-    A second signal of the same kind is raised at once. A signal that is ignored, as Ctrl-C is in a
-    shell's background, stays ignored. For the main thread only.
+    A second signal of the same kind is raised at once. A signal that is ignored, like Ctrl-C in a
+    background job of a shell, stays ignored.
 
     Yields:
         Callable: Raises :class:`Interrupted` if a signal came.

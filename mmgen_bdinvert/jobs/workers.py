@@ -1,9 +1,9 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
 """The processes of a run, and the queue through which they share its images.
 
-They meet in torch's key-value store: under ``torchrun`` its agent's, else the first process's.
-There are no collectives, so a slow process stalls nobody. What a process that died had taken is not
-on record in the manifest, so the next run, or torchrun's restart, hands it out again.
+They meet in torch's key-value store: that of the agent under ``torchrun``, else of the first
+process. There are no collectives, so a slow process stalls no other. Images that a dead process
+had taken have no record in the manifest: the next run, or torchrun's restart, inverts them.
 """
 
 from __future__ import annotations
@@ -14,22 +14,16 @@ import subprocess
 import time
 import uuid
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
 import torch
 import torch.distributed as dist
 
-__all__ = [
-    'WorkQueue',
-    'Workers',
-    'agree_on_session',
-    'join_workers',
-    'launched_environment',
-]
+__all__ = ['WorkQueue', 'Workers', 'agree_on_session', 'join_workers', 'launched_environment']
 
-_CHUNK = 1000  # items under one key: a key holds some megabytes at the most
+_CHUNK = 1000  # items under one key: a key holds some megabytes at most
 _POLL = 0.2  # seconds
 _PATIENCE = timedelta(days=30)
 
@@ -42,61 +36,55 @@ class Workers:
         rank (int): Number of this process. Defaults to 0.
         size (int): Number of processes. Defaults to 1.
         local_rank (int): Number of this process on its machine. Defaults to 0.
-        store (torch.distributed.Store | None): Defaults to one for this process alone.
+        store (torch.distributed.Store): Defaults to one for this process alone.
     """
 
     rank: int = 0
     size: int = 1
     local_rank: int = 0
-    store: Any = None
-
-    def __post_init__(self):
-        if self.store is None:
-            object.__setattr__(self, 'store', dist.HashStore())
+    store: Any = field(default_factory=dist.HashStore)
 
     @property
     def device(self) -> str | None:
-        """Str | None: The GPU of this process where several share a machine, else None."""
+        """The GPU of this process if several share a machine, else None."""
         if self.size == 1 or not torch.cuda.is_available():
             return None
         return f'cuda:{self.local_rank % torch.cuda.device_count()}'
 
     def wait_for(self, keys: Sequence[str], check: Callable[[], object]) -> None:
-        """Wait until others have set all keys; ``check`` may raise in the meantime."""
+        """Wait until others have set all keys; ``check`` is called meanwhile and may raise."""
         while keys and not self.store.check(list(keys)):
             check()
             time.sleep(_POLL)
 
     def leave(self, check: Callable[[], object]) -> None:
-        """Say that this process has no more work; the first one waits for all the others."""
+        """Announce that this process has no more work; the first one waits for all others."""
         self.store.set(f'ended/{self.rank}', '1')
         if self.rank == 0:
             self.wait_for([f'ended/{rank}' for rank in range(1, self.size)], check)
 
 
 class WorkQueue:
-    """Items that each are handed out once, whoever asks first."""
+    """Items that JSON can hold, each handed out once, to whoever asks first."""
 
-    def __init__(self, workers: Workers, name: str = 'queue') -> None:
-        self._workers, self._store = workers, dist.PrefixStore(name, workers.store)
+    def __init__(self, workers: Workers) -> None:
+        self._workers, self._store = workers, dist.PrefixStore('queue', workers.store)
         self._chunk: tuple[int, list] = (-1, [])
         self._count = 0
 
     def publish(self, items: Sequence[Any]) -> None:
-        """Give the items, which JSON can hold, to all; one process does so."""
+        """Give the items to all processes; one process does so."""
         for start in range(0, len(items), _CHUNK):
             self._store.set(f'items/{start // _CHUNK}', json.dumps(items[start : start + _CHUNK]))
         self._store.set('opened', json.dumps(len(items)))
 
     def refuse(self, reason: str) -> None:
-        """Tell those who wait for items that there will be none."""
+        """Tell the processes that wait for items that there will be none."""
         self._store.set('opened', json.dumps(reason))
 
     def open(self, check: Callable[[], object]) -> int:
-        """Wait for the items and return how many there are."""
-        while not self._store.check(['opened']):
-            check()
-            time.sleep(_POLL)
+        """Wait for the items and return their number; a ValueError with the reason if refused."""
+        self._workers.wait_for(['queue/opened'], check)
         opened = json.loads(self._store.get('opened'))
         if isinstance(opened, str):
             raise ValueError(opened)
@@ -104,7 +92,7 @@ class WorkQueue:
         return opened
 
     def take(self) -> Any | None:
-        """Return an item that nobody else gets, or None if there is none left."""
+        """Return an item that no other process gets, or None if there is none left."""
         index = self._store.add('taken', 1) - 1
         if index >= self._count:
             return None
@@ -114,7 +102,7 @@ class WorkQueue:
         return self._chunk[1][offset]
 
     def count_finished(self, number: int = 0) -> int:
-        """Add to the count of finished items, and return what it is over all processes."""
+        """Add to the number of finished items, and return that of all processes."""
         return self._store.add('finished', number)
 
 
@@ -123,14 +111,17 @@ def launched_environment(launcher: str) -> None:
 
     The variables of Slurm and Open MPI are read as mmengine reads them, but no GPU is needed.
     """
-    started = {'slurm': 'SLURM_PROCID', 'mpi': 'OMPI_COMM_WORLD_RANK', 'pytorch': 'RANK'}[launcher]
-    if started not in os.environ:
-        raise ValueError(
-            f'--launcher {launcher} is for processes that '
-            f'{dict(slurm="srun", mpi="mpirun", pytorch="torchrun")[launcher]} starts: the '
-            f'variable {started} is not set.'
-        )
+    program, started = {
+        'slurm': ('srun', 'SLURM_PROCID'),
+        'mpi': ('mpirun', 'OMPI_COMM_WORLD_RANK'),
+        'pytorch': ('torchrun', 'RANK'),
+    }[launcher]
     env = os.environ
+    if started not in env:
+        raise ValueError(
+            f'--launcher {launcher} is for processes that {program} starts: the variable '
+            f'{started} is not set.'
+        )
     if launcher == 'slurm':
         env['RANK'], env['WORLD_SIZE'] = env['SLURM_PROCID'], env['SLURM_NTASKS']
         env['LOCAL_RANK'] = env.get('SLURM_LOCALID', '0')
@@ -153,7 +144,7 @@ def join_workers(launcher: str = 'none') -> Workers:
             'none'.
 
     Returns:
-        Workers: This process; the returned store is open.
+        Workers: This process, with an open store.
 
     Raises:
         ValueError: The process was not started by this launcher.
@@ -168,11 +159,10 @@ def join_workers(launcher: str = 'none') -> Workers:
 
 
 def agree_on_session(store: dist.Store, rank: int, size: int) -> str:
-    """Give all processes of one attempt a word that no other attempt has.
+    """Give all processes of one attempt the same key, which no other attempt has.
 
-    torchrun's store outlives the processes that it starts again, with the queue of those that died
-    in it. So each process asks under a name that nobody had before, and the first one answers until
-    all have acknowledged.
+    torchrun's store outlives the processes that it restarts, with the queue of the dead ones in it.
+    So each process asks under a new name, and the first one answers until all have acknowledged.
     """
     me = uuid.uuid4().hex
     if rank > 0:
@@ -186,7 +176,7 @@ def agree_on_session(store: dist.Store, rank: int, size: int) -> str:
         for other in sorted(unaware):
             if store.check([f'{me}/knows/{other}']):
                 unaware.discard(other)
-            elif store.check([f'asks/{other}']):  # maybe one that is dead: then it asks again
+            elif store.check([f'asks/{other}']):  # a dead one perhaps; its successor asks again
                 store.set(f'answer/{store.get(f"asks/{other}").decode()}', me)
         time.sleep(_POLL)
     return me

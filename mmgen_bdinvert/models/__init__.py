@@ -6,12 +6,14 @@ from .generators import (
     NarrowStyleGAN2Discriminator,
     NarrowStyleGANv1Generator,
     NarrowStyleGANv2Generator,
+    OfficialStyleGANv1Generator,
 )
 from .inverters import (
     ImageLBFGS,
     NoiseProjector,
     PivotalTuningInverter,
     RegularizedInverter,
+    ReleasedInverter,
     WPlusInverter,
 )
 from .latent_stats import LatentStatistics
@@ -22,6 +24,7 @@ from .losses import (
     PixelL1Loss,
     PixelMSELoss,
     PNormLoss,
+    ReleasedPerceptualLoss,
     STLPIPSLoss,
 )
 
@@ -37,12 +40,15 @@ __all__ = [
     'NarrowStyleGAN2Discriminator',
     'NarrowStyleGANv1Generator',
     'NarrowStyleGANv2Generator',
+    'OfficialStyleGANv1Generator',
     'NoiseProjector',
     'PNormLoss',
     'PivotalTuningInverter',
     'PixelL1Loss',
     'PixelMSELoss',
     'RegularizedInverter',
+    'ReleasedInverter',
+    'ReleasedPerceptualLoss',
     'STLPIPSLoss',
     'WPlusInverter',
 ]

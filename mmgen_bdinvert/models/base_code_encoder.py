@@ -1,5 +1,5 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
-"""The encoder that guesses a base code from an image."""
+"""The encoder that predicts a base code from an image."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ def _conv(inputs: int, outputs: int) -> list[nn.Module]:
 class BaseCodeEncoder(nn.Module):
     """Encoder ``E`` of 11 convolutions and 3 poolings: ``f0 = E(I)`` (paper, section 3.3).
 
-    It knows the generator it was trained for: the buffers ``generator_fingerprint`` and
-    ``trained_base_size`` travel with the weights, and :meth:`check_generator` compares them.
+    The buffers ``generator_fingerprint`` and ``trained_base_size`` are saved with the weights:
+    :meth:`check_generator` compares them with the generator in use.
 
     Args:
         base_channels (int): Channels C of the base code.
@@ -39,8 +39,8 @@ class BaseCodeEncoder(nn.Module):
             :class:`BaseCodeEncoderTrainer` or a bare encoder file. Defaults to None.
 
     Raises:
-        ValueError: If a number is not positive, or the checkpoint does not fit.
-        FileNotFoundError: If the checkpoint is not there.
+        ValueError: A number is not positive, or the checkpoint does not fit.
+        FileNotFoundError: The checkpoint does not exist.
     """
 
     def __init__(
@@ -73,29 +73,26 @@ class BaseCodeEncoder(nn.Module):
 
     @property
     def input_size(self) -> int:
-        """int: Side that images are resized to."""
+        """int: Side that images are resized to, 8s."""
         return 8 * self.base_size
 
     def bind(self, fingerprint: str) -> None:
-        """Note the generator that this encoder is trained for."""
+        """Record the fingerprint of the generator that this encoder is trained for."""
         digest = torch.frombuffer(bytearray.fromhex(fingerprint), dtype=torch.uint8)
         self.generator_fingerprint.copy_(digest)
 
     def check_generator(self, generator) -> None:
-        """Refuse a generator that this encoder does not belong to.
-
-        Args:
-            generator (BaseDetailGenerator): The generator to be used with.
+        """Check that this encoder was trained for a BaseDetailGenerator.
 
         Raises:
-            ValueError: If the shape of the base code or the fingerprint differs.
+            ValueError: The shape of the base code or the fingerprint differs.
         """
         own, wanted = (self.base_channels, self.base_size, self.base_size), generator.base_shape
         if own != wanted or int(self.trained_base_size) != self.base_size:
             raise ValueError(
                 f'The encoder gives base codes of shape {own} (trained for size '
                 f'{int(self.trained_base_size)}), but the generator takes {wanted}: set '
-                f'base_channels and base_size to match, and use an encoder trained so.'
+                f'base_channels and base_size to match, and use an encoder trained for them.'
             )
         digest = bytes(self.generator_fingerprint.tolist()).hex()
         if digest.strip('0') and digest != generator.fingerprint:
@@ -105,13 +102,9 @@ class BaseCodeEncoder(nn.Module):
             )
 
     def forward(self, images: Tensor) -> Tensor:
-        """Guess base codes.
+        """Predict base codes f0 (n, C, s, s) of RGB images (n, 3, H, W) in [-1, 1] of any size.
 
-        Args:
-            images (Tensor): RGB in [-1, 1], shape (n, 3, H, W), any size.
-
-        Returns:
-            Tensor: Base codes f0 of shape (n, C, s, s), float32 or better, under autocast too.
+        They are in float32 or better, under autocast too.
         """
         size = (self.input_size, self.input_size)
         if images.shape[-2:] != size:

@@ -1,8 +1,8 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
-"""Strict, counted and safe loading of weights.
+"""Strict and safe loading of weights.
 
-mmengine's own loader is non-strict: a checkpoint that fits nowhere leaves random weights behind.
-Here every key is accounted for, and what does not fit is refused by name.
+mmengine's own loader is not strict: a checkpoint that does not fit leaves random weights in place.
+Here every key must match, and an error names those that do not.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
-from urllib.error import URLError
 from urllib.parse import urlparse
 
 import torch
@@ -20,12 +19,14 @@ from torch import Tensor, nn
 from bdinvert_cli.text import printable
 
 from ..io import local_path
-from ..io.tensors import read_file, shown_name
+from ..io.tensors import floats, read_file, shown_name
+from .foreign import convert_line
 from .state_dicts import fit_state
 
 __all__ = [
     'ENCODER_PREFIXES',
     'GENERATOR_PREFIXES',
+    'download',
     'load_weights',
     'read_checkpoint',
     'read_state_dict',
@@ -37,45 +38,51 @@ GENERATOR_PREFIXES = ('generator_ema.module.', 'generator_ema.', 'generator.', '
 ENCODER_PREFIXES = ('encoder.', '')
 
 
-def _download(url: str, hint: str) -> Path:
+def download(url: str, remedy: str) -> Path:
+    """Return a file from torch.hub's cache, where it is downloaded once.
+
+    Raises:
+        FileNotFoundError: It cannot be downloaded; the message says why, and the remedy.
+    """
     name = Path(urlparse(url).path).name
     cached = Path(torch.hub.get_dir()) / 'checkpoints' / name
     if not cached.is_file():
-        cached.parent.mkdir(parents=True, exist_ok=True)
         print_log(printable(f'Downloading {url} to {cached}'), logger='current')
         digest = torch.hub.HASH_REGEX.search(name)
         try:
+            cached.parent.mkdir(parents=True, exist_ok=True)
             torch.hub.download_url_to_file(url, str(cached), digest.group(1) if digest else None)
-        except (URLError, OSError, RuntimeError) as e:
+        except (OSError, RuntimeError) as error:  # RuntimeError: it has another digest
             raise FileNotFoundError(
-                f'The checkpoint {name} could not be downloaded from {url} ({e}): download it on a '
-                f'machine with network access and give its local path as checkpoint=, or place it '
-                f'at {cached}{hint}.'
-            ) from e
+                f'{name} could not be downloaded from {url} ({error}): {remedy}, or place it at '
+                f'{cached}.'
+            ) from error
     return cached
 
 
+def _local(source: str | Path, hint: str = '') -> Path:
+    if urlparse(str(source)).scheme not in ('http', 'https'):
+        return local_path(source)
+    remedy = 'download it on a machine with network access and give its path as checkpoint='
+    return download(str(source), f'{remedy}{hint}')
+
+
 def read_checkpoint(source: str | Path, *, what: str = '', safe_globals: Sequence[Any] = ()) -> Any:
-    """Read all that a checkpoint file holds without running any code in it.
+    """Read all that a checkpoint holds, onto the CPU, without running any code in it.
 
     Args:
-        source (str | Path): Path or URL of a ``.safetensors`` file, or of a file written by
-            ``torch.save``. Files from a URL are cached where torch.hub caches.
-        what (str): 'generator' or 'encoder' names the tools' option when the file is not there.
-            Defaults to ''.
+        source (str | Path): Path or URL of a ``.safetensors`` file, or of one of ``torch.save``.
+        what (str): With 'generator' or 'encoder', an error names the tools' option for a missing
+            file. Defaults to ''.
         safe_globals (Sequence): Further classes that this file may hold. Defaults to none.
 
-    Returns:
-        Any: What was saved, usually a dict, with its tensors on the CPU.
-
     Raises:
-        FileNotFoundError: If there is no such file, or it cannot be downloaded.
-        ValueError: If the file is not a checkpoint, or holds more than tensors and plain data.
+        FileNotFoundError: There is no such file, or it cannot be downloaded.
+        ValueError: The file is not a checkpoint, or holds more than tensors and plain data.
     """
-    is_url = urlparse(str(source)).scheme in ('http', 'https')
     option = f'--cfg-options model.{what}.checkpoint=PATH'
     hint = f' (in the tools: {option})' if what in ('generator', 'encoder') else ''
-    path = _download(str(source), hint) if is_url else local_path(source)
+    path = _local(source, hint)
     if not path.is_file():
         raise FileNotFoundError(
             f'There is no checkpoint file {path}: check the path, or give another{hint}.'
@@ -84,21 +91,10 @@ def read_checkpoint(source: str | Path, *, what: str = '', safe_globals: Sequenc
 
 
 def read_state_dict(source: str | Path, *, what: str = '') -> dict[str, Tensor]:
-    """Read the tensors of a checkpoint without running any code in it.
+    """Read the tensors of a state dict, or of a checkpoint with one under ``state_dict``.
 
-    Args:
-        source (str | Path): Path or URL of a ``.safetensors`` file, or of a file written by
-            ``torch.save``: a state dict or a checkpoint with one under ``state_dict``. Files from
-            a URL are cached where torch.hub caches.
-        what (str): 'generator' or 'encoder' names the tools' option when the file is not there.
-            Defaults to ''.
-
-    Returns:
-        dict[str, Tensor]: All tensors by name, on the CPU.
-
-    Raises:
-        FileNotFoundError: If there is no such file, or it cannot be downloaded.
-        ValueError: If the file is not a checkpoint, or holds more than tensors and plain data.
+    Arguments and errors are those of :func:`read_checkpoint`; a file without tensors is a
+    ValueError too.
     """
     content = read_checkpoint(source, what=what)
     if isinstance(content, dict) and isinstance(content.get('state_dict'), dict):
@@ -133,30 +129,36 @@ def load_weights(
     prefixes: tuple[str, ...] = GENERATOR_PREFIXES,
     what: str = 'generator',
 ) -> int:
-    """Load a checkpoint into a module; every key must match in name and shape.
-
-    The first prefix found in the file wins: mmgen 1.x (``generator_ema.module.*``), mmgen 0.x
-    (``generator_ema.*``), or a bare file.
+    """Load a checkpoint into a module, in its own dtype; every key must match in name and shape.
 
     Args:
-        module (nn.Module): Receives the weights, in its own dtype.
-        source (str | Path): Path or URL, see :func:`read_state_dict`.
-        prefixes (tuple[str, ...]): Prefixes to look for, in this order.
-        what (str): Name of the module in messages. Defaults to 'generator'.
+        module (nn.Module): Receives the weights.
+        source (str | Path): Path or URL, see :func:`read_checkpoint`.
+        prefixes (tuple[str, ...]): Prefixes of the keys; the first one found in the file is used.
+        what (str): Name of the module in messages.
 
     Returns:
         int: Number of tensors loaded.
 
     Raises:
-        FileNotFoundError: If there is no such file, or it cannot be downloaded.
-        ValueError: If a key is missing, left over, of another shape or another family of numbers,
-            or a value is not finite; the message names the first ones.
+        FileNotFoundError: There is no such file, or it cannot be downloaded.
+        ValueError: A key is missing or unexpected, has another shape or kind of numbers, or a value
+            is not finite; the message names the first ones.
     """
-    given, prefix = select_part(read_state_dict(source, what=what), prefixes)
     wanted = module.state_dict()
     remedy = 'Give the checkpoint that belongs to the configured architecture.'
-    given = fit_state(given, wanted, source, f'this {what}', remedy)
+    try:
+        given, prefix = select_part(read_state_dict(source, what=what), prefixes)
+        mean = None if 'w_avg' in wanted else given.pop('w_avg', None)  # stored beside the weights
+        given = fit_state(given, wanted, source, f'this {what}', remedy)
+    except ValueError as error:
+        line = convert_line(_local(source), what)
+        if line:
+            raise ValueError(line) from error
+        raise
     module.load_state_dict(given)
+    if mean is not None:
+        module.w_avg = floats(mean, 'w_avg').flatten()
     under = f' under "{prefix}"' if prefix else ''
     text = f'Loaded all {len(wanted)} tensors of the {what} from {source}{under}'
     print_log(printable(text), 'current')

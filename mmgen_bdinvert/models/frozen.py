@@ -9,15 +9,15 @@ __all__ = ['HoldsFrozen']
 
 
 class HoldsFrozen:
-    """Mixin for modules that use a frozen network which has a file of its own.
+    """Mixin for modules that use frozen networks with files of their own.
 
-    The network stays out of the module tree: unseen by checkpoints, optimisers, DDP and
-    ``train()``. Moves between devices and dtypes do reach it.
+    These stay outside the module tree: checkpoints, optimisers, DDP and ``train()`` do not see
+    them. Moves between devices and dtypes apply to them.
     """
 
-    def hold_frozen(self, network: nn.Module) -> None:
-        """Keep ``network``, without gradients and in evaluation mode, as ``self.frozen``."""
-        self._outside_the_tree = (network.requires_grad_(False).eval(),)
+    def hold_frozen(self, *networks: nn.Module) -> None:
+        """Keep networks without gradients and in evaluation mode; ``frozen`` is the first."""
+        self._outside_the_tree = tuple(n.requires_grad_(False).eval() for n in networks)
 
     @property
     def frozen(self) -> nn.Module:
@@ -25,5 +25,6 @@ class HoldsFrozen:
         return self._outside_the_tree[0]
 
     def _apply(self, fn, *args, **kwargs):
-        self.frozen._apply(fn, *args, **kwargs)
+        for network in self._outside_the_tree:
+            network._apply(fn, *args, **kwargs)
         return super()._apply(fn, *args, **kwargs)

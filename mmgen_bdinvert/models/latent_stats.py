@@ -4,8 +4,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Callable
 
 import torch
 import torch.nn.functional as F
@@ -16,6 +16,7 @@ from ..io import local_path
 from ..io.saved import FileKind, json_fact
 from ..io.tensors import floats
 from ..utils.numbers import checked_number
+from .foreign import convert_line
 
 _BUFFERS = ('mean', 'components', 'eigenvalues')
 _NUMBERS = ('slope', 'floor', 'num_samples')
@@ -30,66 +31,20 @@ _YARDSTICK = 'verdict_'  # and a base size: names of tensors in a file
 _BLOCK = 4096
 
 
-def latent_moments(
-    mapping: Callable[[Tensor], Tensor],
-    dim: int,
-    *,
-    num_samples: int,
-    generator: torch.Generator,
-    batch_size: int = _BLOCK,
-    slope: float = 5.0,
-    device: torch.device | str | None = None,
-    progress: Callable[[int, int], object] | None = None,
-) -> tuple[Tensor, Tensor]:
-    """Measure mean and covariance of ``LeakyReLU(mapping(z), slope)`` for standard normal ``z``.
+def merged_moments(batches: Iterable[Tensor]) -> tuple[Tensor, Tensor]:
+    """Return mean (D,) and unbiased covariance (D, D) of batches (b, D) in float64.
 
-    Batches are merged (Chan, Golub and LeVeque) in float64 on the CPU, so memory is bounded and
-    nothing cancels; the batch size does not change the samples.
-
-    Args:
-        mapping (Callable): ``z`` (b, dim) -> ``w`` (b, D).
-        dim (int): Length of ``z``.
-        num_samples (int): Number of latents, at least 2.
-        generator (torch.Generator): Source of the latents, which are drawn on its own device.
-        batch_size (int): Latents per call of ``mapping``; above 4096 has no effect.
-        slope (float): Slope of the LeakyReLU for negative values.
-        device (torch.device | str, optional): Where ``mapping`` expects ``z``. Defaults to the
-            device of ``generator``.
-        progress (Callable, optional): Called as ``progress(done, total)`` after each batch.
-
-    Returns:
-        tuple[Tensor, Tensor]: Mean (D,) and unbiased covariance (D, D), float64 on the CPU.
-
-    Raises:
-        ValueError: A number is too small, or the mapping gives non-finite or misshapen latents.
+    Batches are merged (Chan, Golub and LeVeque), for bounded memory without cancellation.
     """
-    checked_number('num_samples', num_samples, least=2, whole=True)
-    checked_number('batch_size', batch_size, least=1, whole=True)
-    checked_number('slope', slope, above=0)
     count, mean, scatter = 0, torch.tensor(0.0), torch.tensor(0.0)
-    for block_start in range(0, num_samples, _BLOCK):
-        block = torch.randn(_BLOCK, dim, generator=generator, device=generator.device)
-        block = block[: num_samples - block_start].to(device or generator.device)
-        for z in block.split(batch_size):
-            with torch.no_grad():
-                w = mapping(z)
-            if w.ndim != 2 or len(w) != len(z):
-                raise ValueError(
-                    f'the mapping must turn z {tuple(z.shape)} into w ({len(z)}, D), '
-                    f'but got {tuple(w.shape)}.'
-                )
-            x = F.leaky_relu(w.cpu().to(torch.float64), slope)  # (b, D)
-            batch_mean = x.mean(0)
-            centred = x - batch_mean
-            delta = batch_mean - mean
-            share = len(x) / (count + len(x))
-            scatter = scatter + centred.T @ centred + torch.outer(delta, delta) * (count * share)
-            mean = mean + delta * share
-            count += len(x)
-            if progress is not None:
-                progress(count, num_samples)
-    if not scatter.isfinite().all():
-        raise ValueError('the mapping must give finite latents, but got NaN or infinite values.')
+    for x in batches:
+        batch_mean = x.mean(0)
+        centred = x - batch_mean
+        delta = batch_mean - mean
+        share = len(x) / (count + len(x))
+        scatter = scatter + centred.T @ centred + torch.outer(delta, delta) * (count * share)
+        mean = mean + delta * share
+        count += len(x)
     return mean, scatter / (count - 1)
 
 
@@ -98,22 +53,22 @@ class LatentStatistics(nn.Module):
     """The P-norm+ space of a generator: ``v = Λ^(-1/2) Cᵀ (x - μ)``, ``x = LeakyReLU(w, 5)``.
 
     ``μ``, ``C`` and ``Λ`` are mean and principal components of ``x`` over mapped samples, so ``v``
-    of a mapped latent has zero mean and unit covariance. Give either ``path`` or the three tensors.
+    of a mapped latent has zero mean and unit covariance. Some components hardly vary: FFHQ's
+    smallest eigenvalue is 2e-9 of the largest. ``floor`` bounds them from below, to keep float32
+    rounding of ``w`` small in ``v``; components under it have less than unit variance.
 
-    Some components of a real latent space hardly vary: FFHQ's smallest eigenvalue is 2e-9 of the
-    largest. ``floor`` bounds them from below, relative to the largest one, so that float32 rounding
-    of ``w`` stays small in ``v``; components under the floor have less than unit variance.
+    Give either ``path`` or the three tensors.
 
     Args:
         path (str | Path, optional): A file of :meth:`save`.
         mean (Tensor, optional): ``μ``, shape (D,).
-        components (Tensor, optional): ``C``, shape (D, D), one orthonormal component a *column*.
-        eigenvalues (Tensor, optional): ``Λ``, shape (D,), in any order; stored descending, with
-            ``components`` reordered alike.
+        components (Tensor, optional): ``C``, shape (D, D), one orthonormal component per *column*.
+        eigenvalues (Tensor, optional): ``Λ``, shape (D,), in any order; stored in descending order.
         slope (float, optional): Slope of the LeakyReLU. Defaults to the file's, or 5.
-        floor (float, optional): Relative floor of the eigenvalues. Defaults to the file's, or 1e-8.
-        fingerprint (str): Generator that the statistics belong to. With ``path`` it is a demand:
-            a file of another generator is refused; an empty one, here or there, fits any.
+        floor (float, optional): Least eigenvalue, relative to the largest. Defaults to the file's,
+            or 1e-8.
+        fingerprint (str): Generator that the statistics belong to. A file of another generator is
+            refused; '', here or in the file, fits any.
         num_samples (int): How many latents were measured, for the record.
 
     Attributes:
@@ -155,7 +110,13 @@ class LatentStatistics(nn.Module):
         if path is not None:
             file = local_path(path)
             optional = (f'{_YARDSTICK}*',)
-            tensors, read = _KIND.read(file, _BUFFERS, fingerprint, optional)
+            try:
+                tensors, read = _KIND.read(file, _BUFFERS, fingerprint, optional)
+            except (FileNotFoundError, ValueError) as error:
+                line = convert_line(file, 'statistics')
+                if line:
+                    raise ValueError(line) from error
+                raise
             for name in tensors.keys() - set(_BUFFERS):
                 value = tensors.pop(name)
                 self.yardsticks[_base_size(file, name, value)] = value
@@ -185,23 +146,62 @@ class LatentStatistics(nn.Module):
         device: torch.device | str | None = None,
         progress: Callable[[int, int], object] | None = None,
     ) -> LatentStatistics:
-        """Measure a mapping network; see :func:`latent_moments` for the arguments and errors."""
+        """Measure ``LeakyReLU(mapping(z), slope)`` for standard normal ``z``.
+
+        Args:
+            mapping (Callable): ``z`` (b, dim) -> ``w`` (b, D).
+            dim (int): Length of ``z``.
+            generator (torch.Generator): Draws the latents, on its own device.
+            num_samples (int): Number of latents, at least 2.
+            batch_size (int): Latents per call of ``mapping``, at most 4096. It does not change the
+                samples.
+            slope (float): Slope of the LeakyReLU for negative values.
+            floor (float, optional): As for the class.
+            fingerprint (str): As for the class.
+            device (torch.device | str, optional): Where ``mapping`` expects ``z``. Defaults to the
+                device of ``generator``.
+            progress (Callable, optional): Called as ``progress(done, total)`` after each batch.
+
+        Raises:
+            ValueError: A number is out of range, or the mapping gives non-finite or misshapen
+                latents.
+        """
         if floor is not None:
             checked_number('floor', floor, above=0, below=1)
-        sampling = dict(num_samples=num_samples, batch_size=batch_size, device=device)
-        mean, covariance = latent_moments(
-            mapping, dim, generator=generator, slope=slope, progress=progress, **sampling
-        )
+        checked_number('num_samples', num_samples, least=2, whole=True)
+        checked_number('batch_size', batch_size, least=1, whole=True)
+        checked_number('slope', slope, above=0)
+
+        @torch.no_grad()
+        def batches() -> Iterator[Tensor]:
+            for start in range(0, num_samples, _BLOCK):
+                block = torch.randn(_BLOCK, dim, generator=generator, device=generator.device)
+                block = block[: num_samples - start].to(device or generator.device)
+                for i, z in enumerate(block.split(batch_size)):
+                    w = mapping(z)
+                    if w.ndim != 2 or len(w) != len(z):
+                        raise ValueError(
+                            f'the mapping must turn z {tuple(z.shape)} into w ({len(z)}, D), '
+                            f'but got {tuple(w.shape)}.'
+                        )
+                    yield F.leaky_relu(w.cpu().to(torch.float64), slope)  # (b, D)
+                    if progress is not None:
+                        progress(start + i * batch_size + len(z), num_samples)
+
+        mean, covariance = merged_moments(batches())
+        if not covariance.isfinite().all():
+            raise ValueError('the mapping must give finite latents, but got NaN or infinity.')
         eigenvalues, components = torch.linalg.eigh(covariance)
         # An eigenvector's sign is arbitrary: let its largest entry be positive.
         largest = components.gather(0, components.abs().argmax(0, keepdim=True))  # (1, D)
-        facts = dict(slope=slope, floor=floor, fingerprint=fingerprint, num_samples=num_samples)
         components = components * largest.sign()
-        eigenvalues = eigenvalues.clamp_min(0)  # rounding leaves dead directions at about -1e-17
-        return cls(mean=mean, components=components, eigenvalues=eigenvalues, **facts)
+        eigenvalues = eigenvalues.clamp_min(0)  # rounding leaves constant directions at -1e-17
+        moments = dict(mean=mean, components=components, eigenvalues=eigenvalues)
+        facts = dict(slope=slope, floor=floor, fingerprint=fingerprint, num_samples=num_samples)
+        return cls(**moments, **facts)
 
     def save(self, path: str | Path) -> None:
-        """Write a safetensors file, under its name only once it is complete.
+        """Write a safetensors file, whole or not at all.
 
         Raises:
             OutputError: It cannot be written.
@@ -233,10 +233,8 @@ class LatentStatistics(nn.Module):
     def clip(self, w: Tensor, limit: float) -> Tensor:
         """Clamp the whitened coordinates of ``w`` (..., D) to [-limit, limit]; returns (..., D).
 
-        The paper's own use of P-norm space. Style vectors that lie within come back unchanged.
-
-        Raises:
-            ValueError: ``limit`` is not positive.
+        This is how the paper uses P-norm space. Style vectors within the limit do not change. A
+        limit that is not positive is a ValueError.
         """
         checked_number('the limit of clip', limit, above=0)
         v = self.whiten(w)

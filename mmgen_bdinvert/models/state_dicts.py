@@ -1,5 +1,5 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
-"""State dicts: whether one fits a network, and which one it is."""
+"""State dicts: does one fit a network, and which weights does it hold."""
 
 from __future__ import annotations
 
@@ -23,24 +23,24 @@ def fit_state(
     what: str,
     remedy: str = 'Give the weights that belong to it.',
 ) -> dict[str, Tensor]:
-    """Check that weights are those of a network: every name, shape, type and value.
+    """Check that weights fit a network in every name, shape, type and value.
 
     Args:
         given (Mapping[str, Tensor]): The weights.
-        wanted (Mapping[str, Tensor]): Those that the network has now.
-        source (object): Where the weights are from, for messages.
+        wanted (Mapping[str, Tensor]): The network's own state dict.
+        source (object): Where the weights come from, for messages.
         what (str): The network, for messages, such as 'this generator'.
         remedy (str): What to do where names or shapes differ.
 
     Returns:
-        dict[str, Tensor]: The weights, float ones in float32, whole numbers in the network's type.
+        dict[str, Tensor]: The weights: real numbers in float32, whole ones in the network's type.
 
     Raises:
-        ValueError: A tensor is missing, left over, of another shape or another family of numbers,
-            or not finite; names the first ones.
+        ValueError: A tensor is missing or unexpected, has another shape or kind of numbers, or is
+            not finite; the message names the first ones.
     """
     missing = [name for name in wanted if name not in given]
-    unexpected = [name for name in given if name not in wanted]
+    unexpected = [shown_name(name) for name in given if name not in wanted]
     shapes = [
         f'{name} is {tuple(given[name].shape)} instead of {tuple(tensor.shape)}'
         for name, tensor in wanted.items()
@@ -49,11 +49,8 @@ def fit_state(
     if missing or unexpected or shapes:
         matched = len(wanted) - len(missing) - len(shapes)
         parts = [f'{matched} of {len(wanted)} tensors match']
-        for label, names in (
-            ('other shape', shapes),
-            ('missing', missing),
-            ('unexpected', [shown_name(name) for name in unexpected]),
-        ):
+        kinds = {'other shape': shapes, 'missing': missing, 'unexpected': unexpected}
+        for label, names in kinds.items():
             if names:
                 more = ', …' if len(names) > _SHOWN else ''
                 parts.append(f'{label} ({len(names)}): ' + ', '.join(names[:_SHOWN]) + more)
@@ -65,6 +62,7 @@ def fit_state(
 
 
 def _like(tensor: Tensor, wanted: Tensor, name: str) -> Tensor:
+    """Return a tensor in the type of another, if that changes no value by more than rounding."""
     if wanted.is_floating_point():
         return floats(tensor, name)
     check_usable(tensor, name)
@@ -80,11 +78,9 @@ def _like(tensor: Tensor, wanted: Tensor, name: str) -> Tensor:
 
 
 def update_digest(digest: Any, tensors: Mapping[str, Any]) -> None:
-    """Feed names, shapes and float32 values of tensors, in the order of their names, to a hash.
+    """Feed a hash of hashlib with names, shapes and float32 values of tensors, sorted by name.
 
-    Args:
-        digest (hashlib's): Such as ``hashlib.sha256()``.
-        tensors (Mapping[str, Any]): Such as a state dict; what is no tensor counts for nothing.
+    Whatever is not a tensor is skipped.
     """
     for name, tensor in sorted(tensors.items()):
         if isinstance(tensor, Tensor):

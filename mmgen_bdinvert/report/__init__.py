@@ -1,5 +1,5 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
-"""An output folder as one HTML page that needs nothing beside it."""
+"""An output folder as one self-contained HTML page."""
 
 from .page import write_page
 

@@ -1,5 +1,5 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
-"""What many numbers have in common: median, range and histogram."""
+"""Median, range and histogram of a metric."""
 
 from __future__ import annotations
 
@@ -17,13 +17,7 @@ _MOST_BARS = 24
 
 @dataclass(frozen=True)
 class Bar:
-    """A bar of a histogram, as fractions of its width and height.
-
-    Args:
-        left, width, height (float): In [0, 1].
-        count (int): How many values.
-        says (str): The same in words.
-    """
+    """A bar of a histogram, in fractions of its width and height, with a count and a text."""
 
     left: float
     width: float
@@ -34,15 +28,7 @@ class Bar:
 
 @dataclass(frozen=True)
 class Figures:
-    """The values of one metric.
-
-    Args:
-        metric (Metric): The metric.
-        count (int): How many values.
-        median, mean, low, high (str): Written with the digits of the metric.
-        middle (float): Where the median stands between low and high, in [0, 1].
-        bars (list[Bar]): The histogram, from low to high.
-    """
+    """The values of one metric, formatted; ``middle`` is the median's place in the histogram."""
 
     metric: Metric
     count: int
@@ -55,16 +41,17 @@ class Figures:
 
 
 def figures_of(metric: Metric, values: Sequence[float]) -> Figures:
-    """Summarise the values of a metric."""
+    """Summarise one or more finite values of a metric, in a histogram of about √n bars."""
     array = np.asarray(values, dtype=float)
     low, high, median = array.min(), array.max(), float(np.median(array))
     bars = int(np.clip(np.ceil(np.sqrt(len(array))), 1, _MOST_BARS))
     counts, edges = np.histogram(array, bars if high > low else 1)
-    span = edges[-1] - edges[0]
+    places = (edges - edges[0]) / (edges[-1] - edges[0])
+    middle = float((median - edges[0]) / (edges[-1] - edges[0]))
     shown = [
         Bar(
-            left=float((edges[i] - edges[0]) / span),
-            width=float((edges[i + 1] - edges[i]) / span),
+            left=float(places[i]),
+            width=float(places[i + 1] - places[i]),
             height=float(count / counts.max()),
             count=int(count),
             says=f'{edges[i]:{metric.digits}} to {edges[i + 1]:{metric.digits}}: {count}',
@@ -78,6 +65,6 @@ def figures_of(metric: Metric, values: Sequence[float]) -> Figures:
         mean=f'{array.mean():{metric.digits}}',
         low=f'{low:{metric.digits}}',
         high=f'{high:{metric.digits}}',
-        middle=float((median - edges[0]) / span),
+        middle=middle,
         bars=shown,
     )

@@ -1,10 +1,11 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
-"""The page: what it shows is gathered here, how it looks is in ``assets/report``."""
+"""Collects the content of the page; its layout is in ``assets/report``."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
+import io
 import math
 import os
 from collections import Counter
@@ -15,34 +16,28 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
+from PIL import Image
 
 from bdinvert_cli.text import printable
 
-from ..io import (
-    atomic_write,
-    check_outputs,
-    claim_outputs,
-    ensure_writable_folder,
-    local_path,
-)
+from ..io import atomic_write, check_outputs, claim_outputs, ensure_writable_folder, local_path
 from ..jobs.adoption import adopt_results
 from ..jobs.folder import flat_settings, recorded_settings
 from ..jobs.manifest import read_events
 from ..jobs.results import CONFIG_FILE
 from ..models.verdict import VERDICTS
+from ..utils.numbers import checked_number
 from ..version import __version__
 from .figures import figures_of
-from .pictures import embed, open_png
 from .results import METRICS, Metric, Result, ResultFolder
 
-__all__ = ['PAGE', 'write_page']
+__all__ = ['write_page']
 
-PAGE = 'report.html'
 _MAKER = 'report'
-_SIDE = 256  # of a thumbnail, in pixels
-_SHEET = 1200  # of a comparison, which has several pictures in a row
-_CURVES = 720
-_LINES = 200  # of failures and of processes that are listed
+# Longest sides in pixels of a thumbnail, of a comparison (several pictures in a row), of curves.
+_SIDE, _SHEET, _CURVES = 256, 1200, 720
+_QUALITY = 82  # of WebP
+_LINES = 200  # failures, and processes, that are listed
 
 
 def write_page(
@@ -52,20 +47,19 @@ def write_page(
     max_images: int = 200,
     on_note: Callable[[str], object] | None = None,
 ) -> Path:
-    """Write one HTML page about an output folder, with everything that it shows inside.
+    """Write one self-contained HTML page about an output folder.
 
-    The page has the images as a contact sheet, the worst first, each with a wipe between original
-    and reconstruction, its loss curves and its figures; medians and histograms of all images; what
-    failed and why; settings and versions. Of an output folder of ``tools/edit.py`` it has the
-    comparisons.
+    The page shows the images, the worst first, each with a wipe between original and
+    reconstruction, loss curves and metrics; medians and histograms of all images; failures and
+    their reasons; settings and versions. For edits it shows the comparisons.
 
     Args:
         folder (str | os.PathLike): Output folder of :func:`mmgen_bdinvert.apis.invert_files`,
-            packed or not, or of :func:`mmgen_bdinvert.apis.edit_files`. The originals are read
-            from where they were; where one is gone, the comparison of the run takes its place.
+            packed or not, or of :func:`mmgen_bdinvert.apis.edit_files`. Originals are read from
+            their places; if one is gone, the comparison of the run is shown instead.
         path (str | os.PathLike | None): The page. Defaults to ``report.html`` in ``folder``.
-        max_images (int): The most images with pictures, the worst; 30 to 60 kB each. Defaults to
-            200.
+        max_images (int): Maximum number of images with pictures, the worst ones; 30 to 60 kB each.
+            Defaults to 200.
         on_note (Callable | None): Called with sentences on what in the folder is damaged: the page
             shows the rest. Defaults to None.
 
@@ -74,20 +68,20 @@ def write_page(
 
     Raises:
         FileNotFoundError: There is no such folder.
-        ValueError: It holds no results, or ``max_images`` is below 0.
-        ForeignFileError: ``path`` is there, and no earlier report.
+        ValueError: It has no results, or ``max_images`` is below 0.
+        ForeignFileError: ``path`` exists, and is no earlier report.
         OutputError: The page cannot be written.
     """
-    if not isinstance(max_images, int) or max_images < 0:
-        raise ValueError(f'max_images is a whole number of 0 or more, but got {max_images!r}.')
+    checked_number('max_images', max_images, least=0, whole=True)
     found = ResultFolder(folder, on_note)
-    path = found.folder / PAGE if path is None else Path(path)
+    path = found.folder / 'report.html' if path is None else Path(path)
     if path.parent.resolve() == found.folder.resolve():
         adopt_results(found.folder)
     check_outputs([path], _MAKER)
-    seen = [result for result in found.results if result.status != 'failed']
-    metrics = [m for m in METRICS if any(m.key in r.numbers for r in seen)]
-    shown = _worst_first(seen, metrics)[:max_images]
+    inverted = [result for result in found.results if result.status != 'failed']
+    values = {m: [r.numbers[m.key] for r in inverted if m.key in r.numbers] for m in METRICS}
+    metrics = [metric for metric in METRICS if values[metric]]
+    shown = _worst_first(inverted, metrics)[:max_images]
     assets = local_path('asset://report/page.html').parent
     environment = Environment(
         loader=FileSystemLoader(assets),
@@ -106,12 +100,10 @@ def write_page(
         inverted=found.inverted,
         counts=_counts(found.results),
         metrics=metrics,
-        figures=[
-            figures_of(m, [r.numbers[m.key] for r in seen if m.key in r.numbers]) for m in metrics
-        ],
+        figures=[figures_of(metric, values[metric]) for metric in metrics],
         cards=(_card(found, result, metrics) for result in shown),
         shown=len(shown),
-        left_out=len(seen) - len(shown),
+        left_out=len(inverted) - len(shown),
         refused=refused[:_LINES],
         more_refused=len(refused) - len(refused[:_LINES]),
         settings=list(flat_settings(recorded_settings(folder) or {})),
@@ -122,7 +114,6 @@ def write_page(
         script=Markup(script),
         digest=Markup(digest),
     )
-
     ensure_writable_folder(path.parent)
     claim_outputs([path], _MAKER)
     atomic_write(path, lambda temporary: stream.dump(str(temporary), encoding='utf-8'))
@@ -130,12 +121,10 @@ def write_page(
 
 
 def _worst_first(results: Sequence[Result], metrics: Sequence[Metric]) -> list[Result]:
-    """Sort by the first metric there is; what has none goes first, and keeps its order."""
-    if not metrics:
-        return list(results)
+    """Sort by the first metric; results without it come first, in their order."""
 
     def badness(result: Result) -> float:
-        value = result.numbers.get(metrics[0].key)
+        value = result.numbers.get(metrics[0].key) if metrics else None
         return math.inf if value is None else metrics[0].badness(value)
 
     return sorted(results, key=badness, reverse=True)
@@ -152,18 +141,20 @@ def _counts(results: Sequence[Result]) -> dict[str, int]:
 
 
 def _card(found: ResultFolder, result: Result, metrics: Sequence[Metric]) -> dict[str, Any]:
-    """Gather what the page shows of one image."""
+    """Collect what the page shows of one image."""
     files = found.files(result)
-    output = open_png(files.get('reconstruction.png'))
-    original = open_png(found.original(result, output.width)) if output is not None else None
-    pictures = {'original': original, 'reconstruction': output} if original is not None else {}
-    sheet = None if pictures else open_png(files.get('comparison.png'))
-    curves = open_png(files.get('losses.png'))
+    output = _open_png(files.get('reconstruction.png'))
+    original = found.original(result, output.width) if output is not None else None
+    pictures = {}
+    if original is not None:
+        pictures = {'original': Image.fromarray(original), 'reconstruction': output}
+    sheet = None if pictures else _open_png(files.get('comparison.png'))
+    curves = _open_png(files.get('losses.png'))
     return {
         'result': result,
-        'pictures': {name: embed(picture, _SIDE) for name, picture in pictures.items()},
-        'sheet': sheet and embed(sheet, _SHEET),
-        'curves': curves and embed(curves, _CURVES),
+        'pictures': {name: _embed(picture, _SIDE) for name, picture in pictures.items()},
+        'sheet': sheet and _embed(sheet, _SHEET),
+        'curves': curves and _embed(curves, _CURVES),
         'keys': {m.key: repr(result.numbers[m.key]) for m in metrics if m.key in result.numbers},
         'main': [
             (m.label, f'{result.numbers[m.key]:{m.digits}}')
@@ -175,7 +166,7 @@ def _card(found: ResultFolder, result: Result, metrics: Sequence[Metric]) -> dic
 
 
 def _start(event: Mapping[str, Any]) -> dict[str, Any]:
-    """Say in words what the manifest has about the start of a process."""
+    """Describe the start of a process, from its line in the manifest."""
     moment = datetime.fromtimestamp(float(event['time']), timezone.utc)
     versions = event.get('versions')
     known = versions.items() if isinstance(versions, Mapping) else ()
@@ -188,11 +179,29 @@ def _start(event: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def _open_png(data: bytes | None) -> Image.Image | None:
+    if data is None:
+        return None
+    try:
+        return Image.open(io.BytesIO(data), formats=['PNG']).convert('RGB')
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        return None
+
+
+def _embed(picture: Image.Image, longest: int) -> str:
+    """Return a picture as a ``data:`` URL in WebP, reduced to a longest side in pixels."""
+    picture = picture.copy()
+    picture.thumbnail((longest, longest), Image.Resampling.LANCZOS)
+    buffer = io.BytesIO()
+    picture.save(buffer, 'WEBP', quality=_QUALITY)
+    return f'data:image/webp;base64,{base64.b64encode(buffer.getvalue()).decode()}'
+
+
 def _shown(value: Any) -> Any:
-    """Show characters that turn, hide or break text, such as those of a hostile name."""
+    """Escape characters that reverse, hide or break text, such as those of a hostile name."""
     return printable(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 def _block(text: str) -> Markup:
-    """Return a text of several lines, each of them printable."""
+    """Escape a text line by line."""
     return Markup('\n').join(printable(line) for line in text.split('\n'))

@@ -1,5 +1,5 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
-"""What an output folder holds, whoever wrote it and however it is packed."""
+"""The results in an output folder, of an inversion or of edits, packed or not."""
 
 from __future__ import annotations
 
@@ -26,14 +26,7 @@ __all__ = ['METRICS', 'Metric', 'Result', 'ResultFolder']
 
 @dataclass(frozen=True)
 class Metric:
-    """A number that inversions are compared by.
-
-    Args:
-        key (str): Its name in the manifest; ``loss_total`` is the sum of the losses.
-        label (str): Its name on the page.
-        digits (str): Format of a value.
-        more_is_better (bool): Defaults to False.
-    """
+    """A measure of inversions: name in the manifest, name on the page, format of its values."""
 
     key: str
     label: str
@@ -41,7 +34,7 @@ class Metric:
     more_is_better: bool = False
 
     def badness(self, value: float) -> float:
-        """Return a number that is larger for a worse value."""
+        """Return a number that grows with how bad a value is."""
         return -value if self.more_is_better else value
 
 
@@ -56,17 +49,7 @@ METRICS = (
 
 @dataclass(frozen=True)
 class Result:
-    """One image of an output folder.
-
-    Args:
-        name (str): Its name there.
-        status (str): 'done', 'stopped' or 'failed'.
-        reason (str): Why it was not done. Defaults to ''.
-        source (str): The image file. Defaults to ''.
-        fit (str): How it was made square. Defaults to 'crop'.
-        verdict (str): Whether the generator knows the image. Defaults to '', not known.
-        numbers (Mapping[str, float]): All figures, by the keys of the manifest. Defaults to none.
-    """
+    """One image of an output folder; ``numbers`` has all metrics by their names in the manifest."""
 
     name: str
     status: str
@@ -78,7 +61,7 @@ class Result:
 
 
 class ResultFolder:
-    """An output folder of ``tools/invert.py`` or ``tools/edit.py``."""
+    """An output folder; for arguments and errors see :func:`mmgen_bdinvert.report.write_page`."""
 
     def __init__(
         self, folder: str | os.PathLike, on_note: Callable[[str], object] | None = None
@@ -102,38 +85,29 @@ class ResultFolder:
                 f'tools/edit.py.'
             )
         self._packed = {name: r for name, r in self._records.items() if 'shard' in r}
-        self._named: set[str] = set()  # shards that a sentence was said about
+        self._reported: set[str] = set()  # damaged shards
 
     def text(self, file: str) -> str:
-        """Return a text file of the run, '' if there is none."""
+        """Read a text file of the run; '' if there is none."""
         path = self.folder / file
         return path.read_text('utf-8', 'replace') if path.is_file() else ''
 
     def files(self, result: Result) -> dict[str, bytes]:
-        """Read the pictures of a result by file name; what was deleted is left out."""
+        """Read the pictures of a result by file name; deleted ones are left out."""
         if result.name in self._packed and not (self.folder / result.name).is_dir():
             try:
                 return read_packed(self.folder, result.name, self._packed)
             except ValueError as error:
                 shard = self._packed[result.name]['shard']
-                if shard not in self._named:
-                    self._named.add(shard)
+                if shard not in self._reported:
+                    self._reported.add(shard)
                     self._note(str(error))
                 return {}
         paths = [path for path in (self.folder / result.name).glob('*.png') if path.is_file()]
         return {path.name: path.read_bytes() for path in paths}
 
     def original(self, result: Result, size: int) -> np.ndarray | None:
-        """Read the image that was inverted, as it was inverted.
-
-        Args:
-            result (Result): The result.
-            size (int): Side in pixels.
-
-        Returns:
-            np.ndarray | None: RGB uint8 (size, size, 3); None if the file is not there any more, or
-            has changed since.
-        """
+        """Read the inverted image, RGB uint8 (size, size, 3); None if it is gone or has changed."""
         try:
             source, record = source_at(result.source), self._records[result.name]
             if has_changed(source, record):
@@ -144,8 +118,8 @@ class ResultFolder:
             return None
 
     def _inversions(self) -> Iterator[Result]:
-        for outcome in map(ImageOutcome.of_record, self._records.values()):
-            row = outcome.row()
+        for one in map(ImageOutcome.of_record, self._records.values()):
+            row = one.row()
             numbers = {
                 key: float(value)
                 for key, value in row.items()
@@ -153,10 +127,8 @@ class ResultFolder:
             }
             fit = str(row.get('fit', 'crop'))
             verdict = str(row.get('verdict', ''))
-            yield Result(
-                *(outcome.name, outcome.status, outcome.reason, str(outcome.source)),
-                *(fit, verdict, numbers),
-            )
+            made = (str(one.source), fit, verdict, numbers)
+            yield Result(one.name, one.status, one.reason, *made)
 
     def _edits(self) -> Iterator[Result]:
         for path in sorted(self.folder.glob('*/comparison.png')):

@@ -1,5 +1,5 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
-"""What an inversion gives back."""
+"""The result of an inversion."""
 
 from __future__ import annotations
 
@@ -23,12 +23,11 @@ class InversionResult:
             order, about [-1, 1].
         history (dict[str, Tensor]): Weighted losses by name, and their sum ``total``, each of
             shape (steps + 1, n): before every step, and of the result.
-        stopped_at (Tensor): Step at which an image was stopped, since its loss or gradient became
-            non-finite once too often, -1 if it was not; shape (n,). It ended at its best state.
-        setbacks (Tensor): How often that happened to an image, and set it back to its best state;
-            shape (n,).
-        variables (Mapping[str, Tensor]): All that the inverter found, each with the batch first.
-            Its ``render`` takes them, and its ``edit`` changes them. Defaults to nothing.
+        stopped_at (Tensor): Step (n,) at which an image was stopped at its best state, because its
+            loss or gradient was non-finite too often; -1 if it was not.
+        setbacks (Tensor): How often (n,) that set an image back to its best state.
+        variables (Mapping[str, Tensor]): The inverter's variables, each with the batch first, for
+            its ``render`` and ``edit``. Defaults to none.
     """
 
     code: LatentCode

@@ -16,6 +16,7 @@ from ..io.saved import FileKind
 __all__ = ['LatentCode']
 
 _CHANGES = 'changes.'  # names of changes in a file begin with it
+_OPTIONAL = ('colours', 'coarse')
 
 _KIND = FileKind(
     'mmgen_bdinvert.latent_code',
@@ -28,22 +29,24 @@ _KIND = FileKind(
 class LatentCode:
     """Base code ``f`` and detail code ``w_M+`` of a batch of images (paper, section 3.1).
 
-    Other inversions find images that depend on more. Their codes carry it, so that
-    :meth:`BaseDetailGenerator.render` gives the image that was found.
+    Images of other inversions depend on more, which their codes carry for
+    :meth:`BaseDetailGenerator.render`: ``colours`` and ``changes``.
 
     Args:
         base (Tensor): Base code of shape (n, C, s, s), any real values.
-        detail (Tensor): Detail code of shape (n, N - M, D): the style vectors from the first one
-            that is used after the base code.
+        detail (Tensor): Detail code of shape (n, N - M, D): the style vectors used after the base
+            code.
         fingerprint (str): Fingerprint of the generator it belongs to; '' if unknown.
         channel_order (str): Channel order of that generator's images. Defaults to 'bgr'.
-        colours (Tensor | None): What the layers before a StyleGAN2's base code add to the RGB
-            image, (n, 3, s / 2, s / 2): of a w+ that was split. Defaults to None, nothing.
-        changes (Mapping[str, Tensor]): Of tuned weights and noise maps, what each image adds to
-            those of mmgen's generator, (n, …) by their name there. Defaults to nothing.
+        colours (Tensor | None): RGB (n, 3, s / 2, s / 2) of a split w+, from the layers before a
+            StyleGAN2's base code. Defaults to None.
+        changes (Mapping[str, Tensor]): Differences of tuned weights and noise maps from those of
+            mmgen's generator, (n, …) by their name there. Defaults to none.
+        coarse (Tensor | None): The style vectors before those of the detail code, (n, M, D), of a
+            split w+ whose base code was not moved. Defaults to None.
 
     Raises:
-        ValueError: If the shapes are not of this form or the batch sizes differ.
+        ValueError: The shapes are not of this form, or the batch sizes differ.
     """
 
     base: Tensor
@@ -52,6 +55,7 @@ class LatentCode:
     channel_order: str = 'bgr'
     colours: Tensor | None = None
     changes: Mapping[str, Tensor] = field(default_factory=dict)
+    coarse: Tensor | None = None
 
     def __post_init__(self):
         base, detail = tuple(self.base.shape), tuple(self.detail.shape)
@@ -70,6 +74,12 @@ class LatentCode:
                 f'The colours of this base code have the shape {(base[0], 3, side, side)}, but got '
                 f'{tuple(self.colours.shape)}.'
             )
+        coarse = detail if self.coarse is None else tuple(self.coarse.shape)
+        if (len(coarse), coarse[:1], coarse[-1:]) != (3, detail[:1], detail[-1:]):
+            raise ValueError(
+                f'The coarse style vectors of this detail code have the shape '
+                f'({detail[0]}, M, {detail[-1]}), but got {coarse}.'
+            )
         wrong = [k for k, v in self.changes.items() if v.ndim == 0 or len(v) != base[0]]
         if wrong:
             raise ValueError(f'Each of {base[0]} images has changes, but {wrong[0]!r} has others.')
@@ -82,11 +92,15 @@ class LatentCode:
         return self.base.shape[-1]
 
     @property
+    def w_plus(self) -> Tensor | None:
+        """Tensor | None: The w+ (n, N, D) that it is, if it is one."""
+        return None if self.coarse is None else torch.cat([self.coarse, self.detail], 1)
+
+    @property
     def tensors(self) -> dict[str, Tensor]:
         """dict[str, Tensor]: All tensors, by their name in a file."""
-        found = {'base': self.base, 'detail': self.detail}
-        if self.colours is not None:
-            found['colours'] = self.colours
+        own = {name: getattr(self, name) for name in ('base', 'detail', *_OPTIONAL)}
+        found = {name: value for name, value in own.items() if value is not None}
         return {**found, **{f'{_CHANGES}{name}': value for name, value in self.changes.items()}}
 
     def __len__(self) -> int:
@@ -106,26 +120,24 @@ class LatentCode:
         return self.map(lambda tensor: tensor[index])
 
     def map(self, function: Callable[[Tensor], Tensor]) -> LatentCode:
-        """Return the code with what a function makes of each of its tensors."""
-        return self._with({name: function(tensor) for name, tensor in self.tensors.items()})
-
-    def _with(self, tensors: Mapping[str, Tensor]) -> LatentCode:
+        """Return the code with a function applied to each of its tensors."""
+        tensors = {name: function(tensor) for name, tensor in self.tensors.items()}
         return replace(self, **_fields(tensors))
 
     @staticmethod
     def cat(codes: Sequence[LatentCode]) -> LatentCode:
         """Return codes of one generator as one batch."""
-        parts = [code.tensors for code in codes]
-        like = {name: tensor for part in parts for name, tensor in part.items()}
+        like = {name: tensor for code in codes for name, tensor in code.tensors.items()}
+        if any(code.coarse is None for code in codes):
+            like.pop('coarse', None)
 
-        def rows(name: str) -> list[Tensor]:  # a code without colours or changes has zeros
-            shape = like[name].shape[1:]
-            return [
-                part[name] if name in part else like[name].new_zeros(len(code), *shape)
-                for part, code in zip(parts, codes)
-            ]
+        def rows(code: LatentCode, name: str) -> Tensor:
+            if name in code.tensors:
+                return code.tensors[name]
+            return like[name].new_zeros(len(code), *like[name].shape[1:])  # colours or changes
 
-        return codes[0]._with({name: torch.cat(rows(name)) for name in like})
+        tensors = {name: torch.cat([rows(code, name) for code in codes]) for name in like}
+        return replace(codes[0], **_fields(tensors))
 
     def to(self, *args, **kwargs) -> LatentCode:
         """Return the code on another device or in another dtype, as ``Tensor.to``."""
@@ -136,34 +148,23 @@ class LatentCode:
         return self.map(torch.Tensor.detach)
 
     def save(self, path: str | Path) -> None:
-        """Write a safetensors file; nothing half-written stays, and equal codes are equal files.
-
-        Args:
-            path (str | Path): File, usually ``code.safetensors``.
+        """Write a safetensors file, whole or not at all; equal codes give equal files.
 
         Raises:
-            OutputError: If the file cannot be written.
+            OutputError: The file cannot be written.
         """
         facts = {'base_size': str(self.base_size), 'channel_order': self.channel_order}
         _KIND.save(path, self.tensors, facts, self.fingerprint)
 
     @classmethod
     def load(cls, path: str | Path, generator=None) -> LatentCode:
-        """Read a code that :meth:`save` wrote.
-
-        Args:
-            path (str | Path): The file.
-            generator (BaseDetailGenerator | None): If given, a code made with another generator
-                or base size is refused. Defaults to None.
-
-        Returns:
-            LatentCode: The code in float32, on the CPU.
+        """Read a code that :meth:`save` wrote, in float32 onto the CPU.
 
         Raises:
-            FileNotFoundError: If there is no such file.
-            ValueError: If it is not a latent code, or one of another generator.
+            FileNotFoundError: There is no such file.
+            ValueError: It is not a latent code, or not one of ``generator``, if that is given.
         """
-        tensors, facts = _KIND.read(path, ('base', 'detail'), optional=('colours', f'{_CHANGES}*'))
+        tensors, facts = _KIND.read(path, ('base', 'detail'), optional=(*_OPTIONAL, f'{_CHANGES}*'))
         try:
             code = cls(
                 **_fields(tensors),
@@ -178,7 +179,7 @@ class LatentCode:
 
 
 def _fields(tensors: Mapping[str, Tensor]) -> dict[str, Any]:
-    """Turn names in a file into names of fields."""
+    """Return the fields of a code from its tensors by their names in a file."""
     fields: dict[str, Any] = {k: v for k, v in tensors.items() if not k.startswith(_CHANGES)}
     changes = {k[len(_CHANGES) :]: v for k, v in tensors.items() if k.startswith(_CHANGES)}
-    return {**fields, 'changes': changes}
+    return {**dict.fromkeys(_OPTIONAL), **fields, 'changes': changes}

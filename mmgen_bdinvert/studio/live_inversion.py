@@ -67,13 +67,14 @@ def watch_inversion(
         Exception: What :func:`mmgen_bdinvert.apis.invert` raises.
     """
     steps: queue.Queue[InversionStep | BaseException] = queue.Queue()
-    every, began = max(inverter.num_steps // _LOOKS, 1), time.monotonic()
-    generator = inverter.generator
+    began, generator, total = time.monotonic(), inverter.generator, inverter.num_steps
 
     def look(step: int, num_steps: int, losses: dict[str, Tensor], images: Tensor) -> None:
+        nonlocal total
+        total = num_steps  # pivotal tuning counts the pivot's steps too
         if cancelled.is_set():
             raise InversionCancelled(f'cancelled at step {step} of {num_steps}')
-        if step % every and step != num_steps:
+        if step % max(num_steps // _LOOKS, 1) and step != num_steps:
             return
         seconds = time.monotonic() - began
         steps.put(
@@ -92,8 +93,7 @@ def watch_inversion(
             result = invert(inverter, photo, callback=look)
             picture = tensor_to_image(result.reconstruction[0], generator.channel_order)
             losses = {name: float(values[-1, 0]) for name, values in result.history.items()}
-            done = inverter.num_steps
-            steps.put(InversionStep(done, done, losses, picture, 0.0, result))
+            steps.put(InversionStep(total, total, losses, picture, 0.0, result))
         except BaseException as error:  # raised where the steps are waited for
             steps.put(error)
 

@@ -1,5 +1,5 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
-"""Plots that look the same whatever the user's matplotlibrc says."""
+"""Matplotlib figures that are the same whatever the user's matplotlibrc says."""
 
 from __future__ import annotations
 
@@ -23,14 +23,11 @@ T = TypeVar('T')
 
 
 def own_style(draw: Callable[..., T]) -> Callable[..., T]:
-    """Let a function draw and save with matplotlib's own settings instead of the user's.
-
-    A user's ``text.usetex``, for one, needs programs that are not there.
-    """
+    """Let a function draw with matplotlib's defaults: a user's ``text.usetex`` may need LaTeX."""
 
     @functools.wraps(draw)
     def drawn(*args, **kwargs) -> T:
-        # Not `rcdefaults`: that changes the backend, which belongs to the whole process.
+        # Not `rcdefaults`: that changes the backend of the whole process.
         settings = {k: v for k, v in matplotlib.rcParamsDefault.items() if 'backend' not in k}
         with matplotlib.rc_context():
             with warnings.catch_warnings():
@@ -46,7 +43,7 @@ def new_figure(width: float, height: float) -> Figure:
 
     Without pyplot, which keeps global state, opens windows and is not safe in threads.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg  # not above: they take a second
+    from matplotlib.backends.backend_agg import FigureCanvasAgg  # slow to import
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(width, height), dpi=120, layout='constrained', facecolor='white')
@@ -55,11 +52,7 @@ def new_figure(width: float, height: float) -> Figure:
 
 
 def save_figure(figure: Figure, path: str | os.PathLike) -> None:
-    """Write a figure, whole or not at all; the suffix gives the format.
-
-    Raises:
-        OutputError: It cannot be written.
-    """
+    """Write a figure, whole or not at all; the suffix gives the format."""
     buffer = io.BytesIO()
     suffix = os.path.splitext(os.fspath(path))[1]
     figure.savefig(buffer, format=suffix[1:] or 'png')

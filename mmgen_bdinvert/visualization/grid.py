@@ -1,18 +1,20 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
-"""Captioned pictures next to each other.
+"""Captioned pictures next to each other: RGB uint8 arrays (H, W, 3) in and out.
 
-Every function takes and returns RGB uint8 arrays (H, W, 3). Tiles are square; a picture that is
-not is centred. Enlarging repeats whole pixels where the factor is whole, so that what one sees
-is what the generator made, and is bicubic otherwise; reducing averages (Lanczos).
+Tiles are square; a picture that is not is centred. Whole factors of enlargement repeat pixels, so
+that one sees what the generator made; others are bicubic, and reducing averages (Lanczos).
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+import torch
 from PIL import Image, ImageDraw
 from torch import Tensor
+from torchvision.utils import make_grid
 
 from ..io.images import tensor_to_images
 from .lettering import (
@@ -31,26 +33,24 @@ from .lettering import (
 
 MIN_TILE = 192
 
-_EMPTY = (245, 245, 245)
+_EMPTY = '#f5f5f5'
+_MAX_ROWS = 50
 
 
 def comparison(
     images: Mapping[str, np.ndarray], *, tile: int | None = None, title: str = ''
 ) -> np.ndarray:
-    """Put pictures side by side under their captions.
+    """Put pictures side by side under their captions, RGB uint8 (H, W, 3) as they are.
 
     Args:
         images (Mapping[str, np.ndarray]): Caption to RGB uint8 picture (H, W, 3), left to right.
             A line break in a caption starts a second, fainter line.
-        tile (int, optional): Side of a tile in pixels. None takes the longest side of the
-            pictures, or the first multiple of it that reaches 192. Defaults to None.
+        tile (int, optional): Side of a tile in pixels, 16 or more. Defaults to None: the longest
+            side of the pictures, or the first multiple of it from 192.
         title (str): Line above everything. Defaults to ''.
 
-    Returns:
-        np.ndarray: RGB uint8 (H, W, 3).
-
     Raises:
-        ValueError: There is no picture, or one is not uint8 (H, W, 3).
+        ValueError: There is no picture, one is not uint8 (H, W, 3), or ``tile`` is too small.
     """
     return _sheet([images], [''], _tile_side([images], tile), title, '')
 
@@ -59,11 +59,10 @@ def contact_sheet(
     rows: Sequence[Mapping[str, np.ndarray]],
     names: Sequence[str] | None = None,
     *,
-    max_rows: int = 50,
     tile: int = MIN_TILE,
     title: str = '',
 ) -> np.ndarray:
-    """Put many comparisons below each other, one row for each image.
+    """Put comparisons below each other, RGB uint8 (H, W, 3); rows after 50 are only counted.
 
     Args:
         rows (Sequence[Mapping[str, np.ndarray]]): For each row, column heading to RGB uint8
@@ -71,74 +70,46 @@ def contact_sheet(
             without a picture for a column shows an empty tile.
         names (Sequence[str], optional): Row names, printed on the left; lines after the first
             are fainter. Defaults to None.
-        max_rows (int): Rows after these are left out, and a line at the end says how many.
-            Defaults to 50.
-        tile (int): Side of a tile in pixels. Defaults to 192.
+        tile (int): Side of a tile in pixels, 16 or more. Defaults to 192.
         title (str): Line above everything. Defaults to ''.
 
-    Returns:
-        np.ndarray: RGB uint8 (H, W, 3).
-
     Raises:
-        ValueError: There is no picture, one is not uint8 (H, W, 3), or ``names`` has another
-            length than ``rows``.
+        ValueError: As :func:`comparison`, or ``names`` has another length than ``rows``.
     """
-    if names is not None and len(names) != len(rows):
+    names = [''] * len(rows) if names is None else [str(name) for name in names]
+    if len(names) != len(rows):
         raise ValueError(f'names must be as many as rows ({len(rows)}), but got {len(names)}')
-    if max_rows < 1:
-        raise ValueError(f'max_rows must be at least 1, but got {max_rows}')
-    shown = list(rows[:max_rows])
-    left_out = len(rows) - len(shown)
-    note = f'... and {left_out} more' if left_out else ''
-    labels = [''] * len(shown) if names is None else [str(name) for name in names[:max_rows]]
-    return _sheet(shown, labels, _tile_side(shown, tile), title, note)
+    shown = rows[:_MAX_ROWS]
+    note = f'... and {len(rows) - _MAX_ROWS} more' if len(rows) > _MAX_ROWS else ''
+    return _sheet(shown, names[:_MAX_ROWS], _tile_side(shown, tile), title, note)
 
 
-def image_grid(
-    images: Tensor | np.ndarray | Sequence[np.ndarray],
-    ncol: int | None = None,
-    *,
-    gap: int = 2,
-    channel_order: str = 'rgb',
-) -> np.ndarray:
-    """Tile pictures of one size without captions, row by row, at their own size.
+def image_grid(images: Tensor | Sequence[np.ndarray], ncol: int | None = None) -> np.ndarray:
+    """Tile pictures row by row with two white pixels in between: RGB uint8 (H, W, 3).
 
     Args:
-        images (Tensor | np.ndarray | Sequence[np.ndarray]): Float tensor (n, 3, H, W) in
-            [-1, 1], or n RGB uint8 pictures (H, W, 3).
-        ncol (int, optional): Number of columns; None makes the grid about square. Defaults to
-            None.
-        gap (int): White pixels between pictures. Defaults to 2.
-        channel_order (str): Order of a tensor's channels, ``'rgb'`` or ``'bgr'``; arrays are
-            always RGB. Defaults to 'rgb'.
-
-    Returns:
-        np.ndarray: RGB uint8; a cell without a picture stays white.
+        images (Tensor | Sequence[np.ndarray]): RGB float tensor (n, 3, H, W) in [-1, 1], or n RGB
+            uint8 pictures (H, W, 3) of one size.
+        ncol (int, optional): Number of columns. Defaults to None: the grid is about square.
 
     Raises:
         ValueError: There is no picture, sizes differ, or ``ncol`` is below 1.
     """
-    pictures = tensor_to_images(images, channel_order) if isinstance(images, Tensor) else images
+    pictures = tensor_to_images(images) if isinstance(images, Tensor) else images
     pictures = [_checked(picture, f'picture {i}') for i, picture in enumerate(pictures)]
     if not pictures:
         raise ValueError('images must hold at least one picture, but got none')
     sizes = {picture.shape[:2] for picture in pictures}
     if len(sizes) > 1:
         raise ValueError(f'pictures of a grid must have one size, but got {sorted(sizes)}')
-    if ncol is None:
-        ncol = int(np.ceil(np.sqrt(len(pictures))))
+    ncol = math.ceil(math.sqrt(len(pictures))) if ncol is None else ncol
     if ncol < 1:
         raise ValueError(f'ncol must be at least 1, but got {ncol}')
-    ncol = min(ncol, len(pictures))
-    height, width = pictures[0].shape[:2]
-    nrow = -(-len(pictures) // ncol)
-    grid = np.full(
-        (nrow * (height + gap) - gap, ncol * (width + gap) - gap, 3), PAPER, dtype=np.uint8
-    )
-    for i, picture in enumerate(pictures):
-        top, left = i // ncol * (height + gap), i % ncol * (width + gap)
-        grid[top : top + height, left : left + width] = picture
-    return grid
+    if len(pictures) == 1:
+        return pictures[0]
+    batch = torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2)  # [NHWC] -> [NCHW]
+    grid = make_grid(batch, ncol, padding=2, pad_value=255)
+    return grid[:, 2:-2, 2:-2].permute(1, 2, 0).numpy().copy()  # without a margin: [CHW] -> [HWC]
 
 
 def _checked(picture: np.ndarray, label: str) -> np.ndarray:
@@ -151,7 +122,7 @@ def _checked(picture: np.ndarray, label: str) -> np.ndarray:
 
 
 def _tile_side(rows: Sequence[Mapping[str, np.ndarray]], tile: int | None) -> int:
-    """Check all pictures, and find the side of a tile where none is given."""
+    """Check all pictures, and return the side of a tile."""
     sides = [
         max(_checked(picture, f'picture {label!r}').shape[:2])
         for row in rows
@@ -201,8 +172,8 @@ def _sheet(
         draw_lines(draw, (left + column * (tile + gap) + tile / 2, y), lines, text_size, 'ma')
     for number, (row, lines) in enumerate(zip(rows, row_names)):
         y = first + number * (tile + gap)
-        middle = y + (tile - len(lines) * line) // 2
-        draw_lines(draw, (left - 2 * gap, middle), lines, text_size, 'ra')
+        beside = (left - 2 * gap, y + (tile - len(lines) * line) // 2)
+        draw_lines(draw, beside, lines, text_size, 'ra')
         for column, label in enumerate(columns):
             x = left + column * (tile + gap)
             draw.rectangle((x - 1, y - 1, x + tile, y + tile), _EMPTY, FRAME)
@@ -211,13 +182,8 @@ def _sheet(
                 offset = (x + (tile - picture.width) // 2, y + (tile - picture.height) // 2)
                 sheet.paste(picture, offset)
             else:
-                draw.text(
-                    (x + tile / 2, y + tile / 2),
-                    'none',
-                    FAINT,
-                    font('none', text_size),
-                    anchor='mm',
-                )
+                middle = (x + tile / 2, y + tile / 2)
+                draw.text(middle, 'none', FAINT, font('none', text_size), anchor='mm')
     if note:
         draw.text((left, height - margin - line), note, FAINT, font(note, text_size))
     return np.array(sheet)

@@ -1,5 +1,5 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
-"""Letters and pictures as all sheets draw them."""
+"""Text, colours and resized pictures of all sheets."""
 
 from __future__ import annotations
 
@@ -13,10 +13,6 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 __all__ = [
-    'FAINT',
-    'FRAME',
-    'INK',
-    'PAPER',
     'draw_lines',
     'fit_lines',
     'font',
@@ -27,10 +23,7 @@ __all__ = [
     'text_width',
 ]
 
-PAPER = (255, 255, 255)
-INK = (38, 38, 38)
-FAINT = (112, 112, 112)
-FRAME = (214, 214, 214)
+PAPER, INK, FAINT, FRAME = '#ffffff', '#262626', '#707070', '#d6d6d6'
 
 
 def resize(picture: np.ndarray, tile: int) -> Image.Image:
@@ -51,13 +44,12 @@ def resize(picture: np.ndarray, tile: int) -> Image.Image:
 def _load_font(size: int, ascii_only: bool) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
     if ascii_only:
         return ImageFont.load_default(size)
-    return ImageFont.truetype(
-        str(Path(matplotlib.get_data_path(), 'fonts/ttf/DejaVuSans.ttf')), size
-    )
+    path = Path(matplotlib.get_data_path(), 'fonts/ttf/DejaVuSans.ttf')
+    return ImageFont.truetype(str(path), size)
 
 
 def font(text: str, size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    """Pillow's own font, or one with more letters: it has no é, ж or ×, and draws a box."""
+    """Return Pillow's own font, or DejaVu for letters that it lacks, such as é, ж or ×."""
     return _load_font(size, text.isascii())
 
 
@@ -78,7 +70,7 @@ def draw_lines(
     lines: Sequence[str],
     size: int,
     anchor: str,
-    first: tuple[int, int, int] = INK,
+    first: str = INK,
 ) -> None:
     """Draw lines below each other, those after the first fainter."""
     x, y = position
@@ -105,9 +97,7 @@ def shorten(text: str, size: int, width: float) -> str:
     if text_width(text, size) <= width:
         return text
     for kept in range(len(text) - 1, 0, -1):
-        head = text[: (kept + 1) // 2]
-        tail = text[len(text) - kept // 2 :]
-        candidate = f'{head}...{tail}'
+        candidate = f'{text[: (kept + 1) // 2]}...{text[len(text) - kept // 2 :]}'
         if text_width(candidate, size) <= width:
             return candidate
     return ''

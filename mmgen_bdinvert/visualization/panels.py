@@ -30,9 +30,9 @@ class Column:
     """A column of a figure.
 
     Args:
-        heading (str): Columns beside each other with the same one stand under it together.
-        caption (str): Its own line. Defaults to none.
+        heading (str): Neighbouring columns with the same one share it.
         pictures (Sequence[np.ndarray]): RGB uint8 (H, W, 3), one for each row.
+        caption (str): Line below the heading. Defaults to ''.
     """
 
     heading: str
@@ -41,23 +41,20 @@ class Column:
 
 
 def panels(columns: Sequence[Column], names: Sequence[str] = (), *, tile: int = 128) -> np.ndarray:
-    """Put columns of pictures beside each other, under their headings and captions.
+    """Put columns of pictures under headings and captions: RGB uint8 (H, W, 3).
 
     Args:
         columns (Sequence[Column]): From left to right, all with as many pictures.
         names (Sequence[str]): Names of the rows, on the left. Defaults to none.
         tile (int): Side of a picture in pixels. Defaults to 128.
 
-    Returns:
-        np.ndarray: RGB uint8 (H, W, 3).
-
     Raises:
-        ValueError: There is no column or picture, or there are not as many of them, or of names.
+        ValueError: There is no column or picture, or numbers of pictures or names differ.
     """
     counts = {len(column.pictures) for column in columns} | ({len(names)} if names else set())
     if len(counts) != 1 or counts == {0}:
         raise ValueError(
-            f'Columns have one or more pictures, all as many, and rows as many names, but got '
+            f'Columns must have the same number of pictures, and of row names, but got '
             f'{[len(column.pictures) for column in columns]} pictures and {len(names)} names.'
         )
     (rows,) = counts
@@ -67,8 +64,7 @@ def panels(columns: Sequence[Column], names: Sequence[str] = (), *, tile: int = 
     label = round(max((text_width(name, size) for name in names), default=0))
     x = margin + (label + apart if names else 0)
     top = margin + round(1.6 * line) + (line if any(c.caption for c in columns) else 0) + gap
-    places = []  # of the columns, and of the groups that they form
-    groups = []
+    places, groups = [], []  # of columns, and of those under one heading
     for heading, group in groupby(columns, key=lambda column: column.heading):
         begin = x
         for column in group:

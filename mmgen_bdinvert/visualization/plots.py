@@ -10,17 +10,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .drawing import new_figure, own_style, save_figure
+from .lettering import FAINT, INK
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ['COLOURS', 'FAINT', 'INK', 'bare_axes', 'plot_losses']
+__all__ = ['COLOURS', 'bare_axes', 'plot_losses']
 
 # Okabe and Ito's colours, distinguishable with every common colour vision.
 COLOURS = ('#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9')
 _STYLES = ('-', '--', ':', '-.')
 _TOTALS = ('total', 'loss')
-INK, FAINT, _RULE = '#262626', '#707070', '#e4e4e4'
+_RULE = '#e4e4e4'
 _TOTAL_LOOK = {'color': INK, 'linewidth': 2.2, 'zorder': 3}
 
 
@@ -28,11 +29,11 @@ _TOTAL_LOOK = {'color': INK, 'linewidth': 2.2, 'zorder': 3}
 def plot_losses(
     history: Mapping[str, Sequence[float]], path: str | os.PathLike, title: str = ''
 ) -> None:
-    """Draw the loss terms of an optimisation over its steps, and save the figure.
+    """Plot the loss terms of an optimisation over its steps.
 
-    The loss axis is logarithmic: a step at which a term is zero, negative or not finite leaves a
-    gap in its curve. The legend gives the last value of each term. A term called ``total`` or
-    ``loss`` is drawn as the sum of the others: black, and first.
+    The loss axis is logarithmic: where a term is zero, negative or not finite its curve has a gap.
+    The legend gives the last value of each term. A term called ``total`` or ``loss`` is drawn as
+    the sum of the others: black, and first.
 
     Args:
         history (Mapping[str, Sequence[float]]): Term to its *weighted* value at each step, so
@@ -70,7 +71,7 @@ def _term_look(number: int) -> dict:
 
 
 def _style(axes: Axes, title: str, longest: int) -> None:
-    from matplotlib.ticker import MaxNLocator  # not above: it takes its time
+    from matplotlib.ticker import MaxNLocator  # slow to import
 
     axes.set_yscale('log')
     axes.set_xlim(*((-1, 1) if longest == 1 else (0, longest - 1)))
@@ -82,10 +83,10 @@ def _style(axes: Axes, title: str, longest: int) -> None:
         axes.set_title(title, loc='left', color=INK, fontsize=11, parse_math=False)
     bare_axes(axes)
     legend = axes.legend(
+        title='term, last value',
+        frameon=False,
         loc='upper left',
         bbox_to_anchor=(1.01, 1),
-        frameon=False,
-        title='term, last value',
         alignment='left',
     )
     legend.get_title().set_color(FAINT)

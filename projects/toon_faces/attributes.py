@@ -1,8 +1,8 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
-"""What a toon face shows: a small classifier of pictures, trained on drawn faces only.
+"""A small classifier of the attributes of toon faces, trained on drawn faces only.
 
-It never sees a generator. One copy labels samples of which directions are learnt, another, trained
-on other faces, judges edits.
+One copy labels the samples from which directions are learnt; another, trained on other faces,
+judges edits.
 """
 
 from __future__ import annotations
@@ -37,10 +37,10 @@ class ToonAttributes(nn.Module):
 
     Attributes:
         classes (dict[str, list[str]]): For each attribute of
-            :data:`~mmgen_bdinvert.datasets.TOON_LABELS`, what its logits stand for.
+            :data:`~projects.toon_faces.TOON_LABELS`, the classes of its logits.
 
     Raises:
-        FileNotFoundError: The checkpoint is not there.
+        FileNotFoundError: The checkpoint does not exist.
         ValueError: It does not fit.
     """
 
@@ -92,8 +92,8 @@ def train_toon_attributes(
 ) -> None:
     """Train the classifier; afterwards it is in evaluation mode.
 
-    Faces are softened, made noisy, and moved away and back again, as an edited inversion of a
-    moved face is before it is judged: what had left the picture is gone.
+    Faces are blurred, made noisy, and moved out of the picture and back: like an edited inversion
+    of a moved face, they have lost what left the picture.
 
     Args:
         model (ToonAttributes): With random weights.
@@ -152,7 +152,7 @@ def attribute_accuracy(model: ToonAttributes, images: Tensor, labels: Tensor) ->
 
 
 def augment_faces(images: Tensor, rng: torch.Generator) -> Tensor:
-    """Soften, move and disturb faces (n, 3, H, W) in [-1, 1] at random."""
+    """Blur, move and add noise to faces (n, 3, H, W) in [-1, 1] at random."""
     parts = []
     for part in images.tensor_split(_PARTS):
         soften, jitter = torch.rand(2, generator=rng) < 0.5
@@ -188,7 +188,7 @@ def away_and_back(
 
 
 def _jitter(rng: torch.Generator) -> GeometricTransform:
-    """Return what is left of a motion that was undone by estimate: ±3 %, ±5°, ±5 %."""
+    """Draw the error that remains after an estimated motion is undone: ±3 %, ±5°, ±5 %."""
     x, y, angle, scale = (2 * torch.rand(4, generator=rng) - 1).tolist()
     return GeometricTransform((0.03 * x, 0.03 * y), 5 * angle, 1 + 0.05 * scale)
 

@@ -1,9 +1,9 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
-"""Carry the weights of the generator with a given mapping network over to one with a learned one.
+"""Transfer the weights of a generator with a given mapping network to one with a learned one.
 
 A style of the old generator is a linear function of its w. The old w of a face is estimated from
-the new w by least squares over random labels, so both linear functions are one, of the new w.
-Layers that a later stage has trained already come from its checkpoint.
+the new w by least squares over random labels; the product of both is a linear function of the new
+w. Layers that a later stage has already trained come from its checkpoint.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def parse_args(argv=None):
     parser = ToolParser(description=__doc__, examples=EXAMPLES)
     parser.add_argument('old', help='weights of the generator with a given mapping network')
     parser.add_argument('mapping', help='checkpoint of stylegan2_toon128_mapping')
-    parser.add_argument('out', help='file to write, for grow_from: .safetensors')
+    parser.add_argument('out', help='.safetensors file to write, for grow_from')
     parser.add_argument('--trained', help='checkpoint of a stage whose layers are kept')
     return parser.parse_args(argv)
 

@@ -24,17 +24,24 @@ python -m projects.toon_faces.draw --out-dir data/few --train 100 --heldout 4
 
 def parse_args(argv=None):
     parser = ToolParser(description=__doc__, examples=EXAMPLES)
-    parser.add_out_dir('folder for the sets: data/toon64', default='data/toon64')
-    parser.add_argument('--size', type=int, default=64, help='side of the images in pixels')
-    parser.add_argument('--train', type=int, default=20000, help='number of training faces')
+    parser.add_out_dir('folder for the sets', default='data/toon64')
+    parser.add_argument(
+        '--size', type=int, default=64, help='side of the images in pixels (default: 64)'
+    )
+    parser.add_argument(
+        '--train', type=int, default=20000, help='number of training faces (default: 20000)'
+    )
     parser.add_argument(
         '--train-move',
         choices=('aligned', 'small'),
         default='aligned',
-        help='whether training faces are aligned to the pixel, or only as well as photos are',
+        help='whether training faces are aligned exactly, or moved a little as faces in photos are '
+        '(default: aligned)',
     )
-    parser.add_argument('--heldout', type=int, default=32, help='held-out faces of each kind')
-    parser.add_argument('--workers', type=int, default=2, help='processes')
+    parser.add_argument(
+        '--heldout', type=int, default=32, help='held-out faces of each kind (default: 32)'
+    )
+    parser.add_argument('--workers', type=int, default=2, help='number of processes (default: 2)')
     args = parser.parse_args(argv)
     if args.size < 8 or args.train < 0 or args.heldout < 0 or args.workers < 1:
         parser.error('--size must be 8 or more, --workers 1 or more, and the counts not negative')

@@ -33,7 +33,7 @@ _MAKER = 'draw-toon-faces'
 SMALL_MOVES = {'rotate': 6.0, 'log_scale': 0.08, 'shift_x': 0.03, 'shift_y': 0.03}
 _LABELS = ('skinColor', 'hairColor', 'clothesColor', 'backgroundColor')
 _LABELS_FILE = 'labels.jsonl'
-_SERIAL = 64  # sets up to this size are not worth starting processes for
+_SERIAL = 64  # sets up to this size are drawn in this process
 _VARIANTS = ('hair', 'rearHair', 'beard', 'mouth', 'eyes', 'eyebrows', 'clothes')
 
 
@@ -81,7 +81,7 @@ def draw_face(
         tuple[np.ndarray, dict[str, str]]: RGB uint8 image of shape (size, size, 3), and the labels.
 
     Raises:
-        ImportError: If the drawing packages (extra ``toon``) are missing.
+        ImportError: The drawing packages (extra ``toon``) are missing.
     """
     avatar_class, style, svg_to_bytes = _drawing()
     background = BACKGROUNDS[zlib.crc32(seed.encode()) % len(BACKGROUNDS)]
@@ -142,7 +142,7 @@ def random_move(kind: str, index: int, seed: int = 0) -> GeometricTransform | No
         GeometricTransform | None: The transform.
 
     Raises:
-        ValueError: If ``kind`` is unknown.
+        ValueError: ``kind`` is unknown.
     """
     if kind not in MOVES:
         raise ValueError(f'kind must be one of {MOVES}, but got {kind!r}.')
@@ -199,7 +199,7 @@ def _is_drawn(out_dir: Path, tasks: list[tuple]) -> bool:
     try:
         rows = [json.loads(line) for line in labels_file.read_text().splitlines()]
         drawn = [(row['seed'], row['move']) for row in rows]
-    except (ValueError, KeyError, TypeError):  # labels of something else
+    except (ValueError, KeyError, TypeError):  # another file of labels
         return False
     if drawn != [(task[1], task[3]) for task in tasks]:
         return False
@@ -235,7 +235,7 @@ def draw_set(
         Path: The folder.
 
     Raises:
-        ForeignFileError: The folder holds files of somebody else.
+        ForeignFileError: The folder has files that the package did not make.
         OutputError: It cannot be written to.
     """
     out_dir = Path(out_dir)

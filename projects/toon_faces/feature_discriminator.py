@@ -1,9 +1,9 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
-"""A discriminator that judges features of a fixed network beside the pixels.
+"""A discriminator of pixels and of features of a fixed network.
 
-What a network has learnt on photos tells drawings from generated ones after far fewer images than
-a discriminator that starts from nothing, as in *Projected GANs Converge Faster* (Sauer et al.,
-NeurIPS 2021). Pixels are judged along, since the network's first layer already halves the image.
+Features learnt on photos distinguish drawings from generated images after far fewer images than a
+discriminator trained from scratch, as in *Projected GANs Converge Faster* (Sauer et al.,
+NeurIPS 2021). Pixels are judged too, since the network's first layer already halves the image.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class FeatureDiscriminator(HoldsFrozen, nn.Module):
         self.register_buffer('scales', torch.zeros(len(_MAPS)))
 
     def maps(self, images: Tensor) -> list[Tensor]:
-        """Compute what the heads look at.
+        """Compute the inputs of the heads.
 
         Args:
             images (Tensor): RGB images (n, 3, H, W) in [-1, 1], H and W even. Under autocast to

@@ -65,7 +65,7 @@ def motion_numbers(row: dict) -> list[float]:
 
 @DATASETS.register_module()
 class LabelledToonFaces(Dataset):
-    """A folder of :func:`~mmgen_bdinvert.datasets.draw_set`.
+    """A folder of :func:`~projects.toon_faces.draw_set`.
 
     An item is ``dict(inputs, data_samples)``: an RGB uint8 tensor (3, H, W), and a
     :class:`mmgen.structures.GenDataSample` with ``labels``, an int64 tensor (A,) in the order of
@@ -77,7 +77,7 @@ class LabelledToonFaces(Dataset):
         length (int | None): Only the first ``length`` faces. Defaults to None: all.
 
     Raises:
-        FileNotFoundError: If the folder has no ``labels.jsonl``.
+        FileNotFoundError: The folder has no ``labels.jsonl``.
     """
 
     def __init__(self, data_root: str | os.PathLike, length: int | None = None):

@@ -30,8 +30,8 @@ class LabelledGANTrainer(LabelledStartTrainer):
 
     Args:
         discriminator (dict | nn.Module): A :class:`FeatureDiscriminator`, or its config.
-        warm_up (tuple[int, int]): Iterations between which the discriminator's say in the
-            generator's loss rises from 0 to 1; before, it learns alone. Defaults to (200, 1000).
+        warm_up (tuple[int, int]): Iterations between which the discriminator's weight in the
+            generator's loss rises from 0 to 1. Defaults to (200, 1000).
         fade_out (tuple[int, int]): Iterations between which the weight of the labels' losses falls
             from 1 to 0. Defaults to (1000, 5000).
         r1_weight (float): Weight of R1. Defaults to 1.0.
@@ -39,12 +39,12 @@ class LabelledGANTrainer(LabelledStartTrainer):
         path_weight (float): Weight of path length regularisation. Defaults to 2.0.
         path_interval (int): Its interval in steps. Defaults to 8.
         path_batch (int): Images that it sees. Defaults to 4.
-        ema_images (float): Images after which the moving average has halved its memory, of the
-            batch size of the first step. Defaults to 5000.
+        ema_images (float): Half-life of the moving average in images, for the batch size of the
+            first step. Defaults to 5000.
         start_from (str | None): State dict of such a trainer to start from: what it holds of
             generator, moving average and discriminator; the generator starts as the moving average
             if the file has no other. Defaults to None.
-        kwargs: Of ``LabelledStartTrainer``, which trains the mapping network's readout no longer.
+        kwargs: Of ``LabelledStartTrainer``; the readout of the mapping network is not trained.
     """
 
     mean_path_length: Tensor

@@ -1,5 +1,5 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
-"""Latents in which labels are written, and a mapping network that reads them.
+"""Latents that encode labels, and a mapping network that decodes them.
 
 A label with K choices owns one coordinate of z. The K - 1 quantiles of the normal distribution cut
 that coordinate into K parts of equal probability, so normal latents carry uniform labels.
@@ -35,7 +35,7 @@ def latents_with_labels(
         Tensor: z of shape (n, D) with a mean square of 1, which the mapping's normalisation keeps.
 
     Raises:
-        ValueError: If the labels have another shape, or leave no coordinate over.
+        ValueError: The labels have another shape, or leave no coordinate free.
     """
     count = len(choices)
     if labels.ndim != 2 or labels.shape[1] != count or dim <= count:
@@ -56,7 +56,7 @@ def latents_with_labels(
 
 @torch.no_grad()
 def write_steps(mapping: nn.Sequential, choices: Sequence[int]) -> None:
-    """Let a mapping network of four layers or more turn labels into steps of w.
+    """Make a mapping network of four layers or more turn labels into steps of w.
 
     Each quantile of each label becomes one coordinate of w that takes two values, below and above
     it, with a narrow ramp between them; free coordinates of z follow, and random features of all
@@ -67,7 +67,7 @@ def write_steps(mapping: nn.Sequential, choices: Sequence[int]) -> None:
         choices (Sequence[int]): As in :func:`latents_with_labels`.
 
     Raises:
-        ValueError: If there are fewer than four layers, or too few coordinates.
+        ValueError: There are fewer than four layers, or too few coordinates.
     """
     layers = list(mapping)[1:]  # the first one normalises
     dim = layers[0].linear.weight_orig.shape[1]
@@ -116,7 +116,7 @@ def write_steps(mapping: nn.Sequential, choices: Sequence[int]) -> None:
 
 
 def _write(layer: nn.Module, weight: Tensor, bias: Tensor) -> None:
-    """Set what an equalised layer multiplies with and adds."""
+    """Set the effective weight and bias of an equalised layer."""
     scale = layer.lr_mul / math.sqrt(weight.shape[1])
     layer.linear.weight_orig.copy_(weight / scale)
     layer.bias.copy_(bias / layer.lr_mul)

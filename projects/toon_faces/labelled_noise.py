@@ -56,7 +56,7 @@ class LabelledNoise:
             it or below, and the motion.
 
         Raises:
-            ValueError: If the labels have another shape, or leave no coordinate over.
+            ValueError: The labels have another shape, or leave no coordinate free.
         """
         count, named = len(self.choices), self.num_named
         if labels.ndim != 2 or labels.shape[1] != count or dim <= named:

@@ -24,11 +24,11 @@ __all__ = ['LabelledStartTrainer']
 
 @MODELS.register_module()
 class LabelledStartTrainer(BaseModel):
-    """Teach a generator, mapping network included, to draw what its latent says.
+    """Train a generator and its mapping network to draw the labels and motion of a latent.
 
-    Pairs of latents and drawings teach far sooner than a discriminator does. z carries labels and
-    motion (:class:`~projects.toon_faces.labelled_noise.LabelledNoise`); a linear readout of w,
-    trained along on latents without drawings, asks the mapping network to keep them apart.
+    Pairs of latents and drawings train a generator far sooner than a discriminator does. z carries
+    labels and motion (:class:`~projects.toon_faces.labelled_noise.LabelledNoise`); a linear readout
+    of w, trained too on latents without drawings, makes the mapping network separate them.
 
     Args:
         generator (dict | nn.Module): An mmgen StyleGAN2 generator, or its config.

@@ -26,8 +26,8 @@ __all__ = ['LabelledGeneratorTrainer', 'grow']
 def grow(generator: nn.Module, weights: dict[str, Tensor]) -> None:
     """Start a StyleGAN2 generator with the weights of a smaller or narrower one.
 
-    Channels that the smaller one lacks are heard by nothing at first, and the RGB layers of higher
-    resolutions add nothing: the larger generator draws what the smaller one draws, enlarged.
+    Additional channels have zero outgoing weights at first, and so have the RGB layers of higher
+    resolutions: the larger generator draws what the smaller one draws, enlarged.
 
     Args:
         generator (nn.Module): mmgen's StyleGAN2 generator, changed in place.
@@ -48,7 +48,7 @@ def grow(generator: nn.Module, weights: dict[str, Tensor]) -> None:
 
 @MODELS.register_module()
 class LabelledGeneratorTrainer(BaseModel):
-    """Teach a generator to draw the face that the labels in its latent describe.
+    """Train a generator to draw the face that the labels in its latent describe.
 
     A small generator learns a drawn domain far sooner from pairs of latents and
     drawings than from a discriminator. Its mapping network is given, see

@@ -1,7 +1,7 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
-"""Write what a training of the toon generator can start again from, in half precision.
+"""Write the weights from which another training of the toon generator can start, in float16.
 
-That is the moving average, or the generator where there is none yet, and the discriminator: for
+These are the moving average, or the generator if there is none yet, and the discriminator: for
 ``model.start_from`` of ``stylegan2_toon128_gan``, or ``model.grow_from`` of the stages before it.
 """
 
@@ -20,8 +20,8 @@ python -m projects.toon_faces.snapshot work_dirs/stylegan2_toon128_gan/iter_200.
 
 def parse_args(argv=None):
     parser = ToolParser(description=__doc__, examples=EXAMPLES)
-    parser.add_argument('checkpoint', help='checkpoint of tools/train.py')
-    parser.add_argument('out', help='file to write: .safetensors')
+    parser.add_argument('checkpoint', help='checkpoint from tools/train.py')
+    parser.add_argument('out', help='.safetensors file to write')
     return parser.parse_args(argv)
 
 

@@ -1,8 +1,8 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
-"""Train a classifier of drawn toon faces, and print its accuracy on faces that were held out.
+"""Train a classifier of drawn toon faces, and print its accuracy on held-out faces.
 
-FACES is a folder of projects/toon_faces/draw.py; its last --held-out faces only test: as they are,
-and after a random motion out of the picture and back again.
+FACES is a folder of projects/toon_faces/draw.py. Its last --held-out faces are not trained on: they
+test the classifier as they are, and after a random motion out of the picture and back again.
 """
 
 from __future__ import annotations
@@ -39,12 +39,18 @@ def parse_args(argv=None):
     parser = ToolParser(description=__doc__, examples=EXAMPLES)
     parser.add_argument('faces', metavar='FACES', help='folder with labels.jsonl')
     parser.add_argument('out', metavar='OUT', help='weights to write, .safetensors')
-    parser.add_argument('--first', type=int, default=0, help='first face to train on')
-    parser.add_argument('--count', type=int, default=9000, help='faces to train on')
-    parser.add_argument('--held-out', type=int, default=2000, help='faces that only test')
-    parser.add_argument('--epochs', type=int, default=16, help='rounds over the faces: 16')
-    parser.add_argument('--batch-size', type=int, default=64, help='faces at a time: 64')
-    parser.add_argument('--seed', type=int, default=0, help='of weights and order: 0')
+    parser.add_argument('--first', type=int, default=0, help='first face to train on (default: 0)')
+    parser.add_argument(
+        '--count', type=int, default=9000, help='number of faces to train on (default: 9000)'
+    )
+    parser.add_argument(
+        '--held-out', type=int, default=2000, help='number of held-out faces (default: 2000)'
+    )
+    parser.add_argument('--epochs', type=int, default=16, help='epochs (default: 16)')
+    parser.add_argument('--batch-size', type=int, default=64, help='faces at a time (default: 64)')
+    parser.add_argument(
+        '--seed', type=int, default=0, help='seed of weights and order (default: 0)'
+    )
     args = parser.parse_args(argv)
     if not args.out.endswith('.safetensors'):
         parser.error(f'OUT ends in .safetensors, but got {args.out!r}')
@@ -68,7 +74,7 @@ def main(argv=None):
     if not 0 <= args.first < args.first + args.count <= last < len(faces):
         raise ValueError(
             f'Faces {args.first} to {args.first + args.count - 1} cannot be trained on: there are '
-            f'{len(faces)} in {args.faces}, and the last {args.held_out} only test.'
+            f'{len(faces)} in {args.faces}, and the last {args.held_out} are held out.'
         )
     images, labels = load(faces, last, args.held_out)
     images = images.float() / 127.5 - 1

@@ -58,7 +58,7 @@ def projected(tmp_path, inverter, sample_w_plus):
 class TestProjections:
     def test_one_source_an_image(self, projected, inverter, sample_w_plus):
         sources = code_sources(find_codes(projected))
-        assert [source.called for source in sources] == [Path('in/a.png'), Path('in/b.png')]
+        assert [source.name_source for source in sources] == [Path('in/a.png'), Path('in/b.png')]
         generator, w_plus = inverter.generator, sample_w_plus(inverter.generator)
         expected = torch.stack([w_plus[0], w_plus[1, :1].expand(8, 16)])[:, 2:]
         for i, source in enumerate(sources):
@@ -131,7 +131,7 @@ class TestProjections:
             inverter, [tmp_path / 'bad.pt', projected], tmp_path / 'out', directions=[Direction(UP)]
         )
         assert [o.status for o in outcomes] == ['failed', 'done', 'done']
-        assert 'not a readable file of projections' in outcomes[0].reason
+        assert 'not a readable file of codes' in outcomes[0].reason
 
     def test_projections_of_another_generator(self, projected, make_generator, inverter, tmp_path):
         outcomes = edit_files(

@@ -83,7 +83,7 @@ class TestInitInverter:
 
     def test_a_model_without_an_encoder_takes_no_checkpoint(self, tiny_config):
         cfg = Config.fromfile(tiny_config)
-        losses = dict(pixel=dict(type='PixelMSELoss'))
+        losses = dict(pixel=dict(type='PixelMSELoss'), perceptual=None)
         cfg.model = dict(type='WPlusInverter', generator=cfg.model.generator, losses=losses)
         assert type(init_inverter(cfg, device='cpu')) is WPlusInverter
         with pytest.raises(ValueError, match='has none, only a WPlusInverter'):
@@ -158,7 +158,7 @@ class TestInvert:
 
     @pytest.mark.parametrize('batch_size', [0, -1, 2.0])
     def test_a_batch_holds_one_image_or_more(self, inverter, picture, batch_size):
-        with pytest.raises(ValueError, match='batch_size is a whole number of 1 or more'):
+        with pytest.raises(ValueError, match='batch_size is a whole number of at least 1'):
             invert(inverter, picture(), batch_size=batch_size)
 
 

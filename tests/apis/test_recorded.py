@@ -52,7 +52,7 @@ def test_a_config_beside_a_code_is_not_run(shared):
 )
 def test_only_what_is_registered_is_taken(shared, monkeypatch, generator):
     monkeypatch.chdir(shared)
-    with pytest.raises(ValueError, match='cannot be taken .*--config') as info:
+    with pytest.raises(ValueError, match='cannot be used .*--config') as info:
         recorded(shared, {'type': 'RegularizedInverter', 'generator': generator})
     assert '\n' not in str(info.value) and not (shared / 'canary').exists()
 
@@ -62,7 +62,7 @@ def test_only_what_is_registered_is_taken(shared, monkeypatch, generator):
 )
 def test_settings_of_no_sense_are_one_sentence(shared, text):
     (shared / 'settings.json').write_text(text)
-    with pytest.raises(ValueError, match='cannot be taken') as info:
+    with pytest.raises(ValueError, match='cannot be used') as info:
         recorded_config([shared / 'a' / 'code.safetensors'])
     assert '\n' not in str(info.value)
 

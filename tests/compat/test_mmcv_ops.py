@@ -176,3 +176,11 @@ print('all good')
 def test_stand_ins_can_be_looked_up():
     for name in ('mmcv.ops', 'mmcv.ops.upfirdn2d', 'mmcv.ops.fused_bias_leakyrelu'):
         assert importlib.util.find_spec(name).name == name
+
+
+@pytest.mark.skipif(COMPILED, reason='mmcv is compiled')
+def test_an_operator_that_is_not_here_is_missing_as_without_the_stand_in():
+    for text in ('from mmcv.ops import nms', 'import mmcv.ops.nms', 'import mmcv; mmcv.ops.nms'):
+        with pytest.raises(ModuleNotFoundError, match=r'mmcv\.'):
+            exec(text)
+    assert not hasattr(sys.modules['mmcv.ops'], '__wrapped__')

@@ -258,7 +258,7 @@ model = dict(
         type='BaseDetailGenerator', generator=_base_.model.generator, checkpoint='CHECKPOINT'
     ),
     encoder=dict(type='BaseCodeEncoder', base_channels=512, base_size=16, widths=(4, 6, 8)),
-    losses=dict(pixel=dict(type='PixelMSELoss')),
+    losses=dict(perceptual=None),
 )
 train_dataloader = dict(
     _delete_=True,

@@ -19,6 +19,7 @@ model = dict(
     {lines},
     losses=dict(
         pixel=dict(type='PixelMSELoss'),
+        perceptual=None,
         base=dict(type='BaseCodeDistance', loss_weight=10.0),
         detail=dict(type='PNormLoss', loss_weight=0.01),
     ),

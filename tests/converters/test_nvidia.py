@@ -89,10 +89,10 @@ def test_images_agree_and_no_source_code_in_the_pickle_runs(
     assert b'the_source_ran' in path.read_bytes()
     generator, done = load_converted(path, 'nvidia')
     assert_same_images(Reference(state), generator)
-    # w_avg, the filters of 4 layers that do not resample and of the first block.
+    # The filters of 4 layers that do not resample and of the first block.
     inside = [name for name in done.set_aside if name.startswith('G_ema.')]
-    assert done.used == len(state) - 6 and len(inside) == 6
-    assert len(done.set_aside) == 6 + len(state) + 1  # G and D
+    assert done.used == len(state) - 5 and len(inside) == 5
+    assert len(done.set_aside) == 5 + len(state) + 1  # G and D
     assert 'the_source_ran' not in os.listdir(tmp_path)
 
 
@@ -116,7 +116,6 @@ def test_half_precision_and_channels_last_weights_are_read(
 @pytest.mark.parametrize(
     ('setting', 'value'),
     [
-        ('c_dim', 10),
         ('img_channels', 1),
         ('mapping.fc1.activation', 'relu'),
         ('mapping.fc0.bias_gain', 0.1),

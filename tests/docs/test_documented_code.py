@@ -82,5 +82,14 @@ def test_python_runs(page, block, tmp_path, monkeypatch):
         assert (tmp_path / 'code.safetensors').is_file()
 
 
+@pytest.mark.parametrize('page', PAGES)
+def test_named_tests_exist(page):
+    """The page of features named tests where they were before they were moved."""
+    folder, text = None, page.read_text(encoding='utf-8')
+    for match in re.finditer(r'(?:(tests/[\w/]*/)|…/)(test_\w+\.py)', text):
+        folder = match[1] or folder  # '…/' is the last folder that was named
+        assert (ROOT / folder / match[2]).is_file(), match[0]
+
+
 def test_there_is_something_to_test():
     assert len(commands()) > 40 and len(PYTHON) > 3 and any('init_inverter' in b for _, b in PYTHON)

@@ -48,7 +48,9 @@ def test_layers(text, layers):
     assert parse_layers(text) == layers
 
 
-@pytest.mark.parametrize('text', ['', 'x', '4-', '-4', '6-4', '4--6', '4,', '4.5'])
+@pytest.mark.parametrize(
+    'text', ['', 'x', '4-', '-4', '6-4', '4--6', '4,', '4.5', '0-99999999999', '٤']
+)
 def test_layers_that_are_none(text):
     with pytest.raises(ValueError, match='like 4-7 or 2,4-7, but got'):
         parse_layers(text)
@@ -62,7 +64,9 @@ def test_strengths(text, strengths):
     assert parse_strengths(text) == strengths
 
 
-@pytest.mark.parametrize('text', ['', 'much', '1:2', '1:2:3:4', '1:x:3', '1:2:2.5'])
+@pytest.mark.parametrize(
+    'text', ['', 'much', '1:2', '1:2:3:4', '1:x:3', '1:2:2.5', '1:2:0', '1:2:-3', '0:1:99999999999']
+)
 def test_strengths_that_are_none(text):
     with pytest.raises(ValueError, match='a number, or start:stop:count .* but got'):
         parse_strengths(text)

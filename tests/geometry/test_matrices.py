@@ -115,5 +115,7 @@ def test_what_is_no_matrix_or_point_is_refused():
         PerspectiveTransform('corners', MOVED)
     with pytest.raises(TypeError, match="a matrix must be 3x3 numbers, but got 'eye'"):
         MatrixTransform('eye')
+    with pytest.raises(TypeError, match='a matrix must be 3x3 numbers, but got'):
+        MatrixTransform([[10**400, 0, 0], [0, 1, 0], [0, 0, 1]])
     with pytest.raises(ValueError, match=r'shape \(3, 3\), but got shape \(2, 2\)'):
         MatrixTransform([[1, 0], [0, 1]])

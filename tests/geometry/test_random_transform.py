@@ -59,6 +59,7 @@ def test_it_is_a_registry_component():
     ('ranges', 'error', 'message'),
     [
         (dict(shift=-0.1), ValueError, 'shift of random transforms is out of range: got -0.1'),
+        (dict(rotate=10**400), ValueError, 'rotate of random'),
         (dict(rotate=math.inf), ValueError, 'rotate of random'),
         (dict(shear=90), ValueError, 'shear of random'),
         (dict(flip=1.5), ValueError, 'flip of random'),

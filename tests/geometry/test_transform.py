@@ -231,6 +231,7 @@ def test_numpy_numbers_become_plain_ones():
         ({'scale': -1.5}, ValueError, 'scale must be above 0, but got -1.5; use flip=True'),
         ({'scale': math.inf}, ValueError, 'scale must be a finite number, but got inf'),
         ({'rotate': math.nan}, ValueError, 'rotate must be a finite number, but got nan'),
+        ({'rotate': 10**400}, ValueError, 'rotate must be a finite number, but got 1000'),
         ({'rotate': '45'}, TypeError, "rotate must be a number, but got '45'"),
         ({'rotate': True}, TypeError, 'rotate must be a number, but got True'),
         ({'shift': 0.1}, ValueError, r'shift must be a pair \(dx, dy\) of numbers, but got 0.1'),

@@ -8,7 +8,7 @@ import pytest
 
 from mmgen_bdinvert.io import OutputError, StorageError
 from mmgen_bdinvert.jobs import ImageOutcome, Manifest, read_outcomes
-from mmgen_bdinvert.jobs.manifest import image_records, next_run, passed_over_note
+from mmgen_bdinvert.jobs.manifest import next_run, passed_over_note, read_events
 
 ODD_FILES = {
     'pipe': os.mkfifo,
@@ -164,5 +164,5 @@ def test_a_full_disk_leaves_no_half_line(tmp_path, monkeypatch):
         with pytest.raises(StorageError, match=r"cannot write '.*0.jsonl' \(No space left"):
             manifest.add('image', **outcome('b').record())
         manifest._file = real
-    assert [record['name'] for record in image_records(tmp_path)] == ['a']
+    assert [record['name'] for record in read_events(tmp_path, 'image')] == ['a']
     assert (tmp_path / 'manifest' / '0.jsonl').read_bytes().endswith(b'}\n')

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from mmgen_bdinvert.models import NarrowStyleGANv1Generator
-from mmgen_bdinvert.models.acceleration import constant_convolution as convolution
+from mmgen_bdinvert.models.acceleration import frozen_convolution as convolution
 
 STYLE = 16
 
@@ -75,7 +75,7 @@ def functions_of():
 
 @pytest.fixture()
 def winograd(monkeypatch):
-    """Let maps of any size be convolved in Winograd's way; returns a list of their heights."""
+    """Use Winograd's algorithm for maps of any size; returns a list of their heights."""
     monkeypatch.setattr(convolution, '_LEAST_CHANNELS', 1)
     monkeypatch.setattr(convolution, '_LEAST_VALUES', 1)
     heights = []

@@ -222,7 +222,7 @@ def test_an_address_that_cannot_be_reached_says_what_to_do(make_stylegan2, tmp_p
     monkeypatch.setattr(torch.hub, 'download_url_to_file', fail)
     message = (
         r'stylegan2-ffhq-20210327-bce9310c.pth could not be downloaded from https://example.org/.*'
-        r'no route to host.*local path as checkpoint=, or place it at .*/hub/checkpoints/stylegan2'
+        r'no route to host.*path as checkpoint= .*, or place it at .*/hub/checkpoints/stylegan2'
     )
     refused(make_stylegan2(), URL, message, FileNotFoundError)
     with pytest.raises(FileNotFoundError, match=message):

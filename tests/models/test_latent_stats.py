@@ -8,7 +8,7 @@ from mmgen.registry import MODULES
 from safetensors.torch import save_file
 
 import mmgen_bdinvert  # noqa: F401
-from mmgen_bdinvert.models.latent_stats import LatentStatistics, latent_moments
+from mmgen_bdinvert.models.latent_stats import LatentStatistics, merged_moments
 
 DIM = 6
 
@@ -44,22 +44,22 @@ def test_moments_equal_numpy_whatever_the_batch_size(batch_size):
         drawn.append(z)
         return mapping(z)
 
-    mean, covariance = latent_moments(
-        recording, DIM, num_samples=5000, generator=seeded(), batch_size=batch_size
-    )
+    sizes = dict(num_samples=5000, batch_size=batch_size)
+    fitted = LatentStatistics.fit(recording, DIM, generator=seeded(), **sizes)
     reference_z = torch.randn(2 * 4096, DIM, generator=seeded())[:5000]
     assert torch.equal(torch.cat(drawn), reference_z)  # so every batch size sees the same latents
     x = leaky(mapping(reference_z).numpy(), 5)
+    np.testing.assert_allclose(fitted.mean, x.mean(0), rtol=0, atol=1e-6)  # kept in float32
+    covariance = fitted.components @ fitted.eigenvalues.diag() @ fitted.components.T
+    np.testing.assert_allclose(covariance, np.cov(x, rowvar=False), rtol=0, atol=1e-5)
+    mean, covariance = merged_moments(torch.from_numpy(x).split(batch_size))
     np.testing.assert_allclose(mean, x.mean(0), rtol=0, atol=1e-10)
     np.testing.assert_allclose(covariance, np.cov(x, rowvar=False), rtol=0, atol=1e-10)
 
 
 def test_moments_do_not_cancel_far_from_zero():
-    def far(z):
-        return z.double() * 1e-4 + 1e5
-
-    _, covariance = latent_moments(far, DIM, num_samples=9000, generator=seeded(), batch_size=100)
-    x = far(torch.randn(3 * 4096, DIM, generator=seeded())[:9000]).numpy()
+    x = torch.randn(9000, DIM, generator=seeded()).double() * 1e-4 + 1e5
+    _, covariance = merged_moments(x.split(100))
     # E[x²] - E[x]² would be wrong by 1e-6 here; the covariance is 1e-8.
     np.testing.assert_allclose(covariance, np.cov(x, rowvar=False), rtol=1e-4, atol=1e-13)
 
@@ -68,11 +68,10 @@ def test_progress_reaches_the_total_and_gradients_are_off():
     calls = []
     layer = torch.nn.Linear(DIM, DIM)
     sizes = dict(num_samples=10, batch_size=4)
-    mean, _ = latent_moments(
-        layer, DIM, generator=seeded(), progress=lambda *call: calls.append(call), **sizes
-    )
+    watched = dict(generator=seeded(), progress=lambda *call: calls.append(call))
+    fitted = LatentStatistics.fit(layer, DIM, **watched, **sizes)
     assert calls == [(4, 10), (8, 10), (10, 10)]
-    assert not mean.requires_grad
+    assert not fitted.mean.requires_grad
 
 
 @pytest.mark.parametrize(
@@ -86,7 +85,7 @@ def test_progress_reaches_the_total_and_gradients_are_off():
 )
 def test_moments_refuse(function, kwargs, message):
     with pytest.raises(ValueError, match=message):
-        latent_moments(function, DIM, generator=seeded(), **kwargs)
+        LatentStatistics.fit(function, DIM, generator=seeded(), **kwargs)
 
 
 def test_fit_whitens_fresh_samples():

@@ -37,7 +37,7 @@ from bdinvert_cli.running import run_tool
 from mmgen_bdinvert.io import ensure_writable_folder, find_sources
 from mmgen_bdinvert.io.tables import save_json
 from mmgen_bdinvert.jobs import read_outcomes
-from mmgen_bdinvert.jobs.manifest import image_records, manifest_files
+from mmgen_bdinvert.jobs.manifest import manifest_files, read_events
 from mmgen_bdinvert.jobs.results import RESULT_FILES
 from mmgen_bdinvert.structures import LatentCode
 
@@ -184,7 +184,7 @@ def problems_of(out_dir: Path, expected: Path) -> tuple[list[str], float]:
     for name in wanted.keys() - outcomes.keys():
         problems.append(f'{name} is lost')
     # Since the last restart, which empties the manifest, each image has one record.
-    records = Counter(record['name'] for record in image_records(out_dir))
+    records = Counter(record['name'] for record in read_events(out_dir, 'image'))
     problems += [f'{name} was inverted {n} times' for name, n in records.items() if n != 1]
     for path in manifest_files(out_dir):
         lines = path.read_bytes().split(b'\n')

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from mmgen_bdinvert.apis import invert, render
+from mmgen_bdinvert.models import PivotalTuningInverter
 from mmgen_bdinvert.studio import InversionCancelled, watch_inversion
 
 
@@ -37,6 +38,13 @@ def test_it_is_the_inversion_itself(inverter, photo):
 def test_about_25_pictures_are_shown(make_inverter, photo):
     steps = list(watch_inversion(make_inverter(num_steps=60), photo, threading.Event()))
     assert [step.step for step in steps] == [*range(0, 61, 2), 60]
+
+
+def test_the_steps_of_a_pivot_count(make_inverter, photo):
+    tuner = PivotalTuningInverter(make_inverter(num_steps=60), num_steps=40)
+    steps = list(watch_inversion(tuner, photo, threading.Event()))
+    assert [step.step for step in steps] == [*range(0, 101, 4), 100]
+    assert {step.num_steps for step in steps} == {100} and steps[-1].result is not None
 
 
 def test_it_can_be_cancelled(inverter, photo):

@@ -54,11 +54,13 @@ def test_a_result_edited_by_nearly_nothing_stays(
     generator = init_generator(out / 'config.py', 'cpu')
     shards = sorted(out.glob('shards/*.tar')) or sorted(out.glob('*/code.safetensors'))
     for source in code_sources(shards):
-        picture = read_image(edited / source.called.stem / 'edited.png').astype(int)
+        picture = read_image(edited / source.name_source.stem / 'edited.png').astype(int)
         assert abs(picture - render(generator, source.load(generator))[0]).max() <= 1
         if not packed:
             assert abs(picture - read_image(source.path.parent / 'reconstruction.png')).max() <= 1
-            again = LatentCode.load(edited / source.called.stem / 'code.safetensors', generator)
+            again = LatentCode.load(
+                edited / source.name_source.stem / 'code.safetensors', generator
+            )
             assert np.abs(picture - render(generator, again)[0]).max() == 0
 
 
@@ -78,6 +80,17 @@ def test_steps_and_precision_reach_the_pivot(configs, photos, run_in_process, tm
     model = Config.fromfile(tmp_path / 'out' / 'config.py').model
     assert (model.num_steps, model.amp) == (model.pivot.num_steps, model.pivot.amp) == (2, True)
     assert json.loads(Path(tmp_path, 'out/p0/metrics.json').read_text())['steps'] == 2
+
+
+@pytest.mark.parametrize('name', ['w_plus', 'tuning'])
+def test_no_steps_show_the_start(name, configs, photos, run_in_process, tmp_path):
+    args = (configs[name], photos / 'p0.png', '--out-dir')
+    zero = ['model.num_steps=0', *['model.pivot.num_steps=0'] * (name == 'tuning')]
+    code, _, err = run_in_process('invert')(*args, tmp_path / 'one', '--steps', 0)
+    assert code == 0, err
+    assert run_in_process('invert')(*args, tmp_path / 'two', '--cfg-options', *zero)[0] == 0
+    one, two = (read_image(tmp_path / f / 'p0/reconstruction.png') for f in ('one', 'two'))
+    assert np.array_equal(one, two)
 
 
 def test_generator_and_encoder_are_found_in_the_pivot(configs, tiny_config, make_encoder, tmp_path):

@@ -281,7 +281,7 @@ class TestBadInput:
             ({'out': 'file/below'}, ['below', 'cannot be written']),
             ({'more': ['--device', 'gpu']}, ["'gpu' is not available"]),
             ({'more': ['--fit', 'stretch']}, ['--fit', 'stretch']),
-            ({'more': ['--steps', '0']}, ['--steps must be 1 or more, but got 0']),
+            ({'more': ['--steps', '-1']}, ['--steps must be 0 or more, but got -1']),
             ({'more': ['--batch-size', '-2']}, ['--batch-size must be 1 or more']),
             ({'more': ['--cfg-options', 'num_steps=3']}, ['model.<name>', 'num_steps']),
             ({'more': ['--cfg-options', 'steps']}, ['key=value', 'steps']),

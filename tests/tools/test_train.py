@@ -240,7 +240,12 @@ def test_a_missing_backbone_is_named_with_its_source_and_the_option(train, tmp_p
     assert code == 2
     assert 'vgg16-397923af.pth' in line
     assert 'https://download.pytorch.org/models/' in line
-    assert '--cfg-options model.losses.perceptual.backbone=PATH' in line
+    ours, vals = 'model.losses.perceptual.backbone', 'val_evaluator.perceptual.backbone'
+    assert f'--cfg-options {ours}=PATH {vals}=PATH' in line
+    for given, lacks in ((ours, vals), (vals, ours)):
+        set_one = [*options, f'{given}=random']
+        code, line = train('bdinvert_enc_ffhq', '--work-dir', tmp_path / 'run', options=set_one)
+        assert code == 2 and line.endswith(f'--cfg-options {lacks}=PATH')
 
 
 def test_amp_reaches_every_optimiser(monkeypatch):

@@ -49,5 +49,5 @@ def test_without_names_there_is_no_place_for_them():
      ([Column('a', flat(0))], ['one', 'two'])],
 )  # fmt: skip
 def test_columns_of_different_lengths_are_refused(columns, names):
-    with pytest.raises(ValueError, match='all as many'):
+    with pytest.raises(ValueError, match='same number of pictures'):
         panels(columns, names)

@@ -7,7 +7,8 @@ import pytest
 from matplotlib import rc_context, rcParams
 from matplotlib.figure import Figure
 
-from benchmarks.equivariance import EquivarianceRow, plot_equivariance
+from benchmarks.equivariance.measure import EquivarianceRow
+from benchmarks.equivariance.plot import plot_equivariance
 from benchmarks.speed.plot import plot_ratios
 from mmgen_bdinvert.io import OutputError, read_image
 from mmgen_bdinvert.visualization import plot_losses

@@ -1,5 +1,5 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
-"""The validation that a training had not finished when it was killed."""
+"""Repeats the validation that a killed training did not finish."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ __all__ = ['MissedValidationHook']
 
 @HOOKS.register_module()
 class MissedValidationHook(Hook):
-    """Validate where a training goes on from an iteration that ends with a validation.
+    """Validate when a training resumes from an iteration that ends with a validation.
 
-    mmengine writes the checkpoint of such an iteration before it validates, and goes on behind the
-    validation. A training that is killed in between would lack it, and with it maybe the best
-    checkpoint, or keep an earlier best one beside the later. Where the validation had been done, it
-    is done again and finds the same. Only iteration-based trainings are looked after.
+    mmengine writes the checkpoint of such an iteration before it validates, and resumes behind the
+    validation: a training that is killed in between would lack it, and perhaps the best checkpoint.
+    A validation that had been finished is repeated, with the same result. For iteration-based
+    trainings only.
     """
 
-    priority = 'LOWEST'  # CheckpointHook has read by then which checkpoint was the best
+    priority = 'LOWEST'  # after CheckpointHook has read which checkpoint is the best
 
     def before_train(self, runner) -> None:
         loop = runner.train_loop

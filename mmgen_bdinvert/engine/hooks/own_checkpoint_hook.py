@@ -1,5 +1,5 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
-"""mmengine's CheckpointHook, kept from files that no training of this package wrote."""
+"""mmengine's CheckpointHook, limited to files that a training of this package wrote."""
 
 from __future__ import annotations
 
@@ -40,16 +40,16 @@ class _OwnFiles:
         return not place.is_symlink() and place.name in made_in(place.parent, MAKER)
 
 
-@HOOKS.register_module(name='CheckpointHook')  # configs that name mmengine's get this one
+@HOOKS.register_module(name='CheckpointHook')  # takes the place of mmengine's in configs
 class OwnCheckpointHook(CheckpointHook):
     """Keep the latest and the best checkpoints, and remove older ones, as mmengine's hook does.
 
-    mmengine's removes whatever has the name of an older checkpoint, and overwrites
-    ``last_checkpoint``. This one leaves files alone that no training of this package wrote. A
-    checkpoint to resume from may name any file as the best one so far.
+    mmengine's overwrites ``last_checkpoint``, and removes any file with the name of an older
+    checkpoint or that the resumed checkpoint names as the best. This one leaves files alone that no
+    training of this package wrote.
 
     Raises:
-        ForeignFileError: ``last_checkpoint`` is there, and no training of this package wrote it.
+        ForeignFileError: ``last_checkpoint`` exists, and no training of this package wrote it.
     """
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -59,7 +59,7 @@ class OwnCheckpointHook(CheckpointHook):
         if is_main_process():
             claim_outputs([Path(runner.work_dir, 'last_checkpoint')], MAKER)
         super().before_train(runner)
-        if not isinstance(runner, StrictRunner):  # which claims its checkpoints itself
+        if not isinstance(runner, StrictRunner):  # that one claims its checkpoints itself
             runner.save_checkpoint = functools.partial(_claim_and_save, runner.save_checkpoint)
 
 

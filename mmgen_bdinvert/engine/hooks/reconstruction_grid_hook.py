@@ -25,7 +25,7 @@ class ReconstructionGridHook(Hook):
         max_images (int): Images in the picture, the first ones. Defaults to 16.
 
     Raises:
-        ValueError: If ``max_images`` is not positive.
+        ValueError: ``max_images`` is not positive.
     """
 
     def __init__(self, max_images: int = 16):

@@ -1,12 +1,9 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
 """Keeps freed memory: doubling a 1024×1024 map takes 17 ms, not 118; without it, only time is lost.
 
-Memory that one step of a loop frees and the next one takes is kept for it, or given back at once.
-
-Cause: glibc gives every block above 32 MiB back to the system when it is freed, and the system
-fills a new one with zeros, page by page, when it is first written. A feature map of StyleGAN is
-such a block, and writing it then takes several times as long as computing it. What is kept instead
-falls to pieces that fit no map, so a process comes to hold up to a third more than it uses.
+glibc returns every freed block above 32 MiB to the system, which clears a new one page by page when
+it is first written: for a feature map that takes several times as long as computing it. The price:
+kept memory fragments, so a process comes to hold up to a third more than it uses.
 """
 
 from __future__ import annotations
@@ -25,7 +22,6 @@ __all__ = ['keep_memory', 'kept_memory', 'returned_memory']
 _TRIM_THRESHOLD, _MMAP_THRESHOLD, _MMAP_MAX = -1, -3, -4  # numbers of <malloc.h>
 _LARGE = 32 << 20  # where glibc's own threshold ends up after one large block
 _SMALL = 1 << 20  # less than a feature map
-_ALL, _NONE, _NEVER = 65536, 0, -1  # blocks that may be mapped; when the heap is given back
 _lock, _users = threading.Lock(), 0
 _forever = contextlib.ExitStack()
 atexit.register(_forever.close)  # before the interpreter takes the lock's module apart
@@ -39,10 +35,9 @@ def keep_memory() -> None:
 
 @contextlib.contextmanager
 def kept_memory() -> Iterator[None]:
-    """Keep freed memory in the process inside the ``with`` block; give it back afterwards.
+    """Keep freed CPU memory inside the ``with`` block, with glibc only; return it afterwards.
 
-    It concerns the memory of the CPU, and nothing but glibc: elsewhere it does nothing. Blocks may
-    be nested and entered by several threads.
+    Blocks may be nested and entered by several threads.
     """
     global _users
     libc = _glibc()
@@ -51,37 +46,36 @@ def kept_memory() -> Iterator[None]:
         return
     with _lock:
         _users += 1
-        libc.mallopt(_MMAP_MAX, _NONE)
-        libc.mallopt(_TRIM_THRESHOLD, _NEVER)
+        libc.mallopt(_MMAP_MAX, 0)
+        libc.mallopt(_TRIM_THRESHOLD, -1)  # never
     try:
         yield
     finally:
         with _lock:
             _users -= 1
             if not _users:
-                libc.mallopt(_MMAP_MAX, _ALL)
-                _give_back(libc, _LARGE)
+                libc.mallopt(_MMAP_MAX, 65536)  # glibc's default
+                _return_freed(libc, _LARGE)
 
 
 @contextlib.contextmanager
 def returned_memory() -> Iterator[None]:
-    """Give freed memory back to the system at once inside the ``with`` block, small blocks aside.
+    """Return freed memory to the system at once inside the ``with`` block, small blocks aside.
 
-    The opposite of :func:`kept_memory`, and without effect while that is at work: slower, but a
-    process holds no more than it uses.
+    Slower, but a process holds no more than it uses. No effect while :func:`kept_memory` is active.
     """
     libc = _glibc()
     with _lock:
-        _give_back(libc, _SMALL)
+        _return_freed(libc, _SMALL)
     try:
         yield
     finally:
         with _lock:
-            _give_back(libc, _LARGE)
+            _return_freed(libc, _LARGE)
 
 
-def _give_back(libc: ctypes.CDLL | None, threshold: int) -> None:
-    """Give free memory back now, and from now on that of blocks above a threshold in bytes."""
+def _return_freed(libc: ctypes.CDLL | None, threshold: int) -> None:
+    """Return what is free now, and from now on freed blocks above a threshold in bytes."""
     if libc is not None and not _users:
         libc.mallopt(_MMAP_THRESHOLD, threshold)
         libc.mallopt(_TRIM_THRESHOLD, 2 * threshold)

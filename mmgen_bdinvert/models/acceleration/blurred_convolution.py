@@ -1,23 +1,21 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
 """ST-LPIPS's first convolution and blur as one: 22 ms, not 53; without it, only time is lost.
 
-AlexNet's first convolution looks at every pixel of an image, and the blur halves what it finds.
-Both are linear, so a convolution with stride 2 does both, and never computes what the blur would
-drop; in blocks of 2×2 pixels it has stride 1 and twelve channels, which suits a CPU better than
-three. The blur sees its input mirrored at the border. So its first row, and column, is the second
-one once more, and the last one has a kernel of its own.
+AlexNet's first convolution and the blur behind it, which keeps every second pixel, are both linear:
+one convolution with stride 2 does both and computes nothing that is dropped. In blocks of 2×2
+pixels it has stride 1 and twelve channels, which suits a CPU better than three. The blur mirrors
+its input at the border: so its first row and column repeat the second ones, and the last ones have
+kernels of their own.
 """
-
-from __future__ import annotations
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..derived import Derived
-from .constant_convolution import Convolution, frozen_convolution
-from .frozen_modules import Accelerated, sources
-from .image_convolution import FirstConv2d
+from .frozen_convolution import Convolution, frozen_convolution
+from .frozen_modules import Accelerated, frozen_tensors
+from .image_convolution import FrozenConv2d
 from .precision import gradient_dtype, synthesis_dtype
 from .switch import enabled
 
@@ -25,12 +23,7 @@ __all__ = ['BlurredSequential', 'accelerate_blurs']
 
 
 def accelerate_blurs(network: nn.Module) -> None:
-    """Change the parts of a frozen network that blur, in place.
-
-    Args:
-        network (nn.Module): Of stlpips-pytorch, its image convolutions accelerated; others stay as
-            they are.
-    """
+    """Change the blurs of a frozen network of stlpips-pytorch in place, its convolutions before."""
     for module in network.modules():
         if type(module) is nn.Sequential and any(map(_is_blur, module)):
             module.__class__ = BlurredSequential
@@ -42,18 +35,18 @@ def _is_blur(layer: nn.Module) -> bool:
 
 
 class BlurredSequential(Accelerated, nn.Sequential):
-    """Layers in their order, blurs among them."""
+    """A sequence of layers with blurs."""
 
     def forward(self, input: Tensor) -> Tensor:
         """Apply the layers to maps, or to images (n, c, H, W)."""
-        layers = list(self)
         if not enabled():
             return super().forward(input)
+        layers = list(self)
         if input.device.type == 'cpu' and self._merges(input):
             input, layers = self._convolve_and_blur(input), layers[2:]
         for layer in layers:
             if _is_blur(layer) and input.dtype == torch.bfloat16 and input.device.type == 'cpu':
-                # A CPU is very slow at the gradient in bfloat16.
+                # On a CPU the gradient in bfloat16 is very slow.
                 with torch.autocast('cpu', enabled=False):
                     input = layer(input.float()).to(input.dtype)
             else:
@@ -63,7 +56,8 @@ class BlurredSequential(Accelerated, nn.Sequential):
     def _merges(self, images: Tensor) -> bool:
         first, second = self[0], self[min(1, len(self) - 1)]
         return (
-            type(first) is FirstConv2d
+            type(first) is FrozenConv2d
+            and first.of_images
             and _is_blur(second)
             and type(second.pad) is nn.ReflectionPad2d
             and (second.filt_size, second.stride, second.pad.padding) == (3, 2, (2, 2, 2, 2))
@@ -71,7 +65,7 @@ class BlurredSequential(Accelerated, nn.Sequential):
             and first.kernel_size[0] % 2 == 1
             and len(set(first.padding)) == 1
             and first.padding[0] % 2 == images.shape[2] % 2 == images.shape[3] % 2 == 0
-            and sources(first, second) is not None
+            and frozen_tensors(first, second) is not None
         )
 
     def _convolve_and_blur(self, images: Tensor) -> Tensor:
@@ -96,11 +90,10 @@ class BlurredSequential(Accelerated, nn.Sequential):
 
     @torch.autocast('cpu', enabled=False)
     def compute_kernels(self, dtype: torch.dtype) -> list[Convolution]:
-        """Return the kernels within, of the last column, of the last row and of the corner.
+        """Return the kernels of the inside, the last column, the last row and the corner.
 
-        Returns:
-            list[Convolution]: Weights (O, 4c, m, m), of blocks of 2×2 pixels as ``pixel_unshuffle``
-            makes them, m = (k + 3) / 2; no zeros around.
+        Their weights are (O, 4c, m, m) with m = (k + 3) / 2, without padding; channels are those of
+        ``pixel_unshuffle``.
         """
         weight = self[0].weight  # [Ockk]
         taps = self[1].filt[0, 0].sum(1)  # [3], a sum of 1

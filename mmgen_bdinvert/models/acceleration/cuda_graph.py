@@ -1,8 +1,8 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
 """A step as one CUDA graph: 800 to 1,200 launches become one; without it, only time is lost.
 
-With the kernels around convolutions it is what makes a step on an H200 3 to 10 times as fast as
-mmgen's modules (2.1 ms against 22.5 at 64×64, 4.0 against 26.6 at 256×256).
+With the kernels around convolutions it makes a step on an H200 3 to 10 times as fast as mmgen's
+modules (2.1 ms against 22.5 at 64×64, 4.0 against 26.6 at 256×256).
 """
 
 from __future__ import annotations
@@ -18,15 +18,14 @@ __all__ = ['CudaGraphStep']
 # (number) -> losses by name, (n,) each, and images (n, 3, H, W)
 Step = Callable[[int], 'tuple[dict[str, Tensor], Tensor]']
 
-_WARM_UP = 3  # ordinary steps before a capture: libraries choose algorithms, optimisers make states
+_WARM_UP = 3  # ordinary steps before the capture: libraries choose algorithms, optimisers set up
 
 
 class CudaGraphStep:
-    """Repeats a step as one CUDA graph, after three ordinary steps that it captures.
+    """Repeats a step as one CUDA graph, captured after three ordinary steps.
 
-    A graph launches all kernels of a step at once, so the host is out of the way. Where a step
-    cannot be captured, for instance as one of its losses waits for the GPU, a warning says so, and
-    it is done as it is.
+    A step that cannot be captured, for instance because a loss waits for the GPU, runs as it is,
+    with a warning.
 
     Args:
         step (Callable): The same operations on the same tensors whatever its number; all of them
@@ -36,28 +35,29 @@ class CudaGraphStep:
     def __init__(self, step: Step):
         self._step, self._stream = step, torch.cuda.Stream()
         self._graph: torch.cuda.CUDAGraph | None = None
-        self._found: tuple[dict[str, Tensor], Tensor] | None = None
+        self._outputs: tuple[dict[str, Tensor], Tensor]
         self._capturable = True
 
     def __call__(self, step: int) -> tuple[dict[str, Tensor], Tensor]:
-        """Do a step, as the given one does; the next one overwrites what this one returns."""
+        """Do a step like the original; the next one overwrites what this one returns."""
         if step < _WARM_UP or not self._capturable:
             self._stream.wait_stream(torch.cuda.current_stream())
             with torch.cuda.stream(self._stream):
-                found = self._step(step)
+                outputs = self._step(step)
             torch.cuda.current_stream().wait_stream(self._stream)
-            return found
-        if self._found is None:
+            return outputs
+        if self._graph is None:
             self._capture(step)
             return self(step)
         self._graph.replay()
-        return self._found
+        return self._outputs
 
     def _capture(self, step: int) -> None:
         graph = torch.cuda.CUDAGraph()
         try:
             with torch.cuda.graph(graph, stream=self._stream):
-                found = self._step(step)
+                self._outputs = self._step(step)
+            self._graph = graph
         except torch.cuda.OutOfMemoryError:
             raise
         except RuntimeError as error:
@@ -65,5 +65,3 @@ class CudaGraphStep:
             reason = str(error).strip().partition('\n')[0]
             text = f'A step cannot be captured in a CUDA graph, and runs slower without: {reason}'
             print_log(text, 'current', level=30)
-            return
-        self._graph, self._found = graph, found

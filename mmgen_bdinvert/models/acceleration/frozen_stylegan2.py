@@ -7,8 +7,9 @@ memory in it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+import functools
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import torch
 import torch.nn.functional as F
@@ -18,25 +19,24 @@ from mmgen.models.architectures.stylegan.modules.styleganv2_modules import (
     ModulatedToRGB,
 )
 from torch import Tensor, nn
-from torch.utils.checkpoint import checkpoint
 
 from ..derived import Derived
-from .constant_convolution import (
+from .frozen_convolution import (
     Convolution,
     DepthwiseConvolution,
     UpConvolution,
     WinogradConvolution,
 )
-from .frozen_modules import effective_weight, sources
+from .frozen_modules import effective_weight, frozen_tensors, run
 from .precision import gradient_dtype
 from .scaled_modulation import ScaledModulatedConv2d
 from .styled_convolution import StyledLayer, styled_convolution
 
-__all__ = ['FrozenStyleConv', 'FrozenStyleGAN2', 'FrozenToRGB']
+__all__ = ['FrozenStyleGAN2', 'depthwise_weight']
 
 
-def _known(layer: nn.Module) -> bool:
-    """Tell whether a layer of mmgen is of the kind that is known here, in full precision."""
+def _supported(layer: nn.Module) -> bool:
+    """Tell whether a layer of mmgen is of a kind that is implemented here, in full precision."""
     convolution = getattr(layer, 'conv', None)
     if type(convolution) not in (ModulatedConv2d, ScaledModulatedConv2d) or layer.fp16_enabled:
         return False
@@ -50,68 +50,46 @@ def _known(layer: nn.Module) -> bool:
     return convolution.kernel_size == 3 and convolution.padding == 1 and even
 
 
-@dataclass(frozen=True)
-class _Affine:
-    """``style = weight · w + bias``, float32 or better."""
-
-    weight: Tensor
-    bias: Tensor
-
-    def __call__(self, w: Tensor) -> Tensor:
-        return F.linear(w, self.weight, self.bias)
-
-
-def _affine(convolution: ModulatedConv2d) -> _Affine:
+def _affine(convolution: ModulatedConv2d) -> Callable[[Tensor], Tensor]:
+    """Return the function from style vectors (n, D) to styles (n, I), float32 or better."""
     layer = convolution.style_modulation
     bias = layer.bias * layer.lr_mul + convolution.style_bias
-    return _Affine(effective_weight(layer.linear), bias)
+    return functools.partial(F.linear, weight=effective_weight(layer.linear), bias=bias)
 
 
-def correlation(kernel: Tensor, channels: int) -> Tensor:
+def depthwise_weight(kernel: Tensor, channels: int) -> Tensor:
     """Turn an FIR kernel (k, k) into the depthwise weight (C, 1, k, k) that convolves with it."""
     return kernel.flip(0, 1).expand(channels, 1, *kernel.shape).contiguous()
 
 
-class FrozenStyleConv:
-    """A ``ModulatedStyleConv`` of mmgen, for less work than it does itself."""
+class _FrozenStyleConv:
+    """A ``ModulatedStyleConv`` of mmgen, cheaper."""
 
     def __init__(self, layer: ModulatedStyleConv):
         self.layer = layer
         self._constants = Derived(self._compute)
 
     def __call__(
-        self, x: Tensor, w: Tensor, noise: Tensor, gradient: torch.dtype, save_memory: bool = False
-    ) -> Tensor | None:
-        """Compute the layer.
-
-        Args:
-            x (Tensor): Feature map (n, I, h, w), channels last, in the dtype to compute in.
-            w (Tensor): Style vectors (n, D), float32 or better.
-            noise (Tensor): Noise map (n or 1, 1, H, W).
-            gradient (torch.dtype): What the backward pass is computed in.
-            save_memory (bool): Whether memory counts for more than time, as under checkpointing.
-                Defaults to False.
-
-        Returns:
-            Tensor | None: Feature map (n, O, H, W) in the dtype of ``x``; None if the weights are
-            not frozen, or a forward hook waits for the layer.
-        """
-        tensors = sources(self.layer)
-        if tensors is None:
-            return None
+        self,
+        tensors: Sequence[Tensor],
+        x: Tensor,
+        w: Tensor,
+        noise: Tensor,
+        gradient: torch.dtype,
+        save_memory: bool,
+    ) -> Tensor:
+        """Return the feature map (n, O, H, W) of x (n, I, h, w), style w (n, D) and a noise map."""
         convolution = self.layer.conv
         winograd = (
             not (convolution.upsample or save_memory)  # its weights take memory
             and WinogradConvolution.pays(x, convolution.weight[0])
         )
-        constants = self._constants(tensors, x.dtype, gradient, winograd)
-        affine, energy, strength, layer = constants
+        affine, energy, strength, layer = self._constants(tensors, x.dtype, gradient, winograd)
         style = affine(w)  # [NI]
         scale = self.layer.activate.scale  # LeakyReLU(s · x) = s · LeakyReLU(x)
         gain = scale * torch.rsqrt(F.linear(style.square(), energy) + convolution.eps)  # [NO]
-        return styled_convolution(
-            x, style, gain, (strength * noise).to(x.dtype), layer, save_memory
-        )
+        noise = (strength * noise).to(x.dtype)
+        return styled_convolution(x, style, gain, noise, layer, save_memory)
 
     def _compute(self, dtype: torch.dtype, gradient: torch.dtype, winograd: bool) -> tuple:
         layer = self.layer
@@ -130,32 +108,21 @@ class FrozenStyleConv:
             kind = WinogradConvolution if winograd else Convolution
             return StyledLayer(kind(weight), bias, slope)
         up = UpConvolution(weight.transpose(0, 1), (0, 0))
-        fir = correlation(layer.conv.blur.kernel, len(weight)).to(weight.dtype)
+        fir = depthwise_weight(layer.conv.blur.kernel, len(weight)).to(weight.dtype)
         return StyledLayer(up, bias, slope, DepthwiseConvolution(fir, layer.conv.blur.pad))
 
 
-class FrozenToRGB:
-    """A ``ModulatedToRGB`` of mmgen, for less work than it does itself."""
+class _FrozenToRGB:
+    """A ``ModulatedToRGB`` of mmgen, cheaper."""
 
     def __init__(self, layer: ModulatedToRGB):
         self.layer = layer
         self._constants = Derived(self._compute)
 
-    def __call__(self, x: Tensor, w: Tensor, skip: Tensor | None) -> Tensor | None:
-        """Add the colours of a feature map to those of the smaller ones.
-
-        Args:
-            x (Tensor): Feature map (n, C, h, w), channels last.
-            w (Tensor): Style vectors (n, D), float32 or better.
-            skip (Tensor | None): Image (n, 3, h / 2, w / 2) so far.
-
-        Returns:
-            Tensor | None: Image (n, 3, h, w) in the dtype of ``w``; None as for
-            :class:`FrozenStyleConv`.
-        """
-        tensors = sources(self.layer)
-        if tensors is None:
-            return None
+    def __call__(
+        self, tensors: Sequence[Tensor], x: Tensor, w: Tensor, skip: Tensor | None
+    ) -> Tensor:
+        """Return the colours of x (n, C, h, w) plus the skip (n, 3, h / 2, w / 2), up-sampled."""
         affine, weight, bias, blur = self._constants(tensors)
         rows = (affine(w)[:, None] * weight).to(x.dtype)  # [N3C]
         pixels = x.permute(0, 2, 3, 1).flatten(1, 2)  # [NPC]
@@ -173,7 +140,7 @@ class FrozenToRGB:
         weight = effective_weight(layer.conv)[0, :, :, 0, 0]  # [3C]
         blur = None
         if hasattr(layer, 'upsample'):
-            # A transposed convolution spreads the kernel as it is: zeros between need no product.
+            # Up-sampling is a transposed convolution: no products with the zeros between pixels.
             blur = layer.upsample.kernel.expand(3, 1, -1, -1).contiguous()
         return _affine(layer.conv), weight, layer.bias.flatten(), blur
 
@@ -189,9 +156,9 @@ class FrozenStyleGAN2:
         layers = [generator.conv1, *generator.convs]
         colours = [generator.to_rgb1, *generator.to_rgbs]
         self._generator = generator
-        self._known = all(map(_known, layers + colours))
-        self._layers = [FrozenStyleConv(layer) for layer in layers]
-        self._colours = [FrozenToRGB(layer) for layer in colours]
+        self._supported = all(map(_supported, layers + colours))
+        self._layers = [_FrozenStyleConv(layer) for layer in layers]
+        self._colours = [_FrozenToRGB(layer) for layer in colours]
 
     def __call__(
         self,
@@ -204,72 +171,53 @@ class FrozenStyleGAN2:
         checkpointing: bool = False,
         skip: Tensor | None = None,
     ) -> Tensor | None:
-        """Render.
+        """Return images (n, 3, H, W) in the dtype of the style vectors.
+
+        None, so that mmgen's own modules must render, if a layer is of an unknown kind, trained, or
+        watched by a forward hook.
 
         Args:
-            x (Tensor): Input of layer ``first``: (n, I, h, w).
-            styles (Tensor): Style vectors from ``first`` on: (n, N - first, D).
-            first (int): An even layer.
-            dtype (torch.dtype): What feature maps are computed in.
+            x (Tensor): Input of layer ``first``, an even one: (n, I, h, w).
+            styles (Tensor): Style vectors from ``first`` on: (n, N - first, D), float32 or better.
+            first (int): The first layer that is computed.
+            dtype (torch.dtype): That of feature maps.
             noise (Sequence[Tensor] | None): Noise maps (n or 1, 1, h, h) of all layers from 0 on.
                 Defaults to the generator's fixed buffers.
             checkpointing (bool): Whether the backward pass computes feature maps again, of one
-                size at a time, instead of keeping all of them. Defaults to False.
-            skip (Tensor | None): Image (n, 3, h / 2, w / 2) of the layers before, for which
-                ``first`` is not 0. Defaults to None: there is none.
-
-        Returns:
-            Tensor | None: Images (n, 3, H, W) in the dtype of ``styles``; None if a weight asks for
-            a gradient, a forward hook waits for a layer, or a layer is of a kind unknown here: then
-            mmgen's own modules must do it.
+                size at a time. Defaults to False.
+            skip (Tensor | None): Image (n, 3, h / 2, w / 2) of earlier layers. Defaults to None.
         """
-        if not self._known:
+        used: list[_FrozenStyleConv | _FrozenToRGB]
+        used = [*self._layers[first:], *self._colours[first // 2 :]]
+        tensors = {part: frozen_tensors(part.layer) for part in used}
+        if not self._supported or None in tensors.values():
             return None
+        if noise is None:
+            count = len(self._layers)
+            noise = [getattr(self._generator, f'injected_noise_{i}') for i in range(count)]
+        gradient = gradient_dtype(dtype)
+
+        def add_size(x: Tensor, image: Tensor | None, layers: range) -> tuple[Tensor, Tensor]:
+            """Compute the layers of one size, and the image so far."""
+            for i in layers:
+                layer, w = self._layers[i], styles[:, i - first]
+                x = layer(tensors[layer], x, w, noise[i], gradient, checkpointing)
+            colours, w = self._colours[layers[-1] // 2], styles[:, layers[-1] + 1 - first]
+            return x, colours(tensors[colours], x, w, image)
+
         x = x.to(dtype).contiguous(memory_format=torch.channels_last)
         image = None if skip is None else skip.to(styles.dtype)
-        gradient = gradient_dtype(dtype)
-        if noise is None:
-            noise = [
-                getattr(self._generator, f'injected_noise_{i}') for i in range(len(self._layers))
-            ]
         for last in range(first, len(self._layers), 2):  # layers of one size end with an even one
-            part = range(max(first, last - 1), last + 1)
-            inputs = x, styles, first, part, noise, image, gradient, checkpointing
-            if checkpointing:
-                # None of them draws random numbers.
-                options = dict(use_reentrant=False, preserve_rng_state=False)
-                x, image = checkpoint(self._part, *inputs, **options)
-            else:
-                x, image = self._part(*inputs)
-            if image is None:
-                return None
+            layers = range(max(first, last - 1), last + 1)
+            x, image = run(add_size, x, image, layers, checkpointing=checkpointing)
         return image
-
-    def _part(
-        self,
-        x: Tensor,
-        styles: Tensor,
-        first: int,
-        layers: range,
-        noise: Sequence[Tensor],
-        image: Tensor | None,
-        gradient: torch.dtype,
-        save_memory: bool,
-    ) -> tuple[Tensor | None, Tensor | None]:
-        """Compute the layers of one size, and the image so far; None if one of them cannot."""
-        for i in layers:
-            x = self._layers[i](x, styles[:, i - first], noise[i], gradient, save_memory)
-            if x is None:
-                return None, None
-        i = layers[-1]
-        return x, self._colours[i // 2](x, styles[:, i + 1 - first], image)
 
 
 def _matmul(a: Tensor, b: Tensor) -> Tensor:
     """Multiply (n, P, C) and (n, C, 3) one by one.
 
-    For so few columns MKL is slow at batches; so is cuBLAS at the gradient, of which P is the inner
-    dimension: two thirds of a step at 1024×1024 with four images.
+    For so few columns MKL is slow at batches, and so is cuBLAS at the gradient, whose inner
+    dimension is P: that was two thirds of a step at 1024×1024 with four images.
     """
     if len(a) == 1:
         return (a.squeeze(0) @ b.squeeze(0))[None]  # the gradient of a stack is a copy

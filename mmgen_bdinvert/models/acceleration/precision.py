@@ -1,10 +1,8 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
 """Gradients in bfloat16: a step at 256×256 takes 0.97 s, not 1.14; without it, only time is lost.
 
-It says in what precision frozen networks compute values and gradients.
+Frozen networks ask here for the precision of their values and gradients.
 """
-
-from __future__ import annotations
 
 import contextlib
 import contextvars
@@ -16,9 +14,9 @@ from torch import Tensor
 from .switch import enabled
 
 __all__ = [
+    'bfloat16_gradients',
     'gains_from_bfloat16_gradients',
     'gradient_dtype',
-    'bfloat16_gradients',
     'synthesis_dtype',
 ]
 
@@ -26,9 +24,9 @@ _bfloat16_gradients = contextvars.ContextVar('bfloat16 gradients', default=False
 
 
 def synthesis_dtype(code: Tensor) -> torch.dtype:
-    """Return what feature maps are computed in: bfloat16 where autocast says so, else as the code.
+    """Return the dtype of feature maps: bfloat16 under autocast to it, else the code's.
 
-    float16 has no room for StyleGAN's activations and a pixel's gradient: it gives float32.
+    float16 cannot hold StyleGAN's activations and a pixel's gradient: it gives float32.
     """
     kind = code.device.type
     if torch.is_autocast_enabled(kind) and torch.get_autocast_dtype(kind) == torch.bfloat16:
@@ -38,11 +36,11 @@ def synthesis_dtype(code: Tensor) -> torch.dtype:
 
 @contextlib.contextmanager
 def bfloat16_gradients() -> Iterator[None]:
-    """Let frozen networks compute float32 values, whose backward pass is done in bfloat16.
+    """Let frozen networks compute values in float32 and their backward pass in bfloat16.
 
-    In bfloat16 an image is off by more than what is left to improve near the end of an inversion,
-    and so is all that follows from it. A backward pass in bfloat16 from exact values has a small
-    relative error, however small the gradient is.
+    Near the end of an inversion an image in bfloat16 is off by more than what is left to improve.
+    A backward pass in bfloat16 from exact values has a small relative error, however small the
+    gradient is.
     """
     token = _bfloat16_gradients.set(True)
     try:
@@ -52,11 +50,11 @@ def bfloat16_gradients() -> Iterator[None]:
 
 
 def gradient_dtype(dtype: torch.dtype) -> torch.dtype:
-    """Return what the gradient of maps is computed in, which are computed in ``dtype``."""
+    """Return the dtype in which the gradient of maps of ``dtype`` is computed."""
     return torch.bfloat16 if _bfloat16_gradients.get() and dtype == torch.float32 else dtype
 
 
 def gains_from_bfloat16_gradients(device: torch.device) -> bool:
-    """Tell whether a backward pass in bfloat16 was seen to be faster: on x86 with AVX512-BF16."""
-    known = getattr(torch.cpu, '_is_avx512_bf16_supported', None)
-    return enabled() and device.type == 'cpu' and known is not None and known()
+    """Tell whether a backward pass in bfloat16 is faster: measured on x86 with AVX512-BF16."""
+    supported = getattr(torch.cpu, '_is_avx512_bf16_supported', None)
+    return enabled() and device.type == 'cpu' and supported is not None and supported()

@@ -1,12 +1,11 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
-"""A frozen layer of StyleGAN2, see ``frozen_stylegan2`` for what it buys, whose part it is.
+"""A layer of ``frozen_stylegan2``, which says what it buys.
 
-It computes its value, and gradients of nothing but its inputs. The input is scaled by the style and
-the output by the demodulation, which is what modulated weights amount to; so no weight has a
-gradient, and one convolution serves the whole batch. What follows the convolution is done in place,
-and the backward pass needs nothing but input and output: the sign of the output tells the slope of
-the activation, and its value the convolution's. On a GPU, where there is Triton, what surrounds the
-convolution takes one pass (``layer_kernels``).
+It computes its value, and gradients of its inputs alone. As in ``scaled_modulation`` the input is
+scaled by the style and the output by the demodulation. What follows the convolution is done in
+place, and the backward pass needs nothing but input and output: the sign of the output gives the
+slope of the activation, and its value the convolution's. On a GPU with Triton, all that surrounds
+the convolution takes one pass (``layer_kernels``).
 """
 
 from __future__ import annotations
@@ -20,26 +19,20 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from .constant_convolution import Convolution, DepthwiseConvolution, WinogradConvolution
+from .frozen_convolution import Convolution, DepthwiseConvolution, WinogradConvolution
 
-__all__ = ['StyledLayer', 'styled_convolution']
+__all__ = ['StyledLayer', 'per_channel', 'styled_convolution']
 
-_ROWS = 128  # of a map, whose product is taken at a time
+_ROWS = 128  # of a map that are multiplied, or overwritten, at a time
 
 
 @dataclass(frozen=True)
 class StyledLayer:
-    """The constants of a layer.
+    """The constants of a layer; ``backward`` is the same in another dtype for the backward pass.
 
-    Args:
-        convolution (Convolution | WinogradConvolution): 3×3, I to O channels, an
-            :class:`UpConvolution` of an up-sampling layer.
-        bias (Tensor): Shape (O,), float32 or better.
-        slope (float): Slope of the activation below zero, above 0.
-        blur (DepthwiseConvolution | None): FIR filter of an up-sampling layer, of all channels
-            alike. Defaults to None: there is none.
-        backward (StyledLayer | None): The same in another dtype, which the backward pass then
-            convolves in. Defaults to None.
+    The convolution is 3×3, from I to O channels, and an :class:`UpConvolution` with a FIR filter
+    ``blur`` in an up-sampling layer; the bias is (O,), float32 or better. The activation has a
+    ``slope`` above 0 for negative values.
     """
 
     convolution: Convolution | WinogradConvolution
@@ -63,13 +56,10 @@ def styled_convolution(
         x (Tensor): Feature map (n, I, h, w), in the dtype of the convolution.
         style (Tensor): Factors of its channels (n, I), float32 or better.
         gain (Tensor): Factors of the output's channels (n, O), not zero, float32 or better.
-        noise (Tensor): What is added to every channel: (n or 1, 1, H, W), in the dtype of ``x``.
+        noise (Tensor): Added to every channel: (n or 1, 1, H, W), in the dtype of ``x``.
         layer (StyledLayer): Weights, which get no gradient.
-        save_memory (bool): Whether the backward pass may overwrite the result, which is right under
-            checkpointing: it belongs to that pass alone. Defaults to False.
-
-    Returns:
-        Tensor: Feature map (n, O, h, w), twice as large from an up-sampling layer.
+        save_memory (bool): Whether the backward pass may overwrite the result, which belongs to
+            that pass alone under checkpointing. Defaults to False.
     """
     return _StyledConvolution.apply(x, style, gain, noise, layer, save_memory)
 
@@ -79,7 +69,7 @@ class _StyledConvolution(torch.autograd.Function):
     def forward(ctx, x, style, gain, noise, layer, save_memory):
         kernels, blur = _kernels(x), layer.blur
         with torch.autocast(x.device.type, enabled=False):
-            y = x * _per_channel(style, x) if kernels is None else kernels.scaled(x, style)[0]
+            y = x * per_channel(style, x) if kernels is None else kernels.scaled(x, style)[0]
             y = layer.convolution(y)
             if kernels is not None:
                 fir = gain.new_ones(1, 1) if blur is None else blur.weight[0, 0].float()
@@ -87,8 +77,8 @@ class _StyledConvolution(torch.autograd.Function):
                 y = kernels.filtered(y, fir, padding, (gain, noise, layer.bias, layer.slope))
             else:
                 y = y if blur is None else blur(y)
-                y = y.mul_(_per_channel(gain, y)).add_(noise)
-                y = F.leaky_relu_(y.add_(_per_channel(layer.bias[None], y)), layer.slope)
+                y = y.mul_(per_channel(gain, y)).add_(noise)
+                y = F.leaky_relu_(y.add_(per_channel(layer.bias[None], y)), layer.slope)
         ctx.layer, ctx.save_memory = layer, save_memory
         ctx.save_for_backward(x, style, gain, noise, y)
         return y
@@ -118,10 +108,10 @@ class _StyledConvolution(torch.autograd.Function):
                     # Before the activation z = gain · c + noise + bias, and g · z = grad · y.
                     rest = along - _total(g, noise) - _total(g) * layer.bias
                     grad_gain = rest / gain  # [NO]
-                del y  # what checkpointing computed again is free
-                g = g.mul_(_per_channel(gain, g))
+                del y  # frees what checkpointing computed again
+                g = g.mul_(per_channel(gain, g))
             layer = layer.backward or layer
-            g = g.to(layer.convolution.dtype)
+            g = g.to(layer.convolution.weight.dtype)
             if layer.blur is not None and kernels is None:
                 g = layer.blur.input_gradient(g, g.shape)
             elif layer.blur is not None:
@@ -137,16 +127,16 @@ class _StyledConvolution(torch.autograd.Function):
                 if ctx.needs_input_grad[1]:
                     grad_style = _total(g, x).to(style.dtype)  # [NI]
                 if ctx.needs_input_grad[0]:
-                    grad_x = g.mul_(_per_channel(style, g))
+                    grad_x = g.mul_(per_channel(style, g))
         return grad_x, grad_style, grad_gain, grad_noise, None, None
 
 
 def _overwritten_by_input_gradient(
     grad: Tensor, convolution: Convolution | WinogradConvolution
 ) -> Tensor:
-    """Overwrite the output gradient of a 3×3 convolution with its input gradient.
+    """Overwrite the output gradient of a 3×3 convolution with its input gradient, in bands of rows.
 
-    That is computed of some rows at a time, which see one more on either side of them.
+    A band needs one more row on either side.
     """
     above = grad[:, :, :0]
     for top in range(0, grad.shape[2], _ROWS):
@@ -159,7 +149,7 @@ def _overwritten_by_input_gradient(
 
 
 def _kernels(x: Tensor) -> ModuleType | None:
-    """Return the kernels that serve a feature map; None if torch's operations do."""
+    """Return the Triton kernels, if they support a feature map."""
     if not x.is_cuda or x.dtype not in (torch.float32, torch.bfloat16):
         return None
     return _layer_kernels()
@@ -169,19 +159,20 @@ def _kernels(x: Tensor) -> ModuleType | None:
 def _layer_kernels() -> ModuleType | None:
     try:
         from . import layer_kernels
-    except ImportError:  # there is no Triton on this system
+    except ImportError:  # Triton is not installed
         return None
     return layer_kernels
 
 
-def _per_channel(values: Tensor, like: Tensor) -> Tensor:
+def per_channel(values: Tensor, like: Tensor) -> Tensor:
+    """Bring values (n, C) to the dtype and the axes of a feature map (n, C, h, w)."""
     return values.to(like.dtype)[:, :, None, None]  # [NC11]
 
 
 def _total(x: Tensor, factor: Tensor | None = None) -> Tensor:
-    """Sum each channel, times a factor; float32 or better.
+    """Sum each channel, times a factor map, in float32 or better.
 
-    Products are taken of some rows at a time: that of a whole map would need as much memory as it.
+    In bands of rows: the product of whole maps would need as much memory as a map.
     """
     dtype = torch.promote_types(x.dtype, torch.float32)
     if factor is None:

@@ -1,7 +1,5 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
-"""Turns all of this room off: then everything runs on the modules of mmgen and of the losses."""
-
-from __future__ import annotations
+"""Turns this whole package off: everything then runs on the modules of mmgen and of the losses."""
 
 import contextlib
 import contextvars
@@ -10,9 +8,7 @@ from collections.abc import Iterator
 
 __all__ = ['enabled', 'switched_off']
 
-_on = contextvars.ContextVar(
-    'acceleration', default=os.environ.get('BDINVERT_ACCELERATION', '1') != '0'
-)
+_on = contextvars.ContextVar('acceleration', default=os.getenv('BDINVERT_ACCELERATION') != '0')
 
 
 def enabled() -> bool:
@@ -22,7 +18,7 @@ def enabled() -> bool:
 
 @contextlib.contextmanager
 def switched_off() -> Iterator[None]:
-    """Do without acceleration inside the ``with`` block, in this thread."""
+    """Turn acceleration off inside the ``with`` block, in this thread."""
     token = _on.set(False)
     try:
         yield

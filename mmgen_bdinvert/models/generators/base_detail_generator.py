@@ -1,9 +1,10 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
-"""The base/detail view of a frozen generator."""
+"""A frozen generator that renders from base and detail codes."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -15,12 +16,16 @@ from torch import Tensor, nn
 from ...structures import LatentCode
 from ..checkpoint import load_weights
 from ..derived import Derived
+from ..state_dicts import update_digest
 from .changes import call_changed, check_changes
-from .checks import check_code
-from .measured import fingerprint_of, mean_base, mean_latent
 from .split import split_generator
 
 __all__ = ['BaseDetailGenerator']
+
+_HALF = (
+    'The config of the generator has layers in half precision, in which those of mmgen compute '
+    'another function: keep it so only if the checkpoint was trained with it.'
+)
 
 
 @MODULES.register_module()
@@ -29,26 +34,36 @@ class BaseDetailGenerator(nn.Module):
 
     It splits mmgen's StyleGAN1 and StyleGAN2 generators and their subclasses, and what
     :func:`register_split` adds. The generator is frozen, in evaluation mode and with fixed noise,
-    whatever mode its parent has; so gradients are those of codes, once. Images are in the
-    generator's own channel order, in [-1, 1].
+    whatever the mode of its parent. Images are in the generator's own channel order, in [-1, 1].
 
     Args:
         generator (dict | nn.Module): Config of a generator, or the module.
         base_size (int): Side s of the base code: a power of two from 8 up to half the resolution.
             Defaults to 16.
         checkpoint (str | None): Path or URL of the weights: an mmgen 0.x or 1.x checkpoint or a
-            bare generator file. None keeps the weights the module has, for a config random ones.
-            Defaults to None.
+            bare generator file. Defaults to None: a module keeps its weights, a config gets random
+            ones.
         channel_order (str): Order of the generator's colour channels, 'bgr' for every mmgen
             generator. Defaults to 'bgr'.
         checkpointing (bool): Whether the backward pass computes feature maps again instead of
-            keeping them, and an inversion gives freed memory back at once: less memory, more time.
+            keeping them, and an inversion returns freed memory at once: less memory, more time.
             Defaults to False.
 
+    Attributes:
+        base_shape (tuple[int, int, int]): Shape (C, s, s) of a base code.
+        base_size (int): Side s of a base code.
+        normalizes_base (bool): Whether an instance normalisation follows the base code, as in
+            StyleGAN1: mean and scale of each of its channels then do not affect the image.
+        resolution (int): Side of the images in pixels.
+        style_dim (int): Width D of a style vector.
+        num_latents (int): Number N of style vectors of a w+.
+        first_detail (int): Index M of the first style vector in the detail code.
+        num_detail (int): Number N - M of style vectors in the detail code.
+
     Raises:
-        TypeError: If the generator is of a family that cannot be split.
-        ValueError: If the base size, the channel order or the checkpoint does not fit.
-        FileNotFoundError: If the checkpoint is not there.
+        TypeError: The generator is of a family that cannot be split.
+        ValueError: The base size, the channel order or the checkpoint does not fit.
+        FileNotFoundError: The checkpoint does not exist.
     """
 
     def __init__(
@@ -66,14 +81,21 @@ class BaseDetailGenerator(nn.Module):
         if from_config:
             with torch.random.fork_rng(devices=[]):
                 generator = MODULES.build(generator)
-        self._split = split_generator(generator, base_size)
-        self.checkpointing = self._split.checkpointing = checkpointing
+        self._split = split = split_generator(generator, base_size)
+        self.base_shape, self.base_size = split.base_shape, split.base_shape[-1]
+        self.resolution, self.normalizes_base = split.resolution, split.normalizes_base
+        self.style_dim, self.num_latents = split.style_dim, split.num_latents
+        self.first_detail = split.first_detail
+        self.num_detail = split.num_latents - split.first_detail
+        self.checkpointing = split.checkpointing = checkpointing
         self.generator = generator
         self.channel_order = channel_order
         if checkpoint is not None:
             load_weights(generator, checkpoint)
         elif from_config:
             print_log('The generator has random weights: no checkpoint is set.', 'current')
+        if any(getattr(layer, 'fp16_enabled', False) for layer in generator.modules()):
+            print_log(_HALF, 'current', level=30)
         self.requires_grad_(False)
         if hasattr(generator, 'eval_style_mode'):
             generator.default_style_mode = generator.eval_style_mode  # else mmgen prints the switch
@@ -85,47 +107,9 @@ class BaseDetailGenerator(nn.Module):
         return super().train(False)
 
     @property
-    def base_shape(self) -> tuple[int, int, int]:
-        """tuple[int, int, int]: Shape (C, s, s) of a base code."""
-        return self._split.base_shape
-
-    @property
-    def base_size(self) -> int:
-        """int: Side s of a base code."""
-        return self.base_shape[-1]
-
-    @property
-    def normalizes_base(self) -> bool:
-        """bool: Whether an instance normalisation follows the base code, as in StyleGAN1.
-
-        Then mean and scale of each of its channels reach no pixel.
-        """
-        return self._split.normalizes_base
-
-    @property
-    def resolution(self) -> int:
-        """int: Side of the images in pixels."""
-        return self._split.resolution
-
-    @property
-    def style_dim(self) -> int:
-        """int: Width D of a style vector."""
-        return self._split.style_dim
-
-    @property
-    def num_latents(self) -> int:
-        """int: Number N of style vectors of a w+."""
-        return self._split.num_latents
-
-    @property
-    def first_detail(self) -> int:
-        """int: Index M of the first style vector in the detail code."""
-        return self._split.first_detail
-
-    @property
-    def num_detail(self) -> int:
-        """int: Number N - M of style vectors in the detail code."""
-        return self.num_latents - self.first_detail
+    def device(self) -> torch.device:
+        """torch.device: Where the weights are."""
+        return next(self.generator.parameters()).device
 
     @property
     def mean_latent(self) -> Tensor:
@@ -134,7 +118,7 @@ class BaseDetailGenerator(nn.Module):
 
     @property
     def mean_base(self) -> Tensor:
-        """Tensor: Mean base code of shape (1, C, s, s), over 1,024 samples from a fixed seed."""
+        """Tensor: Mean base code of shape (1, C, s, s), over 128 samples from a fixed seed."""
         return self._derived('mean_base').to(next(self.generator.parameters()))
 
     @property
@@ -147,30 +131,31 @@ class BaseDetailGenerator(nn.Module):
 
     def _compute(self, name: str) -> Tensor | str:
         if name == 'fingerprint':
-            return fingerprint_of(self.generator)
+            digest = hashlib.sha256()
+            update_digest(digest, self.generator.state_dict())
+            return digest.hexdigest()
         if name == 'mean_latent':
-            return mean_latent(self)
-        return mean_base(self, self._split.base_code)
+            return self._mean(lambda w: w, samples=32768, batch_size=4096)
+        base_code = self._split.base_code
+        return self._mean(lambda w: base_code(self.to_w_plus(w)), samples=128, batch_size=32)[None]
 
-    @property
-    def device(self) -> torch.device:
-        """torch.device: Where the weights are."""
-        return next(self.generator.parameters()).device
+    def _mean(self, value: Callable[[Tensor], Tensor], samples: int, batch_size: int) -> Tensor:
+        """Return the mean of a function of w (n, D), in float64 on the CPU."""
+        rng, total = torch.Generator().manual_seed(0), torch.zeros((), dtype=torch.float64)
+        for _ in range(samples // batch_size):
+            z = torch.randn(batch_size, self.style_dim, generator=rng)
+            w = self.mapping(z.to(next(self.generator.parameters())))
+            total = total + value(w).cpu().to(torch.float64).sum(0)  # Apple's GPUs have no float64
+        return total / samples
 
     def mapping(self, z: Tensor) -> Tensor:
         """Map normal samples z (n, D) to style vectors w (n, D)."""
         return self._split.mapping(z)
 
     def to_w_plus(self, w: Tensor, truncation: float = 1.0, truncation_layers: int = 8) -> Tensor:
-        """Repeat w for every layer and truncate the first layers towards the mean.
+        """Repeat w (n, D) for every layer: w+ (n, N, D).
 
-        Args:
-            w (Tensor): Style vectors of shape (n, D).
-            truncation (float): ψ; 1 leaves w as it is. Defaults to 1.0.
-            truncation_layers (int): Layers that are truncated. Defaults to 8.
-
-        Returns:
-            Tensor: w+ of shape (n, N, D).
+        The first ``truncation_layers`` are truncated towards the mean by ψ, ``truncation``.
         """
         w_plus = w[:, None].repeat(1, self.num_latents, 1)  # [NLD]
         if truncation != 1.0:
@@ -179,14 +164,7 @@ class BaseDetailGenerator(nn.Module):
         return w_plus
 
     def synthesis(self, w_plus: Tensor) -> Tensor:
-        """Render an ordinary w+ with the whole generator.
-
-        Args:
-            w_plus (Tensor): Shape (n, N, D).
-
-        Returns:
-            Tensor: Images (n, 3, H, W) in the generator's channel order.
-        """
+        """Render an ordinary w+ (n, N, D) with the whole generator: images (n, 3, H, W)."""
         return self._split.synthesis(w_plus)
 
     def quick_synthesis(self, w_plus: Tensor, noise: Sequence[Tensor] | None = None) -> Tensor:
@@ -194,27 +172,21 @@ class BaseDetailGenerator(nn.Module):
         return self._split.quick_synthesis(w_plus, noise)
 
     def split(self, w_plus: Tensor) -> LatentCode:
-        """Split an ordinary w+ into base and detail code, and nothing else.
+        """Split an ordinary w+ (n, N, D) into base (n, C, s, s) and detail code (n, N - M, D).
 
         Rendering the result differs from :meth:`synthesis` only by the RGB of StyleGAN2's coarser
         layers, which the base code does not hold. StyleGAN1 has none, and loses nothing.
 
-        Args:
-            w_plus (Tensor): Shape (n, N, D).
-
-        Returns:
-            LatentCode: Base code (n, C, s, s) and detail code (n, N - M, D).
-
         Raises:
-            ValueError: If the shape is not (n, N, D).
+            ValueError: ``w_plus`` has another shape.
         """
-        return replace(self.whole_code(w_plus), colours=None)
+        return replace(self.whole_code(w_plus), colours=None, coarse=None)
 
     def whole_code(self, w_plus: Tensor, changes: Mapping[str, Tensor] | None = None) -> LatentCode:
-        """Split an ordinary w+ as :meth:`split`, into a code that carries the coarse RGB as well.
+        """Split an ordinary w+ as :meth:`split`, and keep coarse RGB and style vectors with it.
 
-        So :meth:`render` gives the image of :meth:`synthesis`, but for rounding; ``changes``, as a
-        LatentCode has them, are made meanwhile.
+        :meth:`render` then gives the image of :meth:`synthesis`, but for rounding. ``changes`` of
+        weights and noise maps, see LatentCode, are applied and kept, too.
         """
         expected = (self.num_latents, self.style_dim)
         if w_plus.ndim != 3 or tuple(w_plus.shape[1:]) != expected:
@@ -227,7 +199,8 @@ class BaseDetailGenerator(nn.Module):
             return self._split.base_code(styles), self._split.colours(styles)
 
         base, colours = call_changed(self.generator, changes or {}, parts, w_plus)
-        return self.code(base, w_plus[:, self.first_detail :], colours, changes)
+        coarse, detail = w_plus.tensor_split([self.first_detail], 1)
+        return replace(self.code(base, detail, colours, changes), coarse=coarse)
 
     def code(
         self,
@@ -241,18 +214,36 @@ class BaseDetailGenerator(nn.Module):
         return LatentCode(base, detail, *own, colours, changes or {})
 
     def check_code(self, code: LatentCode, name: str = 'The latent code') -> None:
-        """Refuse a code that was made with another generator or base size.
-
-        Args:
-            code (LatentCode): The code.
-            name (str): What the message calls it.
+        """Check that a code, which messages call ``name``, belongs to this generator.
 
         Raises:
-            ValueError: If it does not belong to this generator.
+            ValueError: It was made with another generator, channel order or base size.
         """
-        check_code(self, code, name)
+        remedy = 'use the config it was made with.'
+        if code.fingerprint and code.fingerprint != self.fingerprint:
+            raise ValueError(
+                f'{name} was made with another generator (fingerprint {code.fingerprint[:12]}…, '
+                f'this one is {self.fingerprint[:12]}…): {remedy}'
+            )
+        if code.channel_order != self.channel_order:
+            raise ValueError(
+                f'{name} was made with channel_order={code.channel_order!r}, but this generator is '
+                f'configured with {self.channel_order!r}: {remedy}'
+            )
+        expected = (self.base_shape, (self.num_detail, self.style_dim))
+        given = (tuple(code.base.shape[1:]), tuple(code.detail.shape[1:]))
+        if given != expected:
+            raise ValueError(
+                f'{name} has base and detail shapes {given}, but this generator takes {expected}: '
+                f'{remedy}'
+            )
         if code.colours is not None and not self._split.has_colours:
             raise ValueError(f'{name} carries colours, which this generator does not have.')
+        if code.coarse is not None and code.coarse.shape[1] != self.first_detail:
+            raise ValueError(
+                f'{name} has {code.coarse.shape[1]} coarse style vectors, but this generator has '
+                f'{self.first_detail}: {remedy}'
+            )
         check_changes(self.generator, code.changes, name)
 
     def forward(self, base: Tensor, detail: Tensor, colours: Tensor | None = None) -> Tensor:
@@ -261,8 +252,8 @@ class BaseDetailGenerator(nn.Module):
         Args:
             base (Tensor): Base code f of shape (n, C, s, s).
             detail (Tensor): Detail code w_M+ of shape (n, N - M, D).
-            colours (Tensor | None): RGB of coarser layers, as a LatentCode may have. Defaults to
-                None, the paper's way: there are none.
+            colours (Tensor | None): RGB of coarser layers, see LatentCode. Defaults to None, as in
+                the paper.
 
         Returns:
             Tensor: Images (n, 3, H, W), about [-1, 1], in the generator's channel order.
@@ -270,17 +261,10 @@ class BaseDetailGenerator(nn.Module):
         return self._split.render(base, detail, *([] if colours is None else [colours]))
 
     def render(self, code: LatentCode) -> Tensor:
-        """Render latent codes with all that they carry: coarse colours, weights and noise maps.
-
-        Args:
-            code (LatentCode): n codes of this generator, on its device.
-
-        Returns:
-            Tensor: As of :meth:`forward`.
-        """
+        """Render n codes on this generator's device, with their colours, weights and noise maps."""
         parts = code.base, code.detail, code.colours
         return call_changed(self.generator, code.changes, lambda *p: (self(*p),), *parts)[0]
 
     def to_rgb(self, images: Tensor) -> Tensor:
-        """Turn images between the generator's channel order and RGB; its own inverse."""
+        """Convert images between the generator's channel order and RGB, in either direction."""
         return images.flip(1) if self.channel_order == 'bgr' else images

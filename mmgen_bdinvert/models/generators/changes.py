@@ -10,13 +10,13 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-__all__ = ['call_changed', 'check_changes', 'differences']
+__all__ = ['call_changed', 'call_with', 'check_changes', 'differences']
 
 Parts = tuple[Union[Tensor, None], ...]
 
 
 class _Call(nn.Module):
-    """Makes any function of a network one that ``functional_call`` can call."""
+    """Wraps any function of a network for ``functional_call``, which calls modules."""
 
     def __init__(self, network: nn.Module, function: Callable):
         super().__init__()
@@ -26,51 +26,56 @@ class _Call(nn.Module):
         return self._function(*args)
 
 
-def call_changed(
-    network: nn.Module,
-    changes: Mapping[str, Tensor],
-    function: Callable[..., Parts],
-    *batch: Tensor | None,
+def call_with(
+    network: nn.Module, own: Mapping[str, Tensor], function: Callable, *batch: Tensor | None
 ) -> Parts:
-    """Call a function of a batch, of each image with parameters and buffers of its own.
+    """Call a function that uses a network, with parameters of its own for each image.
 
     Args:
-        network (nn.Module): What the function uses; afterwards it is what it was.
-        changes (Mapping[str, Tensor]): What is added, (n, …), by name in ``network``. If there is
-            nothing, the function is called once.
-        function (Callable): Takes tensors of n images, or None in their place, and returns a tuple
-            of such.
+        network (nn.Module): Has its usual parameters again afterwards.
+        own (Mapping[str, Tensor]): What replaces parameters and buffers, (n, …), by name.
+        function (Callable): Takes and returns tensors of n images; each may be None.
         *batch (Tensor | None): Its arguments.
     """
-    if not changes:
-        return function(*batch)
-    own, call, parts = _own(network), _Call(network, function), []
-    for i in range(len(next(iter(changes.values())))):
-        changed = {f'network.{name}': own[name] + value[i] for name, value in changes.items()}
-        one = [None if tensor is None else tensor[i : i + 1] for tensor in batch]
-        parts.append(functional_call(call, changed, tuple(one)))
+    call, parts = _Call(network, function), []
+    for i in range(len(next(iter(own.values())))):
+        weights = {f'network.{name}': value[i] for name, value in own.items()}
+        one = tuple(None if tensor is None else tensor[i : i + 1] for tensor in batch)
+        parts.append(functional_call(call, weights, one))
     return tuple(None if part[0] is None else torch.cat(part) for part in zip(*parts))
 
 
+def call_changed(
+    network: nn.Module, changes: Mapping[str, Tensor], function: Callable, *batch: Tensor | None
+) -> Parts:
+    """Call as :func:`call_with`, with ``changes`` added to parameters and buffers, if any."""
+    if not changes:
+        return function(*batch)
+    usual = _tensors(network)
+    own = {name: usual[name] + value for name, value in changes.items()}
+    return call_with(network, own, function, *batch)
+
+
 def differences(network: nn.Module, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return what changes a network's parameters and buffers into others, (n, …) each."""
-    own = _own(network)
-    return {name: value - own[name] for name, value in tensors.items()}
+    """Return the changes, (n, …) each, from a network's parameters and buffers to others."""
+    usual = _tensors(network)
+    return {name: value - usual[name] for name, value in tensors.items()}
 
 
 def check_changes(network: nn.Module, changes: Mapping[str, Tensor], called: str) -> None:
     """Refuse changes (n, …) that do not fit a network."""
-    own = _own(network)
+    usual = _tensors(network)
     for name, value in changes.items():
-        if name not in own:
+        if name not in usual:
             raise ValueError(f'{called} changes {name!r}, which this generator does not have.')
-        if value.shape[1:] != own[name].shape:
+        wanted, given = tuple(usual[name].shape), tuple(value.shape[1:])
+        if given != wanted:
             raise ValueError(
-                f'{called} changes {name!r} of shape {tuple(own[name].shape)}, but with the shape '
-                f'{tuple(value.shape[1:])}: use the config it was made with.'
+                f'{called} changes {name!r} of shape {wanted}, but with the shape {given}: use the '
+                f'config it was made with.'
             )
 
 
-def _own(network: nn.Module) -> dict[str, Tensor]:
+def _tensors(network: nn.Module) -> dict[str, Tensor]:
     named = (*network.named_parameters(), *network.named_buffers())
     return {name: tensor.detach() for name, tensor in named}

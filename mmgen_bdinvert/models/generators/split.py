@@ -12,31 +12,32 @@ from torch import Tensor, nn
 
 from ...utils.numbers import checked_number
 
-__all__ = [
-    'GeneratorSplit',
-    'outside_autocast',
-    'register_split',
-    'split_generator',
-]
+__all__ = ['GeneratorSplit', 'outside_autocast', 'register_split', 'split_generator']
 
 
 def outside_autocast(method):
-    """Let mmgen's modules choose their own precision, on inputs in float32 or better.
+    """Call a method with autocast off and its tensors in float32 or better.
 
-    They switch autocast off inside, and would meet the half-precision inputs that it left outside.
+    mmgen's modules choose their precision themselves, and fail on half-precision inputs.
     """
 
     @functools.wraps(method)
-    def wrapped(self, *codes: Tensor) -> Tensor:
-        full = [code.to(torch.promote_types(code.dtype, torch.float32)) for code in codes]
-        with torch.autocast(full[0].device.type, enabled=False):
+    def wrapped(self, first: Tensor, *more: Tensor | None) -> Tensor:
+        full = [
+            None if code is None else code.to(torch.promote_types(code.dtype, torch.float32))
+            for code in (first, *more)
+        ]
+        with torch.autocast(first.device.type, enabled=False):
             return method(self, *full)
 
     return wrapped
 
 
 class GeneratorSplit:
-    """The two halves of a StyleGAN generator; base class."""
+    """A StyleGAN generator in two parts, before and after the base code; base class.
+
+    ``base_size`` is the side s of the base code, a power of two from 8 to half the resolution.
+    """
 
     checkpointing = False  # whether feature maps are computed again instead of kept
     normalizes_base = False  # whether an instance normalisation follows the base code
@@ -72,11 +73,11 @@ class GeneratorSplit:
         )
 
     def quick_synthesis(self, w_plus: Tensor, noise: Sequence[Tensor] | None = None) -> Tensor:
-        """Render as :meth:`synthesis` does but for rounding, in the fastest way there is."""
+        """Render as :meth:`synthesis` in the fastest way there is, equal but for rounding."""
         return self.synthesis(w_plus, *(noise or ()))
 
     def base_code(self, w_plus: Tensor) -> Tensor:
-        """Return the feature map (n, C, s, s) of w+ that the base code stands in for."""
+        """Return the feature map (n, C, s, s) of w+ that the base code replaces."""
         raise NotImplementedError
 
     @property
@@ -91,32 +92,26 @@ class GeneratorSplit:
     def render(self, base: Tensor, detail: Tensor) -> Tensor:
         """Render base (n, C, s, s) and detail code (n, N - M, D): image (n, 3, H, W).
 
-        Of a family that has :meth:`colours` it takes them as a third argument.
+        A family with :meth:`colours` takes them as a third argument.
         """
         raise NotImplementedError
 
 
-_FAMILIES: dict[type[nn.Module], type[GeneratorSplit]] = {}
+@functools.singledispatch
+def split_generator(generator: nn.Module, base_size: int) -> GeneratorSplit:
+    """Split a generator with the split that is registered for its class or a base of it."""
+    families = [family.__name__ for family in split_generator.registry if family is not object]
+    raise TypeError(
+        f'BaseDetailGenerator splits {", ".join(families)} and their subclasses, but got '
+        f'{type(generator).__name__}: register_split adds a family.'
+    )
 
 
 def register_split(
     family: type[nn.Module],
 ) -> Callable[[type[GeneratorSplit]], type[GeneratorSplit]]:
-    """Let ``BaseDetailGenerator`` split a family of generators; decorates a split's class."""
+    """Decorate a split's class: ``BaseDetailGenerator`` then splits this class of generators.
 
-    def register(split: type[GeneratorSplit]) -> type[GeneratorSplit]:
-        _FAMILIES[family] = split
-        return split
-
-    return register
-
-
-def split_generator(generator: nn.Module, base_size: int) -> GeneratorSplit:
-    """Split a generator in the way of its family."""
-    for family in type(generator).__mro__:
-        if family in _FAMILIES:
-            return _FAMILIES[family](generator, base_size)
-    raise TypeError(
-        f'BaseDetailGenerator splits {", ".join(f.__name__ for f in _FAMILIES)} and their '
-        f'subclasses, but got {type(generator).__name__}: register_split adds a family.'
-    )
+    Subclasses without a split of their own are split alike.
+    """
+    return split_generator.register(family)

@@ -1,10 +1,9 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
 """Synthesis of mmgen's StyleGAN1 in two parts, around the base code.
 
-Block ``i = k - 2`` of size ``2^k`` is ``convs[i]``: its two convolutions use the styles and the
-noises 2i and 2i + 1. The base code stands in for what the first convolution hands to ``adain1``,
-noise and activation included. Colours come from the last ``to_rgb`` alone, so nothing is lost by
-the split.
+Block ``i = k - 2`` of size ``2^k`` is ``convs[i]``: its two convolutions use styles and noises 2i
+and 2i + 1. The base code replaces the input of ``adain1``, after noise and activation. RGB comes
+from the last ``to_rgb`` alone, so the split loses nothing.
 """
 
 from __future__ import annotations
@@ -25,13 +24,10 @@ __all__ = ['StyleGAN1Split']
 
 @register_split(StyleGANv1Generator)
 class StyleGAN1Split(GeneratorSplit):
-    """The two halves of mmgen's ``StyleGANv1Generator``, fully grown (transition weight 1).
+    """Split of mmgen's ``StyleGANv1Generator``, fully grown (transition weight 1).
 
-    While the weights are frozen, images are rendered by :class:`FrozenStyleGAN1`, equal to mmgen's
-    modules but for rounding; under autocast to bfloat16, in bfloat16.
-
-    Instance normalisation follows the base code: the mean and the scale of each of its channels
-    reach no pixel.
+    While the weights are frozen, :class:`FrozenStyleGAN1` renders what mmgen's modules do, but for
+    rounding; under autocast to bfloat16, in bfloat16.
     """
 
     normalizes_base = True
@@ -44,31 +40,27 @@ class StyleGAN1Split(GeneratorSplit):
     def _block(self) -> int:
         return self.first_detail // 2  # number of the s×s block in convs
 
-    def _whole_block(self, i: int, out: Tensor, style1: Tensor, style2: Tensor) -> Tensor:
-        noises = self._noise(2 * i), self._noise(2 * i + 1)
-        if self.checkpointing:
-            # It draws no random numbers: the noise is given.
+    def _run_block(self, i: int, out: Tensor, styles: Tensor) -> Tensor:
+        inputs = out, styles[:, 0], styles[:, 1], self._noise(2 * i), self._noise(2 * i + 1)
+        if self.checkpointing:  # no random numbers are drawn, since the noise is given
             options = dict(use_reentrant=False, preserve_rng_state=False)
-            return checkpoint(self.generator.convs[i], out, style1, style2, *noises, **options)
-        return self.generator.convs[i](out, style1, style2, *noises)
+            return checkpoint(self.generator.convs[i], *inputs, **options)
+        return self.generator.convs[i](*inputs)
 
     @outside_autocast
     def base_code(self, w_plus: Tensor) -> Tensor:
-        """Return the feature map (n, C, s, s) that the base code stands in for."""
         out = w_plus  # mmgen's constant input takes the batch size from it
         for i in range(self._block):
-            out = self._whole_block(i, out, w_plus[:, 2 * i], w_plus[:, 2 * i + 1])
+            out = self._run_block(i, out, w_plus[:, 2 * i :])
         block = self.generator.convs[self._block]
         out = block.noise_injector1(block.conv1(out), noise=self._noise(2 * self._block))
         return block.activate1(out)
 
     def render(self, base: Tensor, detail: Tensor) -> Tensor:
-        """Render base (n, C, s, s) and detail code (n, N - M, D): image (n, 3, H, W)."""
         image = self._render_frozen(base, detail, self._block, whole=False)
         return self._render_by_modules(base, detail) if image is None else image
 
     def quick_synthesis(self, w_plus: Tensor, noise: Sequence[Tensor] | None = None) -> Tensor:
-        """Render w+ (n, N, D) in full, with frozen weights if they are."""
         maps = [self._noise(i) for i in range(2)] if noise is None else noise[:2]
         first = self._first_block(w_plus, *maps)
         image = self._render_frozen(first, w_plus[:, 2:], 1, noise, whole=True)
@@ -102,6 +94,5 @@ class StyleGAN1Split(GeneratorSplit):
         out = block.noise_injector2(out, noise=self._noise(2 * self._block + 1))
         out = block.adain2(block.activate2(out), detail[:, 1])
         for i in range(self._block + 1, len(self.generator.convs)):
-            j = 2 * i - self.first_detail
-            out = self._whole_block(i, out, detail[:, j], detail[:, j + 1])
+            out = self._run_block(i, out, detail[:, 2 * i - self.first_detail :])
         return self.generator.to_rgbs[-1](out)

@@ -1,9 +1,9 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
 """Synthesis of mmgen's StyleGAN2 in two parts, around the base code.
 
-Layer numbers, for the block of size ``s = 2^k``: ``convs[2(k-3)]`` is the up-sampling convolution
-whose output the base code stands in for, ``convs[2(k-3)+1]`` with style ``w[2(k-2)]`` the next
-layer. ``convs[j]`` uses style j + 1 and noise j + 1; ``to_rgbs[i]`` uses style 2i + 3.
+In the block of size ``s = 2^k``, the base code replaces the output of the up-sampling convolution
+``convs[2(k-3)]``; the next layer is ``convs[2(k-3)+1]`` with style ``w[2(k-2)]``. ``convs[j]`` uses
+style j + 1 and noise j + 1; ``to_rgbs[i]`` uses style 2i + 3.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ __all__ = ['StyleGAN2Split']
 
 @register_split(StyleGANv2Generator)
 class StyleGAN2Split(GeneratorSplit):
-    """The two halves of mmgen's ``StyleGANv2Generator``.
+    """Split of mmgen's ``StyleGANv2Generator``.
 
-    While the weights are frozen, images are rendered by :class:`FrozenStyleGAN2`, equal to mmgen's
-    modules but for rounding; under autocast to bfloat16, in bfloat16.
+    While the weights are frozen, :class:`FrozenStyleGAN2` renders what mmgen's modules do, but for
+    rounding; under autocast to bfloat16, in bfloat16.
     """
 
     def __init__(self, generator: nn.Module, base_size: int):
@@ -39,12 +39,10 @@ class StyleGAN2Split(GeneratorSplit):
 
     @outside_autocast
     def base_code(self, w_plus: Tensor) -> Tensor:
-        """Return the feature map (n, C, s, s) that the base code stands in for."""
         return self._coarse(w_plus)[0]
 
     @outside_autocast
     def colours(self, w_plus: Tensor) -> Tensor:
-        """Return the RGB skip (n, 3, s / 2, s / 2) of the layers before the base code."""
         return self._coarse(w_plus)[1]
 
     def _coarse(self, w_plus: Tensor) -> tuple[Tensor, Tensor]:
@@ -59,17 +57,10 @@ class StyleGAN2Split(GeneratorSplit):
         return out, skip
 
     def render(self, base: Tensor, detail: Tensor, colours: Tensor | None = None) -> Tensor:
-        """Render base (n, C, s, s) and detail code (n, N - M, D): image (n, 3, H, W).
-
-        ``colours`` is what the RGB skip begins with. Defaults to None: nothing.
-        """
         image = self._render_frozen(base, detail, self.first_detail, colours=colours)
-        if image is not None:
-            return image
-        return self._render_by_modules(base, detail, *([] if colours is None else [colours]))
+        return self._render_by_modules(base, detail, colours) if image is None else image
 
     def quick_synthesis(self, w_plus: Tensor, noise: Sequence[Tensor] | None = None) -> Tensor:
-        """Render w+ (n, N, D) in full, with frozen weights if they are."""
         image = self._render_frozen(self.generator.constant_input(w_plus), w_plus, 0, noise)
         return super().quick_synthesis(w_plus, noise) if image is None else image
 
@@ -88,8 +79,10 @@ class StyleGAN2Split(GeneratorSplit):
             return self._frozen(x, styles, first, dtype, **how)
 
     @outside_autocast
-    def _render_by_modules(self, base: Tensor, detail: Tensor, *colours: Tensor) -> Tensor:
-        g, out, skip = self.generator, base, colours[0] if colours else None
+    def _render_by_modules(
+        self, base: Tensor, detail: Tensor, colours: Tensor | None = None
+    ) -> Tensor:
+        g, out, skip = self.generator, base, colours
         for j in range(2 * self._block + 1, len(g.convs)):
             out = g.convs[j](out, detail[:, j + 1 - self.first_detail], noise=self._noise(j + 1))
             if j % 2 == 1:  # second convolution of its block

@@ -6,6 +6,7 @@ from .noise_projector import NoiseProjector
 from .pivotal_tuning import PivotalTuningInverter
 from .presets import PRESETS
 from .regularized import RegularizedInverter
+from .released import ReleasedInverter
 from .w_plus import WPlusInverter
 
 __all__ = [
@@ -14,5 +15,6 @@ __all__ = [
     'PRESETS',
     'PivotalTuningInverter',
     'RegularizedInverter',
+    'ReleasedInverter',
     'WPlusInverter',
 ]

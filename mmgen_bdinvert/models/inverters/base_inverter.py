@@ -1,71 +1,78 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
-"""The optimisation loop that all inverters share."""
+"""The base class of all inverters."""
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable, Mapping
+from typing import Any, TypedDict
 
 import torch
 from mmengine.model import BaseModel, ImgDataPreprocessor
 from mmgen.registry import MODULES
+from mmgen.structures import GenDataSample
 from torch import Tensor, nn
 
 from ...structures import InversionResult, LatentCode
 from ...utils.numbers import checked_number
-from .. import acceleration
 from ..acceleration.allocator import kept_memory, returned_memory
-from ..acceleration.cuda_graph import CudaGraphStep
 from ..acceleration.precision import bfloat16_gradients, gains_from_bfloat16_gradients
 from ..frozen import HoldsFrozen
-from ..losses.building import build_losses
-from ..parts import build_part
-from .image_optimizer import ImageOptimizer, checked_optimizer
-from .image_state import ImageState
-from .results import StepCallback, filled_samples
-from .step import InversionStep
-from .targets import checked_mask, covered
+from ..losses.latent import follow_generator
+from ..parts import build_losses, build_part
+from .image_optimizer import checked_optimizer
+from .optimization import Optimization, StepCallback
+from .targets import checked_mask
 
-__all__ = ['OptimizationInverter', 'StepCallback']
+__all__ = ['InverterSettings', 'OptimizationInverter', 'StepCallback']
+
+
+class InverterSettings(TypedDict, total=False):
+    """Settings that inverters pass on to :class:`OptimizationInverter`."""
+
+    statistics: dict[str, Any] | nn.Module | None
+    optimizer: dict[str, Any] | None
+    num_steps: int
+    data_preprocessor: dict[str, Any] | None
+    keep_best: bool
+    amp: bool | str
 
 
 class OptimizationInverter(HoldsFrozen, BaseModel):
     """Find the code of given images by gradient descent; base class.
 
-    Every image of a batch has its own losses and variables: a batch gives what images give alone.
-    A subclass says what is optimised (:meth:`start`, :meth:`render`, :meth:`values`,
-    :meth:`to_code`, :meth:`edit`) and may say how (:meth:`learning_rate`, :meth:`explore`,
+    Every image of a batch has its own losses and variables: a batch gives what its images give
+    alone. A subclass defines what is optimised (:meth:`start`, :meth:`render`, :meth:`values`,
+    :meth:`to_code`, :meth:`edit`) and may change how (:meth:`learning_rate`, :meth:`explore`,
     :meth:`penalties`, :meth:`constrain`).
 
     Args:
         generator (dict | BaseDetailGenerator): The generator, or its config.
         statistics (dict | LatentStatistics | None): P-norm+ statistics of that generator; needed by
             losses that compare detail codes. Defaults to None.
-        losses (dict[str, dict | nn.Module | None]): Losses by name, or their configs; None in the
-            place of one leaves it out.
+        losses (dict[str, dict | nn.Module | None]): Losses by name, or their configs; None leaves
+            one out.
         optimizer (dict | None): Config of a torch optimiser, without parameters. Defaults to Adam
             with lr 0.01.
-        num_steps (int): Optimisation steps; with 0 the first values are the result. Defaults to
-            1200.
+        num_steps (int): Optimisation steps; 0 gives the first values. Defaults to 1200.
         data_preprocessor (dict | None): Turns RGB uint8 into the generator's order and range.
             Defaults to one that fits the generator.
         keep_best (bool): Whether the result of each image, and the last row of its history, is its
-            state of the lowest total loss, not the last one. Defaults to False.
-        amp (bool | str): Whether losses and images are computed in bfloat16, about twice as fast
-            where the processor has it. 'gradients' computes them in float32, and only their
-            gradients in bfloat16: a good fifth faster, and as exact in all it reports; it needs a
-            CPU with bfloat16, and is float32 elsewhere. Variables, optimiser and the final
-            reconstruction stay in float32. Defaults to False.
+            state with the lowest total loss, not the last one. Defaults to False.
+        amp (bool | str): Whether losses and images are computed in bfloat16, about twice as fast on
+            processors with bfloat16. 'gradients' computes only gradients in bfloat16, about a fifth
+            faster, and reports exact losses; without such a CPU all is float32. Variables,
+            optimiser and the final reconstruction are always float32. Defaults to False.
 
     Raises:
-        ValueError: If the parts do not fit each other, or a setting is out of range.
+        ValueError: The parts do not fit each other, or a setting is out of range.
     """
 
     comparable: tuple[str, ...] = ('image', 'base', 'detail')  # what losses may compare
     fixed: tuple[str, ...] = ()  # variables that are not optimised
     reserved: tuple[str, ...] = ('total',)  # names of a history that no loss may take
     _mask: Tensor | None = None  # of the images that are inverted
-    max_setbacks: int = 3  # how often an image goes on after a step that was not finite
+    max_setbacks: int = 3  # how often an image continues after a non-finite step
 
     def __init__(
         self,
@@ -86,7 +93,6 @@ class OptimizationInverter(HoldsFrozen, BaseModel):
                 mean=[127.5] * 3, std=[127.5] * 3, rgb_to_bgr=generator.channel_order == 'bgr'
             )
         super().__init__(data_preprocessor=data_preprocessor)
-        self.hold_frozen(generator)
         if isinstance(statistics, dict):
             statistics = MODULES.build({**statistics, 'fingerprint': generator.fingerprint})
         if statistics is not None:
@@ -97,7 +103,7 @@ class OptimizationInverter(HoldsFrozen, BaseModel):
                 f'{statistics.fingerprint[:12]}…, this one is {generator.fingerprint[:12]}…): fit '
                 f'them for this one with tools/latent_stats.py.'
             )
-        self._statistics = (statistics,)  # outside the tree: it has a file of its own
+        self.hold_frozen(generator, *([] if statistics is None else [statistics]))
         self.losses = build_losses(
             losses,
             type(self).__name__,
@@ -105,14 +111,19 @@ class OptimizationInverter(HoldsFrozen, BaseModel):
             reserved=self.reserved,
             statistics=statistics,
         )
-        self.optimizer = checked_optimizer(
-            dict(type='Adam', lr=0.01) if optimizer is None else optimizer
-        )
+        follow_generator(self.losses.values(), generator)
+        optimizer = self.config_defaults()['optimizer'] if optimizer is None else optimizer
+        self.optimizer = checked_optimizer(optimizer)
         self.num_steps = num_steps
         self.keep_best = keep_best
         if amp not in (False, True, 'gradients'):
             raise ValueError(f"amp is False, True or 'gradients', but got {amp!r}.")
         self.amp = amp
+
+    @classmethod
+    def config_defaults(cls) -> dict:
+        """Return what a config may leave out: losses by name, optimiser and number of steps."""
+        return dict(losses={}, optimizer=dict(type='Adam', lr=0.01), num_steps=1200)
 
     @property
     def generator(self) -> nn.Module:
@@ -122,12 +133,7 @@ class OptimizationInverter(HoldsFrozen, BaseModel):
     @property
     def statistics(self) -> nn.Module | None:
         """LatentStatistics | None: Statistics of the generator's style vectors."""
-        return self._statistics[0]
-
-    def _apply(self, fn, *args, **kwargs):
-        if self.statistics is not None:
-            self.statistics._apply(fn, *args, **kwargs)
-        return super()._apply(fn, *args, **kwargs)
+        return self._outside_the_tree[1] if len(self._outside_the_tree) > 1 else None
 
     def start(self, images: Tensor) -> dict[str, Tensor]:
         """Return the first value of every optimised variable, each with the batch first."""
@@ -138,7 +144,7 @@ class OptimizationInverter(HoldsFrozen, BaseModel):
         raise NotImplementedError
 
     def values(self, variables: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Return what losses of the kinds 'base' and 'detail' see of the variables."""
+        """Return what losses compare as 'base' and 'detail'."""
         raise NotImplementedError
 
     def to_code(self, variables: dict[str, Tensor]) -> LatentCode:
@@ -152,18 +158,20 @@ class OptimizationInverter(HoldsFrozen, BaseModel):
         strength: float,
         layers: Iterable[int] | None = None,
     ) -> dict[str, Tensor]:
-        """Add a direction to the style vectors; returns new variables for :meth:`render`.
+        """Add a direction to the detail code; returns new variables for :meth:`render`.
 
         Args:
             variables (dict[str, Tensor]): Those of an InversionResult.
             direction (Direction): What is added; a ValueError if it does not fit the generator.
-            strength (float): Its factor.
-            layers (Iterable[int] | None): w+ layers that are edited. Defaults to all there are.
+            strength (float): Factor of the direction.
+            layers (Iterable[int] | None): w+ layers that are edited. Defaults to the direction's
+                own, or all.
         """
-        raise NotImplementedError
+        detail = direction.added(variables['detail'], strength, self.generator, layers)
+        return {**variables, 'detail': detail}
 
     def outcome(self, variables: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Return the variables as the result has them, for :meth:`render` and :meth:`edit`."""
+        """Return the result's variables, for :meth:`render` and :meth:`edit`."""
         return variables
 
     def learning_rate(self, step: int) -> float:
@@ -175,119 +183,61 @@ class OptimizationInverter(HoldsFrozen, BaseModel):
         return variables
 
     def penalties(self, variables: dict[str, Tensor], step: int) -> dict[str, Tensor]:
-        """Return further weighted loss terms (n,) by name; their names are ``reserved``."""
+        """Return further weighted losses (n,) by name; their names are ``reserved``."""
         return {}
 
     def constrain(self, variables: dict[str, Tensor]) -> None:
-        """Bring the variables in place to where they may be; called after each step."""
+        """Project the variables onto what is allowed, in place; called after each step."""
 
     def invert(
         self, images: Tensor, callback: StepCallback | None = None, mask: Tensor | None = None
     ) -> InversionResult:
         """Invert a batch of images.
 
-        An image whose loss or gradient becomes non-finite gets its best state back, and goes on
-        from there with fresh moments and half its rate; after ``max_setbacks`` times, or without
-        any finite step, it is stopped and named in the log. The others are not touched.
+        An image whose loss or gradient becomes non-finite gets its best state back, and continues
+        with fresh optimiser moments and half its rate; after ``max_setbacks`` times, or without any
+        finite step, it is stopped and named in the log. The other images are not affected.
 
         Args:
             images (Tensor): Shape (n, 3, H, W) at the generator's resolution, in its channel
                 order, in [-1, 1].
             callback (Callable | None): Called before each step and at the end as
                 ``callback(step, num_steps, losses, images)``, with the weighted losses by name
-                (and ``total``) of shape (n,), and the current images. Defaults to None.
+                (and ``total``) of shape (n,), and the current images. What it raises ends the
+                inversion. Defaults to None.
             mask (Tensor | None): What losses see, (n, 1, H, W) from 0 to 1. Defaults to all.
 
-        Returns:
-            InversionResult: Codes, reconstructions and loss histories.
-
         Raises:
-            ValueError: If images or mask are not of this shape, or not finite.
+            ValueError: Images or mask have another shape, or are not finite.
         """
         self._mask = checked_mask(images, mask, self.generator.resolution)
         self.eval()
         memory = returned_memory() if self.generator.checkpointing else kept_memory()
         with torch.enable_grad(), memory:
-            return self._optimise(images.detach(), callback)
-
-    def _optimise(self, images: Tensor, callback: StepCallback | None) -> InversionResult:
-        with torch.no_grad():
-            first = self.start(images)
-            references = {'image': self.generator.to_rgb(images), 'detail': self.statistics}
-            references['base'] = self.values(first).get('base')
-            with self._precision(images):
-                states = {k: v.prepare(references[v.compares]) for k, v in self.losses.items()}
-        variables = {k: v.detach().clone() for k, v in first.items()}
-        state = ImageState(variables, self.max_setbacks)
-        optimised = [v.requires_grad_() for k, v in variables.items() if k not in self.fixed]
-        optimizer = ImageOptimizer(self.optimizer, optimised, self.learning_rate)
-
-        def evaluate(step: int) -> tuple[dict[str, Tensor], Tensor]:
-            with self._precision(images):
-                output = self.render(self.explore(variables, step))
-                shown = self.generator.to_rgb(covered(output, images, self._mask))
-                seen = {'image': shown, **self.values(variables)}
-                terms = {
-                    name: loss.loss_weight * loss(seen[loss.compares], states[name])
-                    for name, loss in self.losses.items()
-                }
-                terms.update(self.penalties(variables, step))
-            return {**terms, 'total': sum(terms.values())}, output
-
-        step = InversionStep(evaluate, variables, optimised, optimizer, state, self.constrain)
-        graphed = images.is_cuda and self._steady and optimizer.capturable
-        advance = CudaGraphStep(step) if graphed and acceleration.enabled() else step
-        history: list[Tensor] = []  # of shape (losses, n)
-        for number in range(self.num_steps):
-            terms, output = advance(number)
-            history.append(torch.stack(list(terms.values())))
-            if callback is not None:
-                callback(number, self.num_steps, dict(zip(terms, history[-1])), output.clone())
-        terms, output, restored = step.finish(self.num_steps, self.keep_best)
-        history.append(torch.stack(list(terms.values())))
-        if callback is not None:
-            callback(self.num_steps, self.num_steps, dict(zip(terms, history[-1])), output)
-
-        with torch.no_grad():
-            state.log_stopped()
-            variables = {k: v.detach() for k, v in variables.items()}
-            losses = dict(zip(terms, torch.stack(history, 1)))
-            for values in losses.values():
-                best = values.gather(0, state.best_at[None])[0]
-                values[-1] = torch.where(restored, best, values[-1])
-            return InversionResult(
-                code=self.to_code(variables),
-                reconstruction=self.render(variables),
-                history={name: values.cpu() for name, values in losses.items()},
-                stopped_at=state.stopped_at.cpu(),
-                setbacks=state.setbacks.cpu(),
-                variables=self.outcome(variables),
-            )
+            return Optimization(self, images.detach(), self._mask).run(callback)
 
     @property
     def _steady(self) -> bool:
-        """Whether a step does the same whatever its number."""
+        """bool: Whether all steps are the same, whatever their number."""
         own, plain = type(self), OptimizationInverter
         names = ('learning_rate', 'explore', 'penalties')
         return all(getattr(own, name) is getattr(plain, name) for name in names)
 
-    def _precision(self, images: Tensor) -> contextlib.AbstractContextManager:
+    def precision(self, device: torch.device) -> contextlib.AbstractContextManager:
+        """Return the context that losses and images are computed in, see ``amp``."""
         if self.amp == 'gradients':
-            gains = gains_from_bfloat16_gradients(images.device)
+            gains = gains_from_bfloat16_gradients(device)
             return bfloat16_gradients() if gains else contextlib.nullcontext()
         if self.amp:
-            return torch.autocast(images.device.type, torch.bfloat16, cache_enabled=False)
+            return torch.autocast(device.type, torch.bfloat16, cache_enabled=False)
         return contextlib.nullcontext()  # the caller's autocast, if there is one, stays
 
     def forward(self, inputs: Tensor, data_samples=None, mode: str = 'predict'):
-        """Invert images in mmengine's ``test_step``.
+        """Invert images, as in :meth:`invert`, in mmengine's ``test_step``.
 
-        Args:
-            inputs (Tensor): Images as in :meth:`invert`.
-            data_samples (list[GenDataSample] | None): One for each image, filled in and returned.
-            mode (str): 'predict' gives a list of GenDataSample with ``target`` and
-                ``reconstruction`` (RGB, (3, H, W)), ``code`` (LatentCode), ``history``,
-                ``stopped_at`` and ``setbacks``; 'tensor' gives the InversionResult.
+        Mode 'predict' fills a GenDataSample for each image, one of ``data_samples`` or a new one,
+        with ``target`` and ``reconstruction`` (RGB, (3, H, W)), ``code`` (LatentCode), ``history``,
+        ``stopped_at`` and ``setbacks``; 'tensor' gives the InversionResult.
         """
         if mode not in ('predict', 'tensor'):
             raise ValueError(
@@ -297,4 +247,12 @@ class OptimizationInverter(HoldsFrozen, BaseModel):
         result = self.invert(inputs)
         if mode == 'tensor':
             return result
-        return filled_samples(result, inputs, data_samples, self.generator.to_rgb)
+        samples = data_samples or [GenDataSample() for _ in range(len(inputs))]
+        targets, outputs = map(self.generator.to_rgb, (inputs, result.reconstruction))
+        for i, sample in enumerate(samples):
+            sample.target, sample.reconstruction = targets[i], outputs[i]
+            sample.set_field(result.code[i], 'code')
+            sample.set_field({k: v[:, i].tolist() for k, v in result.history.items()}, 'history')
+            for name in ('stopped_at', 'setbacks'):
+                sample.set_field(int(getattr(result, name)[i]), name)
+        return samples

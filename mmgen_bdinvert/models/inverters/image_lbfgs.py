@@ -1,5 +1,5 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
-"""L-BFGS of a batch whose images have nothing to do with each other."""
+"""L-BFGS of a batch of independent images."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from ...utils.numbers import checked_number
 
 __all__ = ['ImageLBFGS', 'newton_direction']
 
-_DECREASE = 1e-4  # share of the expected decrease that a step must bring (Armijo)
-_SHRINK = 0.4  # what is left of a step that did not
-_DECAY, _FLOOR = 0.95, 1e-6  # of the mean squared gradient; its least share of its largest
+_DECREASE = 1e-4  # least share of the expected decrease for a step to be accepted (Armijo)
+_SHRINK = 0.4  # factor of a step that was not accepted
+_DECAY = 0.95  # of the mean squared gradient
+_FLOOR = 1e-6  # of the mean squared gradient, relative to its largest value
 
 
 def newton_direction(
@@ -30,15 +31,15 @@ def newton_direction(
     Args:
         gradient (Tensor): Gradients g of shape (n, D).
         steps (list[Tensor]): Past steps s (n, D), the oldest first; zero where an image made none.
-        changes (list[Tensor]): What the gradient changed by, y (n, D), with s · y > 0 elsewhere.
-        inverse (list[Tensor]): ``1 / (s · y)`` of shape (n, 1); zero where a pair has no say.
-        scale (Tensor): First guess of the inverse curvature, above 0: (n, D) or (n, 1).
+        changes (list[Tensor]): Changes y (n, D) of the gradient, with s · y > 0 elsewhere.
+        inverse (list[Tensor]): ``1 / (s · y)`` of shape (n, 1); zero where a pair is not used.
+        scale (Tensor): First estimate of the inverse curvature, above 0: (n, D) or (n, 1).
 
     Returns:
         Tensor: Directions ``-H g`` of descent, of shape (n, D).
     """
     direction, shares = -gradient, []
-    product = torch.empty_like(gradient)  # memory that was written to before is twice as fast
+    product = torch.empty_like(gradient)  # reused: writing to new memory takes twice as long
     for s, y, rho in zip(reversed(steps), reversed(changes), reversed(inverse)):
         shares.append(rho * _dot(s, direction, product))
         direction.addcmul_(shares[-1], y, value=-1)
@@ -49,23 +50,23 @@ def newton_direction(
 
 
 class _Memory:
-    """What is known of each image."""
+    """Points, gradients and curvature of each image so far."""
 
     def __init__(self, point: Tensor, loss: Tensor, history: int):
         self.history = history
-        # The oldest first. On a GPU all are there from the start, and are written to in place, as
-        # everything else is, so that a CUDA graph can repeat a step.
+        # The oldest first. On a GPU all exist from the start, and are written in place, so that a
+        # CUDA graph can repeat a step.
         count = history if point.is_cuda else 0
         self.steps = [torch.zeros_like(point) for _ in range(count)]  # [ND]
         self.changes = [torch.zeros_like(point) for _ in range(count)]
         self.inverse = [torch.zeros_like(loss) for _ in range(count)]  # [N1]
-        self.known = torch.zeros_like(loss, dtype=torch.bool)  # has a state to go on from
+        self.known = torch.zeros_like(loss, dtype=torch.bool)  # whether there is a previous point
         self.point, self.gradient = torch.zeros_like(point), torch.zeros_like(point)
         self.direction, self.square = torch.zeros_like(point), torch.zeros_like(point)
         self.loss, self.length, self.scale = (torch.ones_like(loss) for _ in range(3))
 
     def learn(self, *pair: Tensor) -> None:
-        """Put step, change and inverse of their product in the place of the oldest ones."""
+        """Replace the oldest step, change and inverse of their product by new ones."""
         for past, new in zip((self.steps, self.changes, self.inverse), pair):
             if new.is_cuda:
                 for older, newer in zip(past, [*past[1:], new]):
@@ -77,17 +78,17 @@ class _Memory:
 
 @OPTIMIZERS.register_module()
 class ImageLBFGS(torch.optim.Optimizer):
-    """L-BFGS that evaluates once a step, with a memory and a step length for each image.
+    """L-BFGS with one evaluation per step, and a memory and a step length for each image.
 
-    The first guess of the inverse curvature, which the memory corrects, is Adam's: one over the
+    The first estimate of the inverse curvature, which the memory corrects, is Adam's: one over the
     root mean square of each coordinate's gradient. A step that does not lower the loss enough
-    (Armijo's condition) is tried again, shorter, from where it began; so the last state need not be
+    (Armijo's condition) is repeated, shorter, from where it began; so the last state need not be
     the best one. Nothing here waits for a GPU.
 
     Args:
         params (Iterable[Tensor]): Variables, each with the batch first; one group.
-        lr (float): Root mean square of the very first step. Defaults to 0.01.
-        history (int): Steps that the curvature is known from. Defaults to 10.
+        lr (float): Root mean square of the first step. Defaults to 0.01.
+        history (int): Past steps that the curvature is estimated from. Defaults to 10.
     """
 
     capturable = True  # a CUDA graph can repeat its steps
@@ -102,12 +103,7 @@ class ImageLBFGS(torch.optim.Optimizer):
 
     @torch.no_grad()
     def step(self, losses: Tensor, rates: Tensor) -> None:
-        """Move the variables.
-
-        Args:
-            losses (Tensor): Losses of the images (n,), whose gradients the variables hold.
-            rates (Tensor): Factors of ``lr`` of the images (n,).
-        """
+        """Move the variables, given losses (n,), whose gradients they hold, and factors of lr."""
         (group,) = self.param_groups
         point = self._flat(group['params'])
         gradient = self._flat([p.grad for p in group['params']])
@@ -126,10 +122,10 @@ class ImageLBFGS(torch.optim.Optimizer):
         square = torch.where(m.known, torch.lerp(m.square, square, 1 - _DECAY), square)
         m.square.copy_(torch.where(accepted, square, m.square))
         floor = _FLOOR * m.square.amax(1, keepdim=True)
-        guess = (m.square + floor).clamp(min=1e-38).rsqrt()  # [ND]
-        length = (guess * gradient).square().mean(1, keepdim=True).sqrt().clamp(min=1e-30)
+        inverse_root = (m.square + floor).clamp(min=1e-38).rsqrt()  # [ND]
+        length = (inverse_root * gradient).square().mean(1, keepdim=True).sqrt().clamp(min=1e-30)
         first = group['lr'] * rates[:, None] / length
-        scale = torch.where(learned, curvature / _dot(change, guess * change), m.scale)
+        scale = torch.where(learned, curvature / _dot(change, inverse_root * change), m.scale)
         m.scale.copy_(torch.where(m.known, scale, first))
         m.point.copy_(torch.where(accepted, point, m.point))
         m.gradient.copy_(torch.where(accepted, gradient, m.gradient))
@@ -137,7 +133,7 @@ class ImageLBFGS(torch.optim.Optimizer):
         m.length.copy_(torch.where(accepted, 1, _SHRINK * m.length))
         m.known.fill_(True)
         m.direction.copy_(
-            newton_direction(m.gradient, m.steps, m.changes, m.inverse, m.scale * guess)
+            newton_direction(m.gradient, m.steps, m.changes, m.inverse, m.scale * inverse_root)
         )
         target, offset = m.point + m.length * m.direction, 0
         for p in group['params']:
@@ -147,11 +143,11 @@ class ImageLBFGS(torch.optim.Optimizer):
 
     @torch.no_grad()
     def forget(self, which: Tensor) -> None:
-        """Let some images (bool, (n,)) begin anew from the state they are given."""
+        """Restart some images (bool, (n,)) from the variables as they are."""
         if self._memory is not None:
             memory = self._memory
             memory.known &= ~which[:, None]
-            for value in memory.inverse:  # without it a pair has no say
+            for value in memory.inverse:  # pairs with zero are not used
                 value.masked_fill_(which[:, None], 0)
 
     @staticmethod

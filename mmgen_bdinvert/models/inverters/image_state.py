@@ -1,5 +1,5 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
-"""What became of each image of a batch so far."""
+"""The state of each image of a batch during an optimisation."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ __all__ = ['ImageState', 'per_image']
 class ImageState:
     """Which images of a batch are still optimised, and the best state of each.
 
-    A step whose loss or gradient is not finite sets its image back to its best state; one too many
-    stops it there, and an image without any sound step is stopped at the end. Nothing here waits
-    for a GPU, and all tensors are written to in place, so that a CUDA graph can repeat it.
+    A step with a non-finite loss or gradient sets its image back to its best state; one setback too
+    many stops it there, and an image without any finite step is stopped at the end. Nothing here
+    waits for a GPU, and all tensors are written in place, so that a CUDA graph can repeat it.
     """
 
     def __init__(self, variables: Mapping[str, Tensor], max_setbacks: int):
@@ -26,10 +26,10 @@ class ImageState:
         some = next(iter(self._best.values()))
         self._best_total = some.new_full((len(some),), float('inf'))
         self._steps = torch.zeros((), dtype=torch.long, device=some.device)
-        self.stopped_at = torch.full((len(some),), -1, device=some.device)  # -1: goes on
+        self.stopped_at = torch.full((len(some),), -1, device=some.device)  # -1: not stopped
         self.best_at = torch.zeros_like(self.stopped_at)
         self.setbacks = torch.zeros_like(self.stopped_at)
-        self.broken = self.stopped_at >= 0
+        self.broken = self.stopped_at >= 0  # whether the last step was not finite
         self.better = torch.zeros_like(self.broken)  # whether the last state was the best so far
 
     @property
@@ -39,23 +39,17 @@ class ImageState:
 
     @property
     def moving(self) -> Tensor:
-        """Tensor: Whether an image goes on from where the last noted step was: bool (n,)."""
+        """Tensor: Whether an image takes the last observed step: bool (n,)."""
         return self.alive & ~self.broken
 
     def observe(
         self, total: Tensor, variables: Mapping[str, Tensor], gradients: Sequence[Tensor]
     ) -> None:
-        """Note a step, before its variables change.
-
-        Args:
-            total (Tensor): Loss of each image (n,); one that is not finite sets its image back.
-            variables (Mapping[str, Tensor]): Their state.
-            gradients (Sequence[Tensor]): Gradients, which set their image back as well.
-        """
-        sound = torch.isfinite(total)
+        """Record a step, before its variables change: losses (n,), variables and gradients."""
+        finite = torch.isfinite(total)
         for gradient in gradients:
-            sound &= torch.isfinite(gradient).flatten(1).all(1)
-        self.broken.copy_(self.alive & ~sound)
+            finite &= torch.isfinite(gradient).flatten(1).all(1)
+        self.broken.copy_(self.alive & ~finite)
         self.setbacks += self.broken
         stops = self.broken & (self.setbacks > self._max_setbacks)
         self.stopped_at.copy_(torch.where(stops, self._steps, self.stopped_at))
@@ -68,8 +62,8 @@ class ImageState:
         self._steps += 1
 
     def close(self, num_steps: int) -> None:
-        """Stop the images of which no step was sound, once the state after the last is noted."""
-        setbacks = self.setbacks - self.broken.long()  # those of the steps alone
+        """Stop the images that had no finite step, after the last state was observed."""
+        setbacks = self.setbacks - self.broken.long()  # without that of the last state
         hopeless = self._best_total.isinf() | (setbacks >= max(1, num_steps))
         self.stopped_at.copy_(torch.where(self.alive & hopeless, num_steps, self.stopped_at))
 
@@ -81,11 +75,11 @@ class ImageState:
             print_log(f'{text}kept.', 'current', level=30)
 
     def restore(self, variables: Mapping[str, Tensor], which: Tensor) -> None:
-        """Give some images (bool, (n,)) their best state back, in place."""
+        """Set some images (bool, (n,)) back to their best state, in place."""
         for name, value in variables.items():
             value.copy_(torch.where(per_image(which, value), self._best[name], value))
 
 
 def per_image(mask: Tensor, value: Tensor) -> Tensor:
-    """Shape a mask (n,) so that it picks images of ``value`` (n, …)."""
+    """Shape a mask (n,) so that it selects images of ``value`` (n, …)."""
     return mask.view(-1, *[1] * (value.ndim - 1))

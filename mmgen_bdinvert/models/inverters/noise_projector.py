@@ -1,5 +1,5 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
-"""StyleGAN2's own projector: style vectors and noise maps, both regularised."""
+"""StyleGAN2's own projector: optimises style vectors and regularised noise maps."""
 
 from __future__ import annotations
 
@@ -23,16 +23,11 @@ _SMALLEST = 8  # side of the last map of the noise pyramid
 
 
 def noise_correlation(noise: Tensor) -> Tensor:
-    """Measure how much neighbours in a noise map agree, on all scales (StyleGAN2, appendix D).
+    """Measure the correlation of neighbours in noise maps on all scales (StyleGAN2, appendix D).
 
-    The map is halved by averaging 2×2 values, times 2 to keep their variance, down to 8×8. On each
-    scale the mean products with the right and the lower neighbour, edges joined, are squared.
-
-    Args:
-        noise (Tensor): Noise maps of shape (n, 1, h, h), h a power of two.
-
-    Returns:
-        Tensor: Shape (n,); near 0 for white noise.
+    Maps (n, 1, h, h), h a power of two, are halved by averaging 2×2 values, times 2 to keep their
+    variance, down to 8×8. On each scale the mean products with the right and the lower neighbour,
+    edges wrapped, are squared. Returns (n,): near 0 for white noise.
     """
     total = noise.new_zeros(len(noise))
     while True:
@@ -62,9 +57,9 @@ def style_deviation(generator: nn.Module) -> float:
 class NoiseProjector(WPlusInverter):
     """StyleGAN2's projector (arXiv 1912.04958, appendix D): style vectors and noise maps.
 
-    Both are optimised; the maps must stay white noise. Early steps render style vectors with noise
-    on them, the same for all images, and the learning rate rises and falls. The image depends on
-    the maps, which its latent code carries.
+    Both are optimised, and the maps are held near white noise. Early steps add noise to the style
+    vectors, the same for all images; the learning rate rises and falls. The latent code carries the
+    noise maps, since the image depends on them.
 
     Args:
         generator (dict | BaseDetailGenerator): The generator, or its config.
@@ -73,8 +68,9 @@ class NoiseProjector(WPlusInverter):
         one_style (bool): Whether one style vector serves all layers. Defaults to True.
         noise_weight (float): Weight of :func:`noise_correlation`, summed over the maps. Defaults to
             1e5.
-        exploration (float): Largest noise on the style vectors, in :func:`style_deviation`; it
-            falls to 0 with the square over three quarters of the steps. Defaults to 0.05.
+        exploration (float): Initial noise on the style vectors, in units of
+            :func:`style_deviation`; it falls quadratically to 0 within three quarters of the steps.
+            Defaults to 0.05.
         **settings: As for :class:`WPlusInverter`.
     """
 
@@ -91,12 +87,17 @@ class NoiseProjector(WPlusInverter):
         exploration: float = 0.05,
         **settings: Any,
     ):
-        optimizer = dict(type='Adam', lr=0.1) if optimizer is None else optimizer
         own = dict(optimizer=optimizer, num_steps=num_steps, one_style=one_style)
         super().__init__(generator, **own, **settings)
         self.noise_weight = checked_number('noise_weight', noise_weight, least=0)
         self.exploration = checked_number('exploration', exploration, least=0)
         self._deviation: float | None = None
+
+    @classmethod
+    def config_defaults(cls) -> dict:
+        """Return the projector's own optimiser and number of steps."""
+        own = dict(optimizer=dict(type='Adam', lr=0.1), num_steps=1000)
+        return {**super().config_defaults(), **own}
 
     def start(self, images: Tensor) -> dict[str, Tensor]:
         """Start at the mean style vector and the generator's own noise maps."""
@@ -107,21 +108,19 @@ class NoiseProjector(WPlusInverter):
         return {**super().start(images), **noise}
 
     def render(self, variables: dict[str, Tensor]) -> Tensor:
-        """Render style vectors with noise maps."""
         return self.generator.quick_synthesis(self.w_plus(variables), _maps(variables))
 
     def to_code(self, variables: dict[str, Tensor]) -> LatentCode:
-        """Split w+ under the noise maps, which the code carries."""
+        """Split w+ with the noise maps, which the code carries."""
         maps = {f'injected_{k}': v[:, None] for k, v in variables.items() if k != 'styles'}
         changes = differences(self.generator.generator, maps)  # [N11hh]
         return self.generator.whole_code(self.w_plus(variables), changes)
 
     def learning_rate(self, step: int) -> float:
-        """Rise and fall, see :func:`projector_rate`."""
         return projector_rate(self._progress(step))
 
     def explore(self, variables: dict[str, Tensor], step: int) -> dict[str, Tensor]:
-        """Put noise on the style vectors, the same on those of every image."""
+        """Add noise to the style vectors, the same to those of every image."""
         ramp = max(0.0, 1 - self._progress(step) / 0.75)
         if not ramp:
             return variables
@@ -132,11 +131,11 @@ class NoiseProjector(WPlusInverter):
         return {**variables, 'styles': styles + scale * noise}
 
     def penalties(self, variables: dict[str, Tensor], step: int) -> dict[str, Tensor]:
-        """Hold the noise maps white."""
+        """Penalise correlation within the noise maps."""
         return {'noise': self.noise_weight * sum(map(noise_correlation, _maps(variables)))}
 
     def constrain(self, variables: dict[str, Tensor]) -> None:
-        """Bring each noise map back to mean 0 and variance 1."""
+        """Normalise each noise map to mean 0 and variance 1."""
         for noise in _maps(variables):
             noise -= noise.mean((1, 2, 3), keepdim=True)
             noise *= noise.square().mean((1, 2, 3), keepdim=True).rsqrt()
@@ -147,4 +146,4 @@ class NoiseProjector(WPlusInverter):
 
 def _maps(variables: dict[str, Tensor]) -> list[Tensor]:
     count = sum(name.startswith('noise_') for name in variables)
-    return [variables[f'noise_{i}'] for i in range(count)]  # whatever their order on disk was
+    return [variables[f'noise_{i}'] for i in range(count)]  # in order; that on disk may differ

@@ -3,20 +3,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import torch
 from mmgen.registry import MODELS
 from torch import Tensor, nn
-from torch.func import functional_call
 
-from ...structures import LatentCode
+from ...structures import InversionResult, LatentCode
 from ...utils.numbers import checked_number
-from ..generators.changes import differences
-from .base_inverter import OptimizationInverter
+from ..generators.changes import call_with, differences
+from .base_inverter import InverterSettings, OptimizationInverter
 from .noise_projector import style_deviation
-from .settings import InverterSettings
+from .optimization import StepCallback
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -25,30 +23,36 @@ __all__ = ['PivotalTuningInverter', 'tail_weights']
 
 
 def tail_weights(generator: nn.Module) -> dict[str, Tensor]:
-    """Return the weights that an image of a base and a detail code depends on."""
+    """Return the weights that an image depends on when it is rendered from a code."""
     host = generator.generator
     weights = {k: p.detach().clone().requires_grad_() for k, p in host.named_parameters()}
     like = next(iter(weights.values()))
-    codes = (
-        like.new_zeros(1, *generator.base_shape),
-        like.new_zeros(1, generator.num_detail, generator.style_dim),
-    )
+    base = like.new_zeros(1, *generator.base_shape)
+    detail = like.new_zeros(1, generator.num_detail, generator.style_dim)
     with torch.enable_grad():
-        image = functional_call(generator, _named(weights), tuple(c.detach() for c in codes))
+        image = _render(generator, {k: w[None] for k, w in weights.items()}, base, detail)
         grads = torch.autograd.grad(image.sum(), list(weights.values()), allow_unused=True)
     return {k: w.detach() for (k, w), grad in zip(weights.items(), grads) if grad is not None}
+
+
+def _render(
+    generator: nn.Module, weights: dict[str, Tensor], base: Tensor, detail: Tensor
+) -> Tensor:
+    """Render codes, each with its own weights (n, …)."""
+    codes = base, detail
+    return call_with(generator.generator, weights, lambda *c: (generator(*c),), *codes)[0]
 
 
 @MODELS.register_module()
 class PivotalTuningInverter(OptimizationInverter):
     """Pivotal tuning (PTI, arXiv 2106.05744) of the generator's tail, after another inversion.
 
-    The codes that the pivot finds stay; each image gets its own copy of the weights behind the base
-    code, tuned so that the codes render the image. The generator itself is never changed. A
-    locality term keeps what the tuned weights make of codes near the pivot as it was.
+    The pivot's codes stay fixed; each image gets its own copy of the weights behind the base code,
+    tuned so that its code renders the image. The generator itself never changes. A locality term
+    keeps the images of codes near the pivot as they were.
 
     ``variables`` of the result hold ``base``, ``detail`` and the tuned weights (n, …) by their name
-    in mmgen's generator; its code carries what tuning changed.
+    in mmgen's generator; its code carries the changes of the weights.
 
     Args:
         pivot (dict | RegularizedInverter): The inverter that finds the codes, or its config.
@@ -56,13 +60,13 @@ class PivotalTuningInverter(OptimizationInverter):
         optimizer (dict | None): Config of a torch optimiser. Defaults to Adam with lr 3e-4.
         num_steps (int): Steps of tuning. Defaults to 350.
         locality_weight (float): Weight of the locality term. Defaults to 0.1.
-        locality_distance (float): How far from the pivot's style vectors it looks, in
-            :func:`~mmgen_bdinvert.models.inverters.noise_projector.style_deviation`. Defaults to 1.
+        locality_distance (float): Distance of its codes from the pivot's style vectors, in units of
+            their standard deviation, :func:`style_deviation`. Defaults to 1.
         **settings: As for :class:`OptimizationInverter`; the statistics are the pivot's.
 
     Raises:
-        TypeError: If the pivot finds no base and detail code of its own.
-        ValueError: If a loss compares codes, which are fixed, or a setting is out of range.
+        TypeError: The pivot finds no base and detail code.
+        ValueError: A loss compares codes, which are fixed, or a setting is out of range.
     """
 
     comparable = ('image',)
@@ -90,50 +94,65 @@ class PivotalTuningInverter(OptimizationInverter):
             losses = {k: v for k, v in pivot.losses.items() if v.compares == 'image'}
         settings.setdefault('statistics', pivot.statistics)
         settings.setdefault('num_steps', 350)
-        if settings.get('optimizer') is None:
-            settings['optimizer'] = dict(type='Adam', lr=3e-4)
         super().__init__(pivot.generator, losses=losses, **settings)
         self.pivot = pivot
         self.locality_weight, self.locality_distance = locality_weight, locality_distance
         self._deviation: float | None = None
+        self._pivot_callback: StepCallback | None = None
+
+    def invert(
+        self, images: Tensor, callback: StepCallback | None = None, mask: Tensor | None = None
+    ) -> InversionResult:
+        """Invert with the pivot, then tune; the callback counts the steps of both as one run."""
+        self._pivot_callback = None
+        if callback is None:
+            return super().invert(images, mask=mask)
+        done, total = self.pivot.num_steps, self.pivot.num_steps + self.num_steps
+
+        def during_pivot(step: int, num_steps: int, *state) -> None:
+            if step < done:  # tuning begins with the pivot's last state
+                callback(step, total, *state)
+
+        def during_tuning(step: int, num_steps: int, *state) -> None:
+            callback(done + step, total, *state)
+
+        self._pivot_callback = during_pivot
+        return super().invert(images, during_tuning, mask)
+
+    @classmethod
+    def config_defaults(cls) -> dict:
+        """Return tuning's own optimiser and number of steps; its losses are the pivot's."""
+        return dict(losses={}, optimizer=dict(type='Adam', lr=3e-4), num_steps=350)
 
     def start(self, images: Tensor) -> dict[str, Tensor]:
-        """Invert with the pivot, and take a copy of the weights for each image."""
+        """Invert with the pivot, and copy the weights for each image."""
         self._deviation = style_deviation(self.generator)
-        code = self.pivot.invert(images, mask=self._mask).code
+        code = self.pivot.invert(images, self._pivot_callback, self._mask).code
         count = len(images)
         weights = {k: w.expand(count, *w.shape) for k, w in tail_weights(self.generator).items()}
         return {'base': code.base, 'detail': code.detail, **weights}
 
     def render(self, variables: dict[str, Tensor]) -> Tensor:
         """Render each image's codes with its own weights."""
-        return self._render(variables, variables['detail'])
+        return _render(self.generator, self._weights(variables), **self.values(variables))
 
     def values(self, variables: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Show the codes, which do not change."""
+        """Return the codes, which do not change."""
         return {name: variables[name] for name in self.fixed}
 
     def to_code(self, variables: dict[str, Tensor]) -> LatentCode:
-        """Bundle the pivot's codes with what tuning changed."""
-        tuned = {k: v for k, v in variables.items() if k not in self.fixed}
-        changes = differences(self.generator.generator, tuned)
-        return self.generator.code(*(variables[k] for k in self.fixed), changes=changes)
+        """Bundle the pivot's codes with the changes of the weights."""
+        changes = differences(self.generator.generator, self._weights(variables))
+        return self.generator.code(**self.values(variables), changes=changes)
 
-    def edit(
-        self,
-        variables: dict[str, Tensor],
-        direction,
-        strength: float,
-        layers: Iterable[int] | None = None,
-    ) -> dict[str, Tensor]:
-        """Edit as the pivot does; the tuned weights stay."""
-        return self.pivot.edit(variables, direction, strength, layers)
+    def _weights(self, variables: dict[str, Tensor]) -> dict[str, Tensor]:
+        return {k: v for k, v in variables.items() if k not in self.fixed}
 
     def penalties(self, variables: dict[str, Tensor], step: int) -> dict[str, Tensor]:
-        """Compare tuned and frozen weights near the pivot (PTI, equations 4 and 5).
+        """Compare images of tuned and frozen weights near the pivot (PTI, equations 4 and 5).
 
-        ``w_r = w_p + α (w_z - w_p) / |w_z - w_p|`` for one random style vector ``w_z`` a step, the
-        same for all images.
+        ``w_r = w_p + α (w_z - w_p) / |w_z - w_p|`` for one random style vector ``w_z`` per step,
+        the same for all images.
         """
         if not self.locality_weight:
             return {}
@@ -145,26 +164,9 @@ class PivotalTuningInverter(OptimizationInverter):
             way = nn.functional.normalize(way, dim=-1)
             detail = pivot + self.locality_distance * self._deviation * way
             frozen = generator.to_rgb(generator(variables['base'], detail))
-        tuned = generator.to_rgb(self._render(variables, detail))
+        tuned = _render(generator, self._weights(variables), variables['base'], detail)
+        tuned = generator.to_rgb(tuned)
         distance = sum(
             loss.loss_weight * loss(tuned, loss.prepare(frozen)) for loss in self.losses.values()
         )
         return {'locality': self.locality_weight * distance}
-
-    def _render(self, variables: dict[str, Tensor], detail: Tensor) -> Tensor:
-        base = variables['base']
-        weights = {k: v for k, v in variables.items() if k not in self.fixed}
-        images = [
-            functional_call(
-                self.generator,
-                _named({k: v[i] for k, v in weights.items()}),
-                (base[i : i + 1], detail[i : i + 1]),
-            )
-            for i in range(len(base))
-        ]
-        return torch.cat(images)
-
-
-def _named(weights: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Name weights of mmgen's generator as its wrapper does."""
-    return {f'generator.{name}': weight for name, weight in weights.items()}

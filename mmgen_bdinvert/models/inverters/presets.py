@@ -1,5 +1,5 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
-"""How long a regularised inversion takes: the paper's schedule, and shorter ones."""
+"""Settings of a regularised inversion: the paper's schedule, and faster ones."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _QUICK = dict(
     detail_space='pnorm',
 )
 
-# Settings of a RegularizedInverter; docs/performance.md has what each of them reaches.
+# Of a RegularizedInverter; docs/performance.md compares what they reach.
 PRESETS: dict[str, dict[str, Any]] = {
     'paper': dict(
         optimizer=dict(type='Adam', lr=0.01),

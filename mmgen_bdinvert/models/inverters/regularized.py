@@ -1,9 +1,8 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
-"""Regularised inversion."""
+"""BDInvert's regularised inversion."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import torch
@@ -13,16 +12,15 @@ from torch import Tensor, nn
 from ...structures import LatentCode
 from ...utils.numbers import checked_number
 from ..parts import build_part
-from .base_inverter import OptimizationInverter
-from .settings import InverterSettings
+from .base_inverter import InverterSettings, OptimizationInverter
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
 __all__ = ['RegularizedInverter', 'paper_losses']
 
-# Standard deviations of a whitened coordinate that are optimised as 1. Optimisers move all
-# variables about equally far, and detail codes have farther to go than base codes.
+# Whitened coordinates are optimised in this unit: optimisers move all variables about equally far,
+# and detail codes start farther from the solution than base codes.
 _UNIT = 3.0
 
 
@@ -40,10 +38,10 @@ def paper_losses() -> dict[str, dict]:
 class RegularizedInverter(OptimizationInverter):
     """BDInvert's regularised inversion (paper, section 3.4).
 
-    The base code starts at the encoder's guess ``f0 = E(I)``, the detail code at the mean style
-    vector. Both are optimised; the base code is held near ``f0``, the detail code near the mean in
-    P-norm+ space. Leaving the losses ``base`` or ``detail`` out gives the paper's ablations,
-    ``num_steps=0`` the encoder's guess alone.
+    The base code starts at the encoder's prediction ``f0 = E(I)``, the detail code at the mean
+    style vector. Both are optimised; losses hold the base code near ``f0``, and the detail code
+    near the mean in P-norm+ space. Without the losses ``base`` or ``detail`` these are the paper's
+    ablations, with ``num_steps=0`` the encoder's prediction alone.
 
     Args:
         generator (dict | BaseDetailGenerator): The generator, or its config.
@@ -51,17 +49,15 @@ class RegularizedInverter(OptimizationInverter):
         losses (dict[str, dict] | None): Losses by name. Defaults to the paper's four.
         clip (float | None): The paper's own regulariser of the detail code, for use without the
             loss ``detail``: after each step every whitened coordinate is clamped to [-clip, clip].
-            Defaults to None, which clamps nothing.
-        detail_space (str): Coordinates that the detail code is optimised in. 'w+' are its style
-            vectors, from the mean one on, as in the paper. 'pnorm' are its whitened coordinates,
-            from zero on, where the loss ``detail`` is zero, too, in units of three standard
-            deviations; an optimiser gets much further in them. It needs the statistics. Defaults to
-            'w+'.
+            Defaults to None.
+        detail_space (str): Coordinates in which the detail code is optimised: 'w+', as in the
+            paper, or 'pnorm', whitened ones, which start at zero and need the statistics.
+            Optimisers get much further in them. Defaults to 'w+'.
         **settings: As for :class:`OptimizationInverter`.
 
     Raises:
-        ValueError: If encoder, statistics and generator do not belong together, or a setting is out
-            of range or lacks the statistics.
+        ValueError: Encoder, statistics and generator do not belong together, or a setting is out of
+            range or lacks the statistics.
     """
 
     def __init__(
@@ -74,7 +70,7 @@ class RegularizedInverter(OptimizationInverter):
         detail_space: str = 'w+',
         **settings: Unpack[InverterSettings],
     ):
-        losses = paper_losses() if losses is None else losses
+        losses = self.config_defaults()['losses'] if losses is None else losses
         super().__init__(generator, losses=losses, **settings)
         if clip is not None:
             clip = checked_number('clip', clip, above=0)
@@ -89,6 +85,11 @@ class RegularizedInverter(OptimizationInverter):
         self.encoder.check_generator(self.generator)
         self.encoder.requires_grad_(False)
 
+    @classmethod
+    def config_defaults(cls) -> dict:
+        """Return the paper's losses too."""
+        return {**super().config_defaults(), 'losses': paper_losses()}
+
     def start(self, images: Tensor) -> dict[str, Tensor]:
         """Start at ``f0`` and at the mean style vector, or at the centre of P-norm+ space."""
         self.encoder.check_generator(self.generator)
@@ -99,34 +100,20 @@ class RegularizedInverter(OptimizationInverter):
         return {'base': base, 'detail': detail}
 
     def render(self, variables: dict[str, Tensor]) -> Tensor:
-        """Render base and detail code."""
         return self.generator(variables['base'], self._detail(variables))
 
     def values(self, variables: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Return base and detail code."""
         return {'base': variables['base'], 'detail': self._detail(variables)}
 
     def to_code(self, variables: dict[str, Tensor]) -> LatentCode:
-        """Bundle base and detail code."""
         return self.generator.code(variables['base'], self._detail(variables))
-
-    def edit(
-        self,
-        variables: dict[str, Tensor],
-        direction,
-        strength: float,
-        layers: Iterable[int] | None = None,
-    ) -> dict[str, Tensor]:
-        """Add a direction to the detail code; the base code stays."""
-        detail = direction.added(variables['detail'], strength, self.generator, layers)
-        return {**variables, 'detail': detail}
 
     def outcome(self, variables: dict[str, Tensor]) -> dict[str, Tensor]:
         """Return base and detail code as ``base`` and ``detail``, whatever was optimised."""
         return self.values(variables)
 
     def constrain(self, variables: dict[str, Tensor]) -> None:
-        """Clamp the detail code in P-norm+ space, if ``clip`` says so."""
+        """Clamp the detail code in P-norm+ space to ``clip``."""
         if self.clip is None:
             return
         if 'whitened' in variables:

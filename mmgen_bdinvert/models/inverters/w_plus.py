@@ -10,9 +10,8 @@ from mmgen.registry import MODELS
 from torch import Tensor, nn
 
 from ...structures import LatentCode
-from .base_inverter import OptimizationInverter
+from .base_inverter import InverterSettings, OptimizationInverter
 from .regularized import paper_losses
-from .settings import InverterSettings
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -24,7 +23,7 @@ __all__ = ['WPlusInverter']
 class WPlusInverter(OptimizationInverter):
     """Inversion into the generator's own style vectors, W+ or W, without an encoder.
 
-    W+ is Image2StyleGAN's space (arXiv 1904.03189): all N style vectors, each on its own.
+    W+ is Image2StyleGAN's space (arXiv 1904.03189): a style vector for each of the N layers.
 
     Args:
         generator (dict | BaseDetailGenerator): The generator, or its config.
@@ -45,10 +44,15 @@ class WPlusInverter(OptimizationInverter):
         one_style: bool = False,
         **settings: Unpack[InverterSettings],
     ):
-        if losses is None:
-            losses = {k: v for k, v in paper_losses().items() if k in ('pixel', 'perceptual')}
+        losses = self.config_defaults()['losses'] if losses is None else losses
         super().__init__(generator, losses=losses, **settings)
         self.one_style = one_style
+
+    @classmethod
+    def config_defaults(cls) -> dict:
+        """Return the paper's image losses too."""
+        losses = {k: v for k, v in paper_losses().items() if k in ('pixel', 'perceptual')}
+        return {**super().config_defaults(), 'losses': losses}
 
     def start(self, images: Tensor) -> dict[str, Tensor]:
         """Start at the mean style vector: ``styles`` of shape (n, N, D), in W (n, 1, D)."""
@@ -56,11 +60,10 @@ class WPlusInverter(OptimizationInverter):
         return {'styles': self.generator.mean_latent.expand(len(images), layers, -1)}  # [NLD]
 
     def render(self, variables: dict[str, Tensor]) -> Tensor:
-        """Render with the whole generator."""
         return self.generator.quick_synthesis(self.w_plus(variables))
 
     def values(self, variables: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Show all style vectors to losses on detail codes."""
+        """Let losses on detail codes compare all style vectors."""
         return {'detail': variables['styles']}
 
     def to_code(self, variables: dict[str, Tensor]) -> LatentCode:
@@ -74,7 +77,7 @@ class WPlusInverter(OptimizationInverter):
         strength: float,
         layers: Iterable[int] | None = None,
     ) -> dict[str, Tensor]:
-        """Add a direction to w+: in all N layers, in the direction's own, or in the chosen ones."""
+        """Add a direction to w+: in the given layers, the direction's own, or all."""
         styles = direction.added(self.w_plus(variables), strength, self.generator, layers)
         return {**variables, 'styles': styles}
 

@@ -15,6 +15,7 @@ Image losses receive RGB in [-1, 1], whatever channel order the generator emits.
 from .latent import BaseCodeDistance, PNormLoss
 from .perceptual import LPIPSLoss, STLPIPSLoss
 from .pixel import GradientL1Loss, PixelL1Loss, PixelMSELoss
+from .released import ReleasedPerceptualLoss
 
 __all__ = [
     'BaseCodeDistance',
@@ -23,5 +24,6 @@ __all__ = [
     'PNormLoss',
     'PixelL1Loss',
     'PixelMSELoss',
+    'ReleasedPerceptualLoss',
     'STLPIPSLoss',
 ]

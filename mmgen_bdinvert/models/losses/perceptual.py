@@ -13,7 +13,6 @@ from typing import Callable
 
 import torch
 import torch.nn.functional as F
-from mmengine.logging import MMLogger
 from mmgen.registry import MODULES
 from torch import Tensor, nn
 
@@ -22,17 +21,21 @@ from .. import acceleration
 from ..acceleration.blurred_convolution import accelerate_blurs
 from ..acceleration.image_convolution import accelerate_convolutions
 from ..acceleration.normalized_distance import normalized_distance
-from ..checkpoint import read_state_dict
+from ..checkpoint import download, read_state_dict
 from ..frozen import HoldsFrozen
 from ..state_dicts import fit_state
 
 _TORCHVISION_NAMES = dict(vgg='vgg16', alex='alexnet', squeeze='squeezenet1_1')
 
 
-def reduce_images(images: Tensor, size: int | None) -> Tensor:
-    """Reduce images whose longer side exceeds ``size`` to it, bilinear with antialiasing.
+class BackboneError(FileNotFoundError):
+    """The network of an LPIPSLoss without a ``backbone`` is not there."""
 
-    The aspect ratio is kept: (n, c, H, W) -> (n, c, h, w). None leaves every image alone.
+
+def reduce_images(images: Tensor, size: int | None) -> Tensor:
+    """Reduce images (n, c, H, W) to a longer side of ``size`` at most, bilinear with antialiasing.
+
+    The aspect ratio stays; with None, all sizes do.
     """
     longest = max(images.shape[-2:])
     if size is None or longest <= size:
@@ -42,9 +45,9 @@ def reduce_images(images: Tensor, size: int | None) -> Tensor:
 
 
 def normalize_channels(features: Tensor, eps: float = 1e-10) -> Tensor:
-    """Scale the feature vector at each position to unit length; (n, c, h, w), float32 or better.
+    """Scale the feature vector (n, c, h, w) at each position to unit length, float32 or better.
 
-    Unlike the square root of a sum, ``vector_norm`` has a finite gradient where all are zero.
+    Unlike the square root of a sum, ``vector_norm`` has a finite gradient at zero.
     """
     features = features.to(torch.promote_types(features.dtype, torch.float32))
     return features / (torch.linalg.vector_norm(features, dim=1, keepdim=True) + eps)
@@ -53,8 +56,15 @@ def normalize_channels(features: Tensor, eps: float = 1e-10) -> Tensor:
 class PerceptualLoss(HoldsFrozen, nn.Module):
     """Weighted distance of the normalised features of two images; base of the losses below.
 
-    The network stays out of the module tree: always frozen and in eval mode, unseen by a parent's
-    checkpoint, optimiser and weight initialisation. Only moves between devices and dtypes reach it.
+    The network is frozen and outside the module tree, see :class:`HoldsFrozen`.
+
+    Args:
+        network (nn.Module): ``scaling_layer`` and ``net`` compute feature maps of an image, the 1×1
+            convolutions ``lins`` hold the weights of their channels.
+        smallest (int): Shortest image side that ``network`` accepts.
+        resize (int, optional): Images with a longer side are reduced to it; None never reduces.
+            Defaults to 256.
+        loss_weight (float): Factor that the parent applies. Defaults to 10.
     """
 
     compares = 'image'
@@ -69,7 +79,7 @@ class PerceptualLoss(HoldsFrozen, nn.Module):
         self.loss_weight = checked_number('loss_weight', loss_weight, least=0)
         accelerate_convolutions(network)
         accelerate_blurs(network)
-        self.hold_frozen(network.to(memory_format=torch.channels_last))  # convolutions like it
+        self.hold_frozen(network.to(memory_format=torch.channels_last))  # faster convolutions
 
     @property
     def network(self) -> nn.Module:
@@ -119,13 +129,11 @@ class LPIPSLoss(PerceptualLoss):
     The package carries LPIPS's own weights; those of the backbone are torchvision's.
 
     Args:
-        net (str): ``'vgg'`` (the paper's choice), ``'alex'`` or ``'squeeze'``; images need at
+        net (str): ``'vgg'`` (the paper's choice), ``'alex'`` or ``'squeeze'``, for images of at
             least 16, 31 or 17 pixels.
         backbone (str | Path, optional): A ``.pth`` or ``.safetensors`` file of torchvision's
             ``vgg16``, ``alexnet`` or ``squeezenet1_1``; ``'random'`` for seeded random weights
             (tests). Defaults to torchvision's own file, downloaded once into PyTorch's hub folder.
-        resize (int, optional): As in :class:`PerceptualLoss`. Defaults to 256.
-        loss_weight (float): What the parent multiplies the value with. Defaults to 10.
 
     Raises:
         FileNotFoundError: ``backbone`` is no file, or its default cannot be downloaded.
@@ -147,7 +155,7 @@ class LPIPSLoss(PerceptualLoss):
             weights = _random_weights(network.net)
         else:
             file = _torchvision_file(net) if backbone is None else Path(backbone)
-            weights = _read_backbone(file, network.net, _TORCHVISION_NAMES[net])
+            weights = _read_backbone(file, network.net, net)
         with resources.as_file(resources.files('lpips') / f'weights/v0.1/{net}.pth') as path:
             weights.update(read_state_dict(path))
         weights.update(lpips.ScalingLayer().state_dict(prefix='scaling_layer.'))
@@ -162,9 +170,7 @@ class STLPIPSLoss(PerceptualLoss):
     The package carries all of its weights.
 
     Args:
-        net (str): ``'alex'`` (cheaper) or ``'vgg'``; images need at least 21 or 18 pixels.
-        resize (int, optional): As in :class:`PerceptualLoss`. Defaults to 256.
-        loss_weight (float): What the parent multiplies the value with. Defaults to 10.
+        net (str): ``'alex'`` (cheaper) or ``'vgg'``, for images of at least 21 or 18 pixels.
 
     Raises:
         ImportError: The package is missing.
@@ -188,10 +194,9 @@ def _choose(net: str, known: dict[str, int], owner: str) -> int:
 
 
 def _import_stlpips() -> types.ModuleType:
-    """Import the package, which imports two others that it neither declares nor calls.
+    """Import the package with empty modules in place of two that it neither declares nor uses.
 
-    Empty modules take their place while it lasts, as IPython takes its time to be imported. To be
-    deleted when stlpips-pytorch (0.0.2 here) declares or drops them.
+    To be deleted when stlpips-pytorch (0.0.2 here) declares or drops them.
     """
     stand_ins = {}
     for name, attribute in (('IPython', 'embed'), ('torchsummary', 'summary')):
@@ -211,21 +216,16 @@ def _import_stlpips() -> types.ModuleType:
 
 
 def _empty(network_class: Callable[..., nn.Module], **kwargs) -> nn.Module:
-    """Build a network without its weights.
-
-    On the meta device nothing is initialised, which would draw from the global random state and
-    fill VGG's classifier of 500 MB only to throw it away.
-    """
+    """Build a network without initialising its weights: no random draws, no VGG classifier."""
     with warnings.catch_warnings(), torch.device('meta'):
         warnings.filterwarnings('ignore', message='.*pretrained.*|.*weight enum.*')
         network = network_class(pretrained=False, verbose=False, **kwargs)
-    # As `to_empty`, which from the meta device on imports symbolic shapes for a second.
+    # `to_empty` does the same, but spends a second on importing symbolic shapes.
     return network._apply(lambda tensor: torch.empty(tensor.shape, dtype=tensor.dtype))
 
 
 def _fill(network: nn.Module, weights: dict[str, Tensor], source: str) -> None:
-    """Copy ``weights`` into ``network``, every tensor accounted for."""
-    own = network.state_dict()  # `lins.0.*` are `lin0.*` again
+    own = network.state_dict()  # `lins.0.*` is another name of `lin0.*`
     wanted = {name: own[name] for name in own if name[:5] != 'lins.'}
     network.load_state_dict(fit_state(weights, wanted, source, 'this network'), strict=False)
 
@@ -240,33 +240,22 @@ def _random_weights(net: nn.Module) -> dict[str, Tensor]:
     return weights
 
 
-def _read_backbone(path: Path, net: nn.Module, name: str) -> dict[str, Tensor]:
-    """Read torchvision's network ``name`` from ``path``; return it under the package's names."""
+def _read_backbone(path: Path, network: nn.Module, net: str) -> dict[str, Tensor]:
+    """Read a network of torchvision; return its weights under the package's names."""
     given = {k: v for k, v in read_state_dict(path).items() if not k.startswith('classifier.')}
-    own = net.state_dict()
+    own = network.state_dict()
     # `slice2.5.weight` of the package is `features.5.weight` of torchvision.
     theirs = {key: f'features.{key.partition(".")[2]}' for key in own}
     wanted = {theirs[key]: own[key] for key in own}
-    given = fit_state(given, wanted, path, f"torchvision's {name}")
+    given = fit_state(given, wanted, path, f"torchvision's {_TORCHVISION_NAMES[net]}")
     return {f'net.{key}': given[theirs[key]] for key in own}
 
 
 def _torchvision_file(net: str) -> Path:
-    """Find torchvision's weights in the hub folder, or download them there."""
     import torchvision  # not above: it takes a second
 
-    name = _TORCHVISION_NAMES[net]
-    url = torchvision.models.get_model_weights(name).IMAGENET1K_V1.url
-    path = Path(torch.hub.get_dir(), 'checkpoints', url.rpartition('/')[2])
-    if not path.is_file():
-        MMLogger.get_current_instance().info(f'Downloading {url} to {path.parent}')
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            torch.hub.download_url_to_file(url, str(path), path.stem.rpartition('-')[2])
-        except (OSError, RuntimeError) as error:
-            raise FileNotFoundError(
-                f'{path.name} cannot be downloaded from {url} ({error}): put it in {path.parent} '
-                'or set backbone=PATH wherever the config has an LPIPSLoss (in most: --cfg-options '
-                'model.losses.perceptual.backbone=PATH).'
-            ) from error
-    return path
+    weights = torchvision.models.get_model_weights(_TORCHVISION_NAMES[net])
+    try:
+        return download(weights.IMAGENET1K_V1.url, 'set backbone=PATH of the LPIPSLoss')
+    except FileNotFoundError as error:
+        raise BackboneError(str(error)) from error

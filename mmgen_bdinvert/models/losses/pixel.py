@@ -12,14 +12,7 @@ from ...utils.numbers import checked_number
 
 
 def mean_squared_difference(value: Tensor, reference: Tensor) -> Tensor:
-    """Average the squared difference over everything but the batch.
-
-    Args:
-        value (Tensor): Any tensor of shape (n, ...).
-        reference (Tensor): Its counterpart, of the same shape.
-
-    Returns:
-        Tensor: Shape (n,).
+    """Average the squared difference of two tensors (n, ...); returns (n,).
 
     Raises:
         ValueError: The shapes differ; broadcasting here would hide a mistake.
@@ -37,7 +30,16 @@ def _difference(value: Tensor, reference: Tensor) -> Tensor:
 
 
 class PixelLoss(nn.Module):
-    """Compares images by a function of their pixels; base class."""
+    """Compares images by a function of their pixels; base class.
+
+    Args:
+        loss_weight (float): Factor that the parent applies. Defaults to 1.
+        region (Sequence[Sequence[float]] | None): The part of the images that is compared, as
+            shares of the sides: ``((top, bottom), (left, right))``. Defaults to the whole image.
+
+    Raises:
+        ValueError: The region is empty or reaches out of the image.
+    """
 
     compares = 'image'
 
@@ -61,7 +63,7 @@ class PixelLoss(nn.Module):
         return self.compare(self._crop(value), state)
 
     def compare(self, value: Tensor, reference: Tensor) -> Tensor:
-        """Compare what counts of two images, (n, 3, h, w) each; returns (n,)."""
+        """Compare the regions of two images, (n, 3, h, w) each; returns (n,)."""
         raise NotImplementedError
 
     def _crop(self, images: Tensor) -> Tensor:
@@ -77,7 +79,6 @@ class PixelMSELoss(PixelLoss):
     """Mean squared error of the pixels."""
 
     def compare(self, value: Tensor, reference: Tensor) -> Tensor:
-        """Average the squared differences."""
         return mean_squared_difference(value, reference)
 
 
@@ -86,7 +87,6 @@ class PixelL1Loss(PixelLoss):
     """Mean absolute error of the pixels."""
 
     def compare(self, value: Tensor, reference: Tensor) -> Tensor:
-        """Average the absolute differences."""
         return _difference(value, reference).abs().flatten(1).mean(1)  # (n, ...) -> (n,)
 
 
@@ -94,10 +94,9 @@ class PixelL1Loss(PixelLoss):
 class GradientL1Loss(PixelLoss):
     """Mean absolute error of the differences between neighbouring pixels.
 
-    Small features with sharp outlines, such as eyes, count for more in it than in the pixels.
+    Small features with sharp outlines, such as eyes, have more weight than in the pixel losses.
     """
 
     def compare(self, value: Tensor, reference: Tensor) -> Tensor:
-        """Average the absolute differences of the differences, both axes added."""
         error = _difference(value, reference)
         return sum(error.diff(dim=dim).abs().flatten(1).mean(1) for dim in (2, 3))

@@ -7,7 +7,8 @@ import pytest
 import torch
 from mmengine.config import Config
 
-from benchmarks.equivariance import equivariance_markdown, measure_equivariance
+from benchmarks.equivariance.measure import measure_equivariance
+from benchmarks.equivariance.report import equivariance_markdown
 
 
 @pytest.fixture(scope='module')

@@ -6,10 +6,10 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from benchmarks.equivariance import measure_equivariance
 from benchmarks.equivariance.measure import (
     EquivarianceRow,
     interior_mask,
+    measure_equivariance,
     receptive_reach,
     without_noise,
 )

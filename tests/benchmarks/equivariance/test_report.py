@@ -3,7 +3,8 @@ import csv
 import math
 from dataclasses import replace
 
-from benchmarks.equivariance import EquivarianceRow, equivariance_markdown, write_equivariance
+from benchmarks.equivariance.measure import EquivarianceRow
+from benchmarks.equivariance.report import equivariance_markdown, write_equivariance
 from mmgen_bdinvert.io import read_image
 
 FIXED = EquivarianceRow(16, 'shift', 0.125, 2.0, 'fixed', 0.02, 0.002, 0.3, math.nan)

@@ -7,7 +7,7 @@ from mmengine.config import Config
 from mmgen.registry import MODULES
 from torch import nn
 
-from benchmarks.quality import Edit, Plan
+from benchmarks.quality.plan import Edit, Plan
 from mmgen_bdinvert.editing import Direction
 from projects.toon_faces import TOON_LABELS
 

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks.quality import DrawnFaces, Photos, unmove
+from benchmarks.quality.faces import DrawnFaces, Photos, unmove
 from mmgen_bdinvert.geometry import GeometricTransform, transform_image
 from projects.toon_faces import draw_face, random_move
 

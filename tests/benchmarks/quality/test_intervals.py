@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from scipy.stats import bootstrap
 
-from benchmarks.quality import Interval, mean_interval, paired_interval
+from benchmarks.quality.intervals import Interval, mean_interval, paired_interval
 
 VALUES = np.random.default_rng(5).gamma(2.0, size=64)
 

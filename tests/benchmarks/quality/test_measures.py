@@ -3,7 +3,10 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks.quality import Benchmark, DrawnFaces, Measures, build_method, edit_region
+from benchmarks.quality.faces import DrawnFaces
+from benchmarks.quality.measures import Measures, edit_region
+from benchmarks.quality.plan import build_method
+from benchmarks.quality.runner import Benchmark
 from mmgen_bdinvert.editing import load_direction
 from projects.toon_faces import draw_face, random_move
 

@@ -5,8 +5,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from benchmarks.quality import build_method, read_plan, resolution
-from benchmarks.quality.plan import DOMAIN_VARIABLE, weights_digest
+from benchmarks.quality.plan import (
+    DOMAIN_VARIABLE,
+    build_method,
+    read_plan,
+    resolution,
+    weights_digest,
+)
 from mmgen_bdinvert.models import NoiseProjector, PivotalTuningInverter, WPlusInverter
 from mmgen_bdinvert.models.inverters.presets import PRESETS
 

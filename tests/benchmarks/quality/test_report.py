@@ -5,7 +5,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from benchmarks.quality import Benchmark, DrawnFaces, summarise, write_report
+from benchmarks.quality.faces import DrawnFaces
+from benchmarks.quality.report import write_report
+from benchmarks.quality.runner import Benchmark
+from benchmarks.quality.summary import summarise
 from benchmarks.quality.tables import csv_rows, markdown
 
 

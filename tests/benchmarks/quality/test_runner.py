@@ -4,7 +4,9 @@ import pytest
 import torch
 from PIL import Image
 
-from benchmarks.quality import Benchmark, DrawnFaces, Photos, build_method
+from benchmarks.quality.faces import DrawnFaces, Photos
+from benchmarks.quality.plan import build_method
+from benchmarks.quality.runner import Benchmark
 from mmgen_bdinvert.models.inverters.base_inverter import OptimizationInverter
 
 KINDS = ['aligned', 'shifted']

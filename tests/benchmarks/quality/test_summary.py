@@ -3,14 +3,8 @@ import math
 
 import pytest
 
-from benchmarks.quality import (
-    best_strengths,
-    mean_interval,
-    paired_interval,
-    summarise,
-    verdicts,
-)
-from benchmarks.quality.summary import ALL_EDITS, MOVED
+from benchmarks.quality.intervals import mean_interval, paired_interval
+from benchmarks.quality.summary import ALL_EDITS, MOVED, best_strengths, summarise, verdicts
 
 PSNR = {
     'w_plus': dict(aligned=[20, 22, 21], shifted=[15, 16, 14], scaled=[18, 19, 20]),

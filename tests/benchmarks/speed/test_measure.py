@@ -6,10 +6,13 @@ import json
 import pytest
 import torch
 
-from benchmarks.speed import Row, Setting, memory, short_form, write_speed
 from benchmarks.speed import measure as measuring
+from benchmarks.speed import memory
+from benchmarks.speed.measure import Row
 from benchmarks.speed.ours import OurTraining, time_inversion
 from benchmarks.speed.plain import PlainInversion, PlainTraining, plain_statistics
+from benchmarks.speed.report import short_form, write_speed
+from benchmarks.speed.setting import Setting
 from mmgen_bdinvert.apis.statistics import fit_statistics
 from mmgen_bdinvert.models import RegularizedInverter
 

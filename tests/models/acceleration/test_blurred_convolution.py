@@ -13,13 +13,13 @@ from mmgen_bdinvert.models.derived import Derived
 
 
 @pytest.fixture(scope='module')
-def quick():
+def accelerated():
     return STLPIPSLoss().network.net.double()
 
 
 @pytest.fixture(scope='module')
-def plain(quick):
-    network = copy.deepcopy(quick)
+def plain(accelerated):
+    network = copy.deepcopy(accelerated)
     restore_modules(network)
     return network
 
@@ -34,23 +34,25 @@ def maps_and_gradient(network, images):
 
 
 @pytest.mark.parametrize('size', [(32, 32), (48, 26), (31, 32)])
-def test_maps_and_gradients_are_those_of_the_package(quick, plain, size):
-    assert type(quick.slice1) is BlurredSequential and type(plain.slice1) is nn.Sequential
+def test_maps_and_gradients_are_those_of_the_package(accelerated, plain, size):
+    assert type(accelerated.slice1) is BlurredSequential and type(plain.slice1) is nn.Sequential
     images = torch.randn(2, 3, *size, dtype=torch.float64)
-    for ours, theirs in zip(maps_and_gradient(quick, images), maps_and_gradient(plain, images)):
+    for ours, theirs in zip(
+        maps_and_gradient(accelerated, images), maps_and_gradient(plain, images)
+    ):
         torch.testing.assert_close(ours, theirs)
 
 
 @pytest.mark.parametrize('precision', ['bfloat16', 'bfloat16 gradients'])
-def test_lower_precisions_stay_near(quick, plain, precision):
-    quick, plain = copy.deepcopy(quick).float(), copy.deepcopy(plain).float()
+def test_lower_precisions_stay_near(accelerated, plain, precision):
+    accelerated, plain = copy.deepcopy(accelerated).float(), copy.deepcopy(plain).float()
     images = torch.randn(2, 3, 32, 32)
     if precision == 'bfloat16':
         with torch.autocast('cpu', torch.bfloat16):
-            found = maps_and_gradient(quick, images)
+            found = maps_and_gradient(accelerated, images)
     else:
         with bfloat16_gradients():
-            found = maps_and_gradient(quick, images)
+            found = maps_and_gradient(accelerated, images)
     *maps, gradient = maps_and_gradient(plain, images)
     assert found[-1].dtype == torch.float32
     limit = 0.1 if precision == 'bfloat16' else 0.02
@@ -60,7 +62,7 @@ def test_lower_precisions_stay_near(quick, plain, precision):
         assert error < (0.02 if precision == 'bfloat16' else 1e-5)
 
 
-def test_only_images_of_even_sides_are_merged(quick, monkeypatch):
+def test_only_images_of_even_sides_are_merged(accelerated, monkeypatch):
     merged, merge = [], BlurredSequential._convolve_and_blur
 
     def spy(self, images):
@@ -69,19 +71,19 @@ def test_only_images_of_even_sides_are_merged(quick, monkeypatch):
 
     monkeypatch.setattr(BlurredSequential, '_convolve_and_blur', spy)
     for side in (31, 32):
-        quick(torch.randn(1, 3, side, 32, dtype=torch.float64))
+        accelerated(torch.randn(1, 3, side, 32, dtype=torch.float64))
     assert merged == [(1, 3, 32, 32)]
 
 
-def test_restored_modules_keep_nothing_of_it(quick, plain):
-    assert isinstance(quick.slice1.kernels, Derived)
+def test_restored_modules_keep_nothing_of_it(accelerated, plain):
+    assert isinstance(accelerated.slice1.kernels, Derived)
     assert not any(
         isinstance(v, Derived) for module in plain.modules() for v in vars(module).values()
     )
 
 
-def test_merged_kernels_follow_a_load(quick):
-    network, images = copy.deepcopy(quick), torch.randn(1, 3, 32, 32, dtype=torch.float64)
+def test_merged_kernels_follow_a_load(accelerated):
+    network, images = copy.deepcopy(accelerated), torch.randn(1, 3, 32, 32, dtype=torch.float64)
     before = network(images)[0]
     state = {name: 2 * value for name, value in network.state_dict().items() if 'filt' not in name}
     network.load_state_dict(state, strict=False)

@@ -1,11 +1,12 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
-"""The quick synthesis of StyleGAN1 against mmgen's own modules: images and gradients."""
+"""The frozen synthesis of StyleGAN1 against mmgen's own modules: images and gradients."""
 
 import pytest
 import torch
 
 from mmgen_bdinvert.models import BaseDetailGenerator
 from mmgen_bdinvert.models.acceleration.precision import bfloat16_gradients
+from tests.fixtures.rendering import by_mmgen, codes, image_and_gradients, relative
 
 
 @pytest.fixture()
@@ -16,48 +17,27 @@ def make(make_stylegan1):
     return make
 
 
-def codes(generator, count=2):
-    rng = torch.Generator().manual_seed(3)
-    base = torch.randn(count, *generator.base_shape, generator=rng)
-    detail = torch.randn(count, generator.num_detail, generator.style_dim, generator=rng)
-    like = next(generator.parameters())
-    return base.to(like).requires_grad_(), detail.to(like).requires_grad_()
-
-
-def image_and_gradients(render, *inputs):
-    image = render(*inputs)
-    return image, *torch.autograd.grad(image.pow(3).sum(), inputs)
-
-
-def by_mmgen(generator):
-    return generator._split._render_by_modules
-
-
-def relative(value, expected):
-    return ((value - expected).norm() / expected.norm()).item()
-
-
 @pytest.fixture()
-def is_quick(functions_of):
+def is_frozen(functions_of):
     return lambda image: '_AdaptiveNormBackward' in functions_of(image)
 
 
 @pytest.mark.parametrize(('base_size', 'size'), [(8, 16), (8, 32), (16, 64)])
 @pytest.mark.parametrize('count', [1, 3])
-def test_images_and_gradients_are_those_of_mmgens_modules(make, base_size, size, count, is_quick):
+def test_images_and_gradients_are_those_of_mmgens_modules(make, base_size, size, count, is_frozen):
     for dtype, tolerance in ((torch.float64, 1e-11), (torch.float32, 1e-4)):
         generator = make(base_size, size).to(dtype)
         inputs = codes(generator, count)
         found = image_and_gradients(generator, *inputs)
         expected = image_and_gradients(by_mmgen(generator), *inputs)
-        assert is_quick(found[0]) and not is_quick(expected[0])
+        assert is_frozen(found[0]) and not is_frozen(expected[0])
         for ours, theirs in zip(found, expected):
             assert ours.dtype == dtype and ours.shape == theirs.shape
             assert relative(ours, theirs) <= tolerance
 
 
 @pytest.mark.parametrize(('dtype', 'tolerance'), [(torch.float64, 1e-11), (torch.float32, 1e-4)])
-def test_in_winograds_way(make, winograd, dtype, tolerance):
+def test_with_winograd(make, winograd, dtype, tolerance):
     generator = make(8, 32).to(dtype)
     inputs = codes(generator)
     expected = image_and_gradients(by_mmgen(generator), *inputs)
@@ -74,7 +54,7 @@ def test_in_winograds_way(make, winograd, dtype, tolerance):
 
 
 @pytest.mark.parametrize('given', [True, False])
-def test_a_whole_w_plus_and_its_noise_maps(make, sample_w_plus, given, is_quick):
+def test_a_whole_w_plus_and_its_noise_maps(make, sample_w_plus, given, is_frozen):
     generator = make(8, 32)
     w_plus = sample_w_plus(generator, count=3).double().requires_grad_()
     generator.double()
@@ -84,7 +64,7 @@ def test_a_whole_w_plus_and_its_noise_maps(make, sample_w_plus, given, is_quick)
     inputs = [w_plus, *(m.requires_grad_() for m in maps if given)]
     image = generator.quick_synthesis(w_plus, inputs[1:] or None)
     expected = generator._split.synthesis(w_plus, *inputs[1:])
-    assert is_quick(image) and relative(image, expected) <= 1e-11
+    assert is_frozen(image) and relative(image, expected) <= 1e-11
     results = [torch.autograd.grad(v.pow(3).sum(), inputs) for v in (image, expected)]
     for ours, theirs in zip(*results):
         assert relative(ours, theirs) <= 1e-11
@@ -110,28 +90,28 @@ def test_lower_precisions_stay_near(make, checkpointing):
 @pytest.mark.parametrize(
     'name', ['conv1.0.conv.weight_orig', 'adain2.affine.bias', 'conv2.conv.bias']
 )
-def test_changed_weights_are_seen(make, name, is_quick):
+def test_changed_weights_are_seen(make, name, is_frozen):
     generator = make()
     inputs = codes(generator)
     before = generator(*inputs)
     with torch.no_grad():
         generator.generator.convs[-1].get_parameter(name).add_(0.5)
     after = generator(*inputs)
-    assert is_quick(after) and relative(after, before) > 1e-3
+    assert is_frozen(after) and relative(after, before) > 1e-3
     assert relative(after, by_mmgen(generator)(*inputs)) < 1e-5
 
 
-def test_weights_that_ask_for_gradients_and_hooks_get_mmgens_modules(make, is_quick):
+def test_weights_that_ask_for_gradients_and_hooks_get_mmgens_modules(make, is_frozen):
     generator = make()
     inputs = codes(generator)
     weight = generator.generator.convs[-1].get_parameter('conv2.conv.weight_orig')
     weight.requires_grad_()
     image = generator(*inputs)
-    assert not is_quick(image)
+    assert not is_frozen(image)
     assert torch.autograd.grad(image.sum(), weight)[0].norm() > 0
     weight.requires_grad_(False)
     seen = []
     handle = generator.generator.convs[-1].conv2.register_forward_hook(lambda *_: seen.append(1))
-    assert not is_quick(generator(*inputs)) and seen
+    assert not is_frozen(generator(*inputs)) and seen
     handle.remove()
-    assert is_quick(generator(*inputs))
+    assert is_frozen(generator(*inputs))

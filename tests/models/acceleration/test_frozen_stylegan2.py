@@ -1,59 +1,21 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
-"""The quick synthesis against mmgen's own modules: images, gradients, and weights that change."""
-
-import contextlib
-import copy
+"""The frozen synthesis of StyleGAN2 against mmgen's own modules: images and gradients."""
 
 import pytest
 import torch
-from mmgen.models.architectures.stylegan.modules.styleganv2_modules import ModulatedConv2d
 from mmgen.registry import MODULES
 from torch import nn
-from torch.func import functional_call
 
 from mmgen_bdinvert.models import BaseDetailGenerator
 from mmgen_bdinvert.models.acceleration import styled_convolution
 from mmgen_bdinvert.models.acceleration.precision import bfloat16_gradients
-from mmgen_bdinvert.models.acceleration.scaled_modulation import ScaledModulatedConv2d
-from mmgen_bdinvert.models.derived import Derived
-
-
-@contextlib.contextmanager
-def modulated_weights(generator):
-    """Let mmgen's own modules modulate the weights, as they were written."""
-    scaled = [m for m in generator.modules() if type(m) is ScaledModulatedConv2d]
-    for module in scaled:
-        module.__class__ = ModulatedConv2d
-    yield
-    for module in scaled:
-        module.__class__ = ScaledModulatedConv2d
-
-
-def by_mmgen(generator):
-    """Return a function that renders with mmgen's own modules, which modulate the weights."""
-
-    def render(base, detail):
-        with modulated_weights(generator):
-            return generator._split._render_by_modules(base, detail)
-
-    return render
-
-
-def codes(generator, count=2, seed=3):
-    rng = torch.Generator().manual_seed(seed)
-    base = torch.randn(count, *generator.base_shape, generator=rng)
-    detail = torch.randn(count, generator.num_detail, generator.style_dim, generator=rng)
-    like = next(generator.parameters())
-    return base.to(like).requires_grad_(), detail.to(like).requires_grad_()
-
-
-def image_and_gradients(generator, base, detail):
-    image = generator(base, detail)
-    return image, *torch.autograd.grad(image.pow(3).sum(), (base, detail))
-
-
-def relative(value, expected):
-    return ((value - expected).norm() / expected.norm()).item()
+from tests.fixtures.rendering import (
+    by_mmgen,
+    codes,
+    image_and_gradients,
+    modulated_weights,
+    relative,
+)
 
 
 @pytest.mark.parametrize(('base_size', 'size'), [(8, 16), (8, 32), (16, 64), (32, 64)])
@@ -75,7 +37,7 @@ def test_images_and_gradients_are_those_of_mmgens_modules(
 
 
 @pytest.mark.parametrize(('dtype', 'tolerance'), [(torch.float64, 1e-11), (torch.float32, 1e-4)])
-def test_in_winograds_way(make_generator, winograd, dtype, tolerance):
+def test_with_winograd(make_generator, winograd, dtype, tolerance):
     generator = make_generator(8, 32).to(dtype)
     for layer in generator.generator.to_rgbs:
         layer.out_fp32 = False
@@ -87,7 +49,7 @@ def test_in_winograds_way(make_generator, winograd, dtype, tolerance):
     assert winograd == [8, 16, 32, 32, 16, 8]
 
 
-def test_gradients_alone_in_bfloat16_after_winograds_way(make_generator, winograd):
+def test_bfloat16_gradients_after_winograd(make_generator, winograd):
     generator = make_generator(8, 32)
     inputs = codes(generator)
     expected = image_and_gradients(by_mmgen(generator), *inputs)
@@ -98,7 +60,7 @@ def test_gradients_alone_in_bfloat16_after_winograds_way(make_generator, winogra
     assert all(1e-4 < relative(a, b) < 0.03 for a, b in zip(found[1:], expected[1:]))
 
 
-def test_checkpointing_does_without_winograds_weights(make_generator, winograd):
+def test_checkpointing_does_without_winograd(make_generator, winograd):
     generator = make_generator(8, 32, checkpointing=True)
     image_and_gradients(generator, *codes(generator))
     assert not winograd
@@ -194,95 +156,22 @@ def test_styles_and_noise_maps_get_the_gradients_of_mmgens_modules(
         assert relative(ours, theirs) < 0.03
 
 
-def changes():
-    """Ways in which weights change, by name."""
-
-    def load(generator, other):
-        generator.load_state_dict(other.state_dict())
-
-    def write(generator, other):
-        with torch.no_grad():
-            for own, new in zip(generator.parameters(), other.parameters()):
-                own.copy_(new)
-
-    def replace(generator, other):
-        host = generator.generator
-        host.convs[-1].conv.weight_orig = copy.deepcopy(other.generator.convs[-1].conv.weight_orig)
-
-    def move(generator, other):
-        generator.half().float()  # the values are rounded
-
-    def noise(generator, other):
-        generator.generator.injected_noise_5.mul_(2)
-
-    def colours(generator, other):
-        generator.generator.to_rgbs[-1].conv.weight_orig.mul_(2)
-
-    return [load, write, replace, move, noise, colours]
-
-
-@pytest.mark.parametrize('change', changes(), ids=lambda change: change.__name__)
-def test_changed_weights_are_seen(make_generator, change):
-    generator, other = make_generator(), make_generator(seed=1)
-    inputs = codes(generator)
-    with torch.no_grad():
-        before = generator(*inputs)
-        change(generator, other)
-        after = generator(*inputs)
-        expected = by_mmgen(generator)(*inputs)
-    assert relative(after, expected) <= 1e-5
-    assert relative(after, before) > 1e-4
-
-
-def test_weights_that_ask_for_gradients_get_them(make_generator):
-    generator = make_generator()
-    base, detail = (code.detach() for code in codes(generator))
-    weight = generator.generator.convs[-1].conv.weight_orig.requires_grad_()
-    image = generator(base, detail)
-    (gradient,) = torch.autograd.grad(image.pow(3).sum(), weight)
-    (expected,) = torch.autograd.grad(by_mmgen(generator)(base, detail).pow(3).sum(), weight)
-    assert relative(gradient, expected) <= 1e-4 and expected.norm() > 0
-
-
-def test_weights_of_another_call_do_not_stay(make_generator):
-    generator, other = make_generator(), make_generator(seed=1)
-    inputs = codes(generator)
-    with torch.no_grad():
-        own, theirs = generator(*inputs), other(*inputs)
-        weights = dict(other.named_parameters()) | dict(other.named_buffers())
-        assert torch.equal(functional_call(generator, weights, inputs), theirs)
-        assert torch.equal(generator(*inputs), own)
-
-
-@pytest.mark.parametrize('layer', ['convs.5', 'convs.5.conv.style_modulation', 'to_rgbs.1'])
-def test_forward_hooks_still_see_their_layer(make_generator, layer):
-    generator, seen = make_generator(), []
-    inputs = codes(generator)
-    image = generator(*inputs)
-    host = generator.generator
-    hook = host.get_submodule(layer).register_forward_hook(lambda *_: seen.append(1))
-    torch.testing.assert_close(generator(*inputs), image, rtol=0, atol=1e-5)
-    assert seen == [1]
-    hook.remove()
-    assert torch.equal(generator(*inputs), image) and seen == [1]
-
-
 def test_bfloat16_autocast_is_followed_and_float16_is_not(make_generator):
     generator = make_generator(16, 64)
     inputs = codes(generator)
     expected = image_and_gradients(generator, *inputs)
     with torch.autocast('cpu', torch.bfloat16):
-        half = image_and_gradients(generator, *inputs)
-    for ours, reference in zip(half, expected):
+        low = image_and_gradients(generator, *inputs)
+    for ours, reference in zip(low, expected):
         assert ours.dtype == torch.float32
         assert 1e-4 < relative(ours, reference) < 0.1  # 8 bits in each of six layers
-    assert relative(half[0], expected[0]) < 0.02
+    assert relative(low[0], expected[0]) < 0.02
     with torch.autocast('cpu', torch.float16):
         assert torch.equal(generator(*inputs), expected[0])
 
 
 @pytest.mark.parametrize('checkpointing', [False, True])
-def test_half_gradients_follow_exact_images(make_stylegan2, checkpointing):
+def test_bfloat16_gradients_follow_exact_images(make_stylegan2, checkpointing):
     generator = BaseDetailGenerator(make_stylegan2(64), 16, checkpointing=checkpointing)
     inputs = codes(generator)
     expected = image_and_gradients(generator, *inputs)
@@ -300,20 +189,6 @@ def test_half_gradients_follow_exact_images(make_stylegan2, checkpointing):
         again = torch.autograd.grad(image.pow(3).sum(), doubles)
     for ours, reference in zip(again, expected[1:]):
         assert relative(ours, reference.double()) < 1e-4
-
-
-def test_a_derived_value_is_computed_once_for_one_state():
-    calls = []
-    derived = Derived(lambda factor: calls.append(factor))
-    tensor = torch.ones(3)
-    for _ in range(2):
-        derived([tensor], 2)
-    assert calls == [2]
-    derived([tensor], 3)
-    derived([tensor.clone()], 3)
-    tensor.add_(1)
-    derived([tensor], 3)
-    assert calls == [2, 3, 3, 3]
 
 
 @pytest.mark.parametrize('family', ['stylegan1', 'stylegan2'])

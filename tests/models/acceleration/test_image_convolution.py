@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from mmgen_bdinvert.models.acceleration.image_convolution import (
-    FirstConv2d,
+    FrozenConv2d,
     accelerate_convolutions,
 )
 from mmgen_bdinvert.models.acceleration.precision import bfloat16_gradients
@@ -25,36 +25,36 @@ def value_and_gradient(module, images, seed=1):
 def test_images_and_gradients_are_those_of_torch(kernel, padding, size):
     torch.manual_seed(0)
     plain = nn.Conv2d(3, 8, kernel, padding=padding, dtype=torch.float64).requires_grad_(False)
-    quick = copy.deepcopy(plain)
-    accelerate_convolutions(quick)
-    assert type(quick) is FirstConv2d
+    frozen = copy.deepcopy(plain)
+    accelerate_convolutions(frozen)
+    assert type(frozen) is FrozenConv2d
     images = torch.randn(2, 3, *size, dtype=torch.float64)
-    for ours, theirs in zip(value_and_gradient(quick, images), value_and_gradient(plain, images)):
+    for ours, theirs in zip(value_and_gradient(frozen, images), value_and_gradient(plain, images)):
         torch.testing.assert_close(ours, theirs)
 
 
 def test_autocast_is_followed():
     torch.manual_seed(0)
     plain = nn.Conv2d(3, 8, 3, padding=1).requires_grad_(False)
-    quick = copy.deepcopy(plain)
-    accelerate_convolutions(quick)
+    frozen = copy.deepcopy(plain)
+    accelerate_convolutions(frozen)
     images = torch.randn(2, 3, 16, 16)
     with torch.autocast('cpu', torch.bfloat16):
-        found, expected = value_and_gradient(quick, images), value_and_gradient(plain, images)
+        found, expected = value_and_gradient(frozen, images), value_and_gradient(plain, images)
     assert found[0].dtype == torch.bfloat16 and found[1].dtype == torch.float32
     for ours, theirs in zip(found, expected):
         torch.testing.assert_close(ours, theirs, rtol=0.05, atol=0.05)
 
 
 @pytest.mark.parametrize('channels', [3, 8])
-def test_half_gradients_follow_exact_values(channels):
+def test_bfloat16_gradients_follow_exact_values(channels):
     torch.manual_seed(0)
     plain = nn.Conv2d(channels, 8, 3, padding=1).requires_grad_(False)
-    quick = copy.deepcopy(plain)
-    accelerate_convolutions(quick)
+    frozen = copy.deepcopy(plain)
+    accelerate_convolutions(frozen)
     images = torch.randn(2, channels, 16, 16)
     with bfloat16_gradients():
-        found, expected = value_and_gradient(quick, images), value_and_gradient(plain, images)
+        found, expected = value_and_gradient(frozen, images), value_and_gradient(plain, images)
     torch.testing.assert_close(found[0], expected[0])
     assert found[1].dtype == torch.float32
     error = (found[1] - expected[1]).norm() / expected[1].norm()
@@ -63,55 +63,55 @@ def test_half_gradients_follow_exact_values(channels):
 
 def test_weights_in_bfloat16_follow_a_load():
     torch.manual_seed(0)
-    quick, other = (nn.Conv2d(8, 8, 3, padding=1).requires_grad_(False) for _ in range(2))
-    accelerate_convolutions(quick)
+    frozen, other = (nn.Conv2d(8, 8, 3, padding=1).requires_grad_(False) for _ in range(2))
+    accelerate_convolutions(frozen)
     images = torch.randn(1, 8, 8, 8)
     with torch.autocast('cpu', torch.bfloat16):
-        quick(images)
-        quick.load_state_dict(other.state_dict())
-        torch.testing.assert_close(quick(images), other(images), rtol=0.05, atol=0.05)
+        frozen(images)
+        frozen.load_state_dict(other.state_dict())
+        torch.testing.assert_close(frozen(images), other(images), rtol=0.05, atol=0.05)
 
 
 @pytest.mark.parametrize(
     'height, padding, used', [(16, 1, True), (18, 1, False), (16, 0, False), (16, 2, False)]
 )
-def test_in_winograds_way(winograd, height, padding, used):
+def test_with_winograd(winograd, height, padding, used):
     torch.manual_seed(0)
     plain = nn.Conv2d(8, 6, 3, padding=padding, dtype=torch.float64).requires_grad_(False)
-    quick = copy.deepcopy(plain)
-    accelerate_convolutions(quick)
+    frozen = copy.deepcopy(plain)
+    accelerate_convolutions(frozen)
     maps = torch.randn(2, 8, height, 11, dtype=torch.float64)
-    for ours, theirs in zip(value_and_gradient(quick, maps), value_and_gradient(plain, maps)):
+    for ours, theirs in zip(value_and_gradient(frozen, maps), value_and_gradient(plain, maps)):
         torch.testing.assert_close(ours, theirs)
     assert winograd == [height] * 2 * used  # forward and backward pass
 
 
-def test_winograds_way_is_not_for_gradients_in_bfloat16(winograd):
-    quick = nn.Conv2d(8, 6, 3, padding=1).requires_grad_(False)
-    accelerate_convolutions(quick)
+def test_winograd_is_not_for_gradients_in_bfloat16(winograd):
+    frozen = nn.Conv2d(8, 6, 3, padding=1).requires_grad_(False)
+    accelerate_convolutions(frozen)
     with bfloat16_gradients():
-        value_and_gradient(quick, torch.randn(2, 8, 16, 11))
+        value_and_gradient(frozen, torch.randn(2, 8, 16, 11))
     assert winograd == [16]
 
 
 def test_weights_that_are_written_to_in_between_are_noticed():
-    quick = nn.Conv2d(8, 6, 3, padding=1).requires_grad_(False)
-    accelerate_convolutions(quick.to(memory_format=torch.channels_last))  # used as they are
+    frozen = nn.Conv2d(8, 6, 3, padding=1).requires_grad_(False)
+    accelerate_convolutions(frozen.to(memory_format=torch.channels_last))  # used as they are
     maps = torch.randn(1, 8, 8, 8).requires_grad_()
-    value = quick(maps)
-    quick.weight.zero_()
+    value = frozen(maps)
+    frozen.weight.zero_()
     with pytest.raises(RuntimeError, match='modified by an inplace operation'):
         value.sum().backward()
 
 
-def test_what_the_quick_way_does_not_serve():
-    quick = nn.Conv2d(8, 6, 3, padding=1)
-    accelerate_convolutions(quick)
-    quick(torch.randn(1, 8, 8, 8)).sum().backward()  # weights that ask for gradients
-    assert quick.weight.grad is not None and quick.bias.grad is not None
-    quick.requires_grad_(False)
-    assert quick(torch.randn(8, 8, 8)).shape == (6, 8, 8)
-    assert quick(torch.randn(0, 8, 8, 8)).shape == (0, 6, 8, 8)
+def test_what_torch_computes_itself():
+    frozen = nn.Conv2d(8, 6, 3, padding=1)
+    accelerate_convolutions(frozen)
+    frozen(torch.randn(1, 8, 8, 8)).sum().backward()  # weights that ask for gradients
+    assert frozen.weight.grad is not None and frozen.bias.grad is not None
+    frozen.requires_grad_(False)
+    assert frozen(torch.randn(8, 8, 8)).shape == (6, 8, 8)
+    assert frozen(torch.randn(0, 8, 8, 8)).shape == (0, 6, 8, 8)
 
 
 def test_other_convolutions_stay():

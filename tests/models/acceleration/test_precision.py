@@ -9,7 +9,7 @@ from mmgen_bdinvert.models.acceleration.precision import (
 )
 
 
-def test_half_gradients_are_those_of_float32_alone():
+def test_bfloat16_gradients_are_those_of_float32_alone():
     assert gradient_dtype(torch.float32) == torch.float32
     with bfloat16_gradients():
         found = [gradient_dtype(t) for t in (torch.float32, torch.bfloat16, torch.float64)]

@@ -13,7 +13,7 @@ from mmgen_bdinvert.models.acceleration import enabled, switched_off
 from mmgen_bdinvert.models.acceleration.precision import gains_from_bfloat16_gradients
 
 OWN = {'_StyledConvolutionBackward', '_AdaptiveNormBackward', '_FrozenConvolutionBackward'}
-OWN |= {'_FirstConvolutionBackward', '_NormalizedDistanceBackward'}
+OWN |= {'_NormalizedDistanceBackward'}
 
 
 @pytest.fixture(scope='module')

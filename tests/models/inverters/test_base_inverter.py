@@ -1,5 +1,5 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
-"""Settings and hooks of the loop that all inverters share; test_inverter.py has the loop itself."""
+"""Settings and hooks of all inverters; test_optimization.py tests the loop itself."""
 
 import contextlib
 
@@ -8,7 +8,7 @@ import torch
 
 from mmgen_bdinvert.editing import Direction
 from mmgen_bdinvert.models import RegularizedInverter, WPlusInverter
-from mmgen_bdinvert.models.inverters import base_inverter as optimization_inverter
+from mmgen_bdinvert.models.inverters import base_inverter
 
 PIXEL = dict(pixel=dict(type='PixelMSELoss'))
 
@@ -54,7 +54,7 @@ def test_freed_memory_is_kept_unless_it_is_scarce(
             used.append(name)
             return contextlib.nullcontext()
 
-        monkeypatch.setattr(optimization_inverter, name, context)
+        monkeypatch.setattr(base_inverter, name, context)
     inverter.invert(images)
     assert used == ['returned_memory' if checkpointing else 'kept_memory']
 
@@ -201,9 +201,7 @@ def test_bfloat16_finds_about_the_same_code(make_inverter, images):
 
 @pytest.mark.parametrize('gains', [True, False])
 def test_gradients_in_bfloat16_leave_the_losses_exact(make_inverter, images, monkeypatch, gains):
-    monkeypatch.setattr(
-        optimization_inverter, 'gains_from_bfloat16_gradients', lambda device: gains
-    )
+    monkeypatch.setattr(base_inverter, 'gains_from_bfloat16_gradients', lambda device: gains)
     exact = make_inverter(num_steps=30).invert(images)
     rounded = make_inverter(num_steps=30, amp='gradients').invert(images)
     totals, expected = rounded.history['total'], exact.history['total']

@@ -3,8 +3,11 @@ import pytest
 import torch
 from mmgen.registry import OPTIMIZERS as OPTIMIZERS_OF_MMGEN
 
-from mmgen_bdinvert.models.inverters.image_optimizer import ImageOptimizer
-from mmgen_bdinvert.models.inverters.image_steps import image_steps, restart_correction
+from mmgen_bdinvert.models.inverters.image_optimizer import (
+    ImageOptimizer,
+    image_steps,
+    restart_correction,
+)
 
 OPTIMIZERS = [
     dict(type='Adam', lr=0.1),

@@ -74,7 +74,6 @@ def test_tuning_improves_on_the_pivot_and_leaves_the_generator(make_inverter, tu
     assert (after < 0.8 * before).all()
     assert tuner.generator.fingerprint == make_inverter().generator.fingerprint
     fresh = copy.deepcopy(tuner.generator)
-    fresh._fingerprint = None
     assert fresh.fingerprint == tuner.generator.fingerprint  # the weights, not what was cached
     assert set(result.history) == {'pixel', 'locality', 'total'}
     assert (result.history['locality'][0] < 1e-10).all()  # one image at a time rounds otherwise
@@ -87,6 +86,31 @@ def test_each_image_has_weights_of_its_own(make_tuner, tuned, images):
         torch.testing.assert_close(batch.variables[name][1:], value, rtol=0, atol=1e-4)
     name = next(name for name in batch.variables if name.startswith('convs'))
     assert not torch.equal(*batch.variables[name])
+
+
+def test_the_pivots_steps_are_reported_and_can_be_interrupted(make_tuner, make_inverter, images):
+    """The pivot's inversion was silent, and could not be stopped."""
+    tuner, calls = make_tuner(pivot_steps=5, num_steps=3), []
+    result = tuner.invert(images, lambda *state: calls.append(state))
+    assert [call[:2] for call in calls] == [(step, 8) for step in range(9)]
+    pivot = make_inverter(num_steps=5).invert(images)
+    totals = torch.cat([pivot.history['total'][:5], result.history['total']])
+    assert torch.equal(torch.stack([losses['total'] for _, _, losses, _ in calls]), totals)
+    assert 'base' in calls[4][2] and 'locality' in calls[5][2]
+    torch.testing.assert_close(calls[5][3], pivot.reconstruction)
+
+    def interrupt(step, *state):
+        calls.append(step)
+        if step == 2:
+            raise KeyboardInterrupt
+
+    calls.clear()
+    with pytest.raises(KeyboardInterrupt):
+        tuner.invert(images, interrupt)
+    assert calls == [0, 1, 2]
+    calls.clear()
+    tuner.invert(images)  # nothing is left of the callback
+    assert calls == []
 
 
 def test_locality_holds_the_neighbourhood(make_tuner, images):

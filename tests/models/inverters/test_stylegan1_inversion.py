@@ -49,7 +49,7 @@ def make_inverter(generator, training, fit_statistics):
     def make(base_weight=0.1):
         losses = dict(
             pixel=PIXEL,
-            base=dict(type='BaseCodeDistance', loss_weight=base_weight, normalized=True),
+            base=dict(type='BaseCodeDistance', loss_weight=base_weight),
             detail=dict(type='PNormLoss', loss_weight=0.01),
         )
         return RegularizedInverter(
@@ -61,6 +61,20 @@ def make_inverter(generator, training, fit_statistics):
         )
 
     return make
+
+
+def test_base_codes_are_normalised_where_the_generator_does_unless_the_loss_says_so(
+    make_inverter, make_generator, make_encoder, training
+):
+    assert make_inverter().losses['base'].normalized is True
+    said = dict(base=dict(type='BaseCodeDistance', normalized=False), pixel=PIXEL)
+    generator, encoder = training[0].generator, training[0].encoder
+    for build in (RegularizedInverter, BaseCodeEncoderTrainer):
+        assert build(generator, encoder, losses=said).losses['base'].normalized is False
+        usual = dict(base=dict(type='BaseCodeDistance'))
+        assert build(generator, encoder, losses=usual).losses['base'].normalized is True
+        other = build(make_generator(), make_encoder(), losses=usual)
+        assert other.losses['base'].normalized is False
 
 
 @pytest.fixture(scope='module')
@@ -79,6 +93,7 @@ def result(make_inverter, generator, moved_images):
     return make_inverter().invert(generator.to_rgb(moved_images))
 
 
+@pytest.mark.long
 def test_encoder_training_lowers_its_loss_on_images_it_has_not_seen(training, generator):
     trainer, losses = training
     assert sum(losses[-5:]) / 5 < 0.5 * losses[0]

@@ -5,8 +5,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from mmgen_bdinvert.models.acceleration import constant_convolution as convolution
-from mmgen_bdinvert.models.acceleration.constant_convolution import (
+from mmgen_bdinvert.models.acceleration import frozen_convolution as convolution
+from mmgen_bdinvert.models.acceleration.frozen_convolution import (
     Convolution,
     DepthwiseConvolution,
     UpConvolution,

@@ -1,12 +1,11 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
 """Frozen convolutions: a step at 256×256 takes 1.16 s, not 1.47; without them, only time is lost.
 
-Their gradient is that of nothing but what they convolve. The gradient of a convolution with stride
-1 is one, too, with the kernel mirrored. torch has another routine for it, which on a CPU takes up
-to 1.8 times as long.
+The gradient of a convolution with stride 1 is one too, with the kernel mirrored; torch's own
+routine for it takes up to 1.8 times as long on a CPU.
 
-A 3×3 convolution in float32 on a CPU takes half the arithmetic in Winograd's way, F(4, 3): four
-rows of the result are sums of six products of kernels 1×3 with sums of six rows. (S. Winograd,
+A 3×3 convolution in float32 on a CPU takes half the arithmetic with Winograd's F(4, 3): four rows
+of the result are sums of six products of kernels 1×3 with sums of six rows. (S. Winograd,
 *Arithmetic Complexity of Computations*, 1980; A. Lavin and S. Gray, *Fast Algorithms for
 Convolutional Neural Networks*, CVPR 2016. In both directions of the image it would be a quarter,
 but its sums would take the time, and its rounding errors would be twice as large.)
@@ -25,13 +24,14 @@ from torch.autograd.function import once_differentiable
 __all__ = [
     'Convolution',
     'DepthwiseConvolution',
+    'ImageConvolution',
     'UpConvolution',
     'WinogradConvolution',
     'frozen_convolution',
 ]
 
-# From where on Winograd's way takes less time: below, sums and calls take what it saves. Weights
-# of more than twice a map's values are left out, too: theirs would take more memory than the maps.
+# Winograd's algorithm is faster from here on: below, sums and calls take what it saves. A weight of
+# more than twice a map's values is left out, too: its kernels would take more memory than the maps.
 _LEAST_CHANNELS, _LEAST_VALUES = 64, 2**18
 
 
@@ -39,7 +39,7 @@ class Convolution:
     """A convolution with stride 1.
 
     Args:
-        weight (Tensor): Shape (O, I, k, l).
+        weight (Tensor): Shape (O, I, k, l); maps have its dtype.
         padding (Sequence[int]): Zeros around a map, of rows and of columns. Defaults to one each.
     """
 
@@ -47,24 +47,14 @@ class Convolution:
         self.weight = weight.detach().contiguous(memory_format=torch.channels_last)
         self.padding = tuple(padding)
 
-    @property
-    def dtype(self) -> torch.dtype:
-        """torch.dtype: What maps must have."""
-        return self.weight.dtype
-
     def __call__(self, x: Tensor, bias: Tensor | None = None) -> Tensor:
         """Convolve maps (n, I, h, w); the bias has shape (O,)."""
         return F.conv2d(x, self.weight, bias, padding=self.padding)
 
     def input_gradient(self, grad: Tensor, shape: Sequence[int]) -> Tensor:
-        """Return the gradient of what was convolved.
-
-        Args:
-            grad (Tensor): Gradient of the result, (n, O, H, W).
-            shape (Sequence[int]): That of what was convolved, (n, I, h, w).
-        """
+        """Turn the gradient of the result (n, O, H, W) into that of the input (n, I, h, w)."""
         padding = self._gradient_padding
-        # Where the weight is the larger one, another one would gain nothing and take memory.
+        # Where the weight is larger than the map, a mirrored copy gains nothing and takes memory.
         larger = grad.shape[1:].numel() > self.weight.numel()
         if grad.device.type == 'cpu' and larger and min(padding) >= 0:
             return F.conv2d(grad, self._mirrored, padding=padding)
@@ -83,49 +73,53 @@ class Convolution:
 
 
 class UpConvolution(Convolution):
-    """A transposed convolution with stride 2.
-
-    Args:
-        weight (Tensor): Shape (I, O, k, l).
-        padding (Sequence[int]): Rows and columns that are cut off on each side. Defaults to one
-            each.
-    """
+    """A transposed convolution with stride 2; weight (I, O, k, l), the padding is cut off."""
 
     def __call__(self, x: Tensor, bias: Tensor | None = None) -> Tensor:
-        """Convolve maps (n, I, h, w)."""
         return F.conv_transpose2d(x, self.weight, bias, stride=2, padding=self.padding)
 
     def input_gradient(self, grad: Tensor, shape: Sequence[int]) -> Tensor:
-        """Return the gradient of what was convolved, see :class:`Convolution`."""
         return F.conv2d(grad, self.weight, stride=2, padding=self.padding)
 
 
 class DepthwiseConvolution(Convolution):
-    """A convolution with stride 1 of each channel on its own.
-
-    Args:
-        weight (Tensor): Shape (C, 1, k, l).
-        padding (Sequence[int]): Zeros around a map, of rows and of columns. Defaults to one each.
-    """
+    """A convolution with stride 1 of each channel on its own; weight (C, 1, k, l)."""
 
     def __call__(self, x: Tensor, bias: Tensor | None = None) -> Tensor:
-        """Convolve maps (n, C, h, w)."""
         groups = len(self.weight)
         return F.conv2d(x, self.weight, bias, padding=self.padding, groups=groups)
 
     def input_gradient(self, grad: Tensor, shape: Sequence[int]) -> Tensor:
-        """Return the gradient of what was convolved, see :class:`Convolution`."""
         weight = self.weight.flip(2, 3)
         return F.conv2d(grad, weight, padding=self._gradient_padding, groups=len(weight))
+
+
+class ImageConvolution(Convolution):
+    """A convolution of few channels with even sides, whose gradient is computed in 2×2 blocks.
+
+    A CPU computes sixteen channels at a time, but an image's gradient has three. Four neighbouring
+    pixels of it become twelve channels of one convolution with stride 2, by a kernel that is one
+    larger and has zeros at its edges.
+    """
+
+    def input_gradient(self, grad: Tensor, shape: Sequence[int]) -> Tensor:
+        blocks = F.conv2d(grad, self._block_weight, stride=2, padding=self._gradient_padding)
+        return F.pixel_shuffle(blocks, 2)
+
+    @functools.cached_property
+    def _block_weight(self) -> Tensor:
+        """The weight of the gradient of 2×2 pixels: (O, I, k, k) -> (4I, O, k + 1, k + 1)."""
+        flipped = self.weight.flip(2, 3).transpose(0, 1)  # [IOkk]
+        shifted = [F.pad(flipped, (b, 1 - b, a, 1 - a)) for a in (0, 1) for b in (0, 1)]
+        blocks = torch.stack(shifted, 1).flatten(0, 1)  # channel 4i + 2a + b: row a, column b
+        return blocks.contiguous(memory_format=torch.channels_last)
 
 
 class WinogradConvolution:
     """A 3×3 convolution with stride 1 and one zero around maps, whose height divides by four.
 
-    It works in place: for gradients see :func:`frozen_convolution`.
-
     Args:
-        weight (Tensor): Shape (O, I, 3, 3), float32 or better.
+        weight (Tensor): Shape (O, I, 3, 3), float32 or better; maps have its dtype.
     """
 
     def __init__(self, weight: Tensor):
@@ -147,17 +141,12 @@ class WinogradConvolution:
             and 2 * values >= weight.numel()
         )
 
-    @property
-    def dtype(self) -> torch.dtype:
-        """torch.dtype: What maps must have."""
-        return self._kernels[0].dtype
-
     def __call__(self, x: Tensor, bias: Tensor | None = None) -> Tensor:
-        """Convolve maps (n, I, h, w); the bias has shape (O,)."""
+        """Convolve maps (n, I, h, w), without autograd; the bias has shape (O,)."""
         return _winograd(x, self._kernels, bias)
 
     def input_gradient(self, grad: Tensor, shape: Sequence[int]) -> Tensor:
-        """Return the gradient (n, I, h, w) of what was convolved, from the result's."""
+        """Turn the gradient of the result (n, O, h, w) into that of the input."""
         return _winograd(grad, self._gradient_kernels, None)
 
     @functools.cached_property
@@ -171,17 +160,12 @@ def frozen_convolution(
     backward: Convolution | WinogradConvolution,
     bias: Tensor | None = None,
 ) -> Tensor:
-    """Convolve maps, and compute the gradient of nothing but them.
+    """Convolve maps (n, I, h, w), differentiable once in them alone.
 
     Args:
-        x (Tensor): Maps (n, I, h, w), in the dtype of ``forward``.
-        forward (Convolution | WinogradConvolution): The convolution.
-        backward (Convolution | WinogradConvolution): The same for the backward pass; of another
-            dtype, if that shall compute in another.
-        bias (Tensor | None): Shape (O,), in the dtype of ``x``. Defaults to None.
-
-    Returns:
-        Tensor: Maps (n, O, H, W), differentiable once.
+        x (Tensor): In the dtype of ``forward``, as ``bias`` (O,).
+        forward, backward (Convolution | WinogradConvolution): The convolution in the dtype of each
+            pass.
     """
     return _FrozenConvolution.apply(x, forward, backward, bias)
 
@@ -197,9 +181,9 @@ class _FrozenConvolution(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx, grad):
-        (_,) = ctx.saved_tensors
+        (weight,) = ctx.saved_tensors
         with torch.autocast(grad.device.type, enabled=False):
-            grad = ctx.convolution.input_gradient(grad.to(ctx.convolution.dtype), ctx.shape)
+            grad = ctx.convolution.input_gradient(grad.to(weight.dtype), ctx.shape)
         return grad.to(ctx.dtype), None, None, None
 
 
@@ -208,8 +192,8 @@ def _mirrored(weight: Tensor) -> Tensor:
     return weight.flip(2, 3).transpose(0, 1).contiguous(memory_format=torch.channels_last)
 
 
-# Values at the points 0, 1, -1, 2, -2 and infinity of a polynomial with a kernel's three rows as
-# coefficients, divided by what Lagrange's interpolation divides by.
+# A polynomial whose coefficients are a kernel's three rows, at the points 0, 1, -1, 2, -2 and
+# infinity, divided by the denominators of Lagrange's interpolation.
 _POINTS = (
     (1 / 4, 0, 0),
     (-1 / 6, -1 / 6, -1 / 6),
@@ -218,7 +202,7 @@ _POINTS = (
     (1 / 24, -1 / 12, 1 / 6),
     (0, 0, 1),
 )
-_STRIP = 2**21  # values of the rows that are convolved at a time: what is made of them stays small
+_STRIP = 2**21  # values of the rows that are convolved at a time: intermediate maps stay small
 
 
 def _winograd_kernels(weight: Tensor) -> tuple[Tensor, ...]:
