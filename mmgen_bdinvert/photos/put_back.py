@@ -30,7 +30,7 @@ __all__ = ['feather', 'put_back']
 
 _FEATHER = 0.2  # of half a window: where its edit fades out
 _ROWS = 256  # of a photo that are worked on at a time
-_UNMET = 25 / 127.5  # a distance at which half of a change is added
+_UNMET = 60 / 127.5  # a distance at which half of a change is added
 _FACE = 0.42, 0.5  # half axes of head and shoulders, in sides of a face's aligned square
 _FADED = 1.5  # times that: where its edit has faded out
 _LEAST_AREA = 0.1  # to which a motion that fades out may shrink anything, before it folds
