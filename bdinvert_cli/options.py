@@ -12,9 +12,11 @@ from collections.abc import Sequence
 from .parser import ToolParser
 
 __all__ = [
+    'FINDS',
     'FIT_MODES',
     'FORMATS',
     'LAUNCHERS',
+    'NO_FACE',
     'PADDING_MODES',
     'PRESETS',
     'SAMPLING_MODES',
@@ -22,12 +24,15 @@ __all__ = [
     'add_direction_options',
     'add_launcher',
     'add_motion_options',
+    'add_photo_options',
     'add_runner_options',
     'shield_ranges',
 ]
 
+FINDS = ('face', 'faces')
 FIT_MODES = ('crop', 'pad', 'squash')
 LAUNCHERS = ('none', 'pytorch', 'slurm', 'mpi')
+NO_FACE = ('fail', 'centre')
 PADDING_MODES = ('border', 'reflection', 'zeros')
 SAMPLING_MODES = ('bilinear', 'bicubic')
 PRESETS = ('paper', 'fast', 'draft')
@@ -72,6 +77,40 @@ def add_runner_options(parser: ToolParser) -> None:
     )
 
 
+def add_photo_options(parser: ToolParser) -> None:
+    """Add what ``mmgen_bdinvert.apis.look_of`` reads: where to look in photos."""
+    group = parser.add_argument_group('photos', 'a square of each of them is inverted')
+    where = group.add_mutually_exclusive_group()
+    where.add_argument(
+        '--window',
+        nargs='+',
+        type=float,
+        metavar='N',
+        help='X Y SIZE [ANGLE]: its upper left corner and side in pixels, and by how many degrees '
+        'it is turned about its centre, counter-clockwise',
+    )
+    where.add_argument(
+        '--find', choices=FINDS, help='the largest face, or all, each with results of its own'
+    )
+    group.add_argument(
+        '--window-margin',
+        type=float,
+        metavar='M',
+        help='with --find: what is seen about a face, in sides of its aligned square: 0.1',
+    )
+    group.add_argument(
+        '--mask',
+        metavar='FILE',
+        help='what of the window counts: ellipse, face, or an image as large as the photo, black '
+        'where it does not; an edit leaves the rest of the photo as it is',
+    )
+    group.add_argument(
+        '--no-face',
+        choices=NO_FACE,
+        help='with --find: what becomes of a photo without a face: fail; or its centre square',
+    )
+
+
 def add_motion_options(parser: ToolParser) -> None:
     """Add what ``mmgen_bdinvert.geometry.read_motion`` reads, and how a map is sampled.
 
@@ -100,8 +139,13 @@ def add_motion_options(parser: ToolParser) -> None:
     )
     group.add_argument(
         '--align',
-        action='store_true',
-        help='undo that motion instead, so that the face of a moved photo is aligned',
+        nargs='?',
+        const='given',
+        default=False,
+        choices=('given', 'auto'),
+        metavar='auto',
+        help='undo that motion instead, so that the face of a moved photo is aligned; auto: the '
+        'motion by which --find has found the face out of alignment',
     )
     group.add_argument(
         '--and-back',
@@ -153,5 +197,13 @@ def add_direction_options(parser: ToolParser) -> None:
 
 
 def shield_ranges(argv: Sequence[str]) -> list[str]:
-    """Return arguments such that argparse does not take a strength like -3:3:7 for an option."""
-    return [f' {word}' if re.match(r'-[\d.]+:', word) else word for word in argv]
+    """Return arguments such that argparse takes them for what they are.
+
+    A strength like -3:3:7 is no option, and what follows ``--align`` is no value of it, unless it
+    is 'auto'.
+    """
+    words = [f' {word}' if re.match(r'-[\d.]+:', word) else word for word in argv]
+    return [
+        '--align=given' if word == '--align' and after != 'auto' else word
+        for word, after in zip(words, [*words[1:], ''])
+    ]

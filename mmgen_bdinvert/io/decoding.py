@@ -19,7 +19,7 @@ from .errors import ImageReadError
 from .notes import say_once
 from .outputs import shown_path
 
-__all__ = ['decode', 'orientation', 'turned']
+__all__ = ['decode', 'orientation', 'stored', 'turned']
 
 # Only these decoders are tried: some of Pillow's others start outside programs (EPS).
 _DECODERS = ('PNG', 'JPEG', 'MPO', 'BMP', 'GIF', 'WEBP', 'TIFF', 'PPM', 'JPEG2000', 'AVIF', 'HEIF')
@@ -54,10 +54,36 @@ def decode(path: str | os.PathLike | TarMember, size: int | None = None) -> Imag
     Raises:
         ImageReadError: It cannot be read.
     """
+    with _sentences(path) as (stream, shown):
+        return _picture(stream, shown, size)
+
+
+def stored(path: str | os.PathLike | TarMember) -> Image.Image:
+    """Read an image file as it is stored, in its own mode and colours, but upright.
+
+    Args:
+        path (str | os.PathLike | TarMember): The file.
+
+    Returns:
+        Image.Image: With profile and EXIF data in ``info``.
+
+    Raises:
+        ImageReadError: It cannot be read.
+    """
+    with _sentences(path) as (stream, shown):
+        image = _checked_image(stream, shown)
+        image.load()
+        held = orientation(image)
+        return image if held == 1 else turned(image, held)
+
+
+@contextlib.contextmanager
+def _sentences(path: str | os.PathLike | TarMember) -> Iterator[tuple[BinaryIO, str]]:
+    """Open an image file; whatever is wrong with it becomes an ImageReadError."""
     shown = shown_path(path)
     try:
         with _opened(path) as stream:
-            return _picture(stream, shown, size)
+            yield stream, shown
     except ImageReadError:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
@@ -118,19 +144,25 @@ def _opened(path: str | os.PathLike | TarMember) -> Iterator[BinaryIO]:
 
 
 def _picture(stream: BinaryIO, shown: str, size: int | None) -> Image.Image:
+    image = _checked_image(stream, shown)
+    large = size is not None and image.width * image.height > _REDUCED_PIXELS
+    if large:
+        image.draft(None, (4 * size, 4 * size))  # what JPEG can do
+    original = Stored.of(image, lambda: _image(stream, shown))
+    image.load()
+    factor = max(1, min(image.size) // (4 * size)) if large else 1
+    return turned(to_srgb(image, shown, original, factor), orientation(image))
+
+
+def _checked_image(stream: BinaryIO, shown: str) -> ImageFile.ImageFile:
+    """Open an image that is not too large."""
     image = _image(stream, shown)
     pixels = image.width * image.height
     if max(image.size) > _MAX_SIDE or pixels > 1e6 * _MEGAPIXELS.get(image.format or '', 179):
         raise Image.DecompressionBombError
     if image.format != 'MPO' and _is_animated(image):  # what follows in an MPO is a preview
         say_once(f'image file {shown} has several frames or pages: the first is taken')
-    large = size is not None and pixels > _REDUCED_PIXELS
-    if large:
-        image.draft(None, (4 * size, 4 * size))  # what JPEG can do
-    stored = Stored.of(image, lambda: _image(stream, shown))
-    image.load()
-    factor = max(1, min(image.size) // (4 * size)) if large else 1
-    return turned(to_srgb(image, shown, stored, factor), orientation(image))
+    return image
 
 
 def _image(stream: BinaryIO, shown: str) -> ImageFile.ImageFile:
