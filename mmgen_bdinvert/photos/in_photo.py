@@ -99,7 +99,7 @@ class InPhoto:
 def _square(facts: Mapping[str, Any], names: Mapping[str, str]) -> Window | None:
     values = {key: facts.get(name) for name, key in names.items()}
     try:
-        return Window(**values)  # type: ignore[arg-type]
+        return Window(**values)
     except (TypeError, ValueError):  # it is not there, or was damaged
         return None
 
