@@ -22,8 +22,8 @@ def init_finder(config: Config) -> FaceFinder:
     """Build the finder of what a config's generator knows.
 
     Args:
-        config (Config): From :func:`mmgen_bdinvert.apis.load_config`; without a ``finder``, faces
-            of people are found.
+        config (Config): From :func:`mmgen_bdinvert.apis.load_config`; without a
+            ``face_finder``, faces of people are found.
 
     Returns:
         FaceFinder: The finder.
@@ -32,7 +32,7 @@ def init_finder(config: Config) -> FaceFinder:
         ImportError: What it needs is not installed.
         ValueError: Its weights cannot be read.
     """
-    return MODULES.build(dict(config.get('finder') or _PEOPLE))
+    return MODULES.build(dict(config.get('face_finder') or _PEOPLE))
 
 
 def look_of(args: argparse.Namespace, config: Config) -> Look | None:
