@@ -121,7 +121,8 @@ class BatchInversion:
         rgb = torch.cat([image_to_tensor(picture) for _, _, picture in batch]).to(generator.device)
         began = time.perf_counter()
         mask = self._mask([name for _, name, _ in batch], rgb)
-        result = self.inverter.invert(generator.to_rgb(rgb), on_step, mask)
+        masked = {} if mask is None else {'mask': mask}
+        result = self.inverter.invert(generator.to_rgb(rgb), on_step, **masked)
         output = generator.to_rgb(result.reconstruction)
         seen = output if mask is None else torch.lerp(rgb, output, mask)
         verdicts = verdicts_of(self.inverter, rgb, seen, result.code)
