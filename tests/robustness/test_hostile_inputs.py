@@ -15,7 +15,12 @@ RUNNER = Path(hostile_inputs.__file__)
 AREAS = hostile_inputs.areas()
 
 
-@pytest.mark.parametrize('area', AREAS)
+LONG = ('images', 'names', 'outward')  # with many inversions
+
+
+@pytest.mark.parametrize(
+    'area', [pytest.param(a, marks=pytest.mark.long) if a in LONG else a for a in AREAS]
+)
 def test_the_sample_comes_out_right(area):
     command = [sys.executable, RUNNER, '--sample', '--area', area]
     done = subprocess.run(command, capture_output=True, text=True)
