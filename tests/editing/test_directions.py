@@ -137,7 +137,7 @@ class TestFiles:
         if not path.is_file():
             path = tmp_path / f'{name}.pt'
             vector = torch.nn.functional.normalize(torch.randn(512), dim=0)
-            torch.save(vector.expand(1, 18, 512) if rows == 18 else vector[None], path)
+            torch.save(vector.repeat(1, 18, 1) if rows == 18 else vector[None], path)
         direction = load_direction(path)
         assert direction.vector.shape == (rows, 512) and direction.name == name
         torch.testing.assert_close(direction.vector.norm(dim=1), torch.ones(rows))
