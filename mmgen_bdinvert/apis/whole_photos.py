@@ -16,7 +16,7 @@ from ..io.outputs import shown_path
 from ..io.sources import ImageSource, TarMember, source_at
 from ..jobs.manifest import latest_records
 from ..jobs.remaining import has_changed
-from ..photos import InPhoto, Window
+from ..photos import InPhoto
 from ..photos.mask import mask_of
 from ..photos.put_back import put_back
 from ..photos.whole_photo import WholePhoto
@@ -145,8 +145,8 @@ class PhotoFrames:
         self._photo, self._original = WholePhoto(place.photo), original
         self._mask = _mask(place, self._photo, len(original))
         share = min(1.0, _LONGEST / max(self._photo.pixels.shape[:2]))
-        self._window = _reduced(place.window, share)
-        self._square = None if place.square is None else _reduced(place.square, share)
+        self._window = place.window.scaled(share)
+        self._square = None if place.square is None else place.square.scaled(share)
         self._photo.reduce(share)
 
     def __call__(self, before: np.ndarray, after: np.ndarray, motion: Transform) -> np.ndarray:
@@ -161,7 +161,3 @@ def _mask(place: InPhoto, photo: WholePhoto, size: int) -> np.ndarray | None:
         return None
     height, width = photo.pixels.shape[:2]
     return mask_of(place.mask, size, (width, height), place.window, place.square)
-
-
-def _reduced(window: Window, share: float) -> Window:
-    return Window(window.x * share, window.y * share, window.size * share, window.angle)

@@ -92,7 +92,8 @@ class FaceFinder:
         for side in {min(longest, _LONGEST), min(longest, _LONGEST // 3)}:
             width, height = (max(MIN_SIDE, round(n * side / longest)) for n in photo.size)
             small = photo.resize((width, height), Image.Resampling.BOX, reducing_gap=2.0)
-            found += [_enlarged(face, longest / side) for face in self.look(small)]
+            factor = longest / side
+            found += [Face(face.square.scaled(factor), face.score) for face in self.look(small)]
         faces: list[Face] = []
         for face in sorted(found, key=lambda face: -face.score):
             x, y = face.square.centre.tolist()
@@ -100,12 +101,6 @@ class FaceFinder:
             if inside and all(_overlap(face.square, other.square) < _OVERLAP for other in faces):
                 faces.append(face)
         return sorted(faces, key=lambda face: -face.square.size)
-
-
-def _enlarged(face: Face, factor: float) -> Face:
-    square = face.square
-    x, y, size = square.x * factor, square.y * factor, square.size * factor
-    return Face(Window(x, y, size, square.angle), face.score)
 
 
 def _overlap(one: Window, two: Window) -> float:

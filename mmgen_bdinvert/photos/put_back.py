@@ -38,8 +38,7 @@ _LEAST_AREA = 0.1  # to which a motion that fades out may shrink anything, befor
 
 def feather(points: Tensor) -> Tensor:
     """Return the share of a window at normalised points (..., 2): 1 inside, 0 from its border."""
-    ramp = ((1 - points.abs()) / _FEATHER).clamp(0, 1)
-    return (ramp * ramp * (3 - 2 * ramp)).prod(-1)
+    return _smooth((1 - points.abs()) / _FEATHER).prod(-1)
 
 
 def put_back(
@@ -136,8 +135,13 @@ def _share(points: Tensor, window: Window, square: Window | None) -> Tensor:
     seen = square.to_window(window.to_photo(points)) / points.new_tensor(_FACE) / 2
     # Round about the head, and straight beside and below the shoulders.
     away = torch.where(seen[..., 1] < 0, seen.norm(dim=-1), seen.abs().amax(-1))
-    ramp = ((_FADED - away) / (_FADED - 1)).clamp(0, 1)
-    return share * ramp * ramp * (3 - 2 * ramp)
+    return share * _smooth((_FADED - away) / (_FADED - 1))
+
+
+def _smooth(ramp: Tensor) -> Tensor:
+    """Go from 0 to 1 where a ramp does, without a corner at either end."""
+    ramp = ramp.clamp(0, 1)
+    return ramp * ramp * (3 - 2 * ramp)
 
 
 def _strength(difference: Tensor) -> Tensor:

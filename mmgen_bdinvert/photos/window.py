@@ -76,6 +76,10 @@ class Window:
         """Map positions (..., 2) in the photo to normalised points of the window, float64."""
         return (positions.double() - self.centre) @ torch.linalg.inv(self._axes)
 
+    def scaled(self, factor: float) -> Window:
+        """Return the same window of the photo enlarged by a factor."""
+        return Window(self.x * factor, self.y * factor, self.size * factor, self.angle)
+
     @property
     def _axes(self) -> Tensor:
         turn = math.radians(self.angle)
