@@ -27,6 +27,7 @@ MARKERS = {
 _HOLDS = {'bdinvert-encoder': 'encoder', 'bdinvert-pnorm': 'statistics'}  # others: generators
 STYLEGAN3 = 'it is a StyleGAN3, and only StyleGAN1 and StyleGAN2 are inverted here'
 _MOST = 1 << 24  # bytes of a pickle without tensors that are looked at
+_OURS = rb'generator_fingerprint'  # a buffer of this package's encoders, alone or in a checkpoint
 _PICKLED_NETWORK = rb'torch_utils\.persistence'  # in all pickles of NVIDIA's
 _PICKLED_STYLEGAN3 = rb'SynthesisInput|synthesis\.input\.freqs'
 
@@ -60,13 +61,14 @@ def _format(file: Path) -> str:
     if file.suffix == '.npy':
         return 'bdinvert-pnorm' if file.stem == 'eigen_vectors' else ''
     data = pickled_bytes(file)
+    if re.search(_OURS, data):
+        return ''
     if re.search(_PICKLED_STYLEGAN3, data):
         return 'stylegan3'
     for name, markers in MARKERS.items():
         pattern = '|'.join(map(re.escape, markers)).encode()
         if re.search(rb'(?<![A-Za-z_])(' + pattern + rb')', data):
-            ours = name == 'bdinvert-encoder' and re.search(rb'generator_fingerprint', data)
-            return '' if ours else name
+            return name
     return 'nvidia' if re.search(_PICKLED_NETWORK, data) else ''
 
 
