@@ -71,7 +71,6 @@ class OptimizationInverter(HoldsFrozen, BaseModel):
     comparable: tuple[str, ...] = ('image', 'base', 'detail')  # what losses may compare
     fixed: tuple[str, ...] = ()  # variables that are not optimised
     reserved: tuple[str, ...] = ('total',)  # names of a history that no loss may take
-    _mask: Tensor | None = None  # of the images that are inverted
     max_setbacks: int = 3  # how often an image continues after a non-finite step
 
     def __init__(
@@ -210,11 +209,11 @@ class OptimizationInverter(HoldsFrozen, BaseModel):
         Raises:
             ValueError: Images or mask have another shape, or are not finite.
         """
-        self._mask = checked_mask(images, mask, self.generator.resolution)
+        mask = checked_mask(images, mask, self.generator.resolution)
         self.eval()
         memory = returned_memory() if self.generator.checkpointing else kept_memory()
         with torch.enable_grad(), memory:
-            return Optimization(self, images.detach(), self._mask).run(callback)
+            return Optimization(self, images.detach(), mask).run(callback)
 
     @property
     def _steady(self) -> bool:

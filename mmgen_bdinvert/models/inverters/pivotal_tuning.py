@@ -98,13 +98,13 @@ class PivotalTuningInverter(OptimizationInverter):
         self.pivot = pivot
         self.locality_weight, self.locality_distance = locality_weight, locality_distance
         self._deviation: float | None = None
-        self._pivot_callback: StepCallback | None = None
+        self._for_pivot: tuple[StepCallback | None, Tensor | None] = None, None
 
     def invert(
         self, images: Tensor, callback: StepCallback | None = None, mask: Tensor | None = None
     ) -> InversionResult:
         """Invert with the pivot, then tune; the callback counts the steps of both as one run."""
-        self._pivot_callback = None
+        self._for_pivot = None, mask
         if callback is None:
             return super().invert(images, mask=mask)
         done, total = self.pivot.num_steps, self.pivot.num_steps + self.num_steps
@@ -116,7 +116,7 @@ class PivotalTuningInverter(OptimizationInverter):
         def during_tuning(step: int, num_steps: int, *state) -> None:
             callback(done + step, total, *state)
 
-        self._pivot_callback = during_pivot
+        self._for_pivot = during_pivot, mask
         return super().invert(images, during_tuning, mask)
 
     @classmethod
@@ -127,7 +127,7 @@ class PivotalTuningInverter(OptimizationInverter):
     def start(self, images: Tensor) -> dict[str, Tensor]:
         """Invert with the pivot, and copy the weights for each image."""
         self._deviation = style_deviation(self.generator)
-        code = self.pivot.invert(images, self._pivot_callback, self._mask).code
+        code = self.pivot.invert(images, *self._for_pivot).code
         count = len(images)
         weights = {k: w.expand(count, *w.shape) for k, w in tail_weights(self.generator).items()}
         return {'base': code.base, 'detail': code.detail, **weights}
