@@ -96,7 +96,7 @@ def add_photo_options(parser: ToolParser) -> None:
         '--window-margin',
         type=float,
         metavar='M',
-        help='with --find: what is seen about a face, in sides of its aligned square: 0.1',
+        help='with --find: margin about a face, in sides of its aligned square (default: 0.1)',
     )
     group.add_argument(
         '--mask',

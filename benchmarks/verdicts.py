@@ -47,7 +47,7 @@ def parse_args(argv=None):
     parser = ToolParser(description=__doc__, examples=EXAMPLES)
     parser.add_argument('config', help='config of an inversion of toon faces')
     parser.add_argument('out_file', metavar='OUT_FILE', help='the table to write')
-    parser.add_argument('--faces', type=int, default=40, help='held-out faces: 40')
+    parser.add_argument('--faces', type=int, default=40, help='held-out faces (default: 40)')
     args = parser.parse_args(argv)
     if args.faces < 1:
         parser.error(f'--faces must be 1 or more, but got {args.faces}')

@@ -45,8 +45,10 @@ python -m benchmarks.photos --out-dir work_dirs/photos
 def parse_args(argv=None):
     parser = ToolParser(description=__doc__, examples=EXAMPLES)
     parser.add_out_dir('folder for the figures: work_dirs/photos', default='work_dirs/photos')
-    parser.add_argument('--photos', type=int, default=64, help='how many: 64')
-    parser.add_argument('--edited', type=int, default=16, help='of them edited, a face each: 16')
+    parser.add_argument('--photos', type=int, default=64, help='photos to draw (default: 64)')
+    parser.add_argument(
+        '--edited', type=int, default=16, help='of them edited, one face each (default: 16)'
+    )
     args = parser.parse_args(argv)
     if args.photos < 1 or not 0 <= args.edited <= args.photos:
         parser.error('--photos must be 1 or more, and --edited no more than that')

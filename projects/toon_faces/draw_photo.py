@@ -24,8 +24,12 @@ python -m projects.toon_faces.draw_photo demo/photo.jpg --seed street --faces h6
 def parse_args(argv=None):
     parser = ToolParser(description=__doc__, examples=EXAMPLES)
     parser.add_argument('out', metavar='OUT', help='the photo to write, .jpg or .png')
-    parser.add_argument('--seed', default='photo', help='decides everything but the faces: photo')
-    parser.add_argument('--faces', nargs='+', default=['h0', 'h1'], help='their seeds: h0 h1')
+    parser.add_argument(
+        '--seed', default='photo', help='decides everything but the faces (default: photo)'
+    )
+    parser.add_argument(
+        '--faces', nargs='+', default=['h0', 'h1'], help='their seeds (default: h0 h1)'
+    )
     args = parser.parse_args(argv)
     if not args.out.lower().endswith(('.jpg', '.png')):
         parser.error(f'OUT ends in .jpg or .png, but got {args.out!r}')

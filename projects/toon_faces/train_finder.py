@@ -39,8 +39,12 @@ python -m projects.toon_faces.train_finder finder.safetensors
 def parse_args(argv=None):
     parser = ToolParser(description=__doc__, examples=EXAMPLES)
     parser.add_argument('out', metavar='OUT', help='weights to write, .safetensors')
-    parser.add_argument('--photos', type=int, default=1600, help='photos to train on: 1600')
-    parser.add_argument('--steps', type=int, default=2200, help='of 8 photos each: 2200')
+    parser.add_argument(
+        '--photos', type=int, default=1600, help='photos to train on (default: 1600)'
+    )
+    parser.add_argument(
+        '--steps', type=int, default=2200, help='steps of 8 photos each (default: 2200)'
+    )
     args = parser.parse_args(argv)
     if not args.out.endswith('.safetensors') or min(args.photos, args.steps) < 1:
         parser.error('OUT ends in .safetensors, --photos and --steps are 1 or more')
