@@ -90,13 +90,17 @@ def test_a_batch_gives_what_its_images_give_alone(make_inverter, images):
         assert_same(part(batch, i), part(alone, 0), rtol=0, atol=1e-5)
 
 
+def sound_and_broken(make_inverter, images, nan_at, gradient_only=False):
+    """Invert images, and make an inverter that meets NaN in one of them at some steps."""
+    sound = make_inverter(dict(pixel=dict(type='TestRecorder')), num_steps=12).invert(images)
+    config = dict(type='TestRecorder', nan_at=nan_at, gradient_only=gradient_only)
+    return sound, make_inverter(dict(pixel=config), num_steps=12)
+
+
 @pytest.mark.parametrize('gradient_only', [False, True])
 @pytest.mark.parametrize('nan_at', [0, 5, 12])
 def test_nan_stops_one_image_alone_at_its_best_state(make_inverter, images, nan_at, gradient_only):
-    config = dict(type='TestRecorder')
-    sound = make_inverter(dict(pixel=config), num_steps=12).invert(images)
-    config = dict(config, nan_at=[nan_at], gradient_only=gradient_only)
-    inverter = make_inverter(dict(pixel=config), num_steps=12)
+    sound, inverter = sound_and_broken(make_inverter, images, [nan_at], gradient_only)
     inverter.max_setbacks = 0
     seen = []
     result = inverter.invert(images, lambda step, total, losses, image: seen.append(image))
@@ -116,10 +120,7 @@ def test_nan_stops_one_image_alone_at_its_best_state(make_inverter, images, nan_
 @pytest.mark.parametrize('gradient_only', [False, True])
 @pytest.mark.parametrize('nan_at', [0, 5, 12])
 def test_nan_sets_one_image_alone_back(make_inverter, images, nan_at, gradient_only):
-    config = dict(type='TestRecorder')
-    sound = make_inverter(dict(pixel=config), num_steps=12).invert(images)
-    config = dict(config, nan_at=[nan_at], gradient_only=gradient_only)
-    inverter = make_inverter(dict(pixel=config), num_steps=12)
+    sound, inverter = sound_and_broken(make_inverter, images, [nan_at], gradient_only)
     result = inverter.invert(images)
     noticed = nan_at < 12 or not gradient_only  # the last state has no gradient to be wrong
     assert result.stopped_at.tolist() == [-1, -1, -1]
@@ -139,9 +140,7 @@ def test_nan_sets_one_image_alone_back(make_inverter, images, nan_at, gradient_o
 
 
 def test_an_image_that_stays_broken_is_stopped_in_the_end(make_inverter, images):
-    sound = make_inverter(dict(pixel=dict(type='TestRecorder')), num_steps=12).invert(images)
-    losses = dict(pixel=dict(type='TestRecorder', nan_at=list(range(4, 13))))
-    inverter = make_inverter(losses, num_steps=12)
+    sound, inverter = sound_and_broken(make_inverter, images, list(range(4, 13)))
     result = inverter.invert(images)
     assert result.setbacks.tolist() == [0, inverter.max_setbacks + 1, 0]
     assert result.stopped_at.tolist() == [-1, 4 + inverter.max_setbacks, -1]
