@@ -25,7 +25,6 @@ from bdinvert_cli.options import FIT_MODES, PRESETS, add_device, add_launcher, a
 from bdinvert_cli.parser import ToolParser
 from bdinvert_cli.paths import check_checkpoint, check_images
 from bdinvert_cli.running import run_tool, say
-from bdinvert_cli.text import printable
 
 EXAMPLES = """
 bdinvert invert bdinvert_inv_toon128 photos/ --out-dir results/
@@ -104,7 +103,7 @@ def main(argv=None):
     from mmgen_bdinvert.engine.config import pivot_of
     from mmgen_bdinvert.io import claim_folder
     from mmgen_bdinvert.jobs import Interrupted, deferred_signals, join_workers, read_outcomes
-    from mmgen_bdinvert.jobs.progress import InversionProgress, summary_table
+    from mmgen_bdinvert.jobs.progress import InversionProgress, strange_note, summary_table
     from mmgen_bdinvert.jobs.recorder import InversionRecorder
     from mmgen_bdinvert.utils import check_device, silence_host
 
@@ -175,14 +174,8 @@ def main(argv=None):
         if progress.left == 0:
             more = '; --retry-failed tries again what is not done' if failed else ''
             say(f'Nothing was left to do{more}.')
-        strange = [o.name for o in outcomes if o.metrics.get('verdict') == 'does not fit']
-        if strange:
-            names = ', '.join(map(printable, strange[:5])) + ', …' * (len(strange) > 5)
-            say(
-                f'note: {len(strange)} of {len(outcomes)} do not fit what the generator knows, so '
-                f'edits of them will mean little: {names}',
-                file=sys.stderr,
-            )
+        if note := strange_note(outcomes):
+            say(f'note: {note}', file=sys.stderr)
         say(f'Results: {args.out_dir}')
         if code:
             say(f'error: interrupted; {len(outcomes)} images are finished', file=sys.stderr)

@@ -24,9 +24,10 @@ from torch import Tensor
 
 from bdinvert_cli.text import printable
 
+from ..models.verdict import VERDICTS
 from .record import ImageOutcome
 
-__all__ = ['InversionProgress', 'summary_table']
+__all__ = ['InversionProgress', 'strange_note', 'summary_table']
 
 _EVERY = 5  # steps between two looks at the losses, each of which waits for the GPU
 _EVERY_SECONDS = 60  # between two lines where there is no terminal
@@ -37,6 +38,7 @@ _COLUMNS = {  # heading and format by metric
     'steps': ('steps', '.0f'),
     'seconds': ('s', '.1f'),
 }
+_NAMED = 5  # images in a sentence
 
 
 class InversionProgress:
@@ -153,6 +155,18 @@ def summary_table(outcomes: Sequence[ImageOutcome]) -> Table:
         table.add_section()
         table.add_row('mean', '', '', *means)
     return table
+
+
+def strange_note(outcomes: Sequence[ImageOutcome]) -> str:
+    """Say in a sentence which images do not fit what the generator knows; '' if all do."""
+    strange = [o.name for o in outcomes if o.metrics.get('verdict') == VERDICTS[-1]]
+    if not strange:
+        return ''
+    names = ', '.join([*map(printable, strange[:_NAMED]), *['…'] * (len(strange) > _NAMED)])
+    return (
+        f'{len(strange)} of {len(outcomes)} images do not fit what the generator knows, so edits '
+        f'of them will mean little: {names}'
+    )
 
 
 def _cell(value: float | None, style: str) -> str:

@@ -1,6 +1,7 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
 import json
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,7 +13,8 @@ from safetensors.torch import load_file, save_file
 from mmgen_bdinvert.apis import invert_files
 from mmgen_bdinvert.apis.verdicts import measure_yardstick
 from mmgen_bdinvert.io import image_to_tensor
-from mmgen_bdinvert.jobs import read_outcomes
+from mmgen_bdinvert.jobs import ImageOutcome, read_outcomes
+from mmgen_bdinvert.jobs.progress import strange_note
 from mmgen_bdinvert.models import LatentStatistics
 from mmgen_bdinvert.models.losses.latent import base_code_distance
 from mmgen_bdinvert.models.verdict import signs_of, strangeness, verdict
@@ -122,6 +124,17 @@ def test_without_a_yardstick_there_is_no_verdict(inverter, tmp_path):
     Image.new('RGB', (32, 32), 'red').save(tmp_path / 'a.png')
     (outcome,) = invert_files(inverter, tmp_path / 'a.png', tmp_path / 'out')
     assert outcome.status == 'done' and 'verdict' not in outcome.metrics
+
+
+def test_the_end_of_a_run_names_what_does_not_fit():
+    kinds = ['fits', 'doubtful', 'does not fit', None, *['does not fit'] * 6]
+    outcomes = [
+        ImageOutcome(f'{i}\x1b', Path('a.png'), 'done', metrics={'verdict': k} if k else {})
+        for i, k in enumerate(kinds)
+    ]
+    assert strange_note(outcomes[:2]) == ''
+    assert strange_note(outcomes).startswith('7 of 10 images do not fit what the generator knows')
+    assert strange_note(outcomes).endswith(r': 2\x1b, 4\x1b, 5\x1b, 6\x1b, 7\x1b, …')
 
 
 def test_a_yardstick_is_of_samples_whatever_the_batch_size(inverter):
