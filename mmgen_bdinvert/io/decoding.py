@@ -15,8 +15,7 @@ from PIL import Image, ImageFile, ImageOps
 
 from .archives import TarMember
 from .colours import Stored, to_srgb
-from .errors import ImageReadError
-from .notes import say_once
+from .errors import ImageReadError, note_once
 from .outputs import shown_path
 
 __all__ = ['decode', 'orientation', 'turned']
@@ -40,16 +39,13 @@ _PACKAGES = {'HEIF': 'pillow-heif', 'AVIF': "'pillow>=11.3'"}
 
 
 def decode(path: str | os.PathLike | TarMember, size: int | None = None) -> Image.Image:
-    """Read an image file; :func:`mmgen_bdinvert.io.read_image` says what becomes of its colours.
+    """Read an image file as sRGB, mode ``'RGB'``.
 
     Args:
         path (str | os.PathLike | TarMember): The file.
-        size (int, optional): Side in pixels that the picture will be brought to: one of more than
-            33 megapixels is reduced to no less than four times that while it is decoded, so that
-            less memory is needed. Defaults to None, all pixels.
-
-    Returns:
-        Image.Image: sRGB, mode ``'RGB'``.
+        size (int, optional): Side in pixels that the picture is resized to afterwards: one of more
+            than 33 megapixels is reduced to no less than four times that while it is decoded, which
+            saves memory. Defaults to None, all pixels.
 
     Raises:
         ImageReadError: It cannot be read.
@@ -79,7 +75,7 @@ def decode(path: str | os.PathLike | TarMember, size: int | None = None) -> Imag
 
 
 def orientation(image: Image.Image) -> int:
-    """Return what EXIF says of how an image was held: 1 to 8, or a number without a meaning."""
+    """Return the EXIF orientation of an image: 1 to 8, or another number without a meaning."""
     try:
         return image.getexif().get(_ORIENTATION, 1)
     except Exception:  # a damaged EXIF block does not make the picture itself unreadable
@@ -123,7 +119,7 @@ def _picture(stream: BinaryIO, shown: str, size: int | None) -> Image.Image:
     if max(image.size) > _MAX_SIDE or pixels > 1e6 * _MEGAPIXELS.get(image.format or '', 179):
         raise Image.DecompressionBombError
     if image.format != 'MPO' and _is_animated(image):  # what follows in an MPO is a preview
-        say_once(f'image file {shown} has several frames or pages: the first is taken')
+        note_once(f'image file {shown} has several frames or pages: the first is taken')
     large = size is not None and pixels > _REDUCED_PIXELS
     if large:
         image.draft(None, (4 * size, 4 * size))  # what JPEG can do
@@ -167,7 +163,7 @@ def _decoders() -> tuple[str, ...]:
 
 
 def _without_profile(stream: BinaryIO) -> BinaryIO | None:
-    """Return a PNG file without its colour profile; None if it has none, or is no PNG file."""
+    """Return a PNG file without its colour profile; None if it has none or is another file."""
     stream.seek(0)
     if stream.read(8) != _PNG:
         return None

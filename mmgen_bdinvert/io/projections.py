@@ -25,9 +25,8 @@ class Projection:
 
     Args:
         latent (Tensor): w (D,), or with the projector's ``--w-plus`` w+ (N, D).
-        noises (tuple[Tensor, ...]): The noise of each layer, (1, 1, h, w), which the projector
-            optimises too.
-        image (Tensor): What they give, (3, H, W) in the generator's channel order, about [-1, 1],
+        noises (tuple[Tensor, ...]): The noise of each layer, (1, 1, h, w), which it optimises too.
+        image (Tensor): The result, (3, H, W) in the generator's channel order, about [-1, 1],
             reduced to 256 pixels where the generator makes more.
 
     Raises:
@@ -58,7 +57,7 @@ def load_projections(path: str | os.PathLike) -> dict[str, Projection]:
         path (str | os.PathLike): The file.
 
     Returns:
-        dict[str, Projection]: For each image file that was projected; on the CPU.
+        dict[str, Projection]: By the name of the image file; on the CPU.
 
     Raises:
         FileNotFoundError: There is no such file.
@@ -72,7 +71,7 @@ def load_projections(path: str | os.PathLike) -> dict[str, Projection]:
 
 
 def save_projections(path: str | os.PathLike, projections: Mapping[str, Projection]) -> None:
-    """Write a ``project_result.pt`` as mmgen's projector does; nothing half-written stays.
+    """Write a ``project_result.pt`` as mmgen's projector does, atomically.
 
     Args:
         path (str | os.PathLike): The file.

@@ -17,7 +17,8 @@ from bdinvert_cli.text import from_csv
 
 from ..engine.config import is_config
 from ..io.errors import OutputError
-from ..io.outputs import remove_leftovers, save_png, shown_path, write_bytes, write_error
+from ..io.images import save_png
+from ..io.outputs import remove_leftovers, shown_path, write_bytes, write_error
 from ..io.ownership import claim_outputs
 from ..io.tables import save_json
 from ..structures import LatentCode

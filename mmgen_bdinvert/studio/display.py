@@ -10,7 +10,7 @@ import io
 import numpy as np
 from PIL import Image
 
-from ..io.outputs import png_of_srgb
+from ..io.images import png_of_srgb
 from .live_inversion import InversionStep
 
 __all__ = ['as_jpeg', 'as_png', 'data_url', 'message', 'progress', 'warned']
