@@ -43,7 +43,8 @@ demo: $(STAMP)  ## invert, move and edit toon faces; pictures go to work_dirs/de
 test: $(STAMP)  ## run the tests, in two processes (ARGS='-k name' picks some)
 	OMP_NUM_THREADS=1 $(PY) -m pytest -q -n 2 --dist loadfile $(ARGS)
 
-test-long: $(STAMP)  ## run what takes hours: hostile inputs, fuzz, kills, a soak
+test-long: $(STAMP)  ## run what takes hours: long tests, hostile inputs, fuzz, kills, a soak
+	OMP_NUM_THREADS=1 $(PY) -m pytest -q -n 2 --dist loadfile -m long
 	$(PY) tests/robustness/hostile_inputs.py
 	FUZZ_EXAMPLES=50000 $(PY) -m pytest -q tests/robustness/test_properties.py
 	$(PY) tests/robustness/kill_training.py bdinvert_enc_toon64 --out-dir $$(mktemp -d) --kills 25 \

@@ -32,10 +32,11 @@ PADDING_MODES = ('border', 'reflection', 'zeros')
 SAMPLING_MODES = ('bilinear', 'bicubic')
 PRESETS = ('paper', 'fast', 'draft')
 FORMATS = {  # of foreign files, and what they are
-    'genforce': 'a StyleGAN2 generator of GenForce',
-    'rosinality': "a StyleGAN2 checkpoint of rosinality's stylegan2-pytorch",
-    'nvidia': "a StyleGAN2 pickle of NVIDIA's PyTorch repositories",
-    'mmgen': 'a StyleGAN1 or StyleGAN2 checkpoint of mmgen',
+    'genforce': 'a StyleGAN1 or StyleGAN2 generator of GenForce',
+    'rosinality': "a StyleGAN2 of rosinality's, or one inside a file of e4e, pSp or ReStyle",
+    'basicsr': 'a StyleGAN2 generator of BasicSR',
+    'nvidia': "a StyleGAN2 of NVIDIA's PyTorch repositories, or one that PTI tuned",
+    'mmgen': 'a StyleGAN1 or StyleGAN2 checkpoint of mmgen or mmagic',
     'bdinvert-encoder': "a base-code encoder of BDInvert's authors",
     'bdinvert-pnorm': "a folder of P-norm+ statistics of BDInvert's authors",
 }
@@ -141,7 +142,7 @@ def add_direction_options(parser: ToolParser) -> None:
         action='extend',
         default=[],
         metavar='FILE',
-        help='directions, which are added up: FILE[@LAYERS] [FACTOR] ...',
+        help='directions, which are added up: FILE[#CHOICE][@LAYERS] [FACTOR] ...',
     )
     parser.add_argument(
         '--strength', nargs='+', metavar='S', help='factors of their sum (default: 1)'

@@ -42,7 +42,7 @@ def check_codes(inputs: Iterable[str]) -> None:
 
 
 def check_directions(words: Iterable[str]) -> None:
-    """Refuse directions, of ``FILE[@LAYERS] [FACTOR] …``, that are not there.
+    """Refuse directions, of ``FILE[#CHOICE][@LAYERS] [FACTOR] …``, that are not there.
 
     Raises:
         FileNotFoundError: One is not there.
@@ -52,7 +52,7 @@ def check_directions(words: Iterable[str]) -> None:
             float(word)
         except ValueError:
             file = re.sub(r'@[\d,-]+$', '', word)
-            if not _may_be_file(file):
+            if not _may_be_file(file) and not _may_be_file(re.sub(r'#[\w.-]+$', '', file)):
                 raise FileNotFoundError(
                     f'There is no direction file {file}: check the path.'
                 ) from None

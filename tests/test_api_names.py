@@ -16,7 +16,7 @@ API = {
         find_codes find_config find_directions init_generator init_inverter invert invert_files
         load_config plan_files recorded_config render shipped_configs to_batch transform""",
     'compat': 'apply',
-    'converters': 'Conversion FORMATS Format convert_file',
+    'converters': 'Conversion FORMATS Format convert_codes convert_file read_codes',
     'datasets': 'InversionImageFolder LatentSeeds',
     'editing': """ClassScores Direction GANSpace InterFaceGAN PatchLightness Regression SeFa
         draw_latents edit_effect fit_direction load_direction parse_directions parse_layers
@@ -38,11 +38,13 @@ API = {
     'models': """BaseCodeDistance BaseCodeEncoder BaseCodeEncoderTrainer BaseDetailGenerator
         GradientL1Loss ImageLBFGS LPIPSLoss LatentStatistics
         NarrowStyleGAN2Discriminator NarrowStyleGANv1Generator NarrowStyleGANv2Generator
-        NoiseProjector PNormLoss PivotalTuningInverter PixelL1Loss PixelMSELoss RegularizedInverter
-        ReleasedInverter ReleasedPerceptualLoss STLPIPSLoss WPlusInverter""",
+        NoiseProjector OfficialStyleGANv1Generator PNormLoss PivotalTuningInverter PixelL1Loss
+        PixelMSELoss RegularizedInverter ReleasedInverter ReleasedPerceptualLoss STLPIPSLoss
+        WPlusInverter""",
     'models.acceleration': 'enabled switched_off',
     'models.generators': """BaseDetailGenerator GeneratorSplit NarrowStyleGAN2Discriminator
-        NarrowStyleGANv1Generator NarrowStyleGANv2Generator register_split""",
+        NarrowStyleGANv1Generator NarrowStyleGANv2Generator OfficialStyleGANv1Generator
+        register_split""",
     'models.inverters': """ImageLBFGS NoiseProjector PRESETS PivotalTuningInverter
         RegularizedInverter ReleasedInverter WPlusInverter""",
     'models.losses': """BaseCodeDistance GradientL1Loss LPIPSLoss PNormLoss PixelL1Loss PixelMSELoss
@@ -63,9 +65,9 @@ REGISTERED = {
     'MODULES': """BaseCodeDistance BaseCodeEncoder BaseDetailGenerator ClassScores Composition
         GANSpace GeometricTransform GradientL1Loss InterFaceGAN LPIPSLoss LatentStatistics
         MatrixTransform NarrowStyleGAN2Discriminator NarrowStyleGANv1Generator
-        NarrowStyleGANv2Generator PNormLoss PatchLightness PerspectiveTransform PixelL1Loss
-        PixelMSELoss RandomTransform Regression ReleasedPerceptualLoss STLPIPSLoss SeFa
-        ThinPlateSpline""",
+        NarrowStyleGANv2Generator OfficialStyleGANv1Generator PNormLoss PatchLightness
+        PerspectiveTransform PixelL1Loss PixelMSELoss RandomTransform Regression
+        ReleasedPerceptualLoss STLPIPSLoss SeFa ThinPlateSpline""",
     'OPTIMIZERS': 'ImageLBFGS',
     'OPTIM_WRAPPERS': 'CpuAmpOptimWrapper',
     'RUNNERS': 'StrictRunner',

@@ -14,8 +14,8 @@ Instead of a motion, landmarks of the photo and of an aligned face can be given.
 
 Directions are added up, each with its own factor and layers: --direction smile.safetensors 2
 age.pt@4-7 -0.5. Strengths multiply their sum: --strength -2 0 2, or seven steps by --strength
--3:3:7. The w+ codes in a project_result.pt of mmgen's projector can be edited too; edited w+ codes
-are saved beside the results.
+-3:3:7. Codes of other programs (.pt, .npy, .npz) can be edited too; edited codes of a projector are
+also saved in its format.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ bdinvert edit results/0 --align --and-back --rotate 20 --direction age.pt --out-
 
 def parse_args(argv=None):
     parser = ToolParser(description=__doc__, examples=EXAMPLES)
-    parser.add_argument('codes', nargs='+', help='code files, or result folders of tools/invert.py')
+    parser.add_argument('codes', nargs='+', help='code files, also foreign ones, or result folders')
     parser.add_out_dir('folder for the results')
     parser.add_argument(
         '--config', help='their config (default: the model in settings.json beside them)'

@@ -36,7 +36,7 @@ bdinvert make-video results/a results/b results/c --frames 90 --out-file between
 
 def parse_args(argv=None):
     parser = ToolParser(description=__doc__, examples=EXAMPLES)
-    parser.add_argument('codes', nargs='+', help='code files, or result folders of tools/invert.py')
+    parser.add_argument('codes', nargs='+', help='code files, also foreign ones, or result folders')
     parser.add_argument('--out-file', required=True, help='the video: .mp4, .gif or .webp')
     parser.add_argument(
         '--config', help='their config (default: the model in settings.json beside them)'

@@ -53,7 +53,9 @@ def parse_args(argv=None):
         help='folder for the inversions (default: work_dirs/figures)',
     )
     parser.add_argument(
-        '--images', default='demo/images', help='folder of the photos (default: demo/images)'
+        '--images',
+        default=Path(__file__).parents[2] / 'demo' / 'images',
+        help='folder of the photos (default: demo/images of the checkout)',
     )
     parser.add_argument(
         '--steps', type=int, help="optimisation steps (default: the benchmark config's)"

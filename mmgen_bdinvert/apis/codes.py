@@ -1,5 +1,5 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
-"""Latent codes on disk: those of inversions, and the w+ codes of mmgen's projector."""
+"""Latent codes on disk: those of inversions, and those of other programs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..io import Projection, load_projections
+from ..converters.codes import read_codes
+from ..io import Projection
 from ..jobs.manifest import passed_over_note
 from ..jobs.packed import packed_records, read_packed, shards_of
 from ..models import BaseDetailGenerator
@@ -26,7 +27,16 @@ from ..structures import LatentCode
 __all__ = ['CodeSource', 'code_sources', 'edit_projection', 'find_codes', 'load_codes']
 
 _CODE, _CODES = 'code.safetensors', 'code*.safetensors'
-_PROJECTIONS = ('.pt', '.pth')
+_FOREIGN = ('.pt', '.pth', '.npy', '.npz')
+# Files of other programs that a folder stands for.
+_KNOWN = (
+    'project_result.pt',
+    'latents.pt',
+    'latents.npy',
+    'projected_w.npz',
+    '0.pt',
+    'invert_basecode/*.npy',
+)
 
 
 def find_codes(inputs: str | os.PathLike | Iterable[str | os.PathLike]) -> list[Path]:
@@ -34,8 +44,8 @@ def find_codes(inputs: str | os.PathLike | Iterable[str | os.PathLike]) -> list[
 
     Args:
         inputs (str | os.PathLike | Iterable): Code files, results of one image, output folders of
-            :func:`mmgen_bdinvert.apis.invert_files`, packed or not, and ``project_result.pt`` of
-            mmgen's projector, or its folder.
+            :func:`mmgen_bdinvert.apis.invert_files`, packed or not, and codes of other programs
+            (``.pt``, ``.npy``, ``.npz``; of BDInvert's authors one of a pair) or their folders.
 
     Returns:
         list[Path]: At least one file, none of them twice.
@@ -52,7 +62,7 @@ def find_codes(inputs: str | os.PathLike | Iterable[str | os.PathLike]) -> list[
                 sorted(item.glob(_CODES))
                 or sorted(p for p in item.glob(f'*/{_CODES}') if p.parent.name[0] != '.')
                 or shards_of(item)
-                or sorted(item.glob('project_result.pt'))
+                or [path for name in _KNOWN for path in sorted(item.glob(name))]
             )
             if not codes:
                 raise ValueError(
@@ -74,8 +84,8 @@ def find_codes(inputs: str | os.PathLike | Iterable[str | os.PathLike]) -> list[
 class CodeSource:
     """The code of one image in a file.
 
-    In a file of projections it has the ``projection`` and the name of the ``image`` file; in a
-    shard the ``record`` of the results and their name.
+    In a file of another program it has what that found as a ``projection`` and the name of the
+    ``image``; in a shard the ``record`` of the results and their name.
     """
 
     path: Path
@@ -95,12 +105,20 @@ class CodeSource:
         folder = self.path.resolve().parent
         return folder.with_name(folder.name + self.path.name[len('code') :])
 
+    @property
+    def is_written_back(self) -> bool:
+        """bool: Whether it is of a projector, whose file an edit writes as well."""
+        return self.projection is not None and self.projection.image is not None
+
     def load(self, generator: BaseDetailGenerator) -> LatentCode:
         """Read the code, on the CPU; a projection is split, and keeps its noise maps."""
         if self.projection is not None:
-            return _split(generator, self.projection).to('cpu')
-        if self.path.suffix in _PROJECTIONS:
-            load_projections(self.path)  # raises the error that code_sources() ignored
+            try:
+                return _split(generator, self.projection).to('cpu')
+            except ValueError as error:
+                raise ValueError(f'{self.path} does not fit: {error}') from error
+        if self.path.suffix in _FOREIGN:
+            read_codes(self.path)  # says what is wrong with it
         if self.record is not None:
             files = read_packed(_packed_folder(self.path), self.image, {self.image: self.record})
             if _CODE not in files:
@@ -131,10 +149,9 @@ def code_sources(
 
     for path in map(Path, paths):
         found = []
-        if path.suffix in _PROJECTIONS:
+        if path.suffix in _FOREIGN:
             with contextlib.suppress(ValueError):  # load() raises it again
-                projections = load_projections(path).items()
-                found = [CodeSource(path, image, p) for image, p in projections]
+                found = [CodeSource(path, image, p) for image, p in read_codes(path).items()]
         elif path.suffix == '.tar':
             found = [
                 CodeSource(path, name, record=record)
@@ -192,16 +209,25 @@ def edit_projection(
 
 @torch.no_grad()
 def _split(generator: BaseDetailGenerator, projection: Projection) -> LatentCode:
-    network = generator.generator
-    names = [f'injected_noise_{i}' for i in range(network.num_injected_noises)]
-    shapes = [getattr(network, name).shape for name in names]
-    if [noise.shape for noise in projection.noises] != shapes:
-        raise ValueError(
-            f'A projection of this generator has noises of {[tuple(s) for s in shapes]}, but got '
-            f'{[tuple(noise.shape) for noise in projection.noises]}.'
-        )
-    noises = {k: noise[None].to(generator.device) for k, noise in zip(names, projection.noises)}
-    return generator.whole_code(_w_plus(generator, projection), differences(network, noises))
+    latent, base = projection.latent, projection.base
+    if base is not None:
+        if latent.shape[0] == generator.num_latents:  # those before M reach no pixel
+            latent = latent[generator.first_detail :]
+        code = generator.code(base[None], latent[None])
+        generator.check_code(code)
+        return code
+    network, changes = generator.generator, {}
+    if projection.noises:
+        names = [f'injected_noise_{i}' for i in range(network.num_injected_noises)]
+        shapes = [getattr(network, name).shape for name in names]
+        if [noise.shape for noise in projection.noises] != shapes:
+            raise ValueError(
+                f'A projection of this generator has noises of {[tuple(s) for s in shapes]}, but '
+                f'got {[tuple(noise.shape) for noise in projection.noises]}.'
+            )
+        own = {k: noise[None].to(generator.device) for k, noise in zip(names, projection.noises)}
+        changes = differences(network, own)
+    return generator.whole_code(_w_plus(generator, projection), changes)
 
 
 def _w_plus(generator: BaseDetailGenerator, projection: Projection) -> Tensor:

@@ -83,9 +83,9 @@ def edit_files(
     ``settings.json`` with the model. A code that cannot be read or saved is recorded, and the
     others go on; only a full or broken disk ends the run.
 
-    An image of a ``project_result.pt`` of mmgen's projector is split into base and detail code,
-    with its noise maps. Its edited w+ is saved beside the code as ``project_result.pt``, unless it
-    is moved: a w+ cannot represent motion.
+    A w or w+ of another program is split into base and detail code. One of a projector keeps its
+    noise maps, and its edited w+ is saved beside the code as mmgen's ``project_result.pt``, unless
+    it is moved: a w+ cannot represent motion.
 
     Args:
         inverter (OptimizationInverter | BaseDetailGenerator): Has the generator.
@@ -141,9 +141,7 @@ def edit_files(
     names = output_names([s.name_source for s in sources], reserved=reserved)
     kinds = ('edited', 'aligned', 'unwarped') if and_back else ('edited',)
     write_back = and_back or move.is_identity  # a w+ cannot hold motion
-    files = [
-        _file_names(kinds, strengths, write_back and s.projection is not None) for s in sources
-    ]
+    files = [_file_names(kinds, strengths, write_back and s.is_written_back) for s in sources]
     planned = [Path(out_dir, name, file) for name, new in zip(names, files) for file in new]
     run_files = [Path(out_dir, _SHEET), Path(out_dir, SETTINGS_FILE)]
     refuse_inputs([*planned, *run_files], [*(s.path for s in sources), *given])
@@ -172,7 +170,7 @@ def edit_files(
                 if directions:
                     shown.update({f'strength {s:g}\n{called}': c for s, c in results.items()})
                 if and_back:
-                    still = dict(base=code.base, colours=code.colours)
+                    still = dict(base=code.base, colours=code.colours, coarse=code.coarse)
                     results = {s: replace(c, **still) for s, c in results.items()}
                     shown.update({f'strength {s:g}, back\n{called}': c for s, c in results.items()})
                 pictures = {caption: render(generator, c)[0] for caption, c in shown.items()}
@@ -190,7 +188,7 @@ def edit_files(
                     for kind, images in saved.items():
                         save_png(folder / f'{kind}{ending}.png', images[i])
                     edited.save(folder / f'code{ending}.safetensors')
-                    if source.projection is not None and write_back:
+                    if source.projection is not None and source.is_written_back and write_back:
                         projection = edit_projection(generator, source.projection, edited)
                         file = folder / f'project_result{ending}.pt'
                         save_projections(file, {source.image: projection})

@@ -63,7 +63,8 @@ def transform(
     if colours is not None:  # they lie under the image like the base code, and move along
         outside = padding_mode if isinstance(padding_mode, str) else 'border'
         colours = transform_base(colours, transform, padding_mode=outside, mode=mode)
-    return replace(code, base=base, colours=colours)
+    coarse = code.coarse if torch.equal(base, code.base) else None  # no w+ can hold motion
+    return replace(code, base=base, colours=colours, coarse=coarse)
 
 
 def align(

@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import itertools
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -103,12 +104,17 @@ class Ledger:
         self.taken.add(name)
         return tensor if name.endswith(_COUNTER) else floats(tensor, name)
 
-    def numbers(self, pattern: str, first: int = 0) -> range:
-        """Return the numbers from ``first`` on for which ``pattern.format(number)`` is there."""
-        last = first
-        while pattern.format(last) in self._source:
-            last += 1
-        return range(first, last)
+    def take_all(self, names: Iterable[str]) -> list[Tensor]:
+        """Take all of these tensors, or none where none is there."""
+        names = list(names)
+        return [self.take(name) for name in names] if any(map(self.__contains__, names)) else []
+
+    def numbers(self, name: Callable[[int], str]) -> range:
+        """Return the numbers from 0 on for which there is a tensor of that name."""
+        return range(next(i for i in itertools.count() if name(i) not in self._source))
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._source
 
     def leave(self, name: str, reason: str) -> None:
         """Set a tensor aside, if it is there.

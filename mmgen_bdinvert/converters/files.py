@@ -3,31 +3,30 @@
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
+import functools
 import hashlib
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from torch import Tensor
 
+from bdinvert_cli.options import FORMATS as TITLES
+
 from ..io import check_outputs, claim_outputs
-from ..io.tensors import named_tensors, read_array
-from ..models.checkpoint import read_checkpoint
-from .bdinvert_encoder import convert_bdinvert_encoder
-from .bdinvert_pnorm import PNORM_ARRAYS, convert_bdinvert_pnorm
+from ..io.tensors import shown_name
+from ..models.foreign import MARKERS, STYLEGAN3
+from .authors import PNORM_ARRAYS, convert_bdinvert_encoder, convert_bdinvert_pnorm
+from .contents import BESIDE, read_contents
 from .conversion import Conversion
-from .genforce import convert_genforce
-from .mmgen_checkpoint import convert_mmgen
-from .nvidia import convert_nvidia
-from .restricted_pickle import read_network_pickle
-from .rosinality import convert_rosinality
+from .generator_layout import convert_mmgen
+from .genforce_stylegan1 import STYLEGAN1_CONSTANT, convert_genforce_stylegan1
+from .layouts import LAYOUTS, convert_stylegan2
 
 __all__ = ['FORMATS', 'Format', 'convert_file']
-
-_TORCH_LEGACY = b'\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.'  # torch's magic number, pickled
-_PICKLE = b'\x80'
 
 
 @dataclass(frozen=True)
@@ -36,115 +35,49 @@ class Format:
 
     Args:
         title (str): What its files are, with the article.
-        parts (tuple[str, ...]): Where the wanted tensors may stand in a file, as ``a.b``, the best
-            first; '' is the file itself.
-        recognises (Callable): Whether a part of a file is one of this format.
-        convert (Callable): Turns the part into a :class:`Conversion`.
-        beside (Mapping[str, str]): What else a file may hold, by its first name, and what it is.
+        markers (tuple[str, ...]): Names of tensors, one of which every file has.
+        convert (Callable): Turns a part of a file into a :class:`Conversion`.
     """
 
     title: str
-    parts: tuple[str, ...]
-    recognises: Callable[[Mapping], bool]
+    markers: tuple[str, ...]
     convert: Callable[..., Conversion]
-    beside: Mapping[str, str] = field(default_factory=dict)
 
-    def find(self, content: Mapping) -> tuple[str, Mapping] | None:
-        """Find the wanted part of a file and its name; None if the file is of another format."""
-        for name in self.parts:
-            part: object = content
-            for key in filter(None, name.split('.')):
-                part = part.get(key) if isinstance(part, Mapping) else None
-            if isinstance(part, Mapping) and self.recognises(part):
-                return name, part
-        return None
-
-
-def _has(*names: str) -> Callable[[Mapping], bool]:
-    return lambda part: all(name in part for name in names)
+    def prefixes(self, names: Mapping[str, Any]) -> list[str]:
+        """Find what stands in front of the names of this format, averaged weights first."""
+        ends = [
+            name[: -len(marker)]
+            for name in names
+            for marker in self.markers
+            if name == marker or name.endswith(f'.{marker}')
+        ]
+        return sorted(dict.fromkeys(ends), key=lambda p: (not re.search('ema|smooth', p), len(p)))
 
 
-def _is_mmgen(part: Mapping) -> bool:
-    ends = ('constant_input.input', 'convs.0.conv1.input')
-    return any(str(name).endswith(ends) for name in part)
+def _convert_genforce(source: Mapping) -> Conversion:
+    """Convert a StyleGAN1 or a StyleGAN2."""
+    if STYLEGAN1_CONSTANT in source:
+        return convert_genforce_stylegan1(source)
+    return convert_stylegan2(source, LAYOUTS['genforce'])
 
 
-_TRAINING = {
-    'optimizers': 'the state of an optimiser',
-    'learning_rates': 'the state of a schedule',
-    'running_metadata': 'the state of a training',
+_CONVERTERS: dict[str, Callable[..., Conversion]] = {
+    **{name: functools.partial(convert_stylegan2, layout=one) for name, one in LAYOUTS.items()},
+    'genforce': _convert_genforce,
+    'mmgen': convert_mmgen,
+    'bdinvert-encoder': convert_bdinvert_encoder,
+    'bdinvert-pnorm': convert_bdinvert_pnorm,
 }
-FORMATS = {
-    'genforce': Format(
-        title='a StyleGAN2 generator of GenForce',
-        parts=('generator_smooth', 'models.generator_smooth', 'generator', 'models.generator', ''),
-        recognises=_has('synthesis.early_layer.const'),
-        convert=convert_genforce,
-        beside={
-            'generator': 'the generator before averaging',
-            'discriminator': 'the discriminator',
-            'models': 'another network',
-            **_TRAINING,
-        },
-    ),
-    'rosinality': Format(
-        title="a StyleGAN2 checkpoint of rosinality's stylegan2-pytorch",
-        parts=('g_ema', 'g', ''),
-        recognises=_has('input.input', 'conv1.conv.weight'),
-        convert=convert_rosinality,
-        beside={
-            'g': 'the generator before averaging',
-            'd': 'the discriminator',
-            'g_optim': 'the state of an optimiser',
-            'd_optim': 'the state of an optimiser',
-            'latent_avg': 'the mean w, which is measured anew from the mapping network',
-            'ada_aug_p': 'the probability of augmentation',
-        },
-    ),
-    'nvidia': Format(
-        title="a StyleGAN2 pickle of NVIDIA's PyTorch repositories",
-        parts=('G_ema', 'G', ''),
-        recognises=_has('synthesis.b4.const'),
-        convert=convert_nvidia,
-        beside={
-            'G': 'the generator before averaging',
-            'D': 'the discriminator',
-            'augment_pipe': 'the augmentation',
-        },
-    ),
-    'mmgen': Format(
-        title='a StyleGAN1 or StyleGAN2 checkpoint of mmgen',
-        parts=('state_dict', ''),
-        recognises=_is_mmgen,
-        convert=convert_mmgen,
-        beside={
-            'meta': 'the record of a training',
-            'message_hub': 'the record of a training',
-            'optimizer': 'the state of an optimiser',
-            'param_schedulers': 'the state of a schedule',
-        },
-    ),
-    'bdinvert-encoder': Format(
-        title="a base-code encoder of BDInvert's authors",
-        parts=('encoder', ''),
-        recognises=_has('model.0.weight', 'model.33.weight'),
-        convert=convert_bdinvert_encoder,
-        beside={
-            'optimizer': 'the state of an optimiser',
-            'scheduler': 'the state of a schedule',
-        },
-    ),
-    'bdinvert-pnorm': Format(
-        title="a folder of P-norm+ statistics of BDInvert's authors",
-        parts=('',),
-        recognises=_has(*PNORM_ARRAYS),
-        convert=convert_bdinvert_pnorm,
-    ),
-}
+FORMATS = {name: Format(TITLES[name], MARKERS[name], _CONVERTERS[name]) for name in TITLES}
 
 
 def convert_file(
-    source: str | Path, out: str | Path, format: str, *, base_size: int | None = None
+    source: str | Path,
+    out: str | Path,
+    format: str,
+    *,
+    base_size: int | None = None,
+    label: int | None = None,
 ) -> Conversion:
     """Convert a foreign file and save the result; no code in the file is run.
 
@@ -154,6 +87,8 @@ def convert_file(
         format (str): One of ``FORMATS``.
         base_size (int | None): Side of the base codes of a 'bdinvert-encoder', 16 if None. Other
             formats take none. Defaults to None.
+        label (int | None): Class of a conditional generator of 'nvidia', which is fixed in the
+            result: 0 for the first. Defaults to None.
 
     Returns:
         Conversion: What was written, and where each tensor of the source went.
@@ -170,20 +105,24 @@ def convert_file(
         raise ValueError(f'The formats are {", ".join(FORMATS)}, but got {format!r}.')
     if base_size is not None and format != 'bdinvert-encoder':
         raise ValueError(f'base_size belongs to bdinvert-encoder, but the format is {format}.')
+    if label is not None and format != 'nvidia':
+        raise ValueError(f'label belongs to nvidia, but the format is {format}.')
     if Path(out).suffix != '.safetensors':
         raise ValueError(f'A conversion is saved as .safetensors, but got {out}.')
     check_outputs([out], 'convert', [source])
-    content = _read(source)
-    found = FORMATS[format].find(content)
-    if found is None:
+    content = read_contents(source)
+    prefixes = FORMATS[format].prefixes(content)
+    if not prefixes:
         raise ValueError(_explain(source, format, content))
-    options = {} if base_size is None else dict(base_size=base_size)
+    prefix, *others = prefixes
+    part = {name[len(prefix) :]: v for name, v in content.items() if name.startswith(prefix)}
+    options = dict(base_size=base_size, label=label)
+    options = {name: value for name, value in options.items() if value is not None}
     try:
-        beside = _account(content, found[0], FORMATS[format])
-        conversion = FORMATS[format].convert(found[1], **options)
+        beside = _account(content, prefix, others)
+        conversion = FORMATS[format].convert(part, **options)
     except ValueError as error:
         raise ValueError(f'{source} cannot be converted from {format}: {error}') from error
-    prefix = f'{found[0]}.' if found[0] else ''
     inside = {f'{prefix}{name}': reason for name, reason in conversion.set_aside.items()}
     origin = dict(source_format=format, source_name=source.name, source_sha256=_sha256(source))
     conversion = dataclasses.replace(
@@ -194,56 +133,35 @@ def convert_file(
     return conversion
 
 
-def _read(source: Path) -> Mapping:
-    """Read whatever stands in a file or folder as nested dicts."""
-    if source.is_dir():
-        return _read_arrays(source)
-    if not source.is_file():
-        raise FileNotFoundError(f'There is no file {source}: check the path.')
-    if source.suffix != '.safetensors':
-        with source.open('rb') as file:
-            start = file.read(len(_TORCH_LEGACY))
-        if start.startswith(_PICKLE) and start != _TORCH_LEGACY:
-            return read_network_pickle(source)
-    # rosinality's checkpoints hold the arguments of their training, a plain record.
-    content = read_checkpoint(source, safe_globals=[argparse.Namespace])
-    if not isinstance(content, Mapping):
-        raise ValueError(f'{source} holds no tensors by name, but a {type(content).__name__}.')
-    return content
-
-
-def _read_arrays(folder: Path) -> dict[str, Tensor]:
-    missing = [f'{name}.npy' for name in PNORM_ARRAYS if not (folder / f'{name}.npy').is_file()]
-    if missing:
-        raise FileNotFoundError(
-            f'A folder of P-norm+ statistics holds {", ".join(f"{n}.npy" for n in PNORM_ARRAYS)}, '
-            f'but {folder} has no {", ".join(missing)}.'
-        )
-    return {name: read_array(folder / f'{name}.npy') for name in PNORM_ARRAYS}
-
-
-def _account(content: Mapping, part: str, format: Format) -> dict[str, str]:
+def _account(content: Mapping, prefix: str, others: Sequence[str]) -> dict[str, str]:
     """Give every tensor outside the converted part its reason, or refuse it by name."""
     reasons = {}
-    for name, _ in named_tensors(content) if part else ():
-        if name.startswith(f'{part}.'):
+    for name, value in content.items():
+        if name.startswith(prefix) or not isinstance(value, Tensor):
             continue
-        reason = format.beside.get(name.split('.')[0])
-        if reason is None:
-            raise ValueError(f'the tensor {name} beside {part} is not known to this format.')
-        reasons[name] = reason
+        part = name.removeprefix('state_dict.').split('.')[0]
+        found = [reason for pattern, reason in BESIDE.items() if re.fullmatch(pattern, part)]
+        if any(name.startswith(other) for other in others):
+            found = ['the generator before averaging']
+        if not found:
+            raise ValueError(
+                f'the tensor {shown_name(name)} beside {prefix.rstrip(".")} is not known to this '
+                f'format.'
+            )
+        reasons[name] = found[0]
     return reasons
 
 
 def _explain(source: Path, chosen: str, content: Mapping) -> str:
     text = f'{source} is not {FORMATS[chosen].title}'
     for name, format in FORMATS.items():
-        if format.find(content) is not None:
+        if format.prefixes(content):
             return f'{text}: it looks like {format.title}, so try --from {name}.'
-    parts = [part for part in content.values() if isinstance(part, Mapping)]
-    if any('synthesis.input.freqs' in part for part in parts):
-        return f'{text}: it is a StyleGAN3, and only StyleGAN1 and StyleGAN2 are inverted here.'
-    first = ', '.join(str(name) for name in list(content)[:3]) or 'nothing'
+    if any(name.endswith('synthesis.input.freqs') for name in content):
+        return f'{text}: {STYLEGAN3}.'
+    if any(name.endswith('.latent') for name in content):
+        return f'{text}: it holds codes, so try --from codes.'
+    first = ', '.join(shown_name(name) for name in list(content)[:3]) or 'nothing'
     return f'{text}, nor any other format that is known here: it holds {first}.'
 
 

@@ -14,9 +14,10 @@ from torch import Tensor
 from ..models.state_dicts import fit_state
 from .conversion import NOTHING, Conversion, Ledger
 
-__all__ = ['StyleGAN2Builder', 'generator_config', 'generator_conversion']
+__all__ = ['convert_mmgen', 'generator_config', 'generator_conversion']
 
 _MAX_SIZE = 1024
+_STARTS = {'constant_input.input': 2, 'convs.0.conv1.input': 1}  # the constant, of each family
 
 
 def _standard_channels(family: int, multiplier: int) -> dict[int, int]:
@@ -26,10 +27,9 @@ def _standard_channels(family: int, multiplier: int) -> dict[int, int]:
 
 
 def _family(tensors: Mapping[str, Tensor]) -> int:
-    if 'constant_input.input' in tensors:
-        return 2
-    if 'convs.0.conv1.input' in tensors:
-        return 1
+    for name, family in _STARTS.items():
+        if name in tensors:
+            return family
     raise ValueError('no constant input was found: this is neither a StyleGAN1 nor a StyleGAN2.')
 
 
@@ -62,13 +62,28 @@ def generator_config(tensors: Mapping[str, Tensor]) -> dict:
     size = max(channels, default=0)
     if not 8 <= size <= _MAX_SIZE:
         raise ValueError(f'a generator makes 8 to {_MAX_SIZE} pixels, but its layers make {size}.')
+    start = next(tensors[name] for name in _STARTS if name in tensors)
+    if start.shape[-2] != start.shape[-1]:
+        raise ValueError(
+            f'its images are not square, as its constant input of {start.shape[-2]}×'
+            f'{start.shape[-1]} shows, and only square ones are inverted here.'
+        )
+    if 'embed.linear.weight_orig' in tensors:
+        raise ValueError('it is conditional: convert the file that it was made from, with --label.')
     first = tensors.get('style_mapping.1.linear.weight_orig')
     if first is None or first.ndim != 2:
         raise ValueError('the first layer of the mapping network is not there.')
+    if first.shape[0] != first.shape[1]:
+        raise ValueError(
+            f'its mapping network takes {first.shape[1]} numbers, but w has {first.shape[0]}: it '
+            f'is conditional, or has another z, and mmgen maps z to a w of its width.'
+        )
     num_mlps = sum(f'style_mapping.{i}.bias' in tensors for i in range(1, 65))
     config = dict(type=f'StyleGANv{family}Generator', out_size=size, style_channels=first.shape[1])
     if num_mlps != 8:
         config['num_mlps'] = num_mlps
+    if 'convs.0.noise_injector1.bias' in tensors:
+        return dict(config, type='OfficialStyleGANv1Generator', channels=channels)
     for multiplier in (2, 1):
         standard = _standard_channels(family, multiplier)
         if all(standard[s] == width for s, width in channels.items()):
@@ -121,93 +136,11 @@ def generator_conversion(
     )
 
 
-def _with_rank(rank: int, tensor: Tensor) -> Tensor:
-    """Put dimensions of size 1 in front until there are ``rank``."""
-    return tensor[(None,) * (rank - tensor.ndim)] if tensor.ndim < rank else tensor
-
-
-class StyleGAN2Builder:
-    """Puts the parts of a StyleGAN2 generator that emits RGB into mmgen's naming, emitting BGR.
-
-    mmgen keeps weights as they are trained, before the scaling of equalised learning rates
-    (``1/sqrt(fan-in)``, and 0.01 in the mapping network), as every format read here does. Its
-    up-sampling convolutions are transposed ones: a source whose kernels are those of a correlation
-    over the zero-interleaved map has them flipped.
-    """
-
-    def __init__(self) -> None:
-        self.tensors: dict[str, Tensor] = {}
-
-    def mapping(self, i: int, weight: Tensor, bias: Tensor) -> None:
-        """Add layer ``i`` of the mapping network: weight (D, D), bias (D,)."""
-        self.tensors[f'style_mapping.{i + 1}.linear.weight_orig'] = weight
-        self.tensors[f'style_mapping.{i + 1}.bias'] = bias
-
-    def constant(self, constant: Tensor) -> None:
-        """Add the constant input, (C, 4, 4) or (1, C, 4, 4)."""
-        self.tensors['constant_input.input'] = _with_rank(4, constant)
-
-    def convolution(
-        self,
-        i: int,
-        weight: Tensor,
-        style_weight: Tensor,
-        style_bias: Tensor,
-        bias: Tensor,
-        noise_strength: Tensor,
-        noise: Tensor,
-        blur: Tensor | None = None,
-    ) -> None:
-        """Add convolution ``i`` of the synthesis network; the odd ones up-sample.
-
-        Args:
-            i (int): 0 for the 4×4 block, 2k - 5 and 2k - 4 for the block of size 2^k.
-            weight (Tensor): (O, I, 3, 3), with or without a leading 1.
-            style_weight (Tensor): (I, D).
-            style_bias (Tensor): (I,), the 1 that the style starts from included.
-            bias (Tensor): (O,).
-            noise_strength (Tensor): One number.
-            noise (Tensor): The fixed noise, (h, w) or (1, 1, h, w).
-            blur (Tensor | None): FIR kernel after up-sampling, of sum 4, (4, 4).
-        """
-        name = 'conv1' if i == 0 else f'convs.{i - 1}'
-        self._modulated(f'{name}.conv', weight, style_weight, style_bias)
-        self.tensors[f'{name}.noise_injector.weight'] = noise_strength.reshape(-1)
-        self.tensors[f'{name}.activate.bias'] = bias
-        self.tensors[f'injected_noise_{i}'] = _with_rank(4, noise)
-        if blur is not None:
-            self.tensors[f'{name}.conv.blur.kernel'] = blur
-
-    def rgb(
-        self,
-        i: int,
-        weight: Tensor,
-        style_weight: Tensor,
-        style_bias: Tensor,
-        bias: Tensor,
-        kernel: Tensor | None = None,
-    ) -> None:
-        """Add the RGB layer of the block of size 2^(i+2); weight and bias become BGR.
-
-        Args:
-            i (int): Number of the block.
-            weight (Tensor): (3, I, 1, 1), with or without a leading 1, in RGB order.
-            style_weight (Tensor): (I, D).
-            style_bias (Tensor): (I,), the 1 that the style starts from included.
-            bias (Tensor): 3 numbers, in RGB order.
-            kernel (Tensor | None): FIR kernel that up-samples the skip, of sum 4, (4, 4).
-        """
-        name = 'to_rgb1' if i == 0 else f'to_rgbs.{i - 1}'
-        self._modulated(f'{name}.conv', weight.flip(-4), style_weight, style_bias)
-        self.tensors[f'{name}.bias'] = bias.reshape(1, -1, 1, 1).flip(1)
-        if kernel is not None:
-            self.tensors[f'{name}.upsample.kernel'] = kernel
-
-    def finish(self, ledger: Ledger) -> Conversion:
-        """Check the result; see :func:`generator_conversion`."""
-        return generator_conversion(self.tensors, ledger, source_order='rgb')
-
-    def _modulated(self, name: str, weight: Tensor, style_weight: Tensor, style_bias: Tensor):
-        self.tensors[f'{name}.weight_orig'] = _with_rank(5, weight)  # [1OIkk]
-        self.tensors[f'{name}.style_modulation.linear.weight_orig'] = style_weight
-        self.tensors[f'{name}.style_modulation.bias'] = style_bias
+def convert_mmgen(source: Mapping[str, Tensor]) -> Conversion:
+    """Take a generator under mmgen's own names as it is, without what is no weight."""
+    ledger = Ledger(source)
+    ledger.leave('steps', 'a counter of the averaging')
+    ledger.leave('w_avg', 'the mean w, which is measured anew from the mapping network')
+    names = [name for name in source if name not in ledger.set_aside]
+    result = {name: ledger.take(name) for name in names}
+    return generator_conversion(result, ledger, source_order='bgr')

@@ -34,7 +34,7 @@ def read_directions(args: argparse.Namespace) -> tuple[list[Direction], list[flo
 
 
 def parse_directions(words: Iterable[str], layers: Iterable[int] | None = None) -> list[Direction]:
-    """Load directions written as ``FILE[@LAYERS] [FACTOR] …``, each times its factor.
+    """Load directions written as ``FILE[#CHOICE][@LAYERS] [FACTOR] …``, each times its factor.
 
     Args:
         words (Iterable[str]): Such as ``['smile.safetensors', '2', 'age.pt@4-7', '-0.5']``. A

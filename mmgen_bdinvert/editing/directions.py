@@ -16,7 +16,7 @@ from torch import Tensor
 
 from ..io import local_path
 from ..io.saved import FileKind, json_fact
-from ..io.tensors import read_array
+from .arrays import read_vector, split_choice
 
 __all__ = ['Direction', 'load_direction']
 
@@ -197,19 +197,23 @@ def load_direction(path: str | os.PathLike) -> Direction:
     Args:
         path (str | os.PathLike): A ``.safetensors`` file of :meth:`Direction.save`, or a bare
             array, ``.npy`` or ``.npz``, or a tensor in ``.pt`` or ``.pth``, from any device, of the
-            shapes that :class:`Direction` takes. A bare array is named after its file.
+            shapes that :class:`Direction` takes. A bare array is named after its file. Of several,
+            ``FILE#CHOICE`` chooses one by name or number: ``factor.pt#3`` is the fourth of
+            rosinality's SeFa.
 
     Raises:
         FileNotFoundError: There is no such file.
         ValueError: It is of another kind, damaged, or holds no direction.
     """
-    file = local_path(path)
+    name, choice = split_choice(os.fspath(path))
+    file = local_path(name)
     if not file.is_file():
         raise FileNotFoundError(f'There is no direction file {file}: check the path.')
     if file.suffix not in _SUFFIXES:
         raise ValueError(f'A direction file ends in {", ".join(_SUFFIXES)}, but got {file}.')
     if file.suffix != '.safetensors':
-        return _build(file, vector=read_array(file), name=file.stem)
+        called = f'{file.stem} {choice}' if choice else file.stem
+        return _build(file, vector=read_vector(file, choice), name=called)
     tensors, facts = _KIND.read(file, ('vector',))
     return _build(
         file,

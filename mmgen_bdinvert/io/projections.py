@@ -1,5 +1,5 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
-"""The ``project_result.pt`` of mmgen's ``apps/stylegan_projector.py``: w+ codes of images."""
+"""What the projectors of mmgen and rosinality write: w+ codes of images and their noise maps."""
 
 from __future__ import annotations
 
@@ -16,42 +16,43 @@ from .tensors import floats, read_file, shown_name
 
 __all__ = ['Projection', 'load_projections', 'save_projections']
 
-_KEYS = {'img', 'latent', 'injected_noise'}
+_NOISE = ('injected_noise', 'noise')  # mmgen's name, and rosinality's, whose images are RGB
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Projection:
-    """What mmgen's projector found for one image.
+    """What another program found for one image.
 
     Args:
-        latent (Tensor): w (D,), or with the projector's ``--w-plus`` w+ (N, D).
-        noises (tuple[Tensor, ...]): The noise of each layer, (1, 1, h, w), which it optimises too.
-        image (Tensor): The result, (3, H, W) in the generator's channel order, about [-1, 1],
-            reduced to 256 pixels where the generator makes more.
+        latent (Tensor): w (D,) or w+ (N, D); of a base code all style vectors, or those after it.
+        noises (tuple[Tensor, ...]): The noise of each layer, (1, 1, h, w), where it was optimised
+            too. Defaults to none.
+        image (Tensor | None): What a projector says they give, (3, H, W), BGR, about [-1, 1],
+            reduced to 256 pixels where the generator makes more. Defaults to None.
+        base (Tensor | None): A base code (C, s, s). Defaults to None.
 
     Raises:
-        ValueError: A shape is another one, or a value is not finite.
+        ValueError: A shape is another one.
     """
 
     latent: Tensor
-    noises: tuple[Tensor, ...]
-    image: Tensor
+    noises: tuple[Tensor, ...] = ()
+    image: Tensor | None = None
+    base: Tensor | None = None
 
     def __post_init__(self) -> None:
         shapes = [tuple(noise.shape) for noise in self.noises]
-        if self.latent.ndim not in (1, 2) or self.image.ndim != 3:
-            raise ValueError(
-                f'A projection has a latent (D,) or (N, D) and an image (3, H, W), but got '
-                f'{tuple(self.latent.shape)} and {tuple(self.image.shape)}.'
-            )
+        if self.latent.ndim not in (1, 2):
+            raise ValueError(f'A code is w (D,) or w+ (N, D), but got {tuple(self.latent.shape)}.')
+        for name, value in (('An image', self.image), ('A base code', self.base)):
+            if value is not None and value.ndim != 3:
+                raise ValueError(f'{name} is (C, H, W), but got {tuple(value.shape)}.')
         if any(len(shape) != 4 or shape[:2] != (1, 1) for shape in shapes):
             raise ValueError(f'The noises of a projection are (1, 1, h, w), but got {shapes}.')
-        if not all(t.isfinite().all() for t in (self.latent, self.image, *self.noises)):
-            raise ValueError('A projection holds finite numbers, but got NaN or infinite ones.')
 
 
 def load_projections(path: str | os.PathLike) -> dict[str, Projection]:
-    """Read a ``project_result.pt``; no code in it is run.
+    """Read a ``project_result.pt``, or a file of rosinality's projector; no code in it is run.
 
     Args:
         path (str | os.PathLike): The file.
@@ -96,19 +97,20 @@ def save_projections(path: str | os.PathLike, projections: Mapping[str, Projecti
 
 def _checked(file: Path, name: object, entry: object) -> Projection:
     entry = entry if isinstance(entry, dict) else {'': entry}
-    noises = entry.get('injected_noise')
+    key = next((k for k in _NOISE if k in entry), _NOISE[0])
+    noises = entry.get(key)
     parts = [entry.get('latent'), entry.get('img')]
     parts += noises if isinstance(noises, list) and noises else [None]
-    if set(entry) != _KEYS or not all(isinstance(part, Tensor) for part in parts):
-        found = ', '.join(f'{key} {type(value).__name__}'.strip() for key, value in entry.items())
+    right = set(entry) == {'img', 'latent', key}
+    if not right or not all(isinstance(part, Tensor) for part in parts):
+        found = ', '.join(f'{k} {type(value).__name__}'.strip() for k, value in entry.items())
         raise ValueError(
-            f'{file} must hold tensors img and latent and a list of tensors injected_noise of each '
-            f'image, as mmgen projects them, but for {shown_name(name)!r} it holds '
-            f'{found or "nothing"}.'
+            f'{file} must hold tensors img and latent and a list of tensors {key} of each image, '
+            f'but for {shown_name(name)!r} it holds {found or "nothing"}.'
         )
-    names = ['latent', 'img', *(f'injected_noise.{i}' for i in range(len(parts) - 2))]
+    names = ['latent', 'img', *(f'{key}.{i}' for i in range(len(parts) - 2))]
     try:
         latent, image, *noises = map(floats, parts, names)
-        return Projection(latent, tuple(noises), image)
+        return Projection(latent, tuple(noises), image.flip(-3) if key == 'noise' else image)
     except ValueError as e:
         raise ValueError(f'{file}, {shown_name(name)!r}: {e}') from e

@@ -21,6 +21,7 @@ from safetensors.torch import load as deserialize
 from torch import Tensor, nn
 
 __all__ = [
+    'check_archive',
     'check_tensors',
     'check_usable',
     'floats',
@@ -62,7 +63,7 @@ def read_file(
     if path.suffix == '.safetensors':
         return read_safetensors(path, title)[0]
     with _readable(path, title):
-        _check_archive(path)
+        check_archive(path)
         if path.suffix in ('.npy', '.npz'):
             content = _read_numpy(path)
         else:
@@ -237,7 +238,7 @@ def _allowed(classes: list[Any]) -> Iterator[None]:
         torch.serialization.add_safe_globals(before)
 
 
-def _check_archive(path: Path) -> None:
+def check_archive(path: Path) -> None:
     """Refuse an archive, such as ``.npz`` or a newer file of torch, that unpacks to much more."""
     if not zipfile.is_zipfile(path):
         return

@@ -6,6 +6,7 @@ from .generators import (
     NarrowStyleGAN2Discriminator,
     NarrowStyleGANv1Generator,
     NarrowStyleGANv2Generator,
+    OfficialStyleGANv1Generator,
 )
 from .inverters import (
     ImageLBFGS,
@@ -39,6 +40,7 @@ __all__ = [
     'NarrowStyleGAN2Discriminator',
     'NarrowStyleGANv1Generator',
     'NarrowStyleGANv2Generator',
+    'OfficialStyleGANv1Generator',
     'NoiseProjector',
     'PNormLoss',
     'PivotalTuningInverter',

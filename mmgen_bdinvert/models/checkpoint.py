@@ -20,6 +20,7 @@ from bdinvert_cli.text import printable
 
 from ..io import local_path
 from ..io.tensors import floats, read_file, shown_name
+from .foreign import convert_line
 from .state_dicts import fit_state
 
 __all__ = [
@@ -59,6 +60,13 @@ def download(url: str, remedy: str) -> Path:
     return cached
 
 
+def _local(source: str | Path, hint: str = '') -> Path:
+    if urlparse(str(source)).scheme not in ('http', 'https'):
+        return local_path(source)
+    remedy = 'download it on a machine with network access and give its path as checkpoint='
+    return download(str(source), f'{remedy}{hint}')
+
+
 def read_checkpoint(source: str | Path, *, what: str = '', safe_globals: Sequence[Any] = ()) -> Any:
     """Read all that a checkpoint holds, onto the CPU, without running any code in it.
 
@@ -74,11 +82,7 @@ def read_checkpoint(source: str | Path, *, what: str = '', safe_globals: Sequenc
     """
     option = f'--cfg-options model.{what}.checkpoint=PATH'
     hint = f' (in the tools: {option})' if what in ('generator', 'encoder') else ''
-    if urlparse(str(source)).scheme in ('http', 'https'):
-        remedy = 'download it on a machine with network access and give its path as checkpoint='
-        path = download(str(source), f'{remedy}{hint}')
-    else:
-        path = local_path(source)
+    path = _local(source, hint)
     if not path.is_file():
         raise FileNotFoundError(
             f'There is no checkpoint file {path}: check the path, or give another{hint}.'
@@ -141,11 +145,17 @@ def load_weights(
         ValueError: A key is missing or unexpected, has another shape or kind of numbers, or a value
             is not finite; the message names the first ones.
     """
-    given, prefix = select_part(read_state_dict(source, what=what), prefixes)
     wanted = module.state_dict()
-    mean = None if 'w_avg' in wanted else given.pop('w_avg', None)  # stored beside the weights
     remedy = 'Give the checkpoint that belongs to the configured architecture.'
-    given = fit_state(given, wanted, source, f'this {what}', remedy)
+    try:
+        given, prefix = select_part(read_state_dict(source, what=what), prefixes)
+        mean = None if 'w_avg' in wanted else given.pop('w_avg', None)  # stored beside the weights
+        given = fit_state(given, wanted, source, f'this {what}', remedy)
+    except ValueError as error:
+        line = convert_line(_local(source), what)
+        if line:
+            raise ValueError(line) from error
+        raise
     module.load_state_dict(given)
     if mean is not None:
         module.w_avg = floats(mean, 'w_avg').flatten()

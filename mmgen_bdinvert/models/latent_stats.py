@@ -16,6 +16,7 @@ from ..io import local_path
 from ..io.saved import FileKind, json_fact
 from ..io.tensors import floats
 from ..utils.numbers import checked_number
+from .foreign import convert_line
 
 _BUFFERS = ('mean', 'components', 'eigenvalues')
 _NUMBERS = ('slope', 'floor', 'num_samples')
@@ -102,7 +103,13 @@ class LatentStatistics(nn.Module):
         facts: dict = dict(slope=5.0, floor=1e-8, fingerprint=fingerprint, num_samples=num_samples)
         if path is not None:
             file = local_path(path)
-            tensors, read = _KIND.read(file, _BUFFERS, fingerprint)
+            try:
+                tensors, read = _KIND.read(file, _BUFFERS, fingerprint)
+            except (FileNotFoundError, ValueError) as error:
+                line = convert_line(file, 'statistics')
+                if line:
+                    raise ValueError(line) from error
+                raise
             facts = {name: json_fact(file, read, name, None) for name in _NUMBERS}
             facts['fingerprint'] = read['fingerprint']
         chosen = {'slope': slope, 'floor': floor}

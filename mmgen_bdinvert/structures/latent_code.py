@@ -16,6 +16,7 @@ from ..io.saved import FileKind
 __all__ = ['LatentCode']
 
 _CHANGES = 'changes.'  # names of changes in a file begin with it
+_OPTIONAL = ('colours', 'coarse')
 
 _KIND = FileKind(
     'mmgen_bdinvert.latent_code',
@@ -41,6 +42,8 @@ class LatentCode:
             StyleGAN2's base code. Defaults to None.
         changes (Mapping[str, Tensor]): Differences of tuned weights and noise maps from those of
             mmgen's generator, (n, …) by their name there. Defaults to none.
+        coarse (Tensor | None): The style vectors before those of the detail code, (n, M, D), of a
+            split w+ whose base code was not moved. Defaults to None.
 
     Raises:
         ValueError: The shapes are not of this form, or the batch sizes differ.
@@ -52,6 +55,7 @@ class LatentCode:
     channel_order: str = 'bgr'
     colours: Tensor | None = None
     changes: Mapping[str, Tensor] = field(default_factory=dict)
+    coarse: Tensor | None = None
 
     def __post_init__(self):
         base, detail = tuple(self.base.shape), tuple(self.detail.shape)
@@ -70,6 +74,12 @@ class LatentCode:
                 f'The colours of this base code have the shape {(base[0], 3, side, side)}, but got '
                 f'{tuple(self.colours.shape)}.'
             )
+        coarse = detail if self.coarse is None else tuple(self.coarse.shape)
+        if (len(coarse), coarse[:1], coarse[-1:]) != (3, detail[:1], detail[-1:]):
+            raise ValueError(
+                f'The coarse style vectors of this detail code have the shape '
+                f'({detail[0]}, M, {detail[-1]}), but got {coarse}.'
+            )
         wrong = [k for k, v in self.changes.items() if v.ndim == 0 or len(v) != base[0]]
         if wrong:
             raise ValueError(f'Each of {base[0]} images has changes, but {wrong[0]!r} has others.')
@@ -82,11 +92,15 @@ class LatentCode:
         return self.base.shape[-1]
 
     @property
+    def w_plus(self) -> Tensor | None:
+        """Tensor | None: The w+ (n, N, D) that it is, if it is one."""
+        return None if self.coarse is None else torch.cat([self.coarse, self.detail], 1)
+
+    @property
     def tensors(self) -> dict[str, Tensor]:
         """dict[str, Tensor]: All tensors, by their name in a file."""
-        found = {'base': self.base, 'detail': self.detail}
-        if self.colours is not None:
-            found['colours'] = self.colours
+        own = {name: getattr(self, name) for name in ('base', 'detail', *_OPTIONAL)}
+        found = {name: value for name, value in own.items() if value is not None}
         return {**found, **{f'{_CHANGES}{name}': value for name, value in self.changes.items()}}
 
     def __len__(self) -> int:
@@ -114,6 +128,8 @@ class LatentCode:
     def cat(codes: Sequence[LatentCode]) -> LatentCode:
         """Return codes of one generator as one batch."""
         like = {name: tensor for code in codes for name, tensor in code.tensors.items()}
+        if any(code.coarse is None for code in codes):
+            like.pop('coarse', None)
 
         def rows(code: LatentCode, name: str) -> Tensor:
             if name in code.tensors:
@@ -148,7 +164,7 @@ class LatentCode:
             FileNotFoundError: There is no such file.
             ValueError: It is not a latent code, or not one of ``generator``, if that is given.
         """
-        tensors, facts = _KIND.read(path, ('base', 'detail'), optional=('colours', f'{_CHANGES}*'))
+        tensors, facts = _KIND.read(path, ('base', 'detail'), optional=(*_OPTIONAL, f'{_CHANGES}*'))
         try:
             code = cls(
                 **_fields(tensors),
@@ -166,4 +182,4 @@ def _fields(tensors: Mapping[str, Tensor]) -> dict[str, Any]:
     """Return the fields of a code from its tensors by their names in a file."""
     fields: dict[str, Any] = {k: v for k, v in tensors.items() if not k.startswith(_CHANGES)}
     changes = {k[len(_CHANGES) :]: v for k, v in tensors.items() if k.startswith(_CHANGES)}
-    return {**fields, 'changes': changes}
+    return {**dict.fromkeys(_OPTIONAL), **fields, 'changes': changes}

@@ -39,6 +39,7 @@ _SAVE = """(file) => {
   link.remove();
 }"""
 _GUIDE = "(shown) => { document.body.classList.toggle('studio-no-guide', !shown); }"
+_CODES = ['.safetensors', '.npy', '.npz', '.pt', '.pth']
 _CONTROLS = ('shift_x', 'shift_y', 'rotate', 'scale', 'flip')
 
 
@@ -92,9 +93,7 @@ def _opening(parts: dict, handlers: Handlers) -> dict:
     with gr.Row():
         buttons['invert'] = gr.Button('Invert', variant='primary', min_width=80, elem_id='invert')
         buttons['cancel'] = gr.Button('Cancel', min_width=80, elem_id='cancel')
-    buttons['code'] = gr.UploadButton(
-        'Load a code', file_types=['.safetensors'], size='sm', elem_id='code'
-    )
+    buttons['code'] = gr.UploadButton('Load a code', file_types=_CODES, size='sm', elem_id='code')
     return buttons
 
 

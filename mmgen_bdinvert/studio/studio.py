@@ -15,6 +15,7 @@ import torch
 from bdinvert_cli.text import printable
 
 from ..apis import render
+from ..apis.codes import code_sources
 from ..editing import Direction
 from ..io import read_image, tensor_to_image
 from ..models.inverters.base_inverter import OptimizationInverter
@@ -71,7 +72,7 @@ class Studio:
         )
 
     def read_code(self, path: str | os.PathLike) -> LatentCode:
-        """Read a code file of one image.
+        """Read a code file of one image, of this package or of another program.
 
         Returns:
             LatentCode: On the CPU.
@@ -81,10 +82,11 @@ class Studio:
         """
 
         def read() -> LatentCode:
-            code = LatentCode.load(path, self.inverter.generator)
-            if len(code) != 1:
-                raise ValueError(f'{path} must hold the code of one image, but holds {len(code)}.')
-            return code
+            source, *others = code_sources([path])
+            if others:
+                count = 1 + len(others)
+                raise ValueError(f'{path} must hold the code of one image, but holds {count}.')
+            return source.load(self.inverter.generator)
 
         return _without_folder(path, read)
 

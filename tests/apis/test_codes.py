@@ -131,7 +131,7 @@ class TestProjections:
             inverter, [tmp_path / 'bad.pt', projected], tmp_path / 'out', directions=[Direction(UP)]
         )
         assert [o.status for o in outcomes] == ['failed', 'done', 'done']
-        assert 'not a readable file of projections' in outcomes[0].reason
+        assert 'not a readable file of codes' in outcomes[0].reason
 
     def test_projections_of_another_generator(self, projected, make_generator, inverter, tmp_path):
         outcomes = edit_files(

@@ -175,9 +175,12 @@ BUFFERS = ('noise_const', 'resample_filter', 'w_avg')
 
 @pytest.fixture(scope='session')
 def write_nvidia_pickle():
-    """Write networks as NVIDIA's training does; `extra` goes into the generator's state."""
+    """Write networks as NVIDIA's training does; `extra` goes into the generator's state.
 
-    def write(path, state, settings=None, extra=None, protocol=4, **others):
+    With `packed`, what it makes of the averaged generator is saved by torch.
+    """
+
+    def write(path, state, settings=None, extra=None, protocol=4, packed=None, **others):
         with nvidia_modules() as (reconstruct, easy_dict):
 
             class Persistent(nn.Module):
@@ -218,7 +221,10 @@ def write_nvidia_pickle():
                 training_set_kwargs=easy_dict(path='faces.zip', xflip=True),
                 **others,
             )
-            path.write_bytes(pickle.dumps(content, protocol=protocol))
+            if packed is None:
+                path.write_bytes(pickle.dumps(content, protocol=protocol))
+            else:
+                torch.save(packed(best), path)
         return path
 
     return write

@@ -116,7 +116,6 @@ def test_half_precision_and_channels_last_weights_are_read(
 @pytest.mark.parametrize(
     ('setting', 'value'),
     [
-        ('c_dim', 10),
         ('img_channels', 1),
         ('mapping.fc1.activation', 'relu'),
         ('mapping.fc0.bias_gain', 0.1),

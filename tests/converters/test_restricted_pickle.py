@@ -10,7 +10,8 @@ import subprocess
 import pytest
 import torch
 
-from mmgen_bdinvert.converters.restricted_pickle import _RestrictedUnpickler, read_network_pickle
+from mmgen_bdinvert.converters.restricted_pickle import read_network_pickle
+from mmgen_bdinvert.converters.unpickler import RestrictedUnpickler
 
 END = b'.'
 
@@ -155,12 +156,12 @@ def test_what_is_allowed_cannot_be_changed(module, attribute, key):
     def attempt(state):
         program = b'\x80\x04' + name(module, attribute) + pickle.dumps(state, 4)[2:-1] + b'b' + END
         try:
-            _RestrictedUnpickler(io.BytesIO(program)).load()
+            RestrictedUnpickler(io.BytesIO(program)).load()
         except Exception:
             return
         assert module == 'numpy'  # its stand-in ignores every state
 
-    target = _RestrictedUnpickler(io.BytesIO()).find_class(module, attribute)
+    target = RestrictedUnpickler(io.BytesIO()).find_class(module, attribute)
     before = {n: getattr(type(target), n, None) for n in dir(type(target))}
     attempt({key: 'changed'})
     attempt((None, {key: 'changed'}))

@@ -69,7 +69,7 @@ def train(tmp_path, monkeypatch):
     return run
 
 
-@pytest.mark.parametrize('statistics', ['frozen', 'learnt'])
+@pytest.mark.parametrize('statistics', ['frozen', pytest.param('learnt', marks=pytest.mark.long)])
 def test_two_processes_train_as_one_where_batch_statistics_are_fixed(train, free_port, statistics):
     one, two = train(1, statistics, free_port), train(2, statistics, free_port)
     if statistics == 'frozen':

@@ -28,6 +28,7 @@ def killed(tmp_path_factory):
     return out
 
 
+@pytest.mark.long
 def test_the_training_is_the_same(killed):
     figures = json.loads((killed / 'kill_training.json').read_text())
     assert figures['kills'] == 3 and figures['problems'] == []
@@ -57,6 +58,7 @@ def without(name):
     return lambda line: '' if name in line and '"step": 4}' in line else line
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ('harm', 'problem'),
     [

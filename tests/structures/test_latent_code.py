@@ -140,9 +140,21 @@ def test_codes_with_and_without_more_become_one_batch():
     assert LatentCode.cat([plain, plain]).colours is None
 
 
+def test_a_code_that_knows_its_coarse_styles_is_a_w_plus(tmp_path):
+    coarse = torch.arange(36.0).view(3, 2, 6)
+    code = make(3, coarse=coarse)
+    code.save(tmp_path / 'code.safetensors')
+    for found in (code, LatentCode.load(tmp_path / 'code.safetensors'), LatentCode.cat([*code])):
+        assert torch.equal(found.w_plus, torch.cat([coarse, code.detail], 1))
+    assert torch.equal(code[1].w_plus, code.w_plus[1:2])
+    assert make(3).w_plus is None
+    assert LatentCode.cat([code, make(1)]).w_plus is None  # no zeros in their place
+
+
 @pytest.mark.parametrize(
     ('more', 'message'),
     [
+        (dict(coarse=torch.zeros(3, 2, 5)), r'have the shape \(3, M, 6\), but got \(3, 2, 5\)'),
         (dict(colours=torch.zeros(3, 3, 8, 8)), r'have the shape \(3, 3, 4, 4\), but got'),
         (dict(changes={'w': torch.zeros(2, 4)}), "Each of 3 images has changes, but 'w' has"),
     ],

@@ -97,3 +97,19 @@ def test_directions_have_names_and_fit_the_generator(studio, inverter):
     assert studio.names == ['long beard', 'direction 2']
     with pytest.raises(ValueError, match='made with another generator'):
         Studio(inverter, [Direction(torch.ones(16), 'age', fingerprint='0' * 64)])
+
+
+def test_codes_of_other_programs_are_read(studio, inverter, sample_w_plus, tmp_path):
+    generator = inverter.generator
+    w_plus = sample_w_plus(generator, 2)
+    np.savez(tmp_path / 'projected_w.npz', w=w_plus[:1].numpy())
+    code = studio.read_code(tmp_path / 'projected_w.npz')
+    with torch.no_grad():
+        wanted = generator.synthesis(w_plus[:1])
+        torch.testing.assert_close(generator.render(code), wanted, atol=1e-4, rtol=0)
+    torch.save(w_plus, tmp_path / 'latents.pt')
+    with pytest.raises(ValueError, match=r'^latents.pt must hold the code of one image, but hol'):
+        studio.read_code(tmp_path / 'latents.pt')
+    torch.save([1], tmp_path / 'latents.pt')
+    with pytest.raises(ValueError, match=r'^latents.pt holds no codes, but a list'):
+        studio.read_code(tmp_path / 'latents.pt')

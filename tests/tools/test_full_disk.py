@@ -121,7 +121,12 @@ def paths(tmp_path_factory):
     }
 
 
-@pytest.mark.parametrize('case', CASES)
+LONG = ('equivariance', 'figures')  # with many imports, and inversions of their own
+
+
+@pytest.mark.parametrize(
+    'case', [pytest.param(c, marks=pytest.mark.long) if c in LONG else c for c in CASES]
+)
 def test_a_full_disk_is_one_sentence_and_loses_nothing(case, full, paths, run_in_process):
     out, small_disk = full
     tool, *arguments = CASES[case]

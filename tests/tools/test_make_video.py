@@ -115,3 +115,14 @@ def test_codes_that_are_damaged_are_left_out(run, results, generator, codes, tmp
     assert (code, out) == (2, '') and err.splitlines()[
         -1
     ] == 'error: None of the codes can be used.'
+
+
+def test_codes_of_another_program_are_shown(run, results, generator, sample_w_plus, tmp_path):
+    w_plus = sample_w_plus(generator)
+    np.save(tmp_path / 'latents.npy', {n: [w.numpy()] for n, w in zip(('a.jpg', 'b.jpg'), w_plus)})
+    shutil.copy(results / 'settings.json', tmp_path)
+    words = ('--frames', 2, '--out-file', tmp_path / 'video.gif')
+    assert run(tmp_path / 'latents.npy', *words)[0] == 0
+    pictures = render(generator, generator.whole_code(w_plus))
+    for frame, picture in zip(read(tmp_path / 'video.gif'), pictures):
+        assert gap(frame, picture) < 6

@@ -64,6 +64,7 @@ def test_demo_says_which_folder_is_missing(tmp_path):
     assert 'none' in done.stderr
 
 
+@pytest.mark.long
 def test_evaluate_generator_measures_and_draws_samples(faces, tmp_path):
     config = ROOT / 'configs' / 'bdinvert_inv_toon64.py'
     _run('benchmarks.evaluate_generator', config, faces / 'train', '--out-dir', tmp_path)
@@ -73,6 +74,7 @@ def test_evaluate_generator_measures_and_draws_samples(faces, tmp_path):
     assert (tmp_path / 'samples.png').is_file()
 
 
+@pytest.mark.long
 def test_find_directions_learns_what_the_shipped_labeller_sees(tmp_path):
     from mmgen_bdinvert.apis import init_generator
     from mmgen_bdinvert.editing import load_direction

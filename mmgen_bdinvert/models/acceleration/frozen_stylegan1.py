@@ -136,18 +136,18 @@ class _FrozenBlock:
     ) -> Tensor:
         """Compute the block; without ``noise1``, ``x`` is what its first normalisation sees."""
         block = self.block
-        first, blur, affines, strengths = self._constants(tensors, x.dtype, gradient)
+        first, blur, affines = self._constants(tensors, x.dtype, gradient)
         if noise1 is not None:
             x = frozen_convolution(x, *first)
             if block.conv1[0].with_activation:
                 x = F.leaky_relu_(x, block.conv1[0].activate.negative_slope)
             x = frozen_convolution(x, *blur)
-            x = x.add_((strengths[0] * noise1).to(x.dtype))
+            x = x.add_(_noise_term(block.noise_injector1, noise1, x))
             x = F.leaky_relu_(x, block.activate1.negative_slope)
         x = _normalise(x, style1, affines[0], block.adain1.norm.eps, gradient)
         winograd = WinogradConvolution.pays(x, block.conv2.conv.weight)
         x = frozen_convolution(x, *self._second(tensors, x.dtype, gradient, winograd))
-        x = x.add_((strengths[1] * noise2).to(x.dtype))
+        x = x.add_(_noise_term(block.noise_injector2, noise2, x))
         x = F.leaky_relu_(x, block.activate2.negative_slope)
         return _normalise(x, style2, affines[1], block.adain2.norm.eps, gradient)
 
@@ -167,8 +167,7 @@ class _FrozenBlock:
             (effective_weight(norm.affine), norm.affine.bias)
             for norm in (block.adain1, block.adain2)
         ]
-        strengths = block.noise_injector1.weight, block.noise_injector2.weight
-        return (*ups, _bias(up.conv, dtype)), blurs, affines, strengths
+        return (*ups, _bias(up.conv, dtype)), blurs, affines
 
     def _compute_second(self, dtype: torch.dtype, gradient: torch.dtype, winograd: bool) -> tuple:
         conv = self.block.conv2.conv
@@ -189,6 +188,13 @@ def _in_both(make: Callable, dtype: torch.dtype, gradient: torch.dtype) -> tuple
 
 def _bias(conv: nn.Conv2d, dtype: torch.dtype) -> Tensor | None:
     return None if conv.bias is None else conv.bias.to(dtype)
+
+
+def _noise_term(injector: nn.Module, noise: Tensor, like: Tensor) -> Tensor:
+    """Return what a noise injector adds; that of an official StyleGAN1 has a bias as well."""
+    term = injector.weight * noise
+    bias = getattr(injector, 'bias', None)
+    return (term if bias is None else term + bias).to(like.dtype)
 
 
 def _normalise(x: Tensor, style: Tensor, affine, eps: float, gradient: torch.dtype) -> Tensor:

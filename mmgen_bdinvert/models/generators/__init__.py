@@ -6,6 +6,7 @@ from .narrow_stylegan import (
     NarrowStyleGANv1Generator,
     NarrowStyleGANv2Generator,
 )
+from .official_stylegan1 import OfficialStyleGANv1Generator
 from .split import GeneratorSplit, register_split
 
 __all__ = [
@@ -14,5 +15,6 @@ __all__ = [
     'NarrowStyleGAN2Discriminator',
     'NarrowStyleGANv1Generator',
     'NarrowStyleGANv2Generator',
+    'OfficialStyleGANv1Generator',
     'register_split',
 ]

@@ -180,10 +180,10 @@ class BaseDetailGenerator(nn.Module):
         Raises:
             ValueError: ``w_plus`` has another shape.
         """
-        return replace(self.whole_code(w_plus), colours=None)
+        return replace(self.whole_code(w_plus), colours=None, coarse=None)
 
     def whole_code(self, w_plus: Tensor, changes: Mapping[str, Tensor] | None = None) -> LatentCode:
-        """Split an ordinary w+ as :meth:`split`, and keep the coarse RGB as the code's ``colours``.
+        """Split an ordinary w+ as :meth:`split`, and keep coarse RGB and style vectors with it.
 
         :meth:`render` then gives the image of :meth:`synthesis`, but for rounding. ``changes`` of
         weights and noise maps, see LatentCode, are applied and kept, too.
@@ -199,7 +199,8 @@ class BaseDetailGenerator(nn.Module):
             return self._split.base_code(styles), self._split.colours(styles)
 
         base, colours = call_changed(self.generator, changes or {}, parts, w_plus)
-        return self.code(base, w_plus[:, self.first_detail :], colours, changes)
+        coarse, detail = w_plus.tensor_split([self.first_detail], 1)
+        return replace(self.code(base, detail, colours, changes), coarse=coarse)
 
     def code(
         self,
@@ -238,6 +239,11 @@ class BaseDetailGenerator(nn.Module):
             )
         if code.colours is not None and not self._split.has_colours:
             raise ValueError(f'{name} carries colours, which this generator does not have.')
+        if code.coarse is not None and code.coarse.shape[1] != self.first_detail:
+            raise ValueError(
+                f'{name} has {code.coarse.shape[1]} coarse style vectors, but this generator has '
+                f'{self.first_detail}: {remedy}'
+            )
         check_changes(self.generator, code.changes, name)
 
     def forward(self, base: Tensor, detail: Tensor, colours: Tensor | None = None) -> Tensor:

@@ -24,6 +24,7 @@ def short_presets(monkeypatch):
         monkeypatch.setitem(presets.PRESETS[name], 'num_steps', steps)
 
 
+@pytest.mark.long
 def test_pictures_are_inverted_on_every_side(short_presets):
     setting = Setting(32, batch=3, width=8, moved=True)
     row = measure_objective(setting, steps=2, batch=2)
@@ -46,6 +47,7 @@ def test_pictures_are_inverted_on_every_side(short_presets):
     assert f'| mean v² | {row.figures["mean v²"]["plain"]:.5g} |' in table
 
 
+@pytest.mark.long
 def test_the_time_of_many_plain_steps_is_that_of_a_few_scaled(short_presets, monkeypatch):
     done = []
     step = PlainInversion.step
@@ -66,6 +68,7 @@ def test_a_sample_is_scaled_and_a_target_is_reached_or_not(short_presets):
     assert math.isnan(objective._invert(setting, 'draft', 1, 2, -1.0)[2])
 
 
+@pytest.mark.long
 def test_the_papers_preset_reaches_what_all_plain_steps_reach(short_presets):
     setting = Setting(32, batch=2, width=8, moved=True)
     plainly = measure_objective(setting, steps=12, batch=2)

@@ -93,6 +93,7 @@ def result(make_inverter, generator, moved_images):
     return make_inverter().invert(generator.to_rgb(moved_images))
 
 
+@pytest.mark.long
 def test_encoder_training_lowers_its_loss_on_images_it_has_not_seen(training, generator):
     trainer, losses = training
     assert sum(losses[-5:]) / 5 < 0.5 * losses[0]
