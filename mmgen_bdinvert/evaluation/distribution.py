@@ -1,5 +1,5 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
-"""How well generated images cover a set of real ones, from features of both."""
+"""Distances between sets of images, from features of both."""
 
 from __future__ import annotations
 
