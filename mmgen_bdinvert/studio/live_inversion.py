@@ -1,5 +1,5 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
-"""An inversion that is watched while it goes on, and can be cancelled."""
+"""An inversion that shows its progress and can be cancelled."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ _LOOKS = 25  # pictures of an inversion that are shown, about
 
 
 class InversionCancelled(Exception):
-    """An inversion ended before its result, as was asked for."""
+    """An inversion was cancelled before it had a result."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class InversionStep:
-    """How far an inversion has come.
+    """The state of an inversion.
 
     Args:
         step (int): Steps that are done.
@@ -50,9 +50,9 @@ class InversionStep:
 def watch_inversion(
     inverter: OptimizationInverter, photo: np.ndarray, cancelled: threading.Event
 ) -> Iterator[InversionStep]:
-    """Invert one photo in a thread of its own, and look at it about 25 times.
+    """Invert one photo in its own thread, and yield its state about 25 times.
 
-    Leaving the iterator early cancels the inversion as well; it ends with its current step.
+    If the iterator is left early, the inversion is cancelled too; it ends with its current step.
 
     Args:
         inverter (OptimizationInverter): From :func:`mmgen_bdinvert.apis.init_inverter`.

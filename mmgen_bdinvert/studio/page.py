@@ -44,15 +44,7 @@ _CONTROLS = ('shift_x', 'shift_y', 'rotate', 'scale', 'flip')
 
 
 def build_page(handlers: Handlers, title: str) -> gr.Blocks:
-    """Build the page.
-
-    Args:
-        handlers (Handlers): What its parts do.
-        title (str): What it says on top, such as the name of the config.
-
-    Returns:
-        gr.Blocks: To be launched by :func:`mmgen_bdinvert.studio.server.launch`.
-    """
+    """Build the page, with a title such as the name of the config."""
     studio = handlers.studio
     studio_folder()  # before any part of the page
     with gr.Blocks(title='BDInvert studio', analytics_enabled=False, fill_width=True) as page:
@@ -74,7 +66,7 @@ def build_page(handlers: Handlers, title: str) -> gr.Blocks:
 
 
 def _opening(parts: dict, handlers: Handlers) -> dict:
-    """Lay out what brings photos and codes in."""
+    """Lay out the parts that open photos and codes."""
     kinds = ['image', *sorted(IMAGE_SUFFIXES)]  # not every system knows that .heic is an image
     parts['upload'] = gr.File(label='Photo', file_types=kinds, height=130, elem_id='photo')
     buttons: dict[str, Any] = {}
@@ -98,7 +90,7 @@ def _opening(parts: dict, handlers: Handlers) -> dict:
 
 
 def _pictures(parts: dict, handlers: Handlers) -> dict:
-    """Lay out the pictures, side by side and as a wipe, and what saves them."""
+    """Lay out the pictures, side by side and as a wipe, and the buttons that save them."""
     buttons = {}
     with gr.Tabs():
         with gr.Tab('Side by side') as buttons['side']:
@@ -144,7 +136,7 @@ def _pictures(parts: dict, handlers: Handlers) -> dict:
 
 
 def _controls(parts: dict, names: list[str]) -> gr.Checkbox:
-    """Lay out what moves and edits; returns the switch of the guide."""
+    """Lay out the controls of motions and directions; return the switch of the guide."""
     slider = partial(gr.Slider, buttons=[])
     with gr.Row():
         parts['undo'] = gr.Button('Undo', size='sm', min_width=80, elem_id='undo')
@@ -175,7 +167,7 @@ def _controls(parts: dict, names: list[str]) -> gr.Checkbox:
 
 
 def _wire(page: gr.Blocks, parts: dict, handlers: Handlers, buttons: dict) -> None:
-    """Say which handler each part calls."""
+    """Connect the parts with their handlers."""
     session = parts['session']
     strengths = [part for name, part in parts.items() if name.startswith('strength_')]
     controls = [*(parts[name] for name in _CONTROLS), *strengths]
