@@ -3,8 +3,8 @@
 
 Cause: torch >= 2.6 refuses ``betas=(0, 0.99)``, an int beside a float, which is what mmgen's own
 StyleGAN configs say, so no existing config could be trained.
-The cure is registered in mmgen's registry, which is searched before mmengine's when the default
-scope is mmgen; torch and mmengine stay as they are.
+The wrappers are in mmgen's registry, which is searched before mmengine's when the default scope
+is mmgen; torch and mmengine are not changed.
 May be deleted: when torch accepts whole numbers again, or mmgen's configs hold floats.
 """
 

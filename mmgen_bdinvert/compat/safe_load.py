@@ -3,9 +3,9 @@
 
 Cause: torch >= 2.6 loads with ``weights_only=True`` and refuses the ``HistoryBuffer`` and numpy
 scalars that mmengine 0.10 writes into its own checkpoints, so nothing could be resumed.
-The cure allow-lists those few classes; unsafe loading is never switched on. A HistoryBuffer
-pickles its own methods as ``getattr(HistoryBuffer, 'mean')``: the name ``getattr`` is mapped to a
-function that returns those methods and nothing else.
+These few classes are allow-listed; unsafe loading is never switched on. A HistoryBuffer pickles
+its own methods as ``getattr(HistoryBuffer, 'mean')``: the name ``getattr`` is mapped to a function
+that returns those methods and nothing else.
 May be deleted: when mmengine allow-lists them itself.
 """
 

@@ -1,5 +1,5 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
-"""Version guard: one sentence instead of a traceback from deep inside mmgen."""
+"""Checks of versions: one sentence instead of a traceback from deep inside mmgen."""
 
 from __future__ import annotations
 
@@ -25,9 +25,10 @@ def check() -> None:
     """Refuse package versions that are known not to work.
 
     Raises:
-        ImportError: One sentence that names the package, the version found and the remedy; also
-            where matplotlib cannot read the user's settings, or where OpenCV, which mmcv imports,
-            misses libraries of a desktop.
+        ImportError: The message names the package, the version found and the remedy; also if
+            matplotlib cannot read the user's settings, or OpenCV, which mmcv imports, lacks
+            libraries
+            of the system.
     """
     mmgen = _installed('mmgen')
     if mmgen is None:
