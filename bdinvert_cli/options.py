@@ -1,7 +1,7 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
-"""Options that several tools share, and the choices that they offer.
+"""Options that several tools share, and their choices.
 
-The choices are those of the package, which a test compares: to import it takes seconds.
+The choices repeat those of the package, which takes seconds to import; a test compares them.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def add_launcher(parser: ToolParser) -> None:
 
 
 def add_runner_options(parser: ToolParser) -> None:
-    """Add the options that mmengine's tools share to a ``ToolParser``."""
+    """Add the options that mmengine's tools share."""
     parser.add_out_dir(
         'folder for the results (default: work_dirs/<config name>)',
         option='--work-dir',
@@ -153,5 +153,5 @@ def add_direction_options(parser: ToolParser) -> None:
 
 
 def shield_ranges(argv: Sequence[str]) -> list[str]:
-    """Return arguments such that argparse does not take a strength like -3:3:7 for an option."""
+    """Return arguments in which argparse does not take a strength like -3:3:7 for an option."""
     return [f' {word}' if re.match(r'-[\d.]+:', word) else word for word in argv]

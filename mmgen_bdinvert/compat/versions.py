@@ -27,8 +27,7 @@ def check() -> None:
     Raises:
         ImportError: The message names the package, the version found and the remedy; also if
             matplotlib cannot read the user's settings, or OpenCV, which mmcv imports, lacks
-            libraries
-            of the system.
+            libraries of the system.
     """
     mmgen = _installed('mmgen')
     if mmgen is None:

@@ -45,8 +45,7 @@ class Names:
 
     Args:
         host (str): Where it listens. This is a name of the studio, as are those of the loopback
-            device
-            and the address that a request reached.
+            device and the address that a request reached.
         others (Iterable[str]): More names, such as that of a proxy before it. Defaults to none.
     """
 

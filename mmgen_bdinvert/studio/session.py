@@ -25,8 +25,7 @@ class Session:
     Args:
         edit (Edit): The edit of the code.
         photo (np.ndarray | None): RGB uint8 (H, W, 3) at the generator's resolution. None for a
-            code
-            from a file. Defaults to None.
+            code from a file. Defaults to None.
         code (LatentCode | None): Code of one image, as it was inverted or loaded. Defaults to None.
         reconstruction (np.ndarray | None): Picture of ``code``, like ``photo``. Defaults to None.
         wipe (str): The two pictures that are shown on top of each other, one of :data:`WIPES`; ''
