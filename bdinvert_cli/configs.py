@@ -8,8 +8,6 @@ import importlib.util
 import os
 from pathlib import Path
 
-__all__ = ['config_folder', 'find_config', 'shipped_configs']
-
 
 def config_folder() -> Path:
     """Return the folder of the configs, in a wheel's ``.mim`` or beside the package."""

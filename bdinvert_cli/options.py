@@ -11,21 +11,6 @@ from collections.abc import Sequence
 
 from .parser import ToolParser
 
-__all__ = [
-    'FIT_MODES',
-    'FORMATS',
-    'LAUNCHERS',
-    'PADDING_MODES',
-    'PRESETS',
-    'SAMPLING_MODES',
-    'add_device',
-    'add_direction_options',
-    'add_launcher',
-    'add_motion_options',
-    'add_runner_options',
-    'shield_ranges',
-]
-
 FIT_MODES = ('crop', 'pad', 'squash')
 LAUNCHERS = ('none', 'pytorch', 'slurm', 'mpi')
 PADDING_MODES = ('border', 'reflection', 'zeros')

@@ -11,8 +11,6 @@ from typing import Any, NoReturn
 
 from .text import printable
 
-__all__ = ['ToolParser']
-
 
 class _Settings(argparse.Action):
     """Collects ``key=value``; the values are read by ``mmgen_bdinvert.engine.read_settings``."""

@@ -11,16 +11,6 @@ import os
 import re
 from collections.abc import Iterable
 
-__all__ = [
-    'check_checkpoint',
-    'check_codes',
-    'check_directions',
-    'check_images',
-    'check_results',
-    'check_resumed',
-    'check_source',
-]
-
 
 def check_images(inputs: Iterable[str]) -> None:
     """Refuse images, lists and folders that do not exist; the package checks patterns."""

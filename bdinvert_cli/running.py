@@ -14,8 +14,6 @@ from .sentences import is_users, one_sentence
 from .streams import flush_output, output_may_be_left
 from .text import printable
 
-__all__ = ['leave_at_once', 'run_tool', 'say']
-
 DEBUG_VARIABLE = 'MMGEN_BDINVERT_DEBUG'
 INTERRUPTED = 130
 _IMPORTING = '<frozen importlib._bootstrap>'

@@ -7,8 +7,6 @@ import re
 
 from .text import printable
 
-__all__ = ['is_out_of_memory', 'is_users', 'one_sentence']
-
 # RuntimeError, AssertionError and the like are faults of the package, and keep their traceback.
 _USER_ERRORS = (ValueError, TypeError, OSError, ImportError, KeyError, SyntaxError)
 _UNREGISTERED = re.compile(r'(\S+) is not in the (\S+) registry\.')

@@ -10,8 +10,6 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import Any, TextIO
 
-__all__ = ['flush_output', 'output_may_be_left']
-
 
 class _MayBeLeft:
     """A text stream that discards its text once nobody reads it."""

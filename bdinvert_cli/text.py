@@ -10,8 +10,6 @@ from __future__ import annotations
 
 import re
 
-__all__ = ['from_csv', 'markdown_text', 'printable', 'to_csv']
-
 _MARKS = re.compile(r'[\\`*\[\]|~$]|(?<![^\W_])_|_(?![^\W_])')  # one _ within a word is none
 _ENTITIES = re.compile(r'[<>&@]|:(?=//)|(?<=www)\.', re.IGNORECASE)  # tags and what becomes a link
 _FORMULA = re.compile("'*[=+\\-@\uff1d\uff0b\uff0d\uff20]")  # the second four are full-width

@@ -16,8 +16,6 @@ from types import ModuleType
 import torch
 from torch import nn
 
-__all__ = ['install']
-
 _PACKAGE = 'mmgen.models.architectures.stylegan.ada'
 
 

@@ -21,8 +21,6 @@ from typing import Any
 
 import torch
 
-__all__ = ['install', 'plain_step']
-
 _COMPILER = 'torch._dynamo'
 _ROI_ALIGN = 'torchvision.ops.roi_align'
 

@@ -9,8 +9,6 @@ May be deleted: when mmgen's own work on the torch in use.
 
 from __future__ import annotations
 
-__all__ = ['install']
-
 
 def install() -> None:
     """Make mmgen's layers use torch's convolutions everywhere."""

@@ -15,8 +15,6 @@ from mmengine.optim import OptimWrapper
 from mmgen.registry import OPTIM_WRAPPERS
 from torch import nn
 
-__all__ = ['CpuAmpOptimWrapper']
-
 
 @OPTIM_WRAPPERS.register_module()
 class CpuAmpOptimWrapper(OptimWrapper):

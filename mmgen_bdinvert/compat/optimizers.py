@@ -14,8 +14,6 @@ import functools
 
 import torch
 
-__all__ = ['install']
-
 
 def _with_float_betas(optimizer_class):
     @functools.wraps(optimizer_class, updated=())

@@ -9,8 +9,6 @@ May be deleted: when mmgen gives its registries locations, and other packages ca
 
 from __future__ import annotations
 
-__all__ = ['install']
-
 _MODELS = (
     'mmengine.model',
     'mmgen.models',

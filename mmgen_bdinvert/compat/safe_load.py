@@ -14,8 +14,6 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-__all__ = ['install']
-
 
 def _history_method(owner, name):
     """Stand in for ``getattr`` inside a checkpoint."""

@@ -16,8 +16,6 @@ import types
 from types import ModuleType
 from typing import Any
 
-__all__ = ['install']
-
 _CLASSES = {  # a module, its class, and the registry that knows it
     'mmengine.optim.optimizer.zero_optimizer': ('ZeroRedundancyOptimizer', 'OPTIMIZERS'),
     'mmengine.model.wrappers.fully_sharded_distributed': (

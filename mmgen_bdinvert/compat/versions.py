@@ -8,8 +8,6 @@ from importlib.metadata import PackageNotFoundError, version
 
 from packaging.version import Version
 
-__all__ = ['check']
-
 _HEADLESS = 'pip install --force-reinstall --no-deps opencv-python-headless'
 _INSTALL = "install the tested set with: pip install 'mmgen_bdinvert[lite]'"
 

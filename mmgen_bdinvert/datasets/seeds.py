@@ -8,8 +8,6 @@ from torch.utils.data import Dataset
 
 from ..utils.numbers import checked_number
 
-__all__ = ['LatentSeeds']
-
 
 @DATASETS.register_module()
 class LatentSeeds(Dataset):

@@ -6,8 +6,6 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-__all__ = ['frechet_distance', 'precision_recall']
-
 
 def frechet_distance(real: Tensor, fake: Tensor) -> float:
     """Fréchet distance of two sets of features, as in FID.

@@ -6,8 +6,6 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-__all__ = ['masked_rmse', 'mse', 'psnr', 'ssim']
-
 
 def psnr(image: Tensor, target: Tensor) -> Tensor:
     """Peak signal-to-noise ratio of images in [-1, 1], in dB; values outside are clamped.

@@ -9,8 +9,6 @@ from mmgen.registry import METRICS, MODULES
 
 from .functional import mse, psnr
 
-__all__ = ['ReconstructionMetric']
-
 
 @METRICS.register_module()
 class ReconstructionMetric(BaseMetric):

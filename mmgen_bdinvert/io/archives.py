@@ -15,8 +15,6 @@ from .errors import ImageReadError, note_once
 from .listing import IMAGE_SUFFIXES, counted, is_of_macos
 from .outputs import shown_path
 
-__all__ = ['TarMember', 'images_in_tar']
-
 # What tarfile raises for damaged headers; RecursionError for very many that extend one another.
 _DAMAGED = (tarfile.TarError, OSError, ValueError, OverflowError, RecursionError)
 

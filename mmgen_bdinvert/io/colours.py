@@ -14,8 +14,6 @@ from PIL import Image, ImageCms, ImageFile
 
 from .errors import note_once
 
-__all__ = ['Stored', 'to_srgb']
-
 _PIECE = 1024  # pixels, side
 _WHITE_IS_ZERO = 0  # TIFF's PhotometricInterpretation, tag 262
 _PROFILE_SPACES = {'L': 'GRAY', 'RGB': 'RGB', 'CMYK': 'CMYK', 'LAB': 'Lab'}  # by Pillow's mode

@@ -18,8 +18,6 @@ from .colours import Stored, to_srgb
 from .errors import ImageReadError, note_once
 from .outputs import shown_path
 
-__all__ = ['decode', 'orientation', 'turned']
-
 # Only these decoders are tried: some of Pillow's others start outside programs (EPS).
 _DECODERS = ('PNG', 'JPEG', 'MPO', 'BMP', 'GIF', 'WEBP', 'TIFF', 'PPM', 'JPEG2000', 'AVIF', 'HEIF')
 _MAX_BYTES = 2**30  # of a file: some decoders take all of it into memory

@@ -6,8 +6,6 @@ from __future__ import annotations
 import functools
 import logging
 
-__all__ = ['ForeignFileError', 'ImageReadError', 'OutputError', 'StorageError', 'note_once']
-
 
 class ImageReadError(ValueError):
     """An image file cannot be read."""

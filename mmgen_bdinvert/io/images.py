@@ -15,18 +15,6 @@ from .archives import TarMember
 from .decoding import decode
 from .outputs import atomic_write, shown_path
 
-__all__ = [
-    'FIT_MODES',
-    'checked_picture',
-    'image_to_tensor',
-    'make_square',
-    'png_of_srgb',
-    'read_image',
-    'save_png',
-    'tensor_to_image',
-    'tensor_to_images',
-]
-
 FIT_MODES = ('crop', 'pad', 'squash')
 
 

@@ -13,8 +13,6 @@ from .errors import note_once
 from .listing import counted, is_of_macos
 from .outputs import shown_path
 
-__all__ = ['LIST_SUFFIXES', 'images_in_list']
-
 _COLUMN = 'path'
 _MAX_LINE = 1_000_000
 

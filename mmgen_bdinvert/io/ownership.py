@@ -18,17 +18,6 @@ from pathlib import Path
 from .errors import ForeignFileError
 from .outputs import ensure_writable_folder, shown_path, sync_folder, write_error
 
-__all__ = [
-    'MARK',
-    'adopt_files',
-    'check_outputs',
-    'claim_folder',
-    'claim_outputs',
-    'is_marked',
-    'made_in',
-    'refuse_inputs',
-]
-
 MARK = '.mmgen_bdinvert'
 _MAX_MARK = 2**26  # bytes that are read
 

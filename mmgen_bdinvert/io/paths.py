@@ -6,8 +6,6 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-__all__ = ['local_path']
-
 _SCHEME = 'asset://'
 _ASSETS = Path(__file__).resolve().parent.parent / 'assets'
 

@@ -14,8 +14,6 @@ from torch import Tensor
 from .saved import save_pickled
 from .tensors import floats, read_file, shown_name
 
-__all__ = ['Projection', 'load_projections', 'save_projections']
-
 _NOISE = ('injected_noise', 'noise')  # mmgen's name, and rosinality's, whose images are RGB
 
 

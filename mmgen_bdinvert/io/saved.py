@@ -19,8 +19,6 @@ from torch import Tensor
 from .outputs import write_bytes
 from .tensors import floats, read_safetensors
 
-__all__ = ['FileKind', 'json_fact', 'save_pickled', 'save_tensors', 'to_bytes']
-
 
 @dataclass(frozen=True)
 class FileKind:

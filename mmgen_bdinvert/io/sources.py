@@ -18,8 +18,6 @@ from .listing import IMAGE_SUFFIXES, by_place, find_images, is_of_macos, natural
 from .lists import LIST_SUFFIXES, images_in_list
 from .outputs import shown_path
 
-__all__ = ['ImageSource', 'TarMember', 'find_sources', 'source_from_json', 'source_to_json']
-
 ImageSource = Union[Path, TarMember]
 
 

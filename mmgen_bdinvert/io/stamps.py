@@ -13,15 +13,6 @@ from typing import Any
 from .paths import local_path
 from .sources import ImageSource, TarMember
 
-__all__ = [
-    'FileStamp',
-    'change_time',
-    'check_regular',
-    'input_digests',
-    'source_stamp',
-    'source_unchanged',
-]
-
 _BLOCK = 2**20
 _HEX_DIGITS = 64
 

@@ -15,8 +15,6 @@ from bdinvert_cli.text import to_csv
 
 from .outputs import atomic_write
 
-__all__ = ['finite', 'save_json', 'save_table']
-
 
 def save_json(path: str | os.PathLike, values: Mapping[str, Any]) -> None:
     """Write a JSON object, atomically.

@@ -20,18 +20,6 @@ import torch
 from safetensors.torch import load as deserialize
 from torch import Tensor, nn
 
-__all__ = [
-    'check_archive',
-    'check_tensors',
-    'check_usable',
-    'floats',
-    'named_tensors',
-    'read_array',
-    'read_file',
-    'read_safetensors',
-    'shown_name',
-]
-
 _FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 _MAX_HEADER = 2**24  # bytes of names and shapes; a StyleGAN2 of 1024 pixels has 30,000
 _MAX_GROWTH = 20  # times the file that tensors may take in memory

@@ -17,8 +17,6 @@ from PIL import Image
 from .images import checked_picture
 from .outputs import atomic_write, shown_path
 
-__all__ = ['VIDEO_SUFFIXES', 'check_video_path', 'save_video']
-
 VIDEO_SUFFIXES = ('.mp4', '.gif', '.webp')
 _CRF = '18'  # constant rate factor of x264, where the eye hardly sees the compression
 _BT709 = 1  # the number of this colour standard in a stream's header

@@ -10,8 +10,6 @@ from typing import Any
 
 from ..utils.numbers import checked_number
 
-__all__ = ['check_address']
-
 _PATIENCE = 1.5  # seconds for a name server; a name of this machine is known at once
 
 

@@ -14,8 +14,6 @@ from PIL import Image
 from ..io.images import png_of_srgb
 from .live_inversion import InversionStep
 
-__all__ = ['animated_webp', 'as_jpeg', 'as_png', 'data_url', 'message', 'progress', 'warned']
-
 
 def as_png(picture: np.ndarray) -> bytes:
     """Encode a picture, RGB uint8 (H, W, 3), without loss."""

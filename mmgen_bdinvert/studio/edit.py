@@ -13,8 +13,6 @@ from ..editing import Direction
 from ..geometry import GeometricTransform, part_of
 from ..structures import LatentCode
 
-__all__ = ['Edit']
-
 
 @dataclass(frozen=True)
 class Edit:

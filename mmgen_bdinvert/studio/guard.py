@@ -22,8 +22,6 @@ from bdinvert_cli.text import printable
 
 from .storage import MAX_FILE_BYTES, Storage
 
-__all__ = ['Guard', 'Names']
-
 _MAX_BODY = 1 << 20  # of a request that is no upload
 _AROUND = 1 << 12  # bytes around the file of an upload
 _UPLOAD = '/gradio_api/upload'

@@ -23,8 +23,6 @@ from .live_inversion import InversionCancelled, watch_inversion
 from .session import Session
 from .studio import Studio
 
-__all__ = ['LIMITS', 'Handlers', 'Shown']
-
 Shown = dict[str, Any]  # new values of parts of the page, by name; the others stay as they are
 LIMITS = {'shift': (-0.5, 0.5), 'rotate': (-180, 180), 'scale': (0.4, 2.5), 'strength': (-3, 3)}
 _REFUSED = (ValueError, TypeError, OSError, MemoryError, torch.cuda.OutOfMemoryError)

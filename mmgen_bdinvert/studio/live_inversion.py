@@ -17,8 +17,6 @@ from ..io import tensor_to_image
 from ..models.inverters.base_inverter import OptimizationInverter
 from ..structures import InversionResult
 
-__all__ = ['InversionCancelled', 'InversionStep', 'watch_inversion']
-
 _LOOKS = 25  # pictures of an inversion that are shown, about
 
 

@@ -18,8 +18,6 @@ from .handlers import LIMITS, Handlers, Shown
 from .session import WIPES, Session
 from .storage import studio_folder
 
-__all__ = ['build_page']
-
 _FOLDER = Path(__file__).parent
 _PICTURE = """<figure><div class="frame"><img class="picture" alt="${caption}"></div>
 <figcaption>${caption}</figcaption></figure>"""

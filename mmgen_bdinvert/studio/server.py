@@ -21,8 +21,6 @@ from .address import check_address
 from .guard import Guard, Names
 from .storage import MAX_FILE_BYTES, Storage, studio_folder
 
-__all__ = ['launch']
-
 _SESSIONS = 200  # that are remembered, of the people who came last
 # Inside `overflow: hidden` nothing is sticky; `css` does not reach this element.
 _HEAD = '<style>.gradio-container { overflow: clip !important; }</style>'

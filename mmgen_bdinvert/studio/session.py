@@ -10,8 +10,6 @@ import numpy as np
 from ..structures import LatentCode
 from .edit import Edit
 
-__all__ = ['WIPES', 'Session']
-
 WIPES = ('original and edit', 'original and reconstruction', 'reconstruction and edit')
 
 _ONE_GESTURE = 1.0  # seconds between two changes of one value that count as one

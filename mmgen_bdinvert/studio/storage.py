@@ -15,8 +15,6 @@ from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 
-__all__ = ['MAX_FILE_BYTES', 'Storage', 'studio_folder']
-
 MAX_FILE_BYTES = 20 << 20  # of one upload
 _HOUR = 3600  # seconds that a file is kept at most, and over which a visitor's uploads count
 _UPLOADS, _UPLOADED_BYTES = 100, 500_000_000  # of one visitor in an hour

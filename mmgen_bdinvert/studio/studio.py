@@ -25,8 +25,6 @@ from .display import animated_webp
 from .edit import Edit
 from .session import Session
 
-__all__ = ['Studio', 'shipped_directions']
-
 _FRAMES = 24
 _GUIDE_COLOUR = (79, 70, 229)
 

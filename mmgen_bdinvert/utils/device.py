@@ -5,8 +5,6 @@ from __future__ import annotations
 
 import torch
 
-__all__ = ['check_device']
-
 
 def check_device(device: str | torch.device | None) -> torch.device:
     """Return a device, after a check before heavy work that it works.

@@ -4,8 +4,6 @@
 from rich.console import Console
 from rich.markdown import Markdown
 
-__all__ = ['print_markdown']
-
 
 def print_markdown(text: str) -> None:
     """Print Markdown, rendered in a terminal; as it is, tables unwrapped, in a file or pipe."""

@@ -6,8 +6,6 @@ from __future__ import annotations
 from numbers import Integral, Real
 from typing import Any
 
-__all__ = ['checked_number']
-
 
 def checked_number(
     name: str,

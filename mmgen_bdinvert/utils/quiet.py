@@ -9,8 +9,6 @@ from collections.abc import Iterator
 
 from mmengine.logging import MMLogger
 
-__all__ = ['silence_host']
-
 
 @contextlib.contextmanager
 def silence_host() -> Iterator[None]:

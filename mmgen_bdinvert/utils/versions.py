@@ -13,8 +13,6 @@ import torch
 
 from ..version import __version__
 
-__all__ = ['versions_here']
-
 
 def versions_here() -> dict[str, str]:
     """Return the versions of Python and of the packages that affect results, by name."""
