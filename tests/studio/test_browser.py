@@ -4,7 +4,6 @@
 With STUDIO_SCREENSHOTS=FOLDER the pictures of docs/studio.md are made.
 """
 
-import base64
 import io
 import os
 import re
@@ -21,6 +20,7 @@ from PIL import Image
 from mmgen_bdinvert.apis import init_inverter, render
 from mmgen_bdinvert.structures import LatentCode
 from mmgen_bdinvert.studio import Studio, shipped_directions
+from tests.fixtures.browser import after, drag, drop, number, picture, save, set_slider, settles
 
 pytest.importorskip('gradio', reason="needs the extra studio: pip install 'mmgen_bdinvert[studio]'")
 sync_api = pytest.importorskip(
@@ -41,13 +41,6 @@ if not PHOTOS.is_dir():
 SHOTS = os.environ.get('STUDIO_SCREENSHOTS')
 PATIENCE = 180_000  # ms: a busy machine is no error
 STEPS = 40 if SHOTS else 20
-DROP = """([area, name, content]) => {
-  const bytes = Uint8Array.from(atob(content), (c) => c.charCodeAt(0));
-  const data = new DataTransfer();
-  data.items.add(new File([bytes], name, {type: 'image/png'}));
-  document.querySelector(area).dispatchEvent(
-    new DragEvent('drop', {dataTransfer: data, bubbles: true, cancelable: true}));
-}"""
 MEASURE = """async (values) => {
   const slider = document.querySelector('#strength_0 input[type=range]');
   const image = document.querySelector('#stage img.picture');
@@ -116,57 +109,6 @@ def open_studio(browser, address):
     assert errors == []
     web = {url.hostname for url in asked if url.scheme.startswith('http')}
     assert web == {'127.0.0.1'}
-
-
-def drop(page, path):
-    page.evaluate(DROP, ['#photo button', path.name, base64.b64encode(path.read_bytes()).decode()])
-
-
-def picture(page, part='stage'):
-    """The address, which is the content, of a picture."""
-    return page.locator(f'#{part} img.picture').get_attribute('src') or ''
-
-
-def after(page, action, part='stage'):
-    """Do something, wait until a picture has changed, and return it."""
-    before = picture(page, part)
-    action()
-    changed = f"(old) => (document.querySelector('#{part} img.picture').src || '') !== old"
-    page.wait_for_function(changed, arg=before)
-    return picture(page, part)
-
-
-def set_slider(page, name, value):
-    page.locator(f'#{name} input[type=range]').fill(str(value))
-
-
-def number(page, name):
-    return float(page.locator(f'#{name} input[type=number]').input_value())
-
-
-def settles(page, name, value):
-    """Wait until a control has come near a value; the picture comes with it."""
-    box = 'document.querySelector(`#${id} input[type=number]`)'
-    near = f'([id, value]) => Math.abs({box}.value - value) < 0.012'
-    page.wait_for_function(near, arg=[name, value])
-
-
-def drag(page, dx, dy):
-    """Drag the face by fractions of the picture."""
-    box = page.locator('#stage .frame').bounding_box()
-    x, y = box['x'] + box['width'] / 2, box['y'] + box['height'] / 2
-    page.mouse.move(x, y)
-    page.mouse.down()
-    page.mouse.move(x + dx * box['width'], y + dy * box['height'], steps=5)
-    page.mouse.up()
-
-
-def save(page, name, folder):
-    with page.expect_download() as download:
-        page.locator(f'#save_{name}').click()
-    path = folder / download.value.suggested_filename
-    download.value.save_as(path)
-    return path
 
 
 def shot(page, name):
