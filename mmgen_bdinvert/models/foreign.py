@@ -65,7 +65,8 @@ def _format(file: Path) -> str:
     for name, markers in MARKERS.items():
         pattern = '|'.join(map(re.escape, markers)).encode()
         if re.search(rb'(?<![A-Za-z_])(' + pattern + rb')', data):
-            return name
+            ours = name == 'bdinvert-encoder' and re.search(rb'generator_fingerprint', data)
+            return '' if ours else name
     return 'nvidia' if re.search(_PICKLED_NETWORK, data) else ''
 
 

@@ -62,8 +62,8 @@ def test_the_plain_modules_modulate_weights(setting):
 
 def test_the_plain_perceptual_network_is_the_packages_own(setting):
     kinds = {type(m).__name__ for m in PlainInversion(setting).lpips.modules()}
-    assert 'Conv2d' in kinds and 'FirstConv2d' not in kinds
-    assert 'FirstConv2d' in {type(m).__name__ for m in setting.perceptual.network.modules()}
+    assert 'Conv2d' in kinds and 'FrozenConv2d' not in kinds
+    assert 'FrozenConv2d' in {type(m).__name__ for m in setting.perceptual.network.modules()}
 
 
 @pytest.mark.parametrize('gains', [True, False])

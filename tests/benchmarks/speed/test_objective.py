@@ -91,7 +91,7 @@ def test_drawn_faces_have_the_configs_own_objective():
     assert torch.equal(part.images, setting.images[1:]) and part.batch == 2
     inversion = PlainInversion(part)
     kinds = {type(module).__name__ for module in inversion.lpips.modules()}
-    assert not {'BlurredSequential', 'FrozenConv2d', 'FirstConv2d'} & kinds
+    assert not {'BlurredSequential', 'FrozenConv2d'} & kinds
     expected = setting.perceptual
     with torch.no_grad():
         rgb = inversion.render(inversion.base, inversion.detail)
