@@ -44,9 +44,9 @@ def run(tool: Path, argv: list[str]) -> None:
 
     spec = importlib.util.spec_from_file_location('__main__', tool)
     module = importlib.util.module_from_spec(spec)
-    module.__spec__ = None  # as in a script: worker processes then find it by its file
+    module.__spec__ = None  # as of a script, so that worker processes find it by its file
     sys.argv, sys.modules['__main__'] = argv, module
-    # Not by its loader: a tool at work would look as if it was being imported.
+    # Not exec_module: Ctrl-C would take the running tool for an import.
     exec(compile(tool.read_bytes(), tool, 'exec'), module.__dict__)
 
 

@@ -25,7 +25,7 @@ def leave_at_once() -> None:
     A KeyboardInterrupt inside an import may be printed, taken for another error or lost. At other
     times it is raised as usual, so that a working tool cleans up.
     """
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # not one that is ignored
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # not if it is ignored
         with contextlib.suppress(ValueError):  # not in the main thread
             signal.signal(signal.SIGINT, _interrupt)
 
@@ -69,7 +69,7 @@ def run_tool(
                 raise
             print(f'error: {one_sentence(error)}', file=sys.stderr)
             code = 2
-        finally:  # argparse leaves by SystemExit
+        finally:  # after SystemExit of argparse too
             with contextlib.suppress(OSError):
                 flush_output()
     raise SystemExit(code)

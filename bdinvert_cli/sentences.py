@@ -36,6 +36,11 @@ def one_sentence(error: BaseException) -> str:
     return printable(_sentence(error))
 
 
+def reason_of(error: BaseException) -> str:
+    """Return the message of an exception in one line, or else its type."""
+    return getattr(error, 'strerror', None) or ' '.join(str(error).split()) or type(error).__name__
+
+
 def _sentence(error: BaseException) -> str:
     text = ' '.join(str(error).split())
     if _is_gpu_out_of_memory(error):

@@ -66,5 +66,5 @@ def flush_output() -> None:
 
 
 def _into_nothing(stream: TextIO) -> None:
-    with contextlib.suppress(OSError, ValueError):  # a test's stream has no number
+    with contextlib.suppress(OSError, ValueError):  # a stream without a file descriptor
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

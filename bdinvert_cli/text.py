@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import re
 
-_MARKS = re.compile(r'[\\`*\[\]|~$]|(?<![^\W_])_|_(?![^\W_])')  # one _ within a word is none
+_MARKS = re.compile(r'[\\`*\[\]|~$]|(?<![^\W_])_|_(?![^\W_])')  # a _ within a word marks nothing
 _ENTITIES = re.compile(r'[<>&@]|:(?=//)|(?<=www)\.', re.IGNORECASE)  # tags and what becomes a link
-_FORMULA = re.compile("'*[=+\\-@\uff1d\uff0b\uff0d\uff20]")  # the second four are full-width
+_FORMULA = re.compile("'*[=+\\-@\uff1d\uff0b\uff0d\uff20]")  # the last four are full-width
 
 
 def printable(text: object) -> str:

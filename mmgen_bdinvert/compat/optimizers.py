@@ -19,7 +19,7 @@ def _with_float_betas(optimizer_class):
     @functools.wraps(optimizer_class, updated=())
     def build(params, **settings):
         if 'betas' in settings:
-            # Tensors are left alone: torch takes a pair of them.
+            # A pair of tensors is kept: torch accepts it.
             settings['betas'] = tuple(
                 float(beta) if isinstance(beta, int) else beta for beta in settings['betas']
             )

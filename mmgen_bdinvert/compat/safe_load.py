@@ -26,7 +26,9 @@ def _history_method(owner, name):
 
 def install() -> None:
     """Allow-list the classes inside mmengine's checkpoints."""
-    from mmengine.logging.history_buffer import HistoryBuffer  # not above: versions checks first
+    from mmengine.logging.history_buffer import (
+        HistoryBuffer,  # not at the top: versions.check comes first
+    )
 
     core = getattr(np, '_core', None) or np.core
     allowed = [HistoryBuffer, np.ndarray, np.dtype, core.multiarray.scalar]

@@ -62,7 +62,7 @@ def _real(stand_in: _Late) -> type:
 
 
 def _registry(module: str) -> Any:
-    from mmengine import registry  # not above: versions checks first
+    from mmengine import registry  # not at the top: versions.check comes first
 
     return getattr(registry, _CLASSES[module][1])
 

@@ -8,6 +8,8 @@ from importlib.metadata import PackageNotFoundError, version
 
 from packaging.version import Version
 
+from bdinvert_cli.sentences import reason_of
+
 _HEADLESS = 'pip install --force-reinstall --no-deps opencv-python-headless'
 _INSTALL = "install the tested set with: pip install 'mmgen_bdinvert[lite]'"
 
@@ -61,8 +63,7 @@ def check() -> None:
     except ImportError:
         raise
     except Exception as error:  # it reads the user's settings while it is imported
-        reason = ' '.join(str(error).split())
         raise ImportError(
-            f'matplotlib cannot be imported ({reason}): check the file matplotlibrc and the '
-            f'variable MPLBACKEND.'
+            f'matplotlib cannot be imported ({reason_of(error)}): check the file '
+            'matplotlibrc and the variable MPLBACKEND.'
         ) from error

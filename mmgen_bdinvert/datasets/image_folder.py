@@ -75,7 +75,7 @@ class InversionImageFolder(Dataset):
 
     def __getitem__(self, index: int) -> dict:
         path, move = self.paths[index], self._move_of(index)
-        # Twice the size keeps some of the detail that interpolation takes.
+        # Twice the size keeps some of the detail that interpolation loses.
         rgb = read_image(path, self.size if move is None else 2 * self.size, fit=self.fit)
         inputs = torch.from_numpy(rgb).permute(2, 0, 1).contiguous()  # [HWC] -> [CHW]
         info = {
@@ -91,7 +91,7 @@ class InversionImageFolder(Dataset):
     def _move_of(self, index: int) -> Transform | None:
         if not isinstance(self.move, RandomTransform):
             return self.move
-        # PyTorch's generator on the CPU takes the lowest 32 bits of a seed alone.
+        # PyTorch's generator on the CPU only uses the lowest 32 bits of a seed.
         rng = torch.Generator().manual_seed(1_000_003 * self.seed + index % len(self))
         return self.move.sample(rng)
 

@@ -51,7 +51,7 @@ def ssim(image: Tensor, target: Tensor) -> Tensor:
     Raises:
         ValueError: If the shapes differ, or the images are too small.
     """
-    from skimage.metrics import structural_similarity  # not above: it takes a second
+    from skimage.metrics import structural_similarity  # importing it takes a second
 
     _check_shapes(image, target)
     settings = dict(gaussian_weights=True, sigma=1.5, use_sample_covariance=False)

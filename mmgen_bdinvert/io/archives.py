@@ -11,17 +11,20 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any, BinaryIO, cast
 
+from bdinvert_cli.sentences import reason_of
+
 from .errors import ImageReadError, note_once
 from .listing import IMAGE_SUFFIXES, counted, is_of_macos
 from .outputs import shown_path
 
-# What tarfile raises for damaged headers; RecursionError for very many that extend one another.
+# What tarfile raises on damaged headers; RecursionError if very many extend one another.
 _DAMAGED = (tarfile.TarError, OSError, ValueError, OverflowError, RecursionError)
 
 
 class _MemberFile(tarfile.ExFileObject):
     def fileno(self) -> int:
-        raise io.UnsupportedOperation('it is a part of a file')  # as file objects say it
+        # What file objects raise that have none; tarfile's would return the archive's.
+        raise io.UnsupportedOperation('a member of an archive has no file descriptor')
 
 
 class _Archive(tarfile.TarFile):
@@ -94,7 +97,7 @@ def images_in_tar(path: str) -> dict[str, TarMember]:
     try:
         with tarfile.open(path, 'r:') as archive:
             while (info := archive.next()) is not None:
-                vars(archive)['members'].clear()  # else it keeps every header
+                vars(archive)['members'].clear()  # tarfile would keep every header
                 if archive.offset <= info.offset:
                     raise tarfile.ReadError('a member has a negative size')
                 reason = _take(path, info, found)
@@ -103,14 +106,14 @@ def images_in_tar(path: str) -> dict[str, TarMember]:
             whole = _ends_at(archive.fileobj, archive.offset)
     except _DAMAGED as error:
         if not found:
-            reason = ' '.join(str(error).split())
             raise ValueError(
-                f'{shown_path(path)} cannot be read as an uncompressed tar archive ({reason})'
+                f'{shown_path(path)} cannot be read as an uncompressed tar archive '
+                f'({reason_of(error)})'
             ) from error
         whole = False
     for reason, names in left_out.items():
         note_once(f'archive {shown_path(path)}: left out {counted(names)}: {reason}')
-    if not whole:  # what it has is taken, and the rest fails when it is read
+    if not whole:  # what is there is read, and the rest fails alone
         found['rest_of_the_archive'] = TarMember(path, 'rest_of_the_archive', size, 1, size)
     if not found:
         raise ValueError(f'the archive {shown_path(path)} holds no image file')

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageCms, ImageFile
 
+from bdinvert_cli.sentences import reason_of
+
 from .errors import note_once
 
 _PIECE = 1024  # pixels, side
@@ -37,17 +39,17 @@ class Stored:
         """Read it from an image that ``Image.open`` made; ``reopen`` gives its low bytes."""
         raw = _raw_mode(image)
         black, white = 0.0, 1.0 if image.mode == 'F' else 4095.0 if raw == 'I;12' else 65535.0
-        if getattr(image, 'tag_v2', {}).get(262) == _WHITE_IS_ZERO:  # Pillow turns 8 bits itself
+        if getattr(image, 'tag_v2', {}).get(262) == _WHITE_IS_ZERO:  # Pillow inverts 8 bits itself
             black, white = white, black
         clear = image.info.get('transparency')
         if clear is None or not (image.mode in ('1', 'L', 'RGB') or _is_deep(image)):
-            return cls(black, white)  # palettes and opacities speak for themselves
+            return cls(black, white)  # palettes and alpha channels need nothing of this
         clear = clear if isinstance(clear, tuple) else (clear,)
         if raw == 'RGB;16B':
             low = None if reopen is None else _low_bytes(reopen())
             high = tuple(value >> 8 for value in clear)
             return cls(clear=high, low=low, clear_low=tuple(value & 255 for value in clear))
-        # PNG gives the colour in the file's depth, of which higher bits do not count.
+        # PNG gives the colour in the bits of the file's depth; higher bits do not count.
         bits = 16 if _is_deep(image) else {'L;2': 2, 'L;4': 4}.get(raw, 8)
         scale = 255 // (2**bits - 1) or 1
         return cls(black, white, tuple((value & (2**bits - 1)) * scale for value in clear))
@@ -112,7 +114,7 @@ def _parts(
         piece = piece.convert('L')
     if piece.mode in ('RGBA', 'LA'):
         opacity = piece.getchannel('A')
-        # Converted without a look at `transparency`, which counts no more.
+        # `convert` would look at `transparency`, which alpha replaces, in LA.
         piece = piece.getchannel('L') if piece.mode == 'LA' else piece.convert('RGB')
     return piece, opacity
 
@@ -163,13 +165,12 @@ def _to_rgb(image: Image.Image, profile: bytes | None, shown: str) -> Image.Imag
         try:
             transform = _profile_to_srgb(profile, image.mode)
         except Exception as error:  # Pillow raises several types on damaged profiles
-            reason = ' '.join(str(error).split()) or type(error).__name__
             note_once(
-                f'the colour profile of {shown} is not used ({reason}): '
+                f'the colour profile of {shown} is not used ({reason_of(error)}): '
                 'its colours are taken to be sRGB'
             )
     rgb = image.convert('RGB') if transform is None else ImageCms.applyTransform(image, transform)
-    assert rgb is not None  # it would be if it was changed in place
+    assert rgb is not None  # only a change in place returns None
     return rgb
 
 

@@ -13,15 +13,17 @@ from typing import BinaryIO
 
 from PIL import Image, ImageFile, ImageOps
 
+from bdinvert_cli.sentences import reason_of
+
 from .archives import TarMember
 from .colours import Stored, to_srgb
 from .errors import ImageReadError, note_once
 from .outputs import shown_path
 
-# Only these decoders are tried: some of Pillow's others start outside programs (EPS).
+# Only these decoders are tried: some of Pillow's others start other programs (EPS).
 _DECODERS = ('PNG', 'JPEG', 'MPO', 'BMP', 'GIF', 'WEBP', 'TIFF', 'PPM', 'JPEG2000', 'AVIF', 'HEIF')
 _MAX_BYTES = 2**30  # of a file: some decoders take all of it into memory
-_MAX_SIDE = 2**18  # decoders hold some rows, whatever their length
+_MAX_SIDE = 2**18  # decoders hold some rows in memory
 # Of decoders that need more memory than the picture; Pillow's limit for all is 179 megapixels.
 _MEGAPIXELS = {'JPEG2000': 60, 'WEBP': 100, 'AVIF': 100, 'HEIF': 100, 'TIFF': 160}
 _REDUCED_PIXELS = 2**25  # a larger picture is reduced while it is decoded
@@ -65,9 +67,8 @@ def decode(path: str | os.PathLike | TarMember, size: int | None = None) -> Imag
     except PermissionError as error:
         raise ImageReadError(f'image file {shown} may not be read; allow it first') from error
     except Exception as error:  # decoders raise almost any type on damaged data
-        reason = ' '.join(str(error).split()) or type(error).__name__
         raise ImageReadError(
-            f'image file {shown} is damaged or unsupported ({reason}); '
+            f'image file {shown} is damaged or unsupported ({reason_of(error)}); '
             'convert it to PNG or JPEG, or leave it out'
         ) from error
 
@@ -120,7 +121,7 @@ def _picture(stream: BinaryIO, shown: str, size: int | None) -> Image.Image:
         note_once(f'image file {shown} has several frames or pages: the first is taken')
     large = size is not None and pixels > _REDUCED_PIXELS
     if large:
-        image.draft(None, (4 * size, 4 * size))  # what JPEG can do
+        image.draft(None, (4 * size, 4 * size))  # JPEG alone can decode a smaller picture
     stored = Stored.of(image, lambda: _image(stream, shown))
     image.load()
     factor = max(1, min(image.size) // (4 * size)) if large else 1
@@ -146,7 +147,7 @@ def _image(stream: BinaryIO, shown: str) -> ImageFile.ImageFile:
         if rest is None:
             raise
     image = Image.open(rest, formats=formats)
-    image.info['icc_profile'] = None  # as Pillow notes profiles that are damaged
+    image.info['icc_profile'] = None  # as Pillow marks damaged profiles
     return image
 
 

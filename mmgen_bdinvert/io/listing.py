@@ -15,7 +15,7 @@ from .outputs import shown_path
 
 T = TypeVar('T', bound=os.PathLike)
 
-# HEIF needs a Pillow plugin, but is listed so that phone photos are never skipped in silence.
+# HEIF needs a Pillow plugin, but is listed so that phone photos are never skipped silently.
 IMAGE_SUFFIXES = frozenset(
     '.png .apng .jpg .jpeg .jpe .jfif .mpo .bmp .gif .webp .tif .tiff '
     '.ppm .pgm .pbm .pnm .jp2 .j2k .avif .heic .heif'.split()
@@ -116,7 +116,7 @@ def _images_below(folder: Path) -> list[Path]:
             if _is_folder(entry):
                 waiting.append(entry.path)
             elif os.path.splitext(entry.name)[1].lower() in IMAGE_SUFFIXES:
-                # Pipes and broken links too: they fail with a sentence, rather than in silence.
+                # Pipes and broken links too: they fail with a message, not silently.
                 images.append(Path(entry.path))
     if not images:
         raise ValueError(f'folder {shown_path(folder)} holds no image file; check the path')

@@ -25,7 +25,7 @@ def images_in_list(item: str) -> list[Path]:
     """
     reader = _READERS[os.path.splitext(item)[1].lower()]
     try:
-        # File names may hold bytes that are no text.
+        # File names may hold bytes that are not text.
         with open(item, encoding='utf-8-sig', errors='surrogateescape', newline='') as file:
             names = [name for name in reader(item, file) if name]
     except OSError as error:

@@ -16,13 +16,15 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
+from bdinvert_cli.sentences import reason_of
+
 from .errors import OutputError, StorageError
 
 _MAX_NAME_BYTES = 120
 # The names of temporary files and folders, which no file of a user has.
 _TEMPORARY = re.compile(r'\.mmgen_bdinvert-[0-9a-f]{32}\.tmp(\..*)?')
 _DEVICE_NAMES = re.compile(r'(con|prn|aux|nul|com\d|lpt\d)(\..*)?', re.IGNORECASE)
-# EFBIG: `ulimit -f`. What another result needs is about as large.
+# EFBIG is from `ulimit -f`: other results are about as large.
 _STORAGE_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EFBIG)
 
 
@@ -81,7 +83,7 @@ def remove_leftovers(folder: str | os.PathLike) -> None:
 def write_error(path: str | os.PathLike, error: OSError) -> OutputError:
     """Return the error of a file that cannot be written; a StorageError if the disk is to blame."""
     return _error_kind(error)(
-        f'cannot write {shown_path(path)} ({_reason(error)}); '
+        f'cannot write {shown_path(path)} ({reason_of(error)}); '
         'check the folder, its permissions and the free space'
     )
 
@@ -118,7 +120,7 @@ def ensure_writable_folder(path: str | os.PathLike) -> Path:
         ) from error
     except OSError as error:
         raise _error_kind(error)(
-            f'output folder {shown_path(path)} cannot be written to ({_reason(error)}); '
+            f'output folder {shown_path(path)} cannot be written to ({reason_of(error)}); '
             'choose another folder or change its permissions'
         ) from error
     return folder
@@ -152,7 +154,7 @@ def output_names(
     taken = {_fold(name) for name in reserved}
     clashing = True
     while clashing:
-        # None of the images that share a name gets it, lest it pass from one to another.
+        # No image keeps a shared name: with other images, another one would get it.
         taken.update(key for key, count in Counter(keys.values()).items() if count > 1)
         clashing = False
         for path in [path for path, key in keys.items() if key in taken]:
@@ -164,7 +166,7 @@ def output_names(
     names = []
     for path in absolute:
         name = chosen[path]
-        if path in seen:  # the same path once more gets the next number that is free
+        if path in seen:  # a repeated path gets the next free number
             numbered = (f'{name}_{number}' for number in itertools.count(2))
             name = next(n for n in numbered if _fold(n) not in used)
             used.add(_fold(name))
@@ -183,10 +185,6 @@ def _sync(path: Path) -> None:
 
 def _error_kind(error: OSError) -> type[OutputError]:
     return StorageError if error.errno in _STORAGE_ERRORS else OutputError
-
-
-def _reason(error: OSError) -> str:
-    return error.strerror or ' '.join(str(error).split()) or type(error).__name__
 
 
 def shown_path(path: str | os.PathLike) -> str:

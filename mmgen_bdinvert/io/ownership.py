@@ -167,7 +167,7 @@ def _read(folder: Path) -> dict[str, set[str]]:
 def _note(folder: Path, maker: str, names: Iterable[str], durable: bool = True) -> None:
     """Append a line to the mark; if ``durable``, it is on the disk when this returns."""
     path = folder / MARK
-    # The first line break ends a line that a machine's death tore.
+    # The first line break ends a line that a crash of the machine cut off.
     line = '\n' + json.dumps({'maker': maker, 'names': list(names)}) + '\n'
     flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, 'O_NOFOLLOW', 0)
     try:

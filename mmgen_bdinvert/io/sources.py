@@ -77,7 +77,7 @@ def _sources_of(item: str) -> Mapping[str, ImageSource]:
         return by_place(find_images(item))
     if suffix == '.tar':
         archive = real_path(item)
-        # The names in it may lead out of it, and still are nothing but names.
+        # Names may contain `..`: nothing is unpacked, so they are nothing but names.
         return {f'{archive}\0{name}': member for name, member in images_in_tar(item).items()}
     if suffix in LIST_SUFFIXES:
         return by_place(images_in_list(item))
@@ -109,7 +109,7 @@ def matching_paths(pattern: str) -> list[str]:
         parts.append('*')
     found: list[str] = []
     searched: set[tuple[int, int, int]] = set()
-    # What the first parts of the pattern lead to, and how many these are; the shortest ways first.
+    # Paths that match the first parts of the pattern, and the number of these parts; breadth first.
     waiting = deque([(drive + os.sep if path.startswith(os.sep) else drive, 0)])
     while waiting:
         folder, depth = waiting.popleft()
@@ -122,7 +122,7 @@ def matching_paths(pattern: str) -> list[str]:
         elif _is_new(folder, depth, searched):
             names = [n for n in _names(folder) if parts[depth][0] == '.' or n[0] != '.']
             if parts[depth] == '**':
-                waiting.append((folder, depth + 1))  # `**` may stand for no folder at all
+                waiting.append((folder, depth + 1))  # `**` also matches no folder
                 inside = [os.path.join(folder, name) for name in names]
                 waiting += [(inner, depth) for inner in inside if os.path.isdir(inner)]
             else:

@@ -67,7 +67,7 @@ def check_regular(path: str | os.PathLike) -> os.stat_result:
     """Return the status of a regular file; else an OSError, as reading a pipe might never end."""
     try:
         found = os.stat(path)
-    except ValueError as error:  # such as half a character
+    except ValueError as error:  # such as a lone surrogate
         raise FileNotFoundError(f'{os.fspath(path)!r} cannot be the name of a file') from error
     if not stat.S_ISREG(found.st_mode):
         raise OSError(f'{os.fspath(path)!r} is no regular file')

@@ -20,6 +20,8 @@ import torch
 from safetensors.torch import load as deserialize
 from torch import Tensor, nn
 
+from bdinvert_cli.sentences import reason_of
+
 _FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 _MAX_HEADER = 2**24  # bytes of names and shapes; a StyleGAN2 of 1024 pixels has 30,000
 _MAX_GROWTH = 20  # times the file that tensors may take in memory
@@ -106,10 +108,10 @@ def _readable(path: Path, title: str) -> Iterator[None]:
     try:
         yield
         return
-    except OSError as error:
-        reason = error.strerror or ' '.join(str(error).split())
+    except (OSError, ValueError) as error:
+        reason = reason_of(error)
     except UnpicklingError as error:
-        # torch's own text is left out: it explains at length how to load without the check.
+        # torch's own message explains at length how to load without the check.
         held = re.search(r'GLOBAL (\S+)', str(error))
         if held:
             raise ValueError(
@@ -117,8 +119,6 @@ def _readable(path: Path, title: str) -> Iterator[None]:
                 f'data could run code when loaded. Give a file with the tensors alone.'
             ) from error
         reason = f'{_UNREADABLE} (UnpicklingError)'
-    except ValueError as error:
-        reason = ' '.join(str(error).split())
     except Exception as error:  # damaged files raise nearly anything
         reason = f'{_UNREADABLE} ({type(error).__name__})'
     raise ValueError(f'{path} is not a readable {title}: {shown_name(reason, 300).rstrip(".")}.')
@@ -151,7 +151,7 @@ def named_tensors(content: object) -> Iterator[tuple[str, Tensor]]:
         elif isinstance(value, (list, tuple)):
             items = list(enumerate(value))
         for key, item in reversed(items):
-            if isinstance(key, tuple):  # its text may be without end
+            if isinstance(key, tuple):  # str() of a nested one may not end
                 raise ValueError('it has names that are not text')
             if isinstance(item, (Tensor, Mapping, list, tuple)):
                 waiting.append((f'{prefix}.{key}' if prefix else str(key), item, depth + 1))
@@ -243,7 +243,7 @@ def _read_numpy(path: Path) -> Tensor | dict[str, Tensor]:
     if path.suffix == '.npz':
         with np.load(path, allow_pickle=False) as arrays:
             return {name: _from_numpy(arrays[name], name) for name in arrays}
-    # Mapped: of an array that claims to be larger than the file, nothing is allocated.
+    # Mapped into memory, so that nothing is allocated for an array larger than the file.
     return _from_numpy(np.load(path, mmap_mode='r', allow_pickle=False), path.stem)
 
 

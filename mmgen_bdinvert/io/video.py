@@ -18,7 +18,7 @@ from .images import checked_picture
 from .outputs import atomic_write, shown_path
 
 VIDEO_SUFFIXES = ('.mp4', '.gif', '.webp')
-_CRF = '18'  # constant rate factor of x264, where the eye hardly sees the compression
+_CRF = '18'  # constant rate factor of x264 with hardly visible compression
 _BT709 = 1  # the number of this colour standard in a stream's header
 _WEBP_QUALITY = 88
 _FASTEST_GIF = 50  # browsers slow down what is faster
@@ -86,7 +86,7 @@ def _write_mp4(path: Path, frames: Iterable[np.ndarray], fps: float) -> None:
 
     evened = map(_evened, frames)
     first = next(evened)
-    # faststart puts the index in front, so that a browser plays before it has all.
+    # faststart puts the index in front, so that a browser can play before all is loaded.
     with av.open(os.fspath(path), 'w', options={'movflags': '+faststart'}) as container:
         stream = container.add_stream('libx264', rate=Fraction(fps).limit_denominator(1001))
         stream.options = {'crf': _CRF}
@@ -116,6 +116,6 @@ def _write_animation(path: Path, frames: Iterable[np.ndarray], fps: float) -> No
     else:
         options = {'format': 'WEBP', 'duration': round(1000 / fps), 'quality': _WEBP_QUALITY}
     pictures = map(Image.fromarray, frames)
-    buffer = io.BytesIO()  # where a disk is full, Pillow names no cause
+    buffer = io.BytesIO()  # on a full disk, Pillow reports no cause
     next(pictures).save(buffer, save_all=True, append_images=pictures, loop=0, **options)
     path.write_bytes(buffer.getvalue())

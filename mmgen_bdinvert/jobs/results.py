@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from bdinvert_cli.sentences import reason_of
 from bdinvert_cli.text import from_csv
 
 from ..engine.config import is_config
@@ -87,8 +88,7 @@ def _save_curves(path: Path, history: Mapping[str, Sequence[float]], title: str)
     except OutputError:
         raise
     except Exception as error:  # matplotlib has many reasons
-        reason = ' '.join(str(error).split())[:200] or type(error).__name__
-        text = f'The loss curves cannot be drawn ({reason}).'
+        text = f'The loss curves cannot be drawn ({reason_of(error)[:200]}).'
         warnings.warn(text, stacklevel=2)
         save_png(path, notice(text))
 

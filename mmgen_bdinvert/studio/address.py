@@ -10,7 +10,7 @@ from typing import Any
 
 from ..utils.numbers import checked_number
 
-_PATIENCE = 1.5  # seconds for a name server; a name of this machine is known at once
+_PATIENCE = 1.5  # seconds to resolve a name; names of this machine take none
 
 
 def check_address(host: str, port: int | None) -> None:
@@ -47,7 +47,7 @@ def _resolve(host: str, port: int) -> list[tuple[Any, ...]]:
 
     if not host:
         return []
-    # In a thread of its own: without a network, a name server is asked for up to 40 seconds.
+    # In a thread: without a network, resolving takes up to 40 seconds.
     threading.Thread(target=ask, daemon=True).start()
     try:
         return answers.get(timeout=_PATIENCE)

@@ -22,12 +22,12 @@ from bdinvert_cli.text import printable
 
 from .storage import MAX_FILE_BYTES, Storage
 
-_MAX_BODY = 1 << 20  # of a request that is no upload
-_AROUND = 1 << 12  # bytes around the file of an upload
+_MAX_BODY = 1 << 20  # of a request other than an upload
+_AROUND = 1 << 12  # bytes that an upload may have besides its file
 _UPLOAD = '/gradio_api/upload'
 _POSTS = re.compile(r'/gradio_api/(upload|queue/join|cancel|reset/?|(run|api|call)/.+)')
-_WRITES = '/gradio_api/deep_link'  # although it is a GET
-_PLACES = {  # where a browser may get anything from: this server alone
+_WRITES = '/gradio_api/deep_link'  # a GET that writes
+_PLACES = {  # content security policy: everything comes from this server
     'default-src': "'self'",
     'script-src': "'self' 'unsafe-inline' 'unsafe-eval'",
     'style-src': "'self' 'unsafe-inline'",
@@ -54,7 +54,7 @@ class Names:
     def refusal(self, scope: Scope) -> str:
         """Return why a request is refused, '' if it is not."""
         headers = Headers(scope=scope)
-        # Gradio writes addresses with the second.
+        # Gradio builds URLs from X-Forwarded-Host, so both must be names of the studio.
         forwarded = ','.join(headers.getlist('x-forwarded-host'))
         hosts = [*headers.getlist('host'), *filter(None, map(str.strip, forwarded.split(',')))]
         if len(headers.getlist('host')) != 1:
@@ -120,7 +120,7 @@ class Guard:
     async def _refusal(self, scope: Scope) -> tuple[int, str]:
         """Return the status and the sentence of a refusal; the sentence is '' if there is none."""
         path = unquote(scope['path'])
-        # Gradio's file=http… and proxy=http…
+        # Gradio fetches file=http… and proxy=http…
         if '=http' in path.lower() or path.rstrip('/') == _WRITES:
             return 403, 'The studio does not do this.'
         if scope['method'] in ('GET', 'HEAD'):

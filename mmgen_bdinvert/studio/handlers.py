@@ -23,7 +23,7 @@ from .live_inversion import InversionCancelled, watch_inversion
 from .session import Session
 from .studio import Studio
 
-Shown = dict[str, Any]  # new values of parts of the page, by name; the others stay as they are
+Shown = dict[str, Any]  # new values of parts of the page, by name
 LIMITS = {'shift': (-0.5, 0.5), 'rotate': (-180, 180), 'scale': (0.4, 2.5), 'strength': (-3, 3)}
 _REFUSED = (ValueError, TypeError, OSError, MemoryError, torch.cuda.OutOfMemoryError)
 
@@ -38,7 +38,7 @@ class Handlers:
 
     def __init__(self, studio: Studio, examples: Sequence[str | os.PathLike] = ()):
         self.studio, self.examples = studio, tuple(examples)
-        self._running: dict[str, threading.Event] = {}  # by the person's key
+        self._running: dict[str, threading.Event] = {}  # by the key of a person
 
     def open_photo(self, session: Session, path: str | os.PathLike, key: str) -> Shown:
         """Open a photo; :meth:`invert` comes next."""

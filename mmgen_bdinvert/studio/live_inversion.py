@@ -17,7 +17,7 @@ from ..io import tensor_to_image
 from ..models.inverters.base_inverter import OptimizationInverter
 from ..structures import InversionResult
 
-_LOOKS = 25  # pictures of an inversion that are shown, about
+_LOOKS = 25  # about how many pictures of an inversion are shown
 
 
 class InversionCancelled(Exception):
@@ -80,7 +80,7 @@ def watch_inversion(
                 step,
                 num_steps,
                 {name: float(values.mean()) for name, values in losses.items()},
-                # An image that diverges is stopped by the inverter, which goes on to its result.
+                # The inverter itself stops a diverging image, and still returns a result.
                 tensor_to_image(images[0].nan_to_num(), generator.channel_order),
                 seconds / step * (num_steps - step) if step else None,
             )
@@ -92,7 +92,7 @@ def watch_inversion(
             picture = tensor_to_image(result.reconstruction[0], generator.channel_order)
             losses = {name: float(values[-1, 0]) for name, values in result.history.items()}
             steps.put(InversionStep(total, total, losses, picture, 0.0, result))
-        except BaseException as error:  # raised where the steps are waited for
+        except BaseException as error:  # raised by the iterator
             steps.put(error)
 
     worker = threading.Thread(target=work, name='inversion', daemon=True)

@@ -44,11 +44,11 @@ _CONTROLS = ('shift_x', 'shift_y', 'rotate', 'scale', 'flip')
 def build_page(handlers: Handlers, title: str) -> gr.Blocks:
     """Build the page, with a title such as the name of the config."""
     studio = handlers.studio
-    studio_folder()  # before any part of the page
+    studio_folder()  # Gradio uses it when parts are built
     with gr.Blocks(title='BDInvert studio', analytics_enabled=False, fill_width=True) as page:
         parts: dict[str, gr.components.Component] = {}
         parts['session'] = gr.State(studio.new_session())
-        parts['names'] = gr.State('')  # of the pictures that are laid on each other
+        parts['names'] = gr.State('')  # of the pictures in the wipe
         parts['file'] = gr.JSON(visible=False)
         gr.Markdown(f'## BDInvert studio: {markdown_text(title)}')
         with gr.Row():
@@ -210,7 +210,7 @@ def _wire(page: gr.Blocks, parts: dict, handlers: Handlers, buttons: dict) -> No
         def called(*values) -> dict:
             return named(handler(*values))
 
-        called.__name__ = handler.__name__  # Gradio names its endpoint so
+        called.__name__ = handler.__name__  # of the endpoint
         return called
 
     opened = [parts['upload'].upload(open_photo, [session, parts['upload']], shown, **quiet)]
@@ -220,7 +220,7 @@ def _wire(page: gr.Blocks, parts: dict, handlers: Handlers, buttons: dict) -> No
         *(event.then(invert_new, session, shown, **quiet, **one_at_a_time) for event in opened),
         buttons['invert'].click(invert, session, shown, **quiet, **one_at_a_time),
     ]
-    for event in inverted:  # the tab may have changed while it went on
+    for event in inverted:  # the tab may have changed meanwhile
         event.then(call(handlers.wipe), [session, parts['names']], wiped, **quiet)
     buttons['cancel'].click(cancel, None, parts['status'], queue=False, **quiet)
     page.unload(leave)

@@ -21,8 +21,8 @@ from .address import check_address
 from .guard import Guard, Names
 from .storage import MAX_FILE_BYTES, Storage, studio_folder
 
-_SESSIONS = 200  # that are remembered, of the people who came last
-# Inside `overflow: hidden` nothing is sticky; `css` does not reach this element.
+_SESSIONS = 200  # the latest sessions that are kept
+# `position: sticky` needs this, and `css` does not apply to this element.
 _HEAD = '<style>.gradio-container { overflow: clip !important; }</style>'
 
 
@@ -52,8 +52,8 @@ def launch(
         ValueError, OSError: As :func:`~mmgen_bdinvert.studio.address.check_address`.
     """
     check_address(host, port)
-    os.environ.pop('GRADIO_ALLOWED_PATHS', None)  # it would go before an empty list
-    # Gradio's table of all events takes longer than a picture; this makes it once in a billion.
+    os.environ.pop('GRADIO_ALLOWED_PATHS', None)  # it would override an empty list
+    # Gradio's table of all events takes longer than a picture: make it as rarely as possible.
     os.environ['GRADIO_ANALYTICS_CACHE_FREQUENCY'] = str(10**9)
     _take_files_only(page)
     _print_sentences()
@@ -85,7 +85,7 @@ def launch(
     except OSError as error:
         place = f'{host}, port {port or "7860 and up"}'
         raise OSError(f'The studio cannot listen at {place}: choose another one.') from error
-    # Gradio puts a middleware of its own in front, which answers some requests by itself.
+    # Gradio puts its own middleware in front, which answers some requests itself.
     page.app.middleware_stack = Guard(page.app.middleware_stack, **guard)
     storage.watch()
     return address

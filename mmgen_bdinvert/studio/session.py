@@ -54,7 +54,7 @@ class Session:
         if at_once or changed != self.changed or now - self.changed_at > _ONE_GESTURE:
             past = (*past, self.edit)[-_MOST_PAST:]
         if at_once:
-            changed = frozenset()  # what comes next is another gesture, too
+            changed = frozenset()  # the next change is another gesture
         return replace(self, edit=edit, past=past, changed=changed, changed_at=now)
 
     def undone(self) -> Session:

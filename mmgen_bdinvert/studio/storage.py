@@ -19,7 +19,7 @@ MAX_FILE_BYTES = 20 << 20  # of one upload
 _HOUR = 3600  # seconds that a file is kept at most, and over which a visitor's uploads count
 _UPLOADS, _UPLOADED_BYTES = 100, 500_000_000  # of one visitor in an hour
 _FILES, _BYTES = 2000, 1_000_000_000  # of all visitors, at any time
-_TIDIED = 60  # seconds from one look at the folder to the next
+_TIDIED = 60  # seconds between two cleanups
 
 
 @lru_cache(maxsize=1)
@@ -29,7 +29,7 @@ def studio_folder() -> Path:
         tempfile.mkdtemp(prefix='bdinvert_studio_', dir=os.environ.get('GRADIO_TEMP_DIR'))
     )
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    os.environ['GRADIO_TEMP_DIR'] = str(folder)  # Gradio's name for it
+    os.environ['GRADIO_TEMP_DIR'] = str(folder)  # read by Gradio
     return folder
 
 
@@ -91,12 +91,12 @@ class Storage:
             with contextlib.suppress(OSError):
                 path.unlink()
                 count, size = count - 1, size - found.st_size
-                path.parent.rmdir()  # unless it has others
+                path.parent.rmdir()  # fails if it has other files
 
     def _files(self) -> list[tuple[Path, os.stat_result]]:
         found = []
         for folder, _, names in os.walk(self._folder):
             for path in (Path(folder, name) for name in names):
-                with contextlib.suppress(OSError):  # it went meanwhile
+                with contextlib.suppress(OSError):  # removed meanwhile
                     found.append((path, path.lstat()))
         return found

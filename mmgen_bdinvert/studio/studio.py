@@ -42,7 +42,7 @@ class Studio:
 
     def __init__(self, inverter: OptimizationInverter, directions: Sequence[Direction] = ()):
         for direction in directions:
-            direction.offset(inverter.generator)  # its checks
+            direction.offset(inverter.generator)  # raises the ValueError
         self.inverter, self.directions = inverter, tuple(directions)
 
     @property

@@ -20,7 +20,7 @@ def check_device(device: str | torch.device | None) -> torch.device:
     try:
         found = torch.device(device)
         torch.ones(1, device=found).item()  # the meta device, for one, has no values
-    except Exception as error:  # torch has many ways to say no
+    except Exception as error:  # torch raises several types
         here = ['cpu', *(f'cuda:{i}' for i in range(torch.cuda.device_count()))]
         raise ValueError(
             f'the device {str(device)!r} is not available here: take {" or ".join(here)}'
