@@ -11,8 +11,10 @@ from collections.abc import Sequence
 
 from .parser import ToolParser
 
+FINDS = ('face', 'faces')
 FIT_MODES = ('crop', 'pad', 'squash')
 LAUNCHERS = ('none', 'pytorch', 'slurm', 'mpi')
+NO_FACE = ('fail', 'centre')
 PADDING_MODES = ('border', 'reflection', 'zeros')
 SAMPLING_MODES = ('bilinear', 'bicubic')
 PRESETS = ('paper', 'fast', 'draft')
@@ -57,6 +59,40 @@ def add_runner_options(parser: ToolParser) -> None:
     )
 
 
+def add_photo_options(parser: ToolParser) -> None:
+    """Add what ``mmgen_bdinvert.apis.look_of`` reads: where to look in photos."""
+    group = parser.add_argument_group('photos', 'a square of each of them is inverted')
+    where = group.add_mutually_exclusive_group()
+    where.add_argument(
+        '--window',
+        nargs='+',
+        type=float,
+        metavar='N',
+        help='X Y SIZE [ANGLE]: its upper left corner and side in pixels, and by how many degrees '
+        'it is turned about its centre, counter-clockwise',
+    )
+    where.add_argument(
+        '--find', choices=FINDS, help='the largest face, or all, each with results of its own'
+    )
+    group.add_argument(
+        '--window-margin',
+        type=float,
+        metavar='M',
+        help='with --find: what is seen about a face, in sides of its aligned square: 0.1',
+    )
+    group.add_argument(
+        '--mask',
+        metavar='FILE',
+        help='what of the window counts: ellipse, face, or an image as large as the photo, black '
+        'where it does not; an edit leaves the rest of the photo as it is',
+    )
+    group.add_argument(
+        '--no-face',
+        choices=NO_FACE,
+        help='with --find: what becomes of a photo without a face: fail; or its centre square',
+    )
+
+
 def add_motion_options(parser: ToolParser) -> None:
     """Add what ``mmgen_bdinvert.geometry.read_motion`` reads, and how a map is sampled.
 
@@ -85,8 +121,13 @@ def add_motion_options(parser: ToolParser) -> None:
     )
     group.add_argument(
         '--align',
-        action='store_true',
-        help='undo that motion instead, so that the face of a moved photo is aligned',
+        nargs='?',
+        const='given',
+        default=False,
+        choices=('given', 'auto'),
+        metavar='auto',
+        help='undo that motion instead, so that the face of a moved photo is aligned; auto: the '
+        'motion by which --find has found the face out of alignment',
     )
     group.add_argument(
         '--and-back',
@@ -138,5 +179,12 @@ def add_direction_options(parser: ToolParser) -> None:
 
 
 def shield_ranges(argv: Sequence[str]) -> list[str]:
-    """Return arguments in which argparse does not take a strength like -3:3:7 for an option."""
-    return [f' {word}' if re.match(r'-[\d.]+:', word) else word for word in argv]
+    """Return arguments that argparse reads as they are meant.
+
+    A strength like -3:3:7 is not an option, and ``--align`` has no value except 'auto'.
+    """
+    words = [f' {word}' if re.match(r'-[\d.]+:', word) else word for word in argv]
+    return [
+        '--align=given' if word == '--align' and after != 'auto' else word
+        for word, after in zip(words, [*words[1:], ''])
+    ]

@@ -47,7 +47,7 @@ LAYERS = [
     ('jobs', 'photos in, results out: manifests, resumed folders, several processes, memory'),
     ('engine', "mmengine's Runner, hooks, configs"),
     (
-        'editing · converters · datasets · evaluation',
+        'editing · converters · datasets · evaluation · photos',
         'directions; files of other programs; metrics',
     ),
     ('visualization', 'pictures and plots'),

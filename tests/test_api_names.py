@@ -13,8 +13,9 @@ OURS = ('mmgen_bdinvert.', 'bdinvert_cli.')
 
 API = {
     'apis': """EditOutcome ImageOutcome PRESETS align animate draw_samples edit edit_files
-        find_codes find_config find_directions init_generator init_inverter invert invert_files
-        load_config plan_files recorded_config render shipped_configs to_batch transform""",
+        find_codes find_config find_directions init_finder init_generator init_inverter invert
+        invert_files load_config look_of plan_files recorded_config render
+        shipped_configs to_batch transform""",
     'compat': 'apply',
     'converters': 'Conversion FORMATS Format convert_codes convert_file read_codes',
     'datasets': 'InversionImageFolder LatentSeeds',
@@ -50,6 +51,8 @@ API = {
         RegularizedInverter ReleasedInverter WPlusInverter""",
     'models.losses': """BaseCodeDistance GradientL1Loss LPIPSLoss PNormLoss PixelL1Loss PixelMSELoss
         ReleasedPerceptualLoss STLPIPSLoss""",
+    'photos': """FINDS Face FaceFinder InPhoto Look NO_FACE ToonFinder Window YuNetFinder
+        centre_window cut""",
     'report': 'write_page',
     'structures': 'InversionResult LatentCode',
     'studio': """Edit InversionCancelled InversionStep Session Studio animated_webp
@@ -68,7 +71,7 @@ REGISTERED = {
         MatrixTransform NarrowStyleGAN2Discriminator NarrowStyleGANv1Generator
         NarrowStyleGANv2Generator OfficialStyleGANv1Generator PNormLoss PatchLightness
         PerspectiveTransform PixelL1Loss PixelMSELoss RandomTransform Regression
-        ReleasedPerceptualLoss STLPIPSLoss SeFa ThinPlateSpline""",
+        ReleasedPerceptualLoss STLPIPSLoss SeFa ThinPlateSpline ToonFinder YuNetFinder""",
     'OPTIMIZERS': 'ImageLBFGS',
     'OPTIM_WRAPPERS': 'CpuAmpOptimWrapper',
     'RUNNERS': 'StrictRunner',

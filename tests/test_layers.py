@@ -14,7 +14,7 @@ LAYERS = [
     'apis',
     'jobs',
     'engine',
-    'editing | converters | datasets | evaluation',
+    'editing | converters | datasets | evaluation | photos',
     'visualization',
     'models',
     'structures',

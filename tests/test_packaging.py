@@ -140,8 +140,8 @@ def test_the_model_index_travels_under_mim(wheel):
 
 
 def test_metadata_names_the_extras_and_the_python(metadata):
-    extras = ['all', 'directions', 'docs', 'heif', 'lite', 'stlpips', 'studio', 'studio-tests']
-    extras += ['tests', 'toon', 'video']
+    extras = ['all', 'directions', 'docs', 'faces', 'heif', 'lite', 'stlpips', 'studio']
+    extras += ['studio-tests', 'tests', 'toon', 'video']
     assert sorted(metadata.get_all('Provides-Extra')) == extras
     assert metadata['Requires-Python'] == '>=3.9'
 

@@ -2,15 +2,16 @@
 """Move and edit inverted images.
 
 For each code OUT_DIR/<name>/ gets edited.png, code.safetensors and comparison.png; with several
-strengths edited_<strength>.png and code_<strength>.safetensors for each. The run gets
-contact_sheet.png, config.py and settings.json. Exit code: 0 if all codes were edited, 1 if some
-were not, 2 after a wrong command.
+strengths edited_<strength>.png and code_<strength>.safetensors for each; of a window of a photo
+also photo.png, the photo with the edit in it. The run gets contact_sheet.png, config.py and
+settings.json. Exit code: 0 if all codes were edited, 1 if some were not, 2 after a wrong command.
 
 Motions move the base code: flip, then scale, shear, rotate, shift, perspective. With --align the
 motion is the one that took the photo out of alignment, and is undone: the results show the aligned
 face. With --and-back too, edited.png has the edited face at its place in the photo; aligned.png (by
 the base code) and unwarped.png (by the pixels, which loses less detail) are aligned views of it.
-Instead of a motion, landmarks of the photo and of an aligned face can be given.
+Instead of a motion, landmarks of the photo and of an aligned face can be given; --align auto takes
+the motion of the face that invert --find has found.
 
 Directions are added up, each with its own factor and layers: --direction smile.safetensors 2
 age.pt@4-7 -0.5. Strengths multiply their sum: --strength -2 0 2, or seven steps by --strength
@@ -39,6 +40,7 @@ bdinvert edit results/*/code.safetensors --shift 0.1 0 --rotate 15 --out-dir edi
 bdinvert edit results/0 --direction smile.safetensors 2 age.pt@4-7 -0.5 --out-dir edited/
 bdinvert edit results/0 --direction smile.safetensors --strength -3:3:7 --out-dir edited/
 bdinvert edit results/0 --align --and-back --rotate 20 --direction age.pt --out-dir edited/
+bdinvert edit results/ --align auto --and-back --direction age.pt --out-dir edited/
 """
 
 
@@ -74,7 +76,7 @@ def main(argv=None):
     # Everything that needs no network is checked before one is built.
     move = read_motion(args)
     directions, strengths = read_directions(args)
-    if not directions and move.is_identity:
+    if not directions and move.is_identity and args.align != 'auto':
         raise ValueError('there is nothing to do: give a --direction, or a motion')
     device = check_device(args.device)
     codes = apis.find_codes(args.codes)
@@ -99,7 +101,7 @@ def main(argv=None):
             directions=directions,
             strengths=strengths,
             move=move,
-            align=args.align,
+            align='auto' if args.align == 'auto' else bool(args.align),
             and_back=args.and_back,
             padding_mode=args.padding_mode,
             sampling=args.sampling,

@@ -2,7 +2,9 @@
 """Invert images into base and detail codes.
 
 IMAGES are files, folders, patterns ('photos/**/*.jpg'), lists of paths (.txt, .list, .csv with a
-column path, .jsonl with objects that have a path) and uncompressed .tar archives.
+column path, .jsonl with objects that have a path) and uncompressed .tar archives. All of an image
+is taken, as --fit says, unless --window or --find names a square of it; of several faces in a photo
+the results are called <name>_1, <name>_2 and so on, the largest first.
 
 For each image OUT_DIR/<name>/ gets code.safetensors, reconstruction.png, comparison.png, losses.png
 and metrics.json as soon as its batch is done; the run gets summary.csv, report.md (worst images
@@ -19,16 +21,19 @@ from __future__ import annotations
 import sys
 
 from bdinvert_cli.configs import find_config
-from bdinvert_cli.options import FIT_MODES, PRESETS, add_device, add_launcher
+from bdinvert_cli.options import FIT_MODES, PRESETS, add_device, add_launcher, add_photo_options
 from bdinvert_cli.parser import ToolParser
 from bdinvert_cli.paths import check_checkpoint, check_images
 from bdinvert_cli.running import run_tool, say
+from bdinvert_cli.text import printable
 
 EXAMPLES = """
 bdinvert invert bdinvert_inv_toon128 photos/ --out-dir results/
 bdinvert invert bdinvert_inv_ffhq a.jpg b.jpg --out-dir results/ --fit pad --batch-size 2 --amp
 bdinvert invert my_config.py 'photos/**/*.png' list.txt shard.tar --out-dir results/ --packed
 bdinvert invert bdinvert_inv_toon128 photos/ --out-dir results/ --cfg-options model.amp=True
+bdinvert invert bdinvert_inv_toon128 group.jpg --out-dir results/ --find faces
+bdinvert invert bdinvert_inv_toon128 group.jpg --out-dir results/ --window 1200 300 800
 """
 
 
@@ -44,6 +49,7 @@ def parse_args(argv=None):
         default='crop',
         help='how to make non-square images square (default: crop)',
     )
+    add_photo_options(parser)
     parser.add_argument('--batch-size', type=int, default=8, help='images at a time (default: 8)')
     parser.add_argument(
         '--preset',
@@ -112,6 +118,7 @@ def main(argv=None):
             model.num_steps = args.steps
         if args.amp:
             model.amp = True
+    look = apis.look_of(args, config)
     if args.vis:
         config.visualizer = dict(vis_backends=[dict(type=name) for name in args.vis])
     if workers.rank == 0:
@@ -147,6 +154,7 @@ def main(argv=None):
                 args.images,
                 args.out_dir,
                 fit=args.fit,
+                look=look,
                 batch_size=args.batch_size,
                 packed=args.packed,
                 retry_failed=args.retry_failed,
@@ -167,6 +175,14 @@ def main(argv=None):
         if progress.left == 0:
             more = '; --retry-failed tries again what is not done' if failed else ''
             say(f'Nothing was left to do{more}.')
+        strange = [o.name for o in outcomes if o.metrics.get('verdict') == 'does not fit']
+        if strange:
+            names = ', '.join(map(printable, strange[:5])) + ', …' * (len(strange) > 5)
+            say(
+                f'note: {len(strange)} of {len(outcomes)} do not fit what the generator knows, so '
+                f'edits of them will mean little: {names}',
+                file=sys.stderr,
+            )
         say(f'Results: {args.out_dir}')
         if code:
             say(f'error: interrupted; {len(outcomes)} images are finished', file=sys.stderr)

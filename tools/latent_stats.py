@@ -1,5 +1,10 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
-"""Measure the latent statistics of a generator (P-norm+), with which inversion is regularised."""
+"""Measure the latent statistics of a generator (P-norm+), with which inversion is regularised.
+
+With --verdict-samples, the file also gets what it takes to say of later results whether the
+generator knows their images: that many samples of the generator are inverted as the config says. It
+must be the config of an inversion; a file that is there keeps what it has for other base sizes.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +20,7 @@ from bdinvert_cli.running import run_tool, say
 EXAMPLES = """
 bdinvert latent-stats bdinvert_inv_ffhq work_dirs/ffhq/statistics.safetensors
 bdinvert latent-stats my_gan.py statistics.safetensors --checkpoint my_gan.pth --num-samples 200000
+bdinvert latent-stats bdinvert_inv_toon128 statistics.safetensors --verdict-samples 64
 """
 
 
@@ -29,6 +35,13 @@ def parse_args(argv=None):
         default=1_000_000,
         help='samples of the mapping network (default: 1,000,000)',
     )
+    parser.add_argument(
+        '--verdict-samples',
+        type=int,
+        default=0,
+        metavar='N',
+        help='samples to invert, such as 64 (default: 0)',
+    )
     parser.add_argument('--seed', type=int, default=0, help='seed of the samples (default: 0)')
     parser.add_argument(
         '--batch-size', type=int, default=4096, help='samples at a time (default: 4096)'
@@ -38,6 +51,8 @@ def parse_args(argv=None):
     args = parser.parse_args(argv)
     if args.num_samples < 2 or args.batch_size < 1:
         parser.error('--num-samples must be 2 or more and --batch-size 1 or more')
+    if args.verdict_samples != 0 and args.verdict_samples < 8:
+        parser.error(f'--verdict-samples must be 0, or 8 or more, but got {args.verdict_samples}')
     return args
 
 
@@ -52,6 +67,7 @@ def main(argv=None):
         generator_from_config,
         measure_whiteness,
     )
+    from mmgen_bdinvert.apis.verdicts import with_yardstick
     from mmgen_bdinvert.engine import read_config, read_settings
     from mmgen_bdinvert.io import check_outputs, claim_outputs, ensure_writable_folder
     from mmgen_bdinvert.utils import check_device
@@ -70,6 +86,18 @@ def main(argv=None):
             batch_size=args.batch_size,
             progress=lambda done, total: bar.update(done - bar.n),
         )
+        if args.verdict_samples:
+            bar.reset(args.verdict_samples)
+            bar.set_description('inverted')
+            statistics = with_yardstick(
+                statistics,
+                config,
+                num_samples=args.verdict_samples,
+                seed=args.seed + 2,
+                earlier=args.out,
+                device=device,
+                progress=lambda done, total: bar.update(done - bar.n),
+            )
     claim_outputs([args.out], 'latent-stats')
     statistics.save(args.out)
     values = statistics.eigenvalues

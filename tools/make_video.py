@@ -6,8 +6,9 @@ each to the next as well. The ending of the file gives the format: .mp4 (H.264),
 
 Motions grow from none: shift, angles and corners by equal steps, a scale by equal factors. A single
 strength grows from 0; several, such as --strength -3 3 or --strength -3:3:7, follow each other.
-With --align the motion is the one that took the photo out of alignment, and is undone. Exit code: 0
-if all codes were shown, 1 if some were left out, 2 after a wrong command.
+With --align the motion is the one that took the photo out of alignment, and is undone. With
+--whole-photo the video shows the photo that the window of one code is from, 1,920 pixels a side at
+most. Exit code: 0 if all codes were shown, 1 if some were left out, 2 after a wrong command.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from bdinvert_cli.sentences import one_sentence
 EXAMPLES = """
 bdinvert make-video results/photo --rotate 30 --shift 0.2 0 --out-file turn.mp4
 bdinvert make-video results/photo --direction age.pt --strength -3 3 --loop --out-file age.webp
+bdinvert make-video results/group_1 --direction age.pt --whole-photo --out-file group.mp4
 bdinvert make-video results/a results/b results/c --frames 90 --out-file between.gif
 """
 
@@ -44,6 +46,9 @@ def parse_args(argv=None):
     parser.add_argument('--frames', type=int, default=60, help='number of frames (default: 60)')
     parser.add_argument('--fps', type=float, default=30, help='frames a second (default: 30)')
     parser.add_argument(
+        '--whole-photo', action='store_true', help='show the photo that the code is a window of'
+    )
+    parser.add_argument(
         '--loop', action='store_true', help='return to the start in the second half'
     )
     add_direction_options(parser)
@@ -56,6 +61,8 @@ def parse_args(argv=None):
     args = parser.parse_args(shield_ranges(sys.argv[1:] if argv is None else argv))
     if args.and_back:
         parser.error('--and-back belongs to tools/edit.py; a video shows one view')
+    if args.align == 'auto':
+        parser.error('--align auto belongs to tools/edit.py; give the motion of a video')
     if args.batch_size < 1:
         parser.error(f'--batch-size must be 1 or more, but got {args.batch_size}')
     return args
@@ -71,6 +78,7 @@ def main(argv=None):
 
     from mmgen_bdinvert import apis
     from mmgen_bdinvert.apis.codes import load_codes
+    from mmgen_bdinvert.apis.whole_photos import one_place
     from mmgen_bdinvert.editing import read_directions
     from mmgen_bdinvert.engine import read_settings
     from mmgen_bdinvert.geometry import read_motion
@@ -85,6 +93,7 @@ def main(argv=None):
     device = check_device(args.device)
     files = apis.find_codes(args.codes)
     check_outputs([args.out_file], 'make-video', files)
+    place = one_place(files) if args.whole_photo else None
     config = apis.load_config(
         args.config or apis.recorded_config(files), read_settings(args.cfg_options)
     )
@@ -104,12 +113,13 @@ def main(argv=None):
         directions=directions,
         strengths=strengths,
         move=move,
-        align=args.align,
+        align=bool(args.align),
         padding_mode=args.padding_mode,
         sampling=args.sampling,
         frames=args.frames,
         loop=args.loop,
         batch_size=args.batch_size,
+        place=place,
     )
     bar = tqdm(frames, total=args.frames, desc='frames', disable=None)
     pictures = iter(bar)

@@ -9,3 +9,4 @@ generator = dict(
 )
 encoder = dict(type='BaseCodeEncoder', base_channels=512, base_size=16, widths=(128, 256, 512))
 statistics = dict(type='LatentStatistics', path='work_dirs/ffhq/statistics.safetensors')
+face_finder = dict(type='YuNetFinder')

@@ -15,3 +15,4 @@ generator = dict(
 encoder = dict(type='BaseCodeEncoder', base_channels=128, base_size=16, widths=(16, 48, 96))
 statistics = dict(type='LatentStatistics', path='asset://toon128/statistics.safetensors')
 perceptual = dict(type='STLPIPSLoss', loss_weight=10.0, resize=64)
+face_finder = dict(type='ToonFinder')

@@ -12,6 +12,7 @@ from .edit_batch import EditOutcome, edit_files
 from .images import to_batch
 from .inference import edit, init_generator, init_inverter, invert, render
 from .motion import align, transform
+from .photos import init_finder, look_of
 
 __all__ = [
     'EditOutcome',
@@ -25,11 +26,13 @@ __all__ = [
     'find_codes',
     'find_config',
     'find_directions',
+    'init_finder',
     'init_generator',
     'init_inverter',
     'invert',
     'invert_files',
     'load_config',
+    'look_of',
     'plan_files',
     'recorded_config',
     'render',

@@ -12,11 +12,13 @@ from torch import Tensor
 from ..editing import Direction
 from ..editing.directions import checked_strength
 from ..geometry import GeometricTransform, Transform, inverse, part_of
+from ..photos import InPhoto
 from ..structures import LatentCode
 from ..utils.numbers import checked_number
 from ..visualization.grid import MIN_TILE
 from .inference import Renderer, edit, generator_of, render
 from .motion import transform
+from .whole_photos import PhotoFrames
 
 __all__ = ['animate', 'between']
 
@@ -36,6 +38,7 @@ def animate(
     frames: int = 60,
     loop: bool = False,
     batch_size: int = 8,
+    place: InPhoto | None = None,
 ) -> Iterator[np.ndarray]:
     """Render the way between codes, along directions and to a motion, all at the same time.
 
@@ -56,6 +59,8 @@ def animate(
         frames (int): Number of frames, 2 or more. Defaults to 60.
         loop (bool): Return to the start in the second half. Defaults to False.
         batch_size (int): Frames rendered at a time. Defaults to 8.
+        place (InPhoto | None): Where in a photo a single code is from: frames show the whole photo
+            with the code's window in it, 1,920 pixels a side at most. Defaults to None.
 
     Yields:
         np.ndarray: RGB uint8 (H, W, 3); small pictures are enlarged by the first whole factor that
@@ -68,6 +73,8 @@ def animate(
     checked_number('frames', frames, least=2, whole=True)
     if len(codes) < 2 and not directions and move.is_identity:
         raise ValueError('There is nothing to show: give two codes, a direction, or a motion.')
+    if place is not None and len(codes) != 1:
+        raise ValueError(f'A video of a whole photo is of one code, but got {len(codes)}.')
     if not strengths:
         raise ValueError('At least one strength must be given, but got none.')
     strengths = [checked_strength(strength) for strength in strengths]
@@ -78,19 +85,32 @@ def animate(
         direction.offset(generator)
     part_of(move, 0.0)
 
-    def frame(share: float) -> LatentCode:
-        code = codes.map(lambda points: between(points, share))
+    def motion_at(share: float) -> Transform:
         motion = part_of(move, share)
-        motion = inverse(motion) if align else motion
-        if not motion.is_identity:
-            code = transform(generator, code, motion, padding_mode=padding_mode, mode=sampling)
+        return inverse(motion) if align else motion
+
+    def moved(share: float) -> LatentCode:
+        code = codes.map(lambda points: between(points, share))
+        motion = motion_at(share)
+        if motion.is_identity:
+            return code
+        return transform(generator, code, motion, padding_mode=padding_mode, mode=sampling)
+
+    def frame(share: float) -> LatentCode:
+        code = moved(share)
         strength = float(between(torch.tensor(strengths, dtype=torch.float64), share))
         for direction in directions:
             code = edit(generator, code, direction, strength)
         return code
 
-    factor = -(-MIN_TILE // generator.resolution)
     shares = _shares(frames, loop)
+    if place is not None:
+        photo = PhotoFrames(place, render(generator, codes)[0])
+        for share in shares:
+            before, after = render(generator, LatentCode.cat([moved(share), frame(share)]))
+            yield photo(before, after, motion_at(share))
+        return
+    factor = -(-MIN_TILE // generator.resolution)
     for start in range(0, frames, batch_size):
         batch = LatentCode.cat([frame(share) for share in shares[start : start + batch_size]])
         for picture in render(generator, batch, batch_size=batch_size):

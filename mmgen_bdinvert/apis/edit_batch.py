@@ -30,10 +30,12 @@ from ..io import (
 from ..io.tables import save_json
 from ..jobs.folder import SETTINGS_FILE, model_settings
 from ..jobs.results import CONFIG_FILE, Sheet, save_config
+from ..photos import InPhoto
 from ..visualization import comparison
-from .codes import code_sources, edit_projection, find_codes
+from .codes import CodeSource, code_sources, edit_projection, find_codes
 from .inference import Renderer, edit, generator_of, render
 from .motion import transform
+from .whole_photos import places_of, save_photos
 
 __all__ = ['EditOutcome', 'edit_files']
 
@@ -68,7 +70,7 @@ def edit_files(
     strengths: Sequence[float] = (1.0,),
     layers: Sequence[int] | None = None,
     move: Transform = _IDENTITY,
-    align: bool = False,
+    align: bool | str = False,
     and_back: bool = False,
     padding_mode: str = 'border',
     sampling: str = 'bicubic',
@@ -79,9 +81,10 @@ def edit_files(
 
     Each code gets ``comparison.png``, ``edited.png`` and ``code.safetensors`` in
     ``<out_dir>/<name>/``; with several strengths ``edited_<strength>.png`` and
-    ``code_<strength>.safetensors`` for each. The run gets ``contact_sheet.png``, ``config.py`` and
-    ``settings.json`` with the model. A code that cannot be read or saved is recorded, and the
-    others go on; only a full or broken disk ends the run.
+    ``code_<strength>.safetensors`` for each. Of a window of a photo there is also the photo with
+    the edit in it, ``photo.png`` or ``photo_<strength>.png``. The run gets ``contact_sheet.png``,
+    ``config.py`` and ``settings.json`` with the model. A code that cannot be read or saved is
+    recorded, and the others go on; only a full or broken disk ends the run.
 
     A w or w+ of another program is split into base and detail code. One of a projector keeps its
     noise maps, and its edited w+ is saved beside the code as mmgen's ``project_result.pt``, unless
@@ -96,8 +99,9 @@ def edit_files(
         strengths (Sequence[float]): Factors of the directions. Defaults to (1.0,).
         layers (Sequence[int] | None): As for :func:`mmgen_bdinvert.apis.edit`. Defaults to None.
         move (Transform): Defaults to no motion.
-        align (bool): Undo ``move`` instead, which aligns the face of a photo that ``move`` took
-            out of alignment. Defaults to False.
+        align (bool | str): Undo ``move`` instead, which aligns the face of a photo that ``move``
+            took out of alignment; or 'auto', which undoes the motion that each face was found
+            with. Defaults to False.
         and_back (bool): With ``align``, keep the edited face where the photo shows it: the base
             code is not changed. Aligned views of the edit are saved beside it, ``aligned.png`` by
             the base code and ``unwarped.png`` by the pixels (one of each for several strengths).
@@ -124,7 +128,10 @@ def edit_files(
         >>> outcomes[0].name, outcomes[0].status
         ('photo', 'done')
     """
-    if not directions and move.is_identity:
+    auto = align == 'auto'
+    if auto and not move.is_identity:
+        raise ValueError("The face says the motion that align='auto' undoes: give none beside it.")
+    if not directions and move.is_identity and not auto:
         raise ValueError('There is nothing to do: give a direction, or a motion.')
     if and_back and not (align and directions):
         raise ValueError('There is nothing to bring back: and_back needs align and a direction.')
@@ -140,14 +147,21 @@ def edit_files(
     reserved = (_SHEET, CONFIG_FILE, SETTINGS_FILE, 'report.html')
     names = output_names([s.name_source for s in sources], reserved=reserved)
     kinds = ('edited', 'aligned', 'unwarped') if and_back else ('edited',)
-    write_back = and_back or move.is_identity  # a w+ cannot hold motion
-    files = [_file_names(kinds, strengths, write_back and s.is_written_back) for s in sources]
+    write_back = and_back or (move.is_identity and not auto)  # a w+ cannot hold motion
+    places = places_of(sources, on_note)
+    files = [
+        _file_names(
+            (*kinds, *(('photo',) if place and not place.fault else ())),
+            strengths,
+            write_back and s.is_written_back,
+        )
+        for s, place in zip(sources, places)
+    ]
     planned = [Path(out_dir, name, file) for name, new in zip(names, files) for file in new]
     run_files = [Path(out_dir, _SHEET), Path(out_dir, SETTINGS_FILE)]
     refuse_inputs([*planned, *run_files], [*(s.path for s in sources), *given])
     out_dir = claim_folder(out_dir, _MAKER)
 
-    motion = inverse(move) if align else move
     claim_outputs(run_files, _MAKER)
     save_config(out_dir, inverter, _MAKER)
     model = model_settings(inverter)
@@ -155,13 +169,15 @@ def edit_files(
         save_json(out_dir / SETTINGS_FILE, {'model': model})
     outcomes, sheet, ended = [], Sheet(), False
     try:
-        for source, name, new in zip(sources, names, files):
+        for source, place, name, new in zip(sources, places, names, files):
             outcome = EditOutcome(name, source.path, 'done')
             try:
                 code = source.load(generator)
+                left = _motion_of(place, source) if auto else move
+                motion = inverse(left) if align else left
                 moved = transform(generator, code, motion, padding_mode=padding_mode, mode=sampling)
                 shown = {'before': code}
-                if not move.is_identity:
+                if not motion.is_identity:
                     shown[f'{"aligned" if align else "moved"}\n{motion.describe()}'] = moved
                 results = {strength: moved for strength in strengths}
                 for d in directions:
@@ -183,6 +199,17 @@ def edit_files(
                         pictures[f'strength {strength:g}, unwarped\n{called}'] = picture
                 folder = ensure_writable_folder(out_dir / name)
                 claim_outputs([folder / file for file in new], _MAKER)
+                if place is not None and not place.fault:
+                    endings = [_ending(strength, results) for strength in results]
+                    paths = [folder / f'photo{ending}.png' for ending in endings]
+                    stays = and_back or motion.is_identity
+                    save_photos(
+                        place,
+                        dict(zip(paths, saved['edited'])),
+                        before=rendered[0 if stays else 1],
+                        original=rendered[0],
+                        motion=None if stays else motion,
+                    )
                 for i, (strength, edited) in enumerate(results.items()):
                     ending = _ending(strength, results)
                     for kind, images in saved.items():
@@ -207,6 +234,16 @@ def edit_files(
         with contextlib.suppress(*() if ended else (OutputError,)):
             sheet.save(out_dir / _SHEET)
     return outcomes
+
+
+def _motion_of(place: InPhoto | None, source: CodeSource) -> Transform:
+    """Return the motion by which a face left alignment, as its landmarks say."""
+    if place is None or place.face is None:
+        raise ValueError(
+            f'No face is on record for {os.fspath(source.path)!r}: invert its photo with --find, '
+            f'or say by which motion it left alignment.'
+        )
+    return place.face.motion(place.window)
 
 
 def _file_names(kinds: Sequence[str], strengths: Sequence[float], projected: bool) -> list[str]:

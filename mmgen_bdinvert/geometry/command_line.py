@@ -36,13 +36,16 @@ def read_motion(args: argparse.Namespace) -> Transform:
     if (args.landmarks is None) != (args.template is None):
         raise ValueError('--landmarks and --template go together, but one of them is missing')
     if args.landmarks is not None:
-        if not args.align or not motion.is_identity:
+        if args.align != 'given' or not motion.is_identity:
             raise ValueError('--landmarks belong to --align, and take the place of other motions')
         template = _from_fractions('--template', args.template)
         motion = estimate_similarity(template, _from_fractions('--landmarks', args.landmarks))
     if args.and_back and not args.align:
         raise ValueError('--and-back belongs to --align, which is missing')
-    if args.align and motion.is_identity:
+    if args.align == 'auto':
+        if not motion.is_identity:
+            raise ValueError('--align auto takes the motion from the face, but got another one')
+    elif args.align and motion.is_identity:
         raise ValueError('--align undoes the motion of the photo, but no motion is given')
     return motion
 

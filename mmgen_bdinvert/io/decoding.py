@@ -50,10 +50,36 @@ def decode(path: str | os.PathLike | TarMember, size: int | None = None) -> Imag
     Raises:
         ImageReadError: It cannot be read.
     """
+    with _sentences(path) as (stream, shown):
+        return _picture(stream, shown, size)
+
+
+def stored(path: str | os.PathLike | TarMember) -> Image.Image:
+    """Read an image file as it is stored, in its own mode and colours, but upright.
+
+    Args:
+        path (str | os.PathLike | TarMember): The file.
+
+    Returns:
+        Image.Image: With profile and EXIF data in ``info``.
+
+    Raises:
+        ImageReadError: It cannot be read.
+    """
+    with _sentences(path) as (stream, shown):
+        image = _checked_image(stream, shown)
+        image.load()
+        held = orientation(image)
+        return image if held == 1 else turned(image, held)
+
+
+@contextlib.contextmanager
+def _sentences(path: str | os.PathLike | TarMember) -> Iterator[tuple[BinaryIO, str]]:
+    """Open an image file; whatever is wrong with it becomes an ImageReadError."""
     shown = shown_path(path)
     try:
         with _opened(path) as stream:
-            return _picture(stream, shown, size)
+            yield stream, shown
     except ImageReadError:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
@@ -113,19 +139,25 @@ def _opened(path: str | os.PathLike | TarMember) -> Iterator[BinaryIO]:
 
 
 def _picture(stream: BinaryIO, shown: str, size: int | None) -> Image.Image:
+    image = _checked_image(stream, shown)
+    large = size is not None and image.width * image.height > _REDUCED_PIXELS
+    if large:
+        image.draft(None, (4 * size, 4 * size))  # JPEG alone can decode a smaller picture
+    original = Stored.of(image, lambda: _image(stream, shown))
+    image.load()
+    factor = max(1, min(image.size) // (4 * size)) if large else 1
+    return turned(to_srgb(image, shown, original, factor), orientation(image))
+
+
+def _checked_image(stream: BinaryIO, shown: str) -> ImageFile.ImageFile:
+    """Open an image that is not too large."""
     image = _image(stream, shown)
     pixels = image.width * image.height
     if max(image.size) > _MAX_SIDE or pixels > 1e6 * _MEGAPIXELS.get(image.format or '', 179):
         raise Image.DecompressionBombError
     if image.format != 'MPO' and _is_animated(image):  # what follows in an MPO is a preview
         note_once(f'image file {shown} has several frames or pages: the first is taken')
-    large = size is not None and pixels > _REDUCED_PIXELS
-    if large:
-        image.draft(None, (4 * size, 4 * size))  # JPEG alone can decode a smaller picture
-    stored = Stored.of(image, lambda: _image(stream, shown))
-    image.load()
-    factor = max(1, min(image.size) // (4 * size)) if large else 1
-    return turned(to_srgb(image, shown, stored, factor), orientation(image))
+    return image
 
 
 def _image(stream: BinaryIO, shown: str) -> ImageFile.ImageFile:

@@ -9,6 +9,7 @@ import os
 from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import astuple
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Union
 
@@ -55,6 +56,23 @@ def find_sources(inputs: str | os.PathLike | Iterable[str | os.PathLike]) -> lis
     if not found:
         raise ValueError('at least one image file or folder must be given, but got none')
     return list(found.values())
+
+
+def source_at(path: str | os.PathLike) -> ImageSource:
+    """Find a file, or a member of a tar archive that is written as ``archive.tar/member``.
+
+    Raises:
+        KeyError, OSError, ValueError: The archive has no such member, or cannot be read.
+    """
+    archive = next((p for p in Path(path).parents if p.suffix == '.tar' and p.is_file()), None)
+    if archive is None:
+        return Path(path)
+    return _members(archive)[os.path.relpath(path, archive)]
+
+
+@lru_cache(maxsize=8)
+def _members(archive: Path) -> dict[str, ImageSource]:
+    return {os.path.normpath(member.member): member for member in find_sources(archive)}
 
 
 def source_to_json(source: ImageSource) -> Any:

@@ -24,13 +24,13 @@ from ..io import (
     claim_outputs,
     ensure_writable_folder,
     image_to_tensor,
-    read_image,
     tensor_to_image,
 )
 from ..io.outputs import temporary_name
-from ..io.sources import ImageSource
 from ..io.stamps import FileStamp, source_stamp
 from ..models.inverters.base_inverter import OptimizationInverter, StepCallback
+from ..models.verdict import verdicts_of
+from ..photos.in_photo import InPhoto, Target, photo_of, read_target
 from ..structures import InversionResult
 from .batch_size import is_out_of_memory
 from .manifest import MAKER, Manifest
@@ -41,7 +41,7 @@ from .results import RESULT_FILES, Sheet, difference, save_inversion
 
 __all__ = ['BatchInversion']
 
-Batch = Sequence[tuple[ImageSource, str, np.ndarray]]  # source, name, RGB uint8 (H, W, 3)
+Batch = Sequence[tuple[Target, str, np.ndarray]]  # source, name, RGB uint8 (H, W, 3)
 
 
 class BatchInversion:
@@ -68,16 +68,19 @@ class BatchInversion:
         self.shards = ShardWriter(out_dir, manifest.rank) if packed else None
         self._work = self.out_dir / temporary_name()  # for files that go into a shard
         self.sheet, self.count = Sheet(), 0
+        self._masks: dict[str, np.ndarray | None] = {}  # of the targets of a batch, by name
         self._stamps: dict[str, FileStamp | None] = {}  # of the sources of a batch, by name
 
     def batches(self, jobs: Iterable[Job], size: int) -> Iterator[Batch]:
         """Read images into full batches; images that cannot be read or saved fail at once."""
-        batch: list[tuple[ImageSource, str, np.ndarray]] = []
+        batch: list[tuple[Target, str, np.ndarray]] = []
         for source, name in jobs:
             self.check()
-            self._stamps[name] = source_stamp(source)  # before it is read: it may change later
+            # Before it is read: it may change later.
+            self._stamps[name] = source_stamp(photo_of(source))
             try:
-                rgb = read_image(source, self.inverter.generator.resolution, fit=self.fit)
+                side = self.inverter.generator.resolution
+                rgb, self._masks[name] = read_target(source, side, self.fit)
                 if self.shards is None:
                     folder = ensure_writable_folder(self.out_dir / name)
                     claim_outputs([folder / file for file in RESULT_FILES], MAKER)
@@ -117,12 +120,19 @@ class BatchInversion:
 
         rgb = torch.cat([image_to_tensor(picture) for _, _, picture in batch]).to(generator.device)
         began = time.perf_counter()
-        result = self.inverter.invert(generator.to_rgb(rgb), on_step)
+        mask = self._mask([name for _, name, _ in batch], rgb)
+        masked = {} if mask is None else {'mask': mask}
+        result = self.inverter.invert(generator.to_rgb(rgb), on_step, **masked)
         output = generator.to_rgb(result.reconstruction)
+        seen = output if mask is None else torch.lerp(rgb, output, mask)
+        verdicts = verdicts_of(self.inverter, rgb, seen, result.code)
         rows = self._measure(rgb, output, result)
         seconds = round((time.perf_counter() - began) / len(batch), 3)
         for i, (source, name, target) in enumerate(batch):
-            metrics = {**rows[i], 'seconds': seconds, 'fit': self.fit}
+            verdict = {} if verdicts is None else {'verdict': verdicts[i]}
+            metrics = {**rows[i], **verdict, 'seconds': seconds, 'fit': self.fit}
+            if isinstance(source, InPhoto):
+                metrics.update(source.facts())
             images = {'target': target, 'start': starts[0][i], 'reconstruction': output[i]}
             try:
                 outcome, place = self._save(source, name, result, i, images, metrics)
@@ -131,6 +141,13 @@ class BatchInversion:
             except OutputError as error:
                 outcome, place = _failed(name, source, str(error)), {}
             self._record(outcome, place)
+
+    def _mask(self, names: Sequence[str], images: Tensor) -> Tensor | None:
+        masks = [self._masks[name] for name in names]
+        if all(mask is None for mask in masks):
+            return None
+        rows = [torch.ones(images.shape[2:]) if m is None else torch.from_numpy(m) for m in masks]
+        return torch.stack(rows)[:, None].to(images)  # [N1HW]
 
     def _measure(self, target: Tensor, output: Tensor, result: InversionResult) -> list[dict]:
         columns = {'psnr': psnr(output, target), 'mse': mse(output, target)}
@@ -151,7 +168,7 @@ class BatchInversion:
 
     def _save(
         self,
-        source: ImageSource,
+        source: Target,
         name: str,
         result: InversionResult,
         index: int,
@@ -214,5 +231,5 @@ class BatchInversion:
         shutil.rmtree(self._work, ignore_errors=True)
 
 
-def _failed(name: str, source: ImageSource, reason: str) -> ImageOutcome:
+def _failed(name: str, source: Target, reason: str) -> ImageOutcome:
     return ImageOutcome(name, Path(os.fspath(source)), 'failed', reason)

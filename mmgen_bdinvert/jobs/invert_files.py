@@ -23,9 +23,10 @@ from ..io import (
 )
 from ..io.listing import real_path
 from ..io.outputs import remove_leftovers
-from ..io.sources import source_from_json, source_to_json
 from ..io.tables import save_table
 from ..models.inverters.base_inverter import OptimizationInverter, StepCallback
+from ..photos import Look
+from ..photos.in_photo import target_from_json, target_to_json
 from ..utils.numbers import checked_number
 from ..utils.versions import versions_here
 from .adoption import adopt_results
@@ -34,6 +35,7 @@ from .batch_size import fitting_batch
 from .folder import SETTINGS_FILE, lock_file, locked_folder, remember_settings, settings_of
 from .manifest import MAKER, MANIFEST, Manifest, latest_records, next_run
 from .packed import SHARDS, cut_shards
+from .photo_jobs import jobs_in_photos, window_columns
 from .record import ImageOutcome
 from .remaining import Job, images_left
 from .report import save_report
@@ -52,7 +54,7 @@ _RESERVED = (
     'vis_data',
 )
 _COLUMNS = ('name', 'status', 'psnr', 'mse', 'perceptual')
-_LAST_COLUMNS = ('steps', 'stopped_at', 'setbacks', 'seconds', 'fit', 'reason', 'source')
+_LAST_COLUMNS = ('verdict', 'steps', 'stopped_at', 'setbacks', 'seconds', 'fit', 'reason', 'source')
 _RUN = 'run'  # key of the run's number in the store of the processes
 
 
@@ -110,6 +112,7 @@ def invert_files(
     out_dir: str | os.PathLike,
     *,
     fit: str = 'crop',
+    look: Look | None = None,
     batch_size: int = 8,
     packed: bool = False,
     retry_failed: bool = False,
@@ -135,6 +138,8 @@ def invert_files(
         inputs (str | os.PathLike | Iterable): As for :func:`plan_files`.
         out_dir (str | os.PathLike): As for :func:`plan_files`.
         fit (str): As for :func:`mmgen_bdinvert.apis.invert`. Defaults to 'crop'.
+        look (Look | None): Where to look in photos, of which each window has results of its own;
+            ``fit`` is of no use then. Defaults to None: all of an image is taken.
         batch_size (int): Images at a time, at most: fewer if memory does not suffice. Defaults to
             8.
         packed (bool): Whether the results go into tar shards, see
@@ -180,8 +185,11 @@ def invert_files(
                 _claim_run(out_dir, workers.size)
                 stack.enter_context(locked_folder(out_dir))
                 remove_leftovers(out_dir)
-                settings = settings_of(inverter, fit=fit, packed=packed)
+                seen = {} if look is None else look.settings()
+                settings = settings_of(inverter, fit=fit, packed=packed, **seen)
                 remember_settings(out_dir, settings, restart)
+                if look is not None:
+                    jobs = jobs_in_photos(jobs, look, out_dir, check, on_note)
                 left = images_left(
                     jobs, out_dir, packed=packed, retry_failed=retry_failed, on_note=on_note
                 )
@@ -191,7 +199,7 @@ def invert_files(
             except BaseException as error:
                 queue.refuse(str(error))
                 raise
-            queue.publish([[source_to_json(source), name] for source, name in left])
+            queue.publish([[target_to_json(source), name] for source, name in left])
         count = queue.open(check)
         if workers.rank > 0:
             stack.enter_context(locked_folder(out_dir, workers.rank))
@@ -253,7 +261,7 @@ def _claim_run(out_dir: str | os.PathLike, processes: int) -> None:
 
 def _taken(queue: WorkQueue) -> Iterator[Job]:
     while (job := queue.take()) is not None:
-        yield source_from_json(job[0]), job[1]
+        yield target_from_json(job[0]), job[1]
 
 
 def _outcomes(jobs: Sequence[Job], out_dir: str | os.PathLike) -> list[ImageOutcome]:
@@ -270,6 +278,6 @@ def _save_summary(
 ) -> None:
     claim_outputs([Path(out_dir, name) for name in SUMMARY_FILES], MAKER)
     losses = [f'loss_{name}' for name in (*inverter.losses, 'total')]
-    columns = (*_COLUMNS, *losses, *_LAST_COLUMNS)
+    columns = (*_COLUMNS, *losses, *window_columns(outcomes), *_LAST_COLUMNS)
     save_table(Path(out_dir, 'summary.csv'), (o.row() for o in outcomes), columns)
     save_report(Path(out_dir, 'report.md'), outcomes)

@@ -133,13 +133,15 @@ def summary_table(outcomes: Sequence[ImageOutcome]) -> Table:
     table = Table(title=f'{len(outcomes)} images', title_justify='left')
     table.add_column('name', overflow='ellipsis', no_wrap=True, max_width=40)
     table.add_column('status')
+    table.add_column('verdict')
     for heading, _ in _COLUMNS.values():
         table.add_column(heading, justify='right')
     for outcome in outcomes[:_TABLE_ROWS]:
         cells = [_cell(outcome.metrics.get(key), style) for key, (_, style) in _COLUMNS.items()]
         colour = {'failed': 'red', 'stopped': 'yellow'}.get(outcome.status, '')
         status = Text(printable(outcome.status), colour)
-        table.add_row(Text(printable(outcome.name)), status, *cells)
+        known = Text(printable(outcome.metrics.get('verdict', '')))
+        table.add_row(Text(printable(outcome.name)), status, known, *cells)
     if len(outcomes) > _TABLE_ROWS:
         table.add_row(f'… and {len(outcomes) - _TABLE_ROWS} more')
     inverted = [outcome.metrics for outcome in outcomes if outcome.metrics]
@@ -149,7 +151,7 @@ def summary_table(outcomes: Sequence[ImageOutcome]) -> Table:
             values = [row.get(key) for row in inverted]
             means.append('' if None in values else _cell(statistics.fmean(values), style))
         table.add_section()
-        table.add_row('mean', '', *means)
+        table.add_row('mean', '', '', *means)
     return table
 
 

@@ -127,7 +127,7 @@ def _is_name(value: object) -> bool:
 def _is_metric(key: str, value: object) -> bool:
     if key == 'losses':
         return isinstance(value, dict) and all(v is None or _is_number(v) for v in value.values())
-    if key == 'fit':
+    if key in ('fit', 'mask', 'verdict'):
         return isinstance(value, str)
     return value is None or _is_number(value)
 

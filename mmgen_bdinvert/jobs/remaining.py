@@ -20,6 +20,7 @@ from bdinvert_cli.sentences import reason_of
 from ..io.outputs import shown_path
 from ..io.sources import ImageSource
 from ..io.stamps import FileStamp, check_regular, source_unchanged
+from ..photos.in_photo import Target, photo_of
 from .manifest import latest_records, passed_over_note
 from .packed import SHARDS, is_untouched, last_records, read_packed
 from .record import file_stamps, shard_stamp
@@ -27,7 +28,7 @@ from .results import RESULT_FILES
 
 __all__ = ['Job', 'has_changed', 'images_left']
 
-Job = tuple[ImageSource, str]  # an image and the name of its results
+Job = tuple[Target, str]  # an image and the name of its results
 _SHOWN = 3  # images named in a sentence
 
 
@@ -57,7 +58,7 @@ def images_left(
         record = records.get(name)
         if record is None or record['source'] != os.path.abspath(source):
             left.append((source, name))
-        elif has_changed(source, record):
+        elif has_changed(photo_of(source), record):
             left.append((source, name))
             changed.append(shown_path(source))
         elif record['status'] != 'done' and retry_failed:

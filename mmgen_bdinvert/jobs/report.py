@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from bdinvert_cli.text import markdown_text
 
 from ..io.outputs import write_bytes
+from ..models.verdict import VERDICTS
 from .record import ImageOutcome
 
 __all__ = ['save_report']
@@ -26,6 +27,8 @@ def save_report(path: str | os.PathLike, outcomes: Sequence[ImageOutcome]) -> No
 def _lines(outcomes: Sequence[ImageOutcome]) -> list[str]:
     counts = sorted(Counter(outcome.status for outcome in outcomes).items())
     lines = ['# Inversion', '']
+    verdicts = Counter(o.metrics.get('verdict') for o in outcomes)
+    counts += [(verdict, verdicts[verdict]) for verdict in VERDICTS if verdicts[verdict]]
     lines += _table(('images', 'number'), [('all', len(outcomes)), *counts])
     inverted = [o for o in outcomes if o.metrics.get('psnr') is not None]
     if inverted:
@@ -44,8 +47,10 @@ def _lines(outcomes: Sequence[ImageOutcome]) -> list[str]:
         for o in sorted(inverted, key=lambda o: o.metrics['psnr'])[:_ROWS]:
             distance = o.metrics.get('perceptual')
             shown = '' if distance is None else f'{distance:.4f}'
-            rows.append((o.name, o.status, f'{o.metrics["psnr"]:.2f}', shown, o.source))
-        lines += _table(('name', 'status', 'PSNR (dB)', 'perceptual', 'source'), rows)
+            known = o.metrics.get('verdict', '')
+            rows.append((o.name, o.status, f'{o.metrics["psnr"]:.2f}', shown, known, o.source))
+        columns = ('name', 'status', 'PSNR (dB)', 'perceptual', 'the generator', 'source')
+        lines += _table(columns, rows)
     refused = [(o.name, o.status, o.reason) for o in outcomes if o.reason]
     if refused:
         lines += ['', '## Not inverted, or stopped', '']

@@ -26,6 +26,7 @@ _KIND = FileKind(
     'make one for this generator with tools/latent_stats.py',
     generator='fingerprint',
 )
+_YARDSTICK = 'verdict_'  # and a base size: names of tensors in a file
 # Latents are drawn in blocks of this size: torch's random stream depends on the size of a draw.
 _BLOCK = 4096
 
@@ -70,6 +71,10 @@ class LatentStatistics(nn.Module):
             refused; '', here or in the file, fits any.
         num_samples (int): How many latents were measured, for the record.
 
+    Attributes:
+        yardsticks (dict[int, Tensor]): What inversions of the generator's samples come to, (m, 3)
+            by base size; see :func:`mmgen_bdinvert.models.verdict.strangeness`.
+
     Raises:
         FileNotFoundError: ``path`` is not a file.
         ValueError: The file or the tensors are no latent statistics, or another generator's; also,
@@ -101,15 +106,20 @@ class LatentStatistics(nn.Module):
                 f'but got {"path and " if path is not None else ""}{", ".join(given) or "nothing"}.'
             )
         facts: dict = dict(slope=5.0, floor=1e-8, fingerprint=fingerprint, num_samples=num_samples)
+        self.yardsticks: dict[int, Tensor] = {}
         if path is not None:
             file = local_path(path)
+            optional = (f'{_YARDSTICK}*',)
             try:
-                tensors, read = _KIND.read(file, _BUFFERS, fingerprint)
+                tensors, read = _KIND.read(file, _BUFFERS, fingerprint, optional)
             except (FileNotFoundError, ValueError) as error:
                 line = convert_line(file, 'statistics')
                 if line:
                     raise ValueError(line) from error
                 raise
+            for name in tensors.keys() - set(_BUFFERS):
+                value = tensors.pop(name)
+                self.yardsticks[_base_size(file, name, value)] = value
             facts = {name: json_fact(file, read, name, None) for name in _NUMBERS}
             facts['fingerprint'] = read['fingerprint']
         chosen = {'slope': slope, 'floor': floor}
@@ -197,7 +207,8 @@ class LatentStatistics(nn.Module):
             OutputError: It cannot be written.
         """
         facts = {name: json.dumps(getattr(self, name)) for name in _NUMBERS}
-        _KIND.save(path, dict(self.named_buffers()), facts, self.fingerprint)
+        yardsticks = {f'{_YARDSTICK}{size}': value for size, value in self.yardsticks.items()}
+        _KIND.save(path, {**dict(self.named_buffers()), **yardsticks}, facts, self.fingerprint)
 
     @property
     def deviations(self) -> Tensor:
@@ -237,6 +248,17 @@ class LatentStatistics(nn.Module):
                 f'but got a tensor of shape {tuple(code.shape)}.'
             )
         return code.to(torch.promote_types(code.dtype, self.mean.dtype))
+
+
+def _base_size(path: object, name: str, yardstick: Tensor) -> int:
+    """Check a yardstick, and return the base size in its name."""
+    size, shape = name[len(_YARDSTICK) :], tuple(yardstick.shape)
+    if not (size.isdecimal() and len(shape) == 2 and shape[1] == 3 and shape[0] > 1):
+        raise ValueError(
+            f'{path}: {_YARDSTICK} and a base size names a tensor (m, 3), but got {name} of '
+            f'the shape {shape}.'
+        )
+    return int(size)
 
 
 def _checked(source: object, mean: Tensor, components: Tensor, eigenvalues: Tensor) -> list[Tensor]:

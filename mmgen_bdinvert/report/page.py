@@ -25,6 +25,7 @@ from ..jobs.adoption import adopt_results
 from ..jobs.folder import flat_settings, recorded_settings
 from ..jobs.manifest import read_events
 from ..jobs.results import CONFIG_FILE
+from ..models.verdict import VERDICTS
 from ..utils.numbers import checked_number
 from ..version import __version__
 from .figures import figures_of
@@ -81,7 +82,6 @@ def write_page(
     values = {m: [r.numbers[m.key] for r in inverted if m.key in r.numbers] for m in METRICS}
     metrics = [metric for metric in METRICS if values[metric]]
     shown = _worst_first(inverted, metrics)[:max_images]
-    counts = Counter(result.status for result in found.results)
     assets = local_path('asset://report/page.html').parent
     environment = Environment(
         loader=FileSystemLoader(assets),
@@ -98,7 +98,7 @@ def write_page(
     stream = environment.get_template('page.html').stream(
         title=f'{"Inversion" if found.inverted else "Edits"}: {found.folder.resolve().name}',
         inverted=found.inverted,
-        counts={'all': len(found.results), **dict(sorted(counts.items()))},
+        counts=_counts(found.results),
         metrics=metrics,
         figures=[figures_of(metric, values[metric]) for metric in metrics],
         cards=(_card(found, result, metrics) for result in shown),
@@ -128,6 +128,16 @@ def _worst_first(results: Sequence[Result], metrics: Sequence[Metric]) -> list[R
         return math.inf if value is None else metrics[0].badness(value)
 
     return sorted(results, key=badness, reverse=True)
+
+
+def _counts(results: Sequence[Result]) -> dict[str, int]:
+    counts = Counter(result.status for result in results)
+    verdicts = Counter(result.verdict for result in results)
+    return {
+        'all': len(results),
+        **{status: counts[status] for status in sorted(counts)},
+        **{verdict: verdicts[verdict] for verdict in VERDICTS if verdicts[verdict]},
+    }
 
 
 def _card(found: ResultFolder, result: Result, metrics: Sequence[Metric]) -> dict[str, Any]:

@@ -8,18 +8,18 @@ import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 
-from ..io import ImageReadError, find_sources, read_image
+from ..io import ImageReadError
 from ..io.outputs import shown_path
-from ..io.sources import ImageSource
+from ..io.sources import source_at
 from ..jobs import ImageOutcome
 from ..jobs.manifest import latest_records, manifest_files, passed_over_note
 from ..jobs.packed import read_packed
 from ..jobs.remaining import has_changed
+from ..photos.in_photo import InPhoto, read_target
 
 __all__ = ['METRICS', 'Metric', 'Result', 'ResultFolder']
 
@@ -56,6 +56,7 @@ class Result:
     reason: str = ''
     source: str = ''
     fit: str = 'crop'
+    verdict: str = ''
     numbers: Mapping[str, float] = field(default_factory=dict)
 
 
@@ -108,10 +109,11 @@ class ResultFolder:
     def original(self, result: Result, size: int) -> np.ndarray | None:
         """Read the inverted image, RGB uint8 (size, size, 3); None if it is gone or has changed."""
         try:
-            source = _source(result.source)
-            if has_changed(source, self._records[result.name]):
+            source, record = source_at(result.source), self._records[result.name]
+            if has_changed(source, record):
                 return None
-            return read_image(source, size, fit=result.fit)
+            place = InPhoto.of_facts(source, record['metrics'])
+            return read_target(place or source, size, result.fit)[0]
         except (ImageReadError, OSError, ValueError, KeyError):
             return None
 
@@ -124,22 +126,11 @@ class ResultFolder:
                 if isinstance(value, (int, float)) and math.isfinite(value)
             }
             fit = str(row.get('fit', 'crop'))
-            yield Result(one.name, one.status, one.reason, str(one.source), fit, numbers)
+            verdict = str(row.get('verdict', ''))
+            made = (str(one.source), fit, verdict, numbers)
+            yield Result(one.name, one.status, one.reason, *made)
 
     def _edits(self) -> Iterator[Result]:
         for path in sorted(self.folder.glob('*/comparison.png')):
             if any(path.parent.glob('edited*.png')):
                 yield Result(path.parent.name, 'done')
-
-
-def _source(path: str) -> ImageSource:
-    """Find a file, or a member of a tar archive, written as ``archive.tar/member``."""
-    archive = next((p for p in Path(path).parents if p.suffix == '.tar' and p.is_file()), None)
-    if archive is None:
-        return Path(path)
-    return _members(archive)[os.path.relpath(path, archive)]
-
-
-@lru_cache(maxsize=8)
-def _members(archive: Path) -> dict[str, ImageSource]:
-    return {os.path.normpath(member.member): member for member in find_sources(archive)}

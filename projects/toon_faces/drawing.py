@@ -24,7 +24,7 @@ from PIL import Image
 from mmgen_bdinvert.geometry import GeometricTransform, transform_image
 from mmgen_bdinvert.io import atomic_write, claim_folder, claim_outputs
 
-__all__ = ['MOVES', 'draw_face', 'draw_set', 'random_move', 'small_move']
+__all__ = ['MOVES', 'cut_out', 'draw_face', 'draw_set', 'random_move', 'small_move']
 
 BACKGROUNDS = ('b6e3f4', 'c0aede', 'd1d4f9', 'ffd5dc', 'ffdfbf', 'a3d9b1', 'f8f4a0', 'e8e6df')
 MOVES = ('aligned', 'shifted', 'rotated', 'scaled', 'combined')
@@ -104,6 +104,27 @@ def draw_face(
         picture = Image.fromarray(array)
     picture = picture.resize((size, size), Image.Resampling.LANCZOS)
     return np.array(picture), labels
+
+
+def cut_out(seed: str, size: int, **options: object) -> Image.Image:
+    """Draw one face without a background.
+
+    Args:
+        seed (str): As for :func:`draw_face`, which draws the same face.
+        size (int): Side in pixels.
+        **options: As ``options`` of it, with values that can be hashed.
+
+    Returns:
+        Image.Image: Mode ``'RGBA'``.
+
+    Raises:
+        ImportError: If the drawing packages (extra ``toon``) are missing.
+    """
+    avatar_class, style, svg_to_bytes = _drawing()
+    given = {key: list(v) if isinstance(v, tuple) else v for key, v in options.items()}
+    text = avatar_class(style, {'seed': seed, 'size': size, **given}).to_string()
+    png = svg_to_bytes(svg_string=text, width=size, height=size, skip_system_fonts=True)
+    return Image.open(io.BytesIO(bytes(png))).convert('RGBA')
 
 
 def random_move(kind: str, index: int, seed: int = 0) -> GeometricTransform | None:

@@ -4,7 +4,7 @@ import argparse
 import pytest
 import torch
 
-from bdinvert_cli.options import add_motion_options
+from bdinvert_cli.options import add_motion_options, shield_ranges
 from mmgen_bdinvert.geometry import (
     GeometricTransform,
     PerspectiveTransform,
@@ -57,6 +57,15 @@ def test_landmarks_give_the_motion_from_the_template():
     assert args.align
 
 
+def test_what_follows_align_is_its_value_only_if_it_is_auto():
+    for words, align in ((['--align', 'results/0'], 'given'), (['--align', 'auto', 'x'], 'auto')):
+        parser = argparse.ArgumentParser()
+        parser.add_argument('codes', nargs='+')
+        add_motion_options(parser)
+        args = parser.parse_args(shield_ranges(words))
+        assert (args.align, args.codes) == (align, words[-1:])
+
+
 @pytest.mark.parametrize(
     ('words', 'message'),
     [
@@ -64,6 +73,7 @@ def test_landmarks_give_the_motion_from_the_template():
         ('--shear 90', 'shear must be between'),
         ('--perspective 0 0 1 1 1 0 0 1', 'four corners in order'),
         ('--align', '--align undoes the motion of the photo, but no motion is given'),
+        ('--align auto --rotate 5', '--align auto takes the motion from the face'),
         ('--rotate 5 --and-back', '--and-back belongs to --align'),
         ('--align --landmarks 0 0 1 1', '--landmarks and --template go together'),
         ('--align --template 0 0 1 1', '--landmarks and --template go together'),

@@ -2,6 +2,7 @@
 """Every tool that writes, where nothing more can be written: one sentence, exit code 2, and on."""
 
 import contextlib
+import logging
 import resource
 import shutil
 import subprocess
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 import safetensors.torch
 import torch
+from mmengine.logging import MMLogger
 
 from mmgen_bdinvert.apis import init_inverter, invert_files
 
@@ -78,6 +80,16 @@ def file_size_limit(size):
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+
+@pytest.fixture(autouse=True)
+def no_log_stays():
+    """Close the log files of mmengine, whose folder goes with the test."""
+    yield
+    for logger in MMLogger._instance_dict.values():
+        for handler in [h for h in logger.handlers if isinstance(h, logging.FileHandler)]:
+            logger.removeHandler(handler)
+            handler.close()
 
 
 @pytest.fixture(params=['ulimit', 'tmpfs'])

@@ -242,3 +242,33 @@ def test_too_few_samples_are_warned_of(project, call, tmp_path):
     assert code == 0
     assert warning == 'warning: too few samples for this generator, give more --num-samples'
     assert '17 samples' in out
+
+
+def test_yardsticks_are_added_for_each_base_size(project, call):
+    text = (project / 'inv.py').read_text().replace("'no_such_encoder.pth'", 'None')
+    text = text.replace(
+        "perceptual=dict(backbone='no_such_backbone.pth')",
+        "perceptual=dict(net='squeeze', backbone='random')",
+    )
+    out = project / 'yardsticks.safetensors'
+    for size in (16, 8):
+        config = project / f'inv{size}.py'
+        config.write_text(
+            f'{text}model.update(num_steps=1)\n'.replace(
+                'base_size=16', f'base_size={size}'
+            ).replace("type='BaseCodeEncoder'", f"type='BaseCodeEncoder', base_size={size}")
+        )
+        code, _, _ = call(
+            config, out, '--num-samples', 4096, '--verdict-samples', 8, '--device', 'cpu'
+        )
+        assert code == 0
+    yardsticks = LatentStatistics(out).yardsticks
+    assert {size: tuple(value.shape) for size, value in yardsticks.items()} == {
+        8: (8, 3),
+        16: (8, 3),
+    }
+    assert call(project / 'gan.py', project / 'x.safetensors', '--verdict-samples', 3)[0] == 2
+    # A config of a GAN inverts nothing.
+    config = [project / 'gan.py', project / 'x.safetensors', '--checkpoint', project / 'gan.pth']
+    code, _, line = call(*config, '--num-samples', 4096, '--verdict-samples', 8)
+    assert code == 2 and 'inverts nothing' in line and not (project / 'x.safetensors').exists()

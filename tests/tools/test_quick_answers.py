@@ -15,6 +15,7 @@ from mmgen_bdinvert.editing import parse_directions
 from mmgen_bdinvert.geometry.warping import PADDING_MODES, SAMPLING_MODES
 from mmgen_bdinvert.io import FIT_MODES, find_sources
 from mmgen_bdinvert.models.checkpoint import read_checkpoint
+from mmgen_bdinvert.photos import FINDS, NO_FACE
 from mmgen_bdinvert.report import write_page
 
 ROOT = Path(__file__).parents[2]
@@ -108,6 +109,7 @@ def test_a_missing_file(name, words, file, tmp_path):
 
 def test_choices_are_those_of_the_package():
     assert options.FIT_MODES == FIT_MODES
+    assert (options.FINDS, options.NO_FACE) == (FINDS, NO_FACE)
     assert options.PADDING_MODES == PADDING_MODES
     assert options.SAMPLING_MODES == SAMPLING_MODES
     assert options.PRESETS == tuple(apis.PRESETS)

@@ -22,6 +22,7 @@ from ..losses.latent import follow_generator
 from ..parts import build_losses, build_part
 from .image_optimizer import checked_optimizer
 from .optimization import Optimization, StepCallback
+from .targets import checked_mask
 
 __all__ = ['InverterSettings', 'OptimizationInverter', 'StepCallback']
 
@@ -70,6 +71,7 @@ class OptimizationInverter(HoldsFrozen, BaseModel):
     comparable: tuple[str, ...] = ('image', 'base', 'detail')  # what losses may compare
     fixed: tuple[str, ...] = ()  # variables that are not optimised
     reserved: tuple[str, ...] = ('total',)  # names of a history that no loss may take
+    _mask: Tensor | None = None  # of the images that are inverted
     max_setbacks: int = 3  # how often an image continues after a non-finite step
 
     def __init__(
@@ -187,7 +189,9 @@ class OptimizationInverter(HoldsFrozen, BaseModel):
     def constrain(self, variables: dict[str, Tensor]) -> None:
         """Project the variables onto what is allowed, in place; called after each step."""
 
-    def invert(self, images: Tensor, callback: StepCallback | None = None) -> InversionResult:
+    def invert(
+        self, images: Tensor, callback: StepCallback | None = None, mask: Tensor | None = None
+    ) -> InversionResult:
         """Invert a batch of images.
 
         An image whose loss or gradient becomes non-finite gets its best state back, and continues
@@ -201,21 +205,16 @@ class OptimizationInverter(HoldsFrozen, BaseModel):
                 ``callback(step, num_steps, losses, images)``, with the weighted losses by name
                 (and ``total``) of shape (n,), and the current images. What it raises ends the
                 inversion. Defaults to None.
+            mask (Tensor | None): What losses see, (n, 1, H, W) from 0 to 1. Defaults to all.
 
         Raises:
-            ValueError: The images have another shape, or are not finite.
+            ValueError: Images or mask have another shape, or are not finite.
         """
-        size = self.generator.resolution
-        if images.ndim != 4 or tuple(images.shape[1:]) != (3, size, size):
-            raise ValueError(
-                f'Images have the shape (n, 3, {size}, {size}), but got {tuple(images.shape)}.'
-            )
-        if not torch.isfinite(images).all():
-            raise ValueError('Images must be finite, but got NaN or infinite values.')
+        self._mask = checked_mask(images, mask, self.generator.resolution)
         self.eval()
         memory = returned_memory() if self.generator.checkpointing else kept_memory()
         with torch.enable_grad(), memory:
-            return Optimization(self, images.detach()).run(callback)
+            return Optimization(self, images.detach(), self._mask).run(callback)
 
     @property
     def _steady(self) -> bool:

@@ -13,6 +13,7 @@ from .. import acceleration
 from ..acceleration.cuda_graph import CudaGraphStep
 from .image_optimizer import ImageOptimizer
 from .image_state import ImageState
+from .targets import covered
 
 __all__ = ['Optimization', 'StepCallback']
 
@@ -26,11 +27,13 @@ class Optimization:
     Args:
         inverter (OptimizationInverter): Says what is optimised, and what is compared.
         images (Tensor): The targets (n, 3, H, W), in the generator's channel order, in [-1, 1].
+        mask (Tensor | None): What losses see of them, (n, 1, H, W) from 0 to 1. Defaults to all.
     """
 
     @torch.no_grad()
-    def __init__(self, inverter: nn.Module, images: Tensor):
+    def __init__(self, inverter: nn.Module, images: Tensor, mask: Tensor | None = None):
         self.inverter, self._device = inverter, images.device
+        self._images, self._mask = images, mask
         first = inverter.start(images)
         references = {
             'image': inverter.generator.to_rgb(images),
@@ -55,7 +58,8 @@ class Optimization:
         inverter = self.inverter
         with inverter.precision(self._device):
             output = inverter.render(inverter.explore(self.variables, number))
-            seen = {'image': inverter.generator.to_rgb(output), **inverter.values(self.variables)}
+            shown = inverter.generator.to_rgb(covered(output, self._images, self._mask))
+            seen = {'image': shown, **inverter.values(self.variables)}
             terms = {
                 name: loss.loss_weight * loss(seen[loss.compares], self._prepared[name])
                 for name, loss in inverter.losses.items()

@@ -100,11 +100,13 @@ class PivotalTuningInverter(OptimizationInverter):
         self._deviation: float | None = None
         self._pivot_callback: StepCallback | None = None
 
-    def invert(self, images: Tensor, callback: StepCallback | None = None) -> InversionResult:
+    def invert(
+        self, images: Tensor, callback: StepCallback | None = None, mask: Tensor | None = None
+    ) -> InversionResult:
         """Invert with the pivot, then tune; the callback counts the steps of both as one run."""
         self._pivot_callback = None
         if callback is None:
-            return super().invert(images)
+            return super().invert(images, mask=mask)
         done, total = self.pivot.num_steps, self.pivot.num_steps + self.num_steps
 
         def during_pivot(step: int, num_steps: int, *state) -> None:
@@ -115,7 +117,7 @@ class PivotalTuningInverter(OptimizationInverter):
             callback(done + step, total, *state)
 
         self._pivot_callback = during_pivot
-        return super().invert(images, during_tuning)
+        return super().invert(images, during_tuning, mask)
 
     @classmethod
     def config_defaults(cls) -> dict:
@@ -125,7 +127,7 @@ class PivotalTuningInverter(OptimizationInverter):
     def start(self, images: Tensor) -> dict[str, Tensor]:
         """Invert with the pivot, and copy the weights for each image."""
         self._deviation = style_deviation(self.generator)
-        code = self.pivot.invert(images, self._pivot_callback).code
+        code = self.pivot.invert(images, self._pivot_callback, self._mask).code
         count = len(images)
         weights = {k: w.expand(count, *w.shape) for k, w in tail_weights(self.generator).items()}
         return {'base': code.base, 'detail': code.detail, **weights}

@@ -1,0 +1,167 @@
+# Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
+"""The photos that codes come from, and edits back into them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..geometry import Transform
+from ..io.outputs import shown_path
+from ..io.sources import ImageSource, TarMember, source_at
+from ..jobs.manifest import latest_records
+from ..jobs.remaining import has_changed
+from ..photos import InPhoto, Window
+from ..photos.mask import mask_of
+from ..photos.put_back import put_back
+from ..photos.whole_photo import WholePhoto
+from .codes import CodeSource, code_sources
+
+__all__ = ['PhotoFrames', 'one_place', 'places_of', 'save_photos']
+
+_LONGEST = 1920  # pixels of a frame
+
+
+def places_of(
+    sources: Sequence[CodeSource], on_note: Callable[[str], object] | None = None
+) -> list[InPhoto | None]:
+    """Find the windows of photos that codes were inverted from.
+
+    Args:
+        sources (Sequence[CodeSource]): Codes, beside what an inversion wrote with them.
+        on_note (Callable | None): Called with a sentence where a photo is gone or has changed.
+            Defaults to None.
+
+    Returns:
+        list[InPhoto | None]: None for a code that is not known to be part of a photo. A photo that
+        is no longer there has a fault.
+    """
+    known: dict[Path, Mapping[str, Any]] = {}
+    places: list[InPhoto | None] = []
+    for source in sources:
+        record = source.record
+        if record is None and source.path.name == 'code.safetensors':
+            folder = source.path.resolve().parent
+            if folder.parent not in known:
+                known[folder.parent] = latest_records(folder.parent)
+            record = known[folder.parent].get(folder.name)
+        place = InPhoto.of_facts(_photo(record), record['metrics']) if record else None
+        if place and (not os.path.exists(_file(place.photo)) or has_changed(place.photo, record)):
+            shown = shown_path(place.photo)
+            fault = f'{shown} is gone or has changed since it was inverted: no photo is saved'
+            place = replace(place, fault=fault)
+            if on_note is not None:
+                on_note(fault)
+        places.append(place)
+    return places
+
+
+def one_place(files: Sequence[str | os.PathLike]) -> InPhoto:
+    """Return the window that the code in files is from.
+
+    Raises:
+        ValueError: There are several codes, or one that is no window of a photo that is there.
+    """
+    sources = code_sources(files)
+    if len(sources) != 1:
+        raise ValueError(f'A whole photo is shown with one code, but got {len(sources)}.')
+    (place,) = places_of(sources)
+    if place is None:
+        raise ValueError(
+            f'{shown_path(sources[0].path)} is no window of a photo: invert one with --find or '
+            f'--window.'
+        )
+    if place.fault:
+        raise ValueError(place.fault)
+    return place
+
+
+def _photo(record: Mapping[str, Any]) -> ImageSource:
+    try:
+        return source_at(record['source'])
+    except (KeyError, OSError, ValueError):  # the archive has changed
+        return Path(record['source'])
+
+
+def _file(photo: ImageSource) -> str | os.PathLike:
+    return photo.archive if isinstance(photo, TarMember) else photo
+
+
+def save_photos(
+    place: InPhoto,
+    edits: Mapping[Path, np.ndarray],
+    *,
+    before: np.ndarray,
+    original: np.ndarray,
+    motion: Transform | None,
+) -> None:
+    """Put edits of a window back into its photo.
+
+    Args:
+        place (InPhoto): The window.
+        edits (Mapping[Path, np.ndarray]): By the file to write, the window as it is edited.
+        before (np.ndarray): As for :func:`mmgen_bdinvert.photos.put_back.put_back`.
+        original (np.ndarray): As for it.
+        motion (Transform | None): As for it.
+
+    Raises:
+        ImageReadError: Photo or mask cannot be read.
+        OutputError: A file cannot be written.
+    """
+    photo = WholePhoto(place.photo)
+    mask = _mask(place, photo, len(before))
+    for path, after in edits.items():
+        pixels = put_back(
+            photo,
+            place.window,
+            before,
+            after,
+            original=original,
+            motion=motion,
+            mask=mask,
+            square=place.square,
+        )
+        photo.save(path, pixels)
+
+
+class PhotoFrames:
+    """Frames of a video that show a photo with its window moved and edited.
+
+    Args:
+        place (InPhoto): The window; its photo is reduced to 1,920 pixels a side at most.
+        original (np.ndarray): As for :func:`mmgen_bdinvert.photos.put_back.put_back`.
+
+    Raises:
+        ImageReadError: Photo or mask cannot be read.
+        ValueError: Too little is left of the window.
+    """
+
+    def __init__(self, place: InPhoto, original: np.ndarray) -> None:
+        self._photo, self._original = WholePhoto(place.photo), original
+        self._mask = _mask(place, self._photo, len(original))
+        share = min(1.0, _LONGEST / max(self._photo.pixels.shape[:2]))
+        self._window = _reduced(place.window, share)
+        self._square = None if place.square is None else _reduced(place.square, share)
+        self._photo.reduce(share)
+
+    def __call__(self, before: np.ndarray, after: np.ndarray, motion: Transform) -> np.ndarray:
+        """Return a frame, RGB uint8 (H, W, 3), of the renderings before and after an edit."""
+        shown = dict(original=self._original, mask=self._mask, square=self._square)
+        pixels = put_back(self._photo, self._window, before, after, motion=motion, **shown)
+        return self._photo.srgb(pixels)
+
+
+def _mask(place: InPhoto, photo: WholePhoto, size: int) -> np.ndarray | None:
+    if not place.mask:
+        return None
+    height, width = photo.pixels.shape[:2]
+    return mask_of(place.mask, size, (width, height), place.window, place.square)
+
+
+def _reduced(window: Window, share: float) -> Window:
+    return Window(window.x * share, window.y * share, window.size * share, window.angle)

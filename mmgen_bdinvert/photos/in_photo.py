@@ -1,0 +1,134 @@
+# Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
+"""A window of a photo as something to invert, beside whole image files."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Union
+
+import numpy as np
+
+from ..io import ImageReadError, read_image
+from ..io.decoding import decode
+from ..io.outputs import shown_path
+from ..io.sources import ImageSource, source_from_json, source_to_json
+from .faces import Face
+from .mask import mask_of
+from .window import Window, cut
+
+__all__ = ['InPhoto', 'Target', 'photo_of', 'read_target', 'target_from_json', 'target_to_json']
+
+_FACE = {'face_x': 'x', 'face_y': 'y', 'face_size': 'size', 'face_angle': 'angle'}
+_WINDOW = {'window_x': 'x', 'window_y': 'y', 'window_size': 'size', 'window_angle': 'angle'}
+
+
+@dataclass(frozen=True)
+class InPhoto:
+    """What a window of a photo shows.
+
+    Args:
+        photo (Path | TarMember): The photo.
+        window (Window | None): Where in it; None if there is nothing to invert.
+        square (Window | None): Where the face lies that was found. Defaults to None.
+        of (int): How many windows of this photo there are. Defaults to 1.
+        mask (str): As for :func:`mmgen_bdinvert.photos.mask.mask_of`. Defaults to '', which is
+            all of the window.
+        fault (str): Why the photo cannot be read, or has no window. Defaults to ''.
+    """
+
+    photo: ImageSource
+    window: Window | None
+    square: Window | None = None
+    of: int = 1
+    mask: str = ''
+    fault: str = ''
+
+    def __fspath__(self) -> str:
+        return os.fspath(self.photo)
+
+    def read(self, size: int) -> tuple[np.ndarray, np.ndarray | None]:
+        """Return what the window shows, and how much of it counts.
+
+        Args:
+            size (int): Side in pixels.
+
+        Returns:
+            tuple[np.ndarray, np.ndarray | None]: RGB uint8 (size, size, 3), and float32
+            (size, size) from 0 to 1, or None.
+
+        Raises:
+            ImageReadError: Photo or mask cannot be read, or have no such window.
+        """
+        if self.window is None:
+            raise ImageReadError(self.fault)
+        picture = decode(self.photo)
+        try:
+            shown, mask = cut(picture, self.window, size), None
+            if self.mask:
+                mask = mask_of(self.mask, size, picture.size, self.window, self.square)
+            return shown, mask
+        except ImageReadError:
+            raise
+        except ValueError as error:
+            raise ImageReadError(f'{shown_path(self.photo)}: {error}') from error
+
+    def facts(self) -> dict[str, Any]:
+        """Return window, face and mask for ``metrics.json``."""
+        facts: dict[str, Any] = {'windows': self.of, **({'mask': self.mask} if self.mask else {})}
+        for names, square in ((_WINDOW, self.window), (_FACE, self.square)):
+            if square is not None:
+                facts.update({name: getattr(square, key) for name, key in names.items()})
+        return facts
+
+    @classmethod
+    def of_facts(cls, photo: ImageSource, facts: Mapping[str, Any]) -> InPhoto | None:
+        """Return what :meth:`facts` were made of; None if they tell of no window."""
+        window, square = (_square(facts, names) for names in (_WINDOW, _FACE))
+        if window is None:
+            return None
+        return cls(photo, window, square, int(facts.get('windows') or 1), facts.get('mask', ''))
+
+    @property
+    def face(self) -> Face | None:
+        """Face | None: The face that was found."""
+        return None if self.square is None else Face(self.square, 1.0)
+
+
+def _square(facts: Mapping[str, Any], names: Mapping[str, str]) -> Window | None:
+    values = {key: facts.get(name) for name, key in names.items()}
+    try:
+        return Window(**values)
+    except (TypeError, ValueError):  # it is not there, or was damaged
+        return None
+
+
+Target = Union[ImageSource, InPhoto]
+
+
+def photo_of(target: Target) -> ImageSource:
+    """Return the image file or member of an archive that a target is, or lies in."""
+    return target.photo if isinstance(target, InPhoto) else target
+
+
+def read_target(target: Target, size: int, fit: str) -> tuple[np.ndarray, np.ndarray | None]:
+    """Read what is to be inverted, and its mask, see :meth:`InPhoto.read`."""
+    if isinstance(target, InPhoto):
+        return target.read(size)
+    return read_image(target, size, fit=fit), None
+
+
+def target_to_json(target: Target) -> Any:
+    """Return a target as what JSON can hold."""
+    if not isinstance(target, InPhoto):
+        return source_to_json(target)
+    return {'photo': source_to_json(target.photo), 'fault': target.fault, **target.facts()}
+
+
+def target_from_json(value: Any) -> Target:
+    """Return what :func:`target_to_json` was given."""
+    if not isinstance(value, dict):
+        return source_from_json(value)
+    photo = source_from_json(value['photo'])
+    return InPhoto.of_facts(photo, value) or InPhoto(photo, None, fault=value['fault'])

@@ -1,0 +1,58 @@
+# Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
+"""Masks: what of a window counts, in the losses and when it goes back into its photo."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from PIL import Image
+
+from ..geometry.sampling import pixel_centres
+from ..io import ImageReadError
+from ..io.decoding import decode
+from ..io.outputs import shown_path
+from .window import Window, cut
+
+__all__ = ['MASKS', 'mask_of']
+
+MASKS = ('ellipse', 'face')
+_FACE = (0.38, 0.46)  # half axes of a face and its hair, in sides of its aligned square
+
+
+def mask_of(
+    mask: str, size: int, photo: tuple[int, int], window: Window, square: Window | None
+) -> np.ndarray:
+    """Return how much every pixel of a window counts.
+
+    Args:
+        mask (str): 'ellipse', the one that touches the sides of the window; 'face', one about the
+            face that was found; or an image file as large as the photo, white where the photo
+            counts and black where it does not.
+        size (int): Side of the result in pixels.
+        photo (tuple[int, int]): Width and height of the photo.
+        window (Window): The window.
+        square (Window | None): The square of the face, if one was found.
+
+    Returns:
+        np.ndarray: float32 (size, size) from 0 to 1.
+
+    Raises:
+        ImageReadError: There is no face, or the file cannot be read or has another size.
+    """
+    if mask not in MASKS:
+        image = decode(mask)
+        if image.size != photo:
+            raise ImageReadError(
+                f'a mask is as large as its photo of {photo[0]}x{photo[1]}, but '
+                f'{shown_path(mask)} has {image.width}x{image.height}'
+            )
+        return cut(image, window, size).mean(2, dtype=np.float32) / 255
+    if mask == 'face' and square is None:
+        raise ImageReadError("a mask of the kind 'face' needs a face that --find has found")
+    points = pixel_centres(4 * size, 4 * size)
+    axes: tuple[float, ...] = (1.0, 1.0)
+    if mask == 'face':
+        points, axes = square.to_window(window.to_photo(points)), tuple(2 * half for half in _FACE)
+    inside = (points / torch.tensor(axes, dtype=points.dtype)).norm(dim=-1) <= 1
+    full = Image.fromarray((255 * inside.numpy()).astype(np.uint8))
+    return np.asarray(full.resize((size, size), Image.Resampling.BOX), np.float32) / 255
