@@ -1,8 +1,8 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
 """The command ``bdinvert NAME …``: runs ``tools/NAME.py``, in a checkout and from a wheel alike.
 
-It stands outside the package because that imports torch, which takes seconds: here, and in the
-tools until their arguments are read and checked, only the standard library is imported.
+It is a package of its own because ``mmgen_bdinvert`` imports torch, which takes seconds: here, and
+in the tools until their arguments are checked, only the standard library is imported.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ PACKAGE = 'mmgen_bdinvert'
 
 
 def find_tools() -> dict[str, Path]:
-    """List the tools by the name of their command.
+    """List the tools by their command names.
 
-    A wheel carries them in the package's ``.mim``; in a checkout they lie beside the package.
+    A wheel has them in the package's ``.mim``, a checkout beside the package.
     """
     import importlib.util
 
@@ -32,33 +32,29 @@ def find_tools() -> dict[str, Path]:
 
 
 def first_sentence(tool: Path) -> str:
-    """Return the first line of a tool's docstring, without importing what it imports."""
+    """Return the first line of a tool's docstring, without importing the tool."""
     import ast
 
     return ast.get_docstring(ast.parse(tool.read_text(encoding='utf-8'))).splitlines()[0]
 
 
 def run(tool: Path, argv: list[str]) -> None:
-    """Make a file the main program; unlike runpy, leave the name that it sees itself called by."""
+    """Run a file as the main program, which sees ``argv``; unlike runpy, also its name in it."""
     import importlib.util
 
     spec = importlib.util.spec_from_file_location('__main__', tool)
     module = importlib.util.module_from_spec(spec)
-    module.__spec__ = None  # as in a script: worker processes then find it by its file
+    module.__spec__ = None  # as of a script, so that worker processes find it by its file
     sys.argv, sys.modules['__main__'] = argv, module
-    # Not by its loader: a tool at work would look as if it was being imported.
+    # Not exec_module: Ctrl-C would take the running tool for an import.
     exec(compile(tool.read_bytes(), tool, 'exec'), module.__dict__)
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Run a tool, as ``python tools/NAME.py`` does.
+    """Run a tool, as ``python tools/NAME.py`` does, and leave with its exit code.
 
     Args:
-        argv (Sequence[str] | None): The name of a command and its arguments. Defaults to those of
-            the command line.
-
-    Raises:
-        SystemExit: With the tool's exit code; 2 where there is no such command.
+        argv (Sequence[str] | None): A command and its arguments. Defaults to the command line.
     """
     leave_at_once()
     import argparse

@@ -1,5 +1,5 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
-"""Configs by path, or by the name of one that travels with the package, which is not imported."""
+"""Configs by path, or by the name of a shipped one; none is imported."""
 
 from __future__ import annotations
 
@@ -8,18 +8,16 @@ import importlib.util
 import os
 from pathlib import Path
 
-__all__ = ['config_folder', 'find_config', 'shipped_configs']
-
 
 def config_folder() -> Path:
-    """Find the configs: a wheel carries them in ``.mim``, a checkout beside the package."""
+    """Return the folder of the configs, in a wheel's ``.mim`` or beside the package."""
     package = Path(importlib.util.find_spec('mmgen_bdinvert').origin).parent
     folders = (package / '.mim/configs', package.parent / 'configs')
     return next((f for f in folders if f.is_dir()), folders[0])
 
 
 def shipped_configs() -> dict[str, Path]:
-    """List the configs that travel with the package, by name, such as ``'baselines/w_plus'``.
+    """List the shipped configs by name, such as ``'baselines/w_plus'``.
 
     Files and folders whose name starts with ``_`` are only bases of others, and are left out.
     """
@@ -34,8 +32,8 @@ def find_config(config: str | os.PathLike) -> Path:
     """Find a config file.
 
     Args:
-        config (str | os.PathLike): A path, or the name of a shipped config, such as
-            ``'bdinvert_inv_toon64'`` or ``'baselines/w_plus'``. A file of that name goes first.
+        config (str | os.PathLike): A path, or else the name of a shipped config, such as
+            ``'bdinvert_inv_toon64'`` or ``'baselines/w_plus'``.
 
     Returns:
         Path: The file.

@@ -1,7 +1,7 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
-"""Options that several tools share, and the choices that they offer.
+"""Options that several tools share, and their choices.
 
-The choices are those of the package, which a test compares: to import it takes seconds.
+The choices repeat those of the package, which takes seconds to import; a test compares them.
 """
 
 from __future__ import annotations
@@ -10,24 +10,6 @@ import re
 from collections.abc import Sequence
 
 from .parser import ToolParser
-
-__all__ = [
-    'FINDS',
-    'FIT_MODES',
-    'FORMATS',
-    'LAUNCHERS',
-    'NO_FACE',
-    'PADDING_MODES',
-    'PRESETS',
-    'SAMPLING_MODES',
-    'add_device',
-    'add_direction_options',
-    'add_launcher',
-    'add_motion_options',
-    'add_photo_options',
-    'add_runner_options',
-    'shield_ranges',
-]
 
 FINDS = ('face', 'faces')
 FIT_MODES = ('crop', 'pad', 'squash')
@@ -63,7 +45,7 @@ def add_launcher(parser: ToolParser) -> None:
 
 
 def add_runner_options(parser: ToolParser) -> None:
-    """Add the options that mmengine's tools share to a ``ToolParser``."""
+    """Add the options that mmengine's tools share."""
     parser.add_out_dir(
         'folder for the results (default: work_dirs/<config name>)',
         option='--work-dir',
@@ -197,10 +179,9 @@ def add_direction_options(parser: ToolParser) -> None:
 
 
 def shield_ranges(argv: Sequence[str]) -> list[str]:
-    """Return arguments such that argparse takes them for what they are.
+    """Return arguments that argparse reads as they are meant.
 
-    A strength like -3:3:7 is no option, and what follows ``--align`` is no value of it, unless it
-    is 'auto'.
+    A strength like -3:3:7 is not an option, and ``--align`` has no value except 'auto'.
     """
     words = [f' {word}' if re.match(r'-[\d.]+:', word) else word for word in argv]
     return [

@@ -1,5 +1,5 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
-"""Command lines that say in one sentence what is wrong with them."""
+"""A parser of command lines that says in one sentence what is wrong with them."""
 
 from __future__ import annotations
 
@@ -10,8 +10,6 @@ import textwrap
 from typing import Any, NoReturn
 
 from .text import printable
-
-__all__ = ['ToolParser']
 
 
 class _Settings(argparse.Action):
@@ -31,7 +29,7 @@ class ToolParser(argparse.ArgumentParser):
     """An argument parser that reports a wrong command line in one sentence, with exit code 2.
 
     Args:
-        examples (str): Commands, one a line, that end the help. Defaults to ''.
+        examples (str): Commands, one a line, at the end of the help. Defaults to ''.
         **kwargs: As argparse takes them; the description is printed line by line.
     """
 
@@ -42,11 +40,11 @@ class ToolParser(argparse.ArgumentParser):
         super().__init__(**kwargs)
 
     def error(self, message: str) -> NoReturn:
-        """Print the sentence and leave, as argparse does after printing the usage."""
+        """Print the sentence and exit; argparse would print the usage too."""
         self.exit(2, f'error: {printable(message)}; see {self.prog} --help\n')
 
     def parse_args(self, args=None, namespace=None):
-        """Parse as argparse does; an empty argument, of which a path would be ``.``, is wrong."""
+        """Parse as argparse does, but refuse empty arguments, which as paths would mean ``.``."""
         for text in sys.argv[1:] if args is None else args:
             option, equals, value = text.partition('=') if text[:2] == '--' else ('', '', text)
             if not value.strip() and (equals or not option):

@@ -1,5 +1,8 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
-"""Whether the files that a command names are there; the package looks closer, and says the same."""
+"""Quick checks that the files which a command names exist; the package checks more later.
+
+Each raises a FileNotFoundError with one sentence.
+"""
 
 from __future__ import annotations
 
@@ -8,23 +11,9 @@ import os
 import re
 from collections.abc import Iterable
 
-__all__ = [
-    'check_checkpoint',
-    'check_codes',
-    'check_directions',
-    'check_images',
-    'check_results',
-    'check_resumed',
-    'check_source',
-]
-
 
 def check_images(inputs: Iterable[str]) -> None:
-    """Refuse images, lists and folders that are not there; patterns are left to the package.
-
-    Raises:
-        FileNotFoundError: One is not there.
-    """
+    """Refuse images, lists and folders that do not exist; the package checks patterns."""
     for item in map(os.fspath, inputs):
         if item and not os.path.exists(item) and not glob.has_magic(item):
             raise FileNotFoundError(f'input {item!r} does not exist; check the path')
@@ -42,11 +31,7 @@ def check_codes(inputs: Iterable[str]) -> None:
 
 
 def check_directions(words: Iterable[str]) -> None:
-    """Refuse directions, of ``FILE[#CHOICE][@LAYERS] [FACTOR] …``, that are not there.
-
-    Raises:
-        FileNotFoundError: One is not there.
-    """
+    """Refuse directions, of ``FILE[@LAYERS] [FACTOR] …``, that do not exist."""
     for word in words:
         try:
             float(word)
@@ -59,15 +44,9 @@ def check_directions(words: Iterable[str]) -> None:
 
 
 def check_checkpoint(file: str | None, part: str | None = None) -> None:
-    """Refuse a checkpoint that is not there; a URL is left to the package.
+    """Refuse a checkpoint that does not exist; None and URLs pass.
 
-    Args:
-        file (str | None): None is right.
-        part (str | None): Of a model, 'generator' or 'encoder', whose checkpoint a config can set.
-            Defaults to None.
-
-    Raises:
-        FileNotFoundError: It is not there.
+    A ``part`` of the model, 'generator' or 'encoder', is one whose checkpoint a config can set.
     """
     if file is not None and not _may_be_file(file):
         hint = f' (in the tools: --cfg-options model.{part}.checkpoint=PATH)' if part else ''
@@ -77,11 +56,7 @@ def check_checkpoint(file: str | None, part: str | None = None) -> None:
 
 
 def check_resumed(checkpoint: str | None) -> None:
-    """Refuse a checkpoint to resume from that is not there; None and 'auto' name none.
-
-    Raises:
-        FileNotFoundError: It is not there.
-    """
+    """Refuse a checkpoint to resume from that does not exist; None and 'auto' pass."""
     if checkpoint not in (None, 'auto') and not os.path.isfile(checkpoint):
         raise FileNotFoundError(
             f'There is no checkpoint {checkpoint} to resume from: check the path, or give --resume '
@@ -90,21 +65,13 @@ def check_resumed(checkpoint: str | None) -> None:
 
 
 def check_source(path: str) -> None:
-    """Refuse a file or folder that is not there.
-
-    Raises:
-        FileNotFoundError: It is not there.
-    """
+    """Refuse a file or folder that does not exist."""
     if not os.path.exists(path):
         raise FileNotFoundError(f'There is no file {path}: check the path.')
 
 
 def check_results(folder: str) -> None:
-    """Refuse an output folder that is not there.
-
-    Raises:
-        FileNotFoundError: It is not there.
-    """
+    """Refuse an output folder that does not exist."""
     if not os.path.isdir(folder):
         raise FileNotFoundError(
             f'There is no folder {folder!r}: give an output folder of tools/invert.py or '

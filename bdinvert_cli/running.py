@@ -1,5 +1,5 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
-"""Running a tool: its exit code, and one sentence for what a user may get wrong."""
+"""Running a tool: its exit code, and one sentence for a user's error."""
 
 from __future__ import annotations
 
@@ -14,20 +14,18 @@ from .sentences import is_users, one_sentence
 from .streams import flush_output, output_may_be_left
 from .text import printable
 
-__all__ = ['leave_at_once', 'run_tool', 'say']
-
 DEBUG_VARIABLE = 'MMGEN_BDINVERT_DEBUG'
 INTERRUPTED = 130
 _IMPORTING = '<frozen importlib._bootstrap>'
 
 
 def leave_at_once() -> None:
-    """Let Ctrl-C end the process with exit code 130 and one line, whatever is being imported.
+    """Make Ctrl-C end the process with exit code 130 and one line while anything is imported.
 
-    A KeyboardInterrupt that is raised inside an import may be printed, taken for another error or
-    swallowed. At other times it is raised as ever, since a tool at work cleans up.
+    A KeyboardInterrupt inside an import may be printed, taken for another error or lost. At other
+    times it is raised as usual, so that a working tool cleans up.
     """
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # not one that is ignored
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # not if it is ignored
         with contextlib.suppress(ValueError):  # not in the main thread
             signal.signal(signal.SIGINT, _interrupt)
 
@@ -45,9 +43,9 @@ def _interrupt(signum, frame) -> None:
 def run_tool(
     main: Callable[[Sequence[str] | None], int | None], argv: Sequence[str] | None = None
 ) -> NoReturn:
-    """Run a tool and leave; a user's error is ``error: …`` on stderr instead of a traceback.
+    """Run a tool and exit; a user's error is ``error: …`` on stderr instead of a traceback.
 
-    Whoever reads the output may leave (``tool | head``): the work and the exit code stay the same.
+    If the reader of the output leaves (``tool | head``), the work and the exit code stay the same.
     The environment variable ``MMGEN_BDINVERT_DEBUG=1`` brings the traceback back.
 
     Args:
@@ -71,17 +69,12 @@ def run_tool(
                 raise
             print(f'error: {one_sentence(error)}', file=sys.stderr)
             code = 2
-        finally:  # argparse leaves by SystemExit
+        finally:  # after SystemExit of argparse too
             with contextlib.suppress(OSError):
                 flush_output()
     raise SystemExit(code)
 
 
 def say(line: object, file: TextIO | None = None) -> None:
-    """Print a line in which there may be names of files, of which none steers the terminal.
-
-    Args:
-        line (object): The line.
-        file (TextIO | None): Where to. Defaults to stdout.
-    """
+    """Print a line, to stdout by default; file names in it cannot control the terminal."""
     print(printable(line), file=file, flush=True)

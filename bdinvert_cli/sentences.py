@@ -1,5 +1,5 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
-"""What an exception means, in one sentence; nothing is imported for it."""
+"""Exceptions as one sentence, without importing the packages that raise them."""
 
 from __future__ import annotations
 
@@ -7,15 +7,13 @@ import re
 
 from .text import printable
 
-__all__ = ['is_out_of_memory', 'is_users', 'one_sentence']
-
-# What users cause. RuntimeError, AssertionError and the like are ours, and keep their traceback.
+# RuntimeError, AssertionError and the like are faults of the package, and keep their traceback.
 _USER_ERRORS = (ValueError, TypeError, OSError, ImportError, KeyError, SyntaxError)
 _UNREGISTERED = re.compile(r'(\S+) is not in the (\S+) registry\.')
 
 
 def is_users(error: BaseException) -> bool:
-    """Tell whether an error is one that users can cause, and mend."""
+    """Return whether a user can cause, and correct, an error."""
     return (
         isinstance(error, _USER_ERRORS)
         or _is_a(error, 'mmengine', 'ConfigParsingError')
@@ -24,7 +22,7 @@ def is_users(error: BaseException) -> bool:
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Tell whether an error says that memory did not suffice, on a GPU or a CPU."""
+    """Return whether an error says that there is not enough memory, on a GPU or a CPU."""
     if isinstance(error, MemoryError) or _is_gpu_out_of_memory(error):
         return True
     text = str(error)
@@ -34,15 +32,13 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 def one_sentence(error: BaseException) -> str:
-    """Say in one line what an exception means, without Python's quoting and line breaks.
-
-    Args:
-        error (BaseException): Any exception.
-
-    Returns:
-        str: At least its type.
-    """
+    """Return the meaning of an exception in one line, at least its type."""
     return printable(_sentence(error))
+
+
+def reason_of(error: BaseException) -> str:
+    """Return the message of an exception in one line, or else its type."""
+    return getattr(error, 'strerror', None) or ' '.join(str(error).split()) or type(error).__name__
 
 
 def _sentence(error: BaseException) -> str:
@@ -74,7 +70,7 @@ def _is_gpu_out_of_memory(error: BaseException) -> bool:
 
 
 def _is_a(error: BaseException, package: str, name: str) -> bool:
-    """Tell the class of an error without importing it."""
+    """Return whether an error is of a class, which is not imported."""
     return any(
         cls.__name__ == name and cls.__module__.partition('.')[0] == package
         for cls in type(error).__mro__

@@ -10,11 +10,9 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import Any, TextIO
 
-__all__ = ['flush_output', 'output_may_be_left']
-
 
 class _MayBeLeft:
-    """A text stream that goes on into nothing once nobody reads it."""
+    """A text stream that discards its text once nobody reads it."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -40,9 +38,9 @@ class _MayBeLeft:
 
 @contextlib.contextmanager
 def output_may_be_left() -> Iterator[None]:
-    """Let who reads stdout or stderr leave; the work goes on, and its exit code stays true.
+    """Let the readers of stdout and stderr leave; the work goes on with the same exit code.
 
-    A log that cannot be written, as its disk is full, prints no traceback for each of its lines.
+    A log that cannot be written, as on a full disk, prints no traceback for each of its lines.
     """
     kept = sys.stdout, sys.stderr, logging.raiseExceptions
     sys.stdout, sys.stderr = (s and _MayBeLeft(s) for s in kept[:2])
@@ -54,7 +52,7 @@ def output_may_be_left() -> Iterator[None]:
 
 
 def flush_output() -> None:
-    """Bring all output to where it goes; what cannot go there is not tried again at the exit.
+    """Flush all output; what cannot be written is not tried again at the exit.
 
     Raises:
         OSError: It cannot be written, such as to a file on a full disk.
@@ -68,5 +66,5 @@ def flush_output() -> None:
 
 
 def _into_nothing(stream: TextIO) -> None:
-    with contextlib.suppress(OSError, ValueError):  # a test's stream has no number
+    with contextlib.suppress(OSError, ValueError):  # a stream without a file descriptor
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

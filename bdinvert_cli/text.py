@@ -1,44 +1,31 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
-"""Names and reasons for people's eyes: what anybody may have called a file, made harmless.
+"""Names and reasons as harmless text for people, as anybody may have named a file.
 
-Terminals obey control characters, Markdown and HTML obey their marks, spreadsheets compute cells
+Terminals obey control characters, Markdown and HTML their marks, and spreadsheets compute cells
 that begin like a formula. Every name, path and reason passes through here on its way out; JSON
-and the manifest, which programs read, hold it as it is.
+and the manifest, which programs read, hold it unchanged.
 """
 
 from __future__ import annotations
 
 import re
 
-__all__ = ['from_csv', 'markdown_text', 'printable', 'to_csv']
-
-_MARKS = re.compile(r'[\\`*\[\]|~$]|(?<![^\W_])_|_(?![^\W_])')  # one _ within a word is none
+_MARKS = re.compile(r'[\\`*\[\]|~$]|(?<![^\W_])_|_(?![^\W_])')  # a _ within a word marks nothing
 _ENTITIES = re.compile(r'[<>&@]|:(?=//)|(?<=www)\.', re.IGNORECASE)  # tags and what becomes a link
-_FORMULA = re.compile("'*[=+\\-@\uff1d\uff0b\uff0d\uff20]")  # the second four are full-width
+_FORMULA = re.compile("'*[=+\\-@\uff1d\uff0b\uff0d\uff20]")  # the last four are full-width
 
 
 def printable(text: object) -> str:
-    r"""Write what would steer a terminal, break a line or hide text as escapes such as ``\x1b``.
+    r"""Return a text in one line, with escapes such as ``\x1b`` for whatever is not printable.
 
-    Args:
-        text (object): Its ``str()`` is taken.
-
-    Returns:
-        str: One line, in which all characters are visible ones or spaces; letters of every
-        language stay. Bytes of file names that are no text are escaped too, so it can be encoded.
+    That would control a terminal, break the line or hide text. Letters of every language stay;
+    bytes of file names that are not text are escaped, so that the result can be encoded.
     """
     return ''.join(c if c.isprintable() else _escaped(c) for c in str(text))
 
 
 def markdown_text(text: object) -> str:
-    """Write a text so that Markdown, and HTML in it, show it as it is; in table cells as well.
-
-    Args:
-        text (object): Its ``str()`` is taken, :func:`printable`.
-
-    Returns:
-        str: Part of a line.
-    """
+    """Return a text, :func:`printable`, that Markdown and HTML show as it is, in tables too."""
     marked = _MARKS.sub(r'\\\g<0>', printable(text))
     return _ENTITIES.sub(lambda match: f'&#{ord(match[0])};', marked)
 
@@ -56,7 +43,7 @@ def to_csv(value: object) -> object:
 
 
 def from_csv(text: str) -> str:
-    """Return what :func:`to_csv` made a text cell of."""
+    """Return the text that :func:`to_csv` was given."""
     if _FORMULA.match(text):
         text = text.removeprefix("'")
     return text.encode('latin-1', 'backslashreplace').decode('unicode_escape')

@@ -24,7 +24,8 @@ API = {
         parse_strengths read_directions read_labels""",
     'engine': 'MissedValidationHook ReconstructionGridHook StrictRunner read_config read_settings',
     'engine.hooks': 'MissedValidationHook OwnCheckpointHook ReconstructionGridHook',
-    'evaluation': 'ReconstructionMetric frechet_distance masked_rmse precision_recall psnr ssim',
+    'evaluation': """ReconstructionMetric frechet_distance masked_rmse mse precision_recall psnr
+        ssim""",
     'geometry': """Composition GeometricTransform MatrixTransform PerspectiveTransform
         RandomTransform ThinPlateSpline Transform compose estimate_similarity
         inverse normalise_points part_of read_motion transform_base transform_image validity_mask

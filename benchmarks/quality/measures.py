@@ -16,7 +16,7 @@ from mmgen.registry import MODULES
 from torch import Tensor
 
 from mmgen_bdinvert.editing import load_direction
-from mmgen_bdinvert.evaluation.functional import masked_rmse, psnr, ssim
+from mmgen_bdinvert.evaluation.functional import masked_rmse, mse, psnr, ssim
 from mmgen_bdinvert.models.inverters.base_inverter import OptimizationInverter
 from mmgen_bdinvert.models.state_dicts import update_digest
 
@@ -105,8 +105,8 @@ class Measures:
         columns: dict[str, Tensor] = {}
         if inverter is not None:
             output = _rgb(inverter, variables)
-            columns['mse'] = (output - target).square().flatten(1).mean(1)
-            columns['psnr'], columns['ssim'] = psnr(output, target), ssim(output, target)
+            for name, measure in (('mse', mse), ('psnr', psnr), ('ssim', ssim)):
+                columns[name] = measure(output, target)
             for name, judge in self.judges.items():
                 columns[name] = judge(output, judge.prepare(target))
             if inverter.statistics is not None:

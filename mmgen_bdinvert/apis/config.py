@@ -16,7 +16,7 @@ from mmengine.config import Config
 from mmengine.registry import Registry
 
 from bdinvert_cli.configs import config_folder, find_config, shipped_configs
-from bdinvert_cli.sentences import one_sentence
+from bdinvert_cli.sentences import one_sentence, reason_of
 
 from ..engine.composed import complete_config, noted_deletions
 from ..engine.config import check_config, read_config
@@ -147,10 +147,9 @@ def _recorded_model(path: Path) -> dict[str, Any]:
             raise TypeError('there is none')
         _check_types(model)
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-        reason = ' '.join(str(error).split()) or type(error).__name__
         raise ValueError(
-            f'The model in {str(path)!r} cannot be used ({reason}): name the config that the '
-            f'codes were inverted with (--config).'
+            f'The model in {str(path)!r} cannot be used ({reason_of(error)}): name the '
+            'config that the codes were inverted with (--config).'
         ) from error
     return model
 

@@ -16,7 +16,7 @@ from torch import Tensor
 from ..io import FIT_MODES, image_to_tensor, read_image
 from ..io.colours import to_srgb
 from ..io.decoding import orientation, turned
-from ..io.images import make_square
+from ..io.images import checked_picture, make_square
 
 __all__ = ['ImageLike', 'to_batch']
 
@@ -69,12 +69,7 @@ def _read(image: ImageLike, size: int, fit: str) -> np.ndarray:
     if isinstance(image, (str, os.PathLike)):
         return read_image(image, size, fit=fit)
     if isinstance(image, np.ndarray):
-        if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or not image.size:
-            raise ValueError(
-                f'An array must be an RGB picture, uint8 (H, W, 3), but got {image.dtype} '
-                f'{image.shape}.'
-            )
-        image = Image.fromarray(np.ascontiguousarray(image))
+        image = Image.fromarray(np.ascontiguousarray(checked_picture(image, 'An array')))
     if not isinstance(image, Image.Image):
         raise TypeError(
             f'An image must be a path, a PIL image or an RGB uint8 array, but got '

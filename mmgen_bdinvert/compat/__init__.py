@@ -1,9 +1,9 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
 """What the published mmgen 1.0.0rc0 needs to run today.
 
-Every shim lives in this folder, states its cause and when it may be deleted. :func:`apply` is
-called by ``import mmgen_bdinvert`` before anything of ``mmgen.models`` is imported; it is
-idempotent and does nothing where a complete mmcv and mmgen are installed.
+Every workaround is in this folder, with its cause and when it may be deleted. :func:`apply` is
+called by ``import mmgen_bdinvert`` before anything of ``mmgen.models`` is imported. It may be
+called again, and does nothing where a complete mmcv and mmgen are installed.
 """
 
 import logging
@@ -32,11 +32,7 @@ def apply() -> None:
     # Importing mmgen's StyleGAN3 operators warns on every machine without CUDA.
     logging.getLogger('torch.utils.cpp_extension').setLevel(logging.ERROR)
     versions.check()
-    mmcv_ops.install()
-    ada.install()
-    safe_load.install()
-    compiler.install()
-    sharding.install()
-    optimizers.install()
-    registries.install()
-    conv_gradfix.install()
+    # The last three import mmgen, which needs the others.
+    early = (mmcv_ops, ada, safe_load, compiler, sharding)
+    for workaround in (*early, optimizers, registries, conv_gradfix):
+        workaround.install()

@@ -1,5 +1,5 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
-"""The ``ada`` modules that mmgen 1.0.0rc0's wheel forgot.
+"""The ``ada`` modules that are missing from mmgen 1.0.0rc0's wheel.
 
 Cause: ``mmgen/models/architectures/stylegan/ada/`` has no ``__init__.py`` in the source tree, so
 the wheel lacks it and ``import mmgen.models`` fails in any environment.
@@ -16,13 +16,11 @@ from types import ModuleType
 import torch
 from torch import nn
 
-__all__ = ['install']
-
 _PACKAGE = 'mmgen.models.architectures.stylegan.ada'
 
 
 class AugmentPipe(nn.Module):
-    """Placeholder for adaptive discriminator augmentation, which the published wheel lacks."""
+    """Placeholder for adaptive discriminator augmentation, which the wheel lacks."""
 
     def __init__(self, *args, **kwargs):
         raise NotImplementedError(

@@ -1,9 +1,9 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
-"""torch's compiler, imported by what compiles.
+"""torch's compiler, imported only by what compiles.
 
-Cause: ``import torch._dynamo`` takes half as long as torch itself, and is done for nothing by
-``torchvision.ops.roi_align``, which takes a function from there that it may call one day, and by
-every optimiser of torch, which tells the compiler what not to look into.
+Cause: ``import torch._dynamo`` takes half as long as torch itself. ``torchvision.ops.roi_align``
+imports it for a function that it may never call, and every optimiser of torch to exclude methods
+from compilation.
 May be deleted: when torchvision and torch import the compiler late by themselves.
 """
 
@@ -21,8 +21,6 @@ from typing import Any
 
 import torch
 
-__all__ = ['install', 'plain_step']
-
 _COMPILER = 'torch._dynamo'
 _ROI_ALIGN = 'torchvision.ops.roi_align'
 
@@ -32,7 +30,7 @@ def _is_compile_supported(device_type: str) -> bool:
 
 
 class _RoiAlignLoader(SourceFileLoader):
-    """Executes the file with a function in the compiler's place that imports it when called."""
+    """Executes the file with a function that imports the compiler when it is called."""
 
     def exec_module(self, module: ModuleType) -> None:
         name = f'{_COMPILER}.utils'
@@ -57,7 +55,7 @@ class _RoiAlignFinder(MetaPathFinder):
 
 
 def _late(wrapper: Callable) -> Callable:
-    """Return what a method of optimisers calls instead of the compiler, while that is not there."""
+    """Return what an optimiser's method calls instead of the compiler until that is imported."""
     function = wrapper.__wrapped__
 
     def call(*args: Any, **kwargs: Any) -> Any:
@@ -72,7 +70,7 @@ def _late(wrapper: Callable) -> Callable:
 
 @functools.cache
 def install() -> None:
-    """Keep the compiler from being imported for nothing from here on, unless it is there."""
+    """Avoid needless imports of the compiler from now on, unless it is imported already."""
     if _COMPILER in sys.modules:
         return
     sys.meta_path.insert(0, _RoiAlignFinder())
@@ -82,13 +80,9 @@ def install() -> None:
 
 
 def plain_step(optimizer: torch.optim.Optimizer) -> Callable[[], Any]:
-    """Return the step of an optimiser; that of torch's own without what speaks to the compiler.
+    """Return the step of an optimiser; for torch's own, without hooks and calls of the compiler.
 
-    Args:
-        optimizer (torch.optim.Optimizer): Any. Its hooks are not called if it is one of torch's.
-
-    Returns:
-        Callable: Does a step, to be called without gradients.
+    It is to be called without gradients.
     """
     kind = type(optimizer)
     if not kind.__module__.startswith('torch.optim.'):

@@ -1,7 +1,7 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
 """Training in bfloat16 on a CPU.
 
-Cause: mmengine's ``AmpOptimWrapper`` asserts a GPU, though torch has autocast on a CPU, and
+Cause: mmengine's ``AmpOptimWrapper`` asserts a GPU, although torch has autocast on a CPU, where
 bfloat16, with the range of float32, needs no scaling of the loss.
 May be deleted: when ``AmpOptimWrapper`` can be built on a CPU.
 """
@@ -15,8 +15,6 @@ from mmengine.optim import OptimWrapper
 from mmgen.registry import OPTIM_WRAPPERS
 from torch import nn
 
-__all__ = ['CpuAmpOptimWrapper']
-
 
 @OPTIM_WRAPPERS.register_module()
 class CpuAmpOptimWrapper(OptimWrapper):
@@ -24,6 +22,5 @@ class CpuAmpOptimWrapper(OptimWrapper):
 
     @contextlib.contextmanager
     def optim_context(self, model: nn.Module):
-        """Compute in bfloat16 where autocast does."""
         with super().optim_context(model), torch.autocast('cpu', torch.bfloat16):
             yield

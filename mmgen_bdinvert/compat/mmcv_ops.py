@@ -23,8 +23,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-__all__ = ['FusedBiasLeakyReLU', 'fused_bias_leakyrelu', 'install', 'upfirdn2d']
-
 
 def _pair(value) -> tuple[int, int]:
     return (value, value) if isinstance(value, int) else (int(value[0]), int(value[1]))
@@ -61,11 +59,10 @@ def upfirdn2d(input: Tensor, kernel: Tensor, up=1, down=1, pad=0, padding=None) 
     left, right, top, bottom = _four_pads(pad, padding)
     (up_x, up_y), (down_x, down_y) = _pair(up), _pair(down)
     n, c, h, w = input.shape
+    x = input
     if up_x > 1 or up_y > 1:
-        x = F.pad(input.reshape(n, c, h, 1, w, 1), (0, up_x - 1, 0, 0, 0, up_y - 1))
+        x = F.pad(x.reshape(n, c, h, 1, w, 1), (0, up_x - 1, 0, 0, 0, up_y - 1))
         x = x.reshape(n, c, h * up_y, w * up_x)  # [NCHW]
-    else:
-        x = input
     if left or right or top or bottom:
         x = F.pad(x, (left, right, top, bottom))
     weight = kernel.flip(0, 1).to(x.dtype).expand(c, 1, *kernel.shape)
@@ -76,16 +73,13 @@ def upfirdn2d(input: Tensor, kernel: Tensor, up=1, down=1, pad=0, padding=None) 
 def fused_bias_leakyrelu(
     input: Tensor, bias: Tensor, negative_slope: float = 0.2, scale: float = 2**0.5
 ) -> Tensor:
-    """``scale · LeakyReLU(input + bias)`` with the bias on dimension 1.
+    """Compute ``scale · LeakyReLU(input + bias)``, with the bias on dimension 1.
 
     Args:
         input (Tensor): Shape (n, c, …).
         bias (Tensor): Shape (c,).
         negative_slope (float): Slope below zero. Defaults to 0.2.
         scale (float): Gain that keeps the variance. Defaults to sqrt(2).
-
-    Returns:
-        Tensor: Same shape as ``input``.
     """
     shape = [1, -1] + [1] * (input.ndim - 2)
     return F.leaky_relu(input + bias.to(input.dtype).reshape(shape), negative_slope) * scale
@@ -120,7 +114,7 @@ def _accept_pad(compiled):
 
 
 def _refuse(name: str):
-    """Answer for what only a compiled mmcv has as ``import mmcv.ops`` does without this module."""
+    """Raise the error that ``import mmcv.ops`` raises for an operator of the compiled mmcv."""
     if name[:2] == '__':
         raise AttributeError(name)
     message = f"No module named 'mmcv._ext': mmcv-lite has no mmcv.ops.{name}, mmcv has"
@@ -128,7 +122,7 @@ def _refuse(name: str):
 
 
 def install() -> None:
-    """Provide ``mmcv.ops``, or mend the ``pad`` argument of a compiled one."""
+    """Provide ``mmcv.ops``, or make a compiled one accept mmgen's ``pad``."""
     if importlib.util.find_spec('mmcv._ext') is not None:
         module = importlib.import_module('mmcv.ops.upfirdn2d')
         if not getattr(module.upfirdn2d, 'accepts_pad', False):

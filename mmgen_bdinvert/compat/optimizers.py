@@ -3,8 +3,8 @@
 
 Cause: torch >= 2.6 refuses ``betas=(0, 0.99)``, an int beside a float, which is what mmgen's own
 StyleGAN configs say, so no existing config could be trained.
-The cure is registered in mmgen's registry, which is searched before mmengine's when the default
-scope is mmgen; torch and mmengine stay as they are.
+The wrappers are in mmgen's registry, which is searched before mmengine's when the default scope
+is mmgen; torch and mmengine are not changed.
 May be deleted: when torch accepts whole numbers again, or mmgen's configs hold floats.
 """
 
@@ -14,14 +14,12 @@ import functools
 
 import torch
 
-__all__ = ['install']
-
 
 def _with_float_betas(optimizer_class):
     @functools.wraps(optimizer_class, updated=())
     def build(params, **settings):
         if 'betas' in settings:
-            # Tensors are left alone: torch takes a pair of them.
+            # A pair of tensors is kept: torch accepts it.
             settings['betas'] = tuple(
                 float(beta) if isinstance(beta, int) else beta for beta in settings['betas']
             )

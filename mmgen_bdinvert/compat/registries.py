@@ -1,15 +1,13 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
-"""What registers classes, imported when a registry of mmgen is asked for one.
+"""Modules that a registry of mmgen imports when it is asked for a class.
 
-Cause: mmgen's registries name no modules, so mmengine imports all of mmgen for the first of them,
-with data sets, metrics and ``scipy.signal``; and whoever imports this package would have to import
-all of it, lest its classes are unknown.
+Cause: mmgen's registries name no modules, so mmengine imports all of mmgen for the first class,
+with data sets, metrics and ``scipy.signal``; and users would have to import all of this package
+for its classes to be known.
 May be deleted: when mmgen gives its registries locations, and other packages can add to them.
 """
 
 from __future__ import annotations
-
-__all__ = ['install']
 
 _MODELS = (
     'mmengine.model',
@@ -42,7 +40,7 @@ _LOCATIONS = {
 
 
 def install() -> None:
-    """Give the registries their locations; those that stay empty have none."""
+    """Give the registries their locations."""
     from mmgen import registry  # importable only once mmcv.ops is there
 
     for name, modules in _LOCATIONS.items():

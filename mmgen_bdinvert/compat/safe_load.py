@@ -3,9 +3,9 @@
 
 Cause: torch >= 2.6 loads with ``weights_only=True`` and refuses the ``HistoryBuffer`` and numpy
 scalars that mmengine 0.10 writes into its own checkpoints, so nothing could be resumed.
-The cure allow-lists those few classes; unsafe loading is never switched on. A HistoryBuffer
-pickles its own methods as ``getattr(HistoryBuffer, 'mean')``: the name ``getattr`` is mapped to a
-function that returns those methods and nothing else.
+These few classes are allow-listed; unsafe loading is never switched on. A HistoryBuffer pickles
+its own methods as ``getattr(HistoryBuffer, 'mean')``: the name ``getattr`` is mapped to a function
+that returns those methods and nothing else.
 May be deleted: when mmengine allow-lists them itself.
 """
 
@@ -13,8 +13,6 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-
-__all__ = ['install']
 
 
 def _history_method(owner, name):
@@ -28,7 +26,9 @@ def _history_method(owner, name):
 
 def install() -> None:
     """Allow-list the classes inside mmengine's checkpoints."""
-    from mmengine.logging.history_buffer import HistoryBuffer  # not above: versions checks first
+    from mmengine.logging.history_buffer import (
+        HistoryBuffer,  # not at the top: versions.check comes first
+    )
 
     core = getattr(np, '_core', None) or np.core
     allowed = [HistoryBuffer, np.ndarray, np.dtype, core.multiarray.scalar]

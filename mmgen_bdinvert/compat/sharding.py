@@ -1,9 +1,9 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
-"""What shards models over many GPUs, imported when it is used.
+"""Classes that shard models over many GPUs, imported when they are used.
 
 Cause: three classes of mmengine derive from, or name, classes of ``torch.distributed.fsdp`` and
-``torch.distributed.optim``, and are imported with everything else of it; with them comes what
-takes half as long as torch itself (symbolic shapes, sympy, functional optimisers).
+``torch.distributed.optim``, and are imported with the rest of it; what they need (symbolic shapes,
+sympy, functional optimisers) takes half as long to import as torch itself.
 May be deleted: when mmengine imports them late by itself.
 """
 
@@ -16,8 +16,6 @@ import types
 from types import ModuleType
 from typing import Any
 
-__all__ = ['install']
-
 _CLASSES = {  # a module, its class, and the registry that knows it
     'mmengine.optim.optimizer.zero_optimizer': ('ZeroRedundancyOptimizer', 'OPTIMIZERS'),
     'mmengine.model.wrappers.fully_sharded_distributed': (
@@ -29,7 +27,7 @@ _CLASSES = {  # a module, its class, and the registry that knows it
 
 
 class _Late(type):
-    """Type of classes that import those they stand for when they are called or derived from."""
+    """Type of placeholders, which import the real class when they are called or derived from."""
 
     def __new__(cls, name: str, bases: tuple[type, ...], namespace: dict[str, Any]) -> Any:
         if not bases:
@@ -64,13 +62,13 @@ def _real(stand_in: _Late) -> type:
 
 
 def _registry(module: str) -> Any:
-    from mmengine import registry  # not above: versions checks first
+    from mmengine import registry  # not at the top: versions.check comes first
 
     return getattr(registry, _CLASSES[module][1])
 
 
 def install() -> None:
-    """Put stand-ins in the place of what is not imported yet."""
+    """Put placeholders in the place of what is not imported yet."""
     for module, (name, _) in _CLASSES.items():
         if module in sys.modules:
             continue

@@ -1,5 +1,5 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
-"""Version guard: one sentence instead of a traceback from deep inside mmgen."""
+"""Checks of versions: one sentence instead of a traceback from deep inside mmgen."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 from packaging.version import Version
 
-__all__ = ['check']
+from bdinvert_cli.sentences import reason_of
 
 _HEADLESS = 'pip install --force-reinstall --no-deps opencv-python-headless'
 _INSTALL = "install the tested set with: pip install 'mmgen_bdinvert[lite]'"
@@ -25,9 +25,9 @@ def check() -> None:
     """Refuse package versions that are known not to work.
 
     Raises:
-        ImportError: One sentence that names the package, the version found and the remedy; also
-            where matplotlib cannot read the user's settings, or where OpenCV, which mmcv imports,
-            misses libraries of a desktop.
+        ImportError: The message names the package, the version found and the remedy; also if
+            matplotlib cannot read the user's settings, or OpenCV, which mmcv imports, lacks
+            libraries of the system.
     """
     mmgen = _installed('mmgen')
     if mmgen is None:
@@ -63,8 +63,7 @@ def check() -> None:
     except ImportError:
         raise
     except Exception as error:  # it reads the user's settings while it is imported
-        reason = ' '.join(str(error).split())
         raise ImportError(
-            f'matplotlib cannot be imported ({reason}): check the file matplotlibrc and the '
-            f'variable MPLBACKEND.'
+            f'matplotlib cannot be imported ({reason_of(error)}): check the file '
+            'matplotlibrc and the variable MPLBACKEND.'
         ) from error

@@ -22,26 +22,27 @@ from ..utils.numbers import checked_number
 class InversionImageFolder(Dataset):
     """Image files as targets of an inversion.
 
-    An item is ``dict(inputs, data_samples)``, the keys that mmgen's data preprocessors and
-    models take. ``inputs`` is an RGB uint8 tensor (3, size, size). ``data_samples`` is a
+    An item is ``dict(inputs, data_samples)``, the keys that mmgen's data preprocessors and models
+    take. ``inputs`` is an RGB uint8 tensor (3, size, size). ``data_samples`` is a
     :class:`mmgen.structures.GenDataSample` with the metainfo ``img_path`` (str), ``img_shape``
-    (``(size, size)``), ``output_name`` (unique folder name for the results) and ``sample_idx``,
-    and of a moved image ``move`` (str), the motion in words.
+    (``(size, size)``), ``output_name`` (unique folder name for the results) and ``sample_idx``, and
+    of a moved image ``move`` (str), the motion in words.
 
     Args:
         data_root (str | os.PathLike | Sequence): A folder, a file, or several of them.
         size (int): Side of the images in pixels: the resolution of the generator.
-        fit (str): How a picture that is not square is made so, ``'crop'``, ``'pad'`` or
-            ``'squash'``; see :func:`mmgen_bdinvert.io.read_image`. Defaults to 'crop'.
-        move (dict | Transform | RandomTransform | None): Takes the images out of alignment, or the
-            config of what does, such as ``dict(type='RandomTransform', shift=0.25, rotate=45)``,
-            which moves each image by a draw of its own. Edges are continued. Defaults to None.
-        seed (int): Of random motions; with it an image is always moved alike. Defaults to 0.
+        fit (str): How a picture is made square, ``'crop'``, ``'pad'`` or ``'squash'``; see
+            :func:`mmgen_bdinvert.io.read_image`. Defaults to 'crop'.
+        move (dict | Transform | RandomTransform | None): Motion that takes the images out of
+            alignment, or its config, such as ``dict(type='RandomTransform', shift=0.25,
+            rotate=45)``,
+            which draws one for each image. Edges are continued. Defaults to None.
+        seed (int): Of random motions; it always moves an image alike. Defaults to 0.
 
     Raises:
         FileNotFoundError: ``data_root`` does not exist.
         TypeError: ``move`` is none of these.
-        ValueError: It holds no image, or ``size`` or ``fit`` is wrong. Taking an item raises
+        ValueError: There is no image, or ``size`` or ``fit`` is wrong. Taking an item raises
             :class:`mmgen_bdinvert.io.ImageReadError` if its file cannot be read.
     """
 
@@ -66,7 +67,7 @@ class InversionImageFolder(Dataset):
 
     @property
     def metainfo(self) -> dict:
-        """Facts about the data set that mmengine's loops hand to metrics and visualizers."""
+        """dict: Facts that mmengine's loops hand to metrics and visualizers."""
         return {'dataset_type': type(self).__name__, 'channel_order': 'rgb', 'fit': self.fit}
 
     def __len__(self) -> int:
@@ -74,7 +75,7 @@ class InversionImageFolder(Dataset):
 
     def __getitem__(self, index: int) -> dict:
         path, move = self.paths[index], self._move_of(index)
-        # Twice the size keeps some of the detail that interpolation takes.
+        # Twice the size keeps some of the detail that interpolation loses.
         rgb = read_image(path, self.size if move is None else 2 * self.size, fit=self.fit)
         inputs = torch.from_numpy(rgb).permute(2, 0, 1).contiguous()  # [HWC] -> [CHW]
         info = {
@@ -90,7 +91,7 @@ class InversionImageFolder(Dataset):
     def _move_of(self, index: int) -> Transform | None:
         if not isinstance(self.move, RandomTransform):
             return self.move
-        # PyTorch's generator on the CPU takes the lowest 32 bits of a seed alone.
+        # PyTorch's generator on the CPU only uses the lowest 32 bits of a seed.
         rng = torch.Generator().manual_seed(1_000_003 * self.seed + index % len(self))
         return self.move.sample(rng)
 

@@ -1,5 +1,5 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
-"""Seeds as a data set: training images that the generator makes itself."""
+"""Seeds as a data set, for training images that the generator makes itself."""
 
 from __future__ import annotations
 
@@ -8,8 +8,6 @@ from torch.utils.data import Dataset
 
 from ..utils.numbers import checked_number
 
-__all__ = ['LatentSeeds']
-
 
 @DATASETS.register_module()
 class LatentSeeds(Dataset):
@@ -17,8 +15,8 @@ class LatentSeeds(Dataset):
 
     Args:
         length (int): How many. Defaults to 1,000,000.
-        first (int): The first seed; validation takes seeds that training never reaches.
-            Defaults to 0.
+        first (int): The first seed; validation takes seeds that training never reaches. Defaults
+            to 0.
 
     Raises:
         ValueError: If a number is negative, or ``length`` is zero.

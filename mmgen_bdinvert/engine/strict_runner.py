@@ -17,9 +17,9 @@ from torch import nn
 
 from bdinvert_cli.text import printable
 
-from ..io.inputs import input_digests
 from ..io.outputs import atomic_write, remove_leftovers, write_bytes
 from ..io.ownership import adopt_files, check_outputs, claim_outputs, is_marked
+from ..io.stamps import input_digests
 from ..models.checkpoint import load_weights, read_checkpoint
 from .config import is_config
 

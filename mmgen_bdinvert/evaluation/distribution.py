@@ -1,12 +1,10 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
-"""How well generated images cover a set of real ones, from features of both."""
+"""Distances between sets of images, from features of both."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
-
-__all__ = ['frechet_distance', 'precision_recall']
 
 
 def frechet_distance(real: Tensor, fake: Tensor) -> float:

@@ -6,15 +6,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-__all__ = ['masked_rmse', 'psnr', 'ssim']
-
 
 def psnr(image: Tensor, target: Tensor) -> Tensor:
     """Peak signal-to-noise ratio of images in [-1, 1], in dB; values outside are clamped.
 
     Args:
-        image (Tensor): Shape (n, c, H, W).
-        target (Tensor): Same shape.
+        image, target (Tensor): Shape (n, c, H, W).
 
     Returns:
         Tensor: Shape (n,), infinite for equal images.
@@ -22,9 +19,22 @@ def psnr(image: Tensor, target: Tensor) -> Tensor:
     Raises:
         ValueError: If the shapes differ.
     """
-    _check('PSNR', image, target)
-    error = _squared_error(image, target).flatten(1).mean(1)
-    return 10 * (4 / error).log10()  # the peak-to-peak range is 2
+    return 10 * (4 / mse(image, target)).log10()  # the peak-to-peak range is 2
+
+
+def mse(image: Tensor, target: Tensor) -> Tensor:
+    """Mean squared error of images in [-1, 1]; values outside are clamped, as in :func:`psnr`.
+
+    Args:
+        image, target (Tensor): Shape (n, c, H, W).
+
+    Returns:
+        Tensor: Shape (n,).
+
+    Raises:
+        ValueError: If the shapes differ.
+    """
+    return _squared_error(image, target).flatten(1).mean(1)
 
 
 def ssim(image: Tensor, target: Tensor) -> Tensor:
@@ -33,8 +43,7 @@ def ssim(image: Tensor, target: Tensor) -> Tensor:
     scikit-image's, with the Gaussian window of the paper, averaged over the channels.
 
     Args:
-        image (Tensor): Shape (n, c, H, W), at least 11 pixels a side.
-        target (Tensor): Same shape.
+        image, target (Tensor): Shape (n, c, H, W), at least 11 pixels a side.
 
     Returns:
         Tensor: Shape (n,), 1 for equal images.
@@ -42,9 +51,9 @@ def ssim(image: Tensor, target: Tensor) -> Tensor:
     Raises:
         ValueError: If the shapes differ, or the images are too small.
     """
-    from skimage.metrics import structural_similarity  # not above: it takes a second
+    from skimage.metrics import structural_similarity  # importing it takes a second
 
-    _check('SSIM', image, target)
+    _check_shapes(image, target)
     settings = dict(gaussian_weights=True, sigma=1.5, use_sample_covariance=False)
     settings.update(data_range=1, channel_axis=0)
     # From [-1, 1] to [0, 1]: the luminance term needs intensities from 0 up.
@@ -57,8 +66,7 @@ def masked_rmse(image: Tensor, target: Tensor, mask: Tensor) -> Tensor:
     """Root mean squared error of images in [-1, 1] inside a mask; values outside are clamped.
 
     Args:
-        image (Tensor): Shape (n, c, H, W).
-        target (Tensor): Same shape.
+        image, target (Tensor): Shape (n, c, H, W).
         mask (Tensor): Bool, (n, 1, H, W).
 
     Returns:
@@ -67,7 +75,7 @@ def masked_rmse(image: Tensor, target: Tensor, mask: Tensor) -> Tensor:
     Raises:
         ValueError: If the shapes do not fit.
     """
-    _check('RMSE', image, target)
+    _check_shapes(image, target)
     if mask.shape != (len(image), 1, *image.shape[-2:]):
         raise ValueError(
             f'A mask of images {tuple(image.shape)} has the shape (n, 1, H, W), but got '
@@ -80,14 +88,15 @@ def masked_rmse(image: Tensor, target: Tensor, mask: Tensor) -> Tensor:
 
 
 def _squared_error(image: Tensor, target: Tensor) -> Tensor:
-    """Return it in float64 on the CPU: not every device has float64."""
+    """Compute it in float64, on the CPU, as not every device has float64."""
+    _check_shapes(image, target)
     error = image.clamp(-1, 1) - target.clamp(-1, 1)
     return error.cpu().to(torch.float64).square()
 
 
-def _check(name: str, image: Tensor, target: Tensor) -> None:
+def _check_shapes(image: Tensor, target: Tensor) -> None:
     if image.shape != target.shape:
         raise ValueError(
-            f'{name} compares images of one shape, but got {tuple(image.shape)} and '
+            f'Images must have the shape of their targets, but got {tuple(image.shape)} and '
             f'{tuple(target.shape)}.'
         )

@@ -7,9 +7,7 @@ import torch
 from mmengine.evaluator import BaseMetric
 from mmgen.registry import METRICS, MODULES
 
-from .functional import psnr
-
-__all__ = ['ReconstructionMetric']
+from .functional import mse, psnr
 
 
 @METRICS.register_module()
@@ -41,17 +39,15 @@ class ReconstructionMetric(BaseMetric):
         """Measure a batch and keep one small dict for each image."""
         target = torch.stack([s['target'] for s in data_samples]).float()
         output = torch.stack([s['reconstruction'] for s in data_samples]).float()
-        rows = {'psnr': psnr(output, target)}
-        rows['mse'] = (output - target).square().flatten(1).mean(1)
+        rows = {'psnr': psnr(output, target), 'mse': mse(output, target)}
         if self.perceptual is not None:
             self.perceptual.to(target.device)
             with torch.no_grad():
                 rows['perceptual'] = self.perceptual(output, self.perceptual.prepare(target))
         if 'base_distance' in data_samples[0]:
             rows['base_distance'] = torch.stack([s['base_distance'] for s in data_samples])
-        rows = {name: values.tolist() for name, values in rows.items()}
-        for i in range(len(target)):
-            self.results.append({name: values[i] for name, values in rows.items()})
+        for values in zip(*(column.tolist() for column in rows.values())):
+            self.results.append(dict(zip(rows, values)))
 
     def compute_metrics(self, results: list[dict]) -> dict[str, float]:
         """Average over all images."""

@@ -1,16 +1,17 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
-"""Photos in, pictures out: reading, listing and naming images, and writing files safely."""
+"""Reading, listing and naming images, and writing files safely."""
 
 from .errors import ForeignFileError, ImageReadError, OutputError, StorageError
 from .images import (
     FIT_MODES,
     image_to_tensor,
     read_image,
+    save_png,
     tensor_to_image,
     tensor_to_images,
 )
 from .listing import IMAGE_SUFFIXES, find_images
-from .outputs import atomic_write, ensure_writable_folder, output_names, save_png
+from .outputs import atomic_write, ensure_writable_folder, output_names
 from .ownership import check_outputs, claim_folder, claim_outputs, refuse_inputs
 from .paths import local_path
 from .projections import Projection, load_projections, save_projections

@@ -11,20 +11,20 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any, BinaryIO, cast
 
-from .errors import ImageReadError
+from bdinvert_cli.sentences import reason_of
+
+from .errors import ImageReadError, note_once
 from .listing import IMAGE_SUFFIXES, counted, is_of_macos
-from .notes import say_once
 from .outputs import shown_path
 
-__all__ = ['TarMember', 'images_in_tar']
-
-# What tarfile raises for damaged headers; RecursionError for very many that extend one another.
+# What tarfile raises on damaged headers; RecursionError if very many extend one another.
 _DAMAGED = (tarfile.TarError, OSError, ValueError, OverflowError, RecursionError)
 
 
 class _MemberFile(tarfile.ExFileObject):
     def fileno(self) -> int:
-        raise io.UnsupportedOperation('it is a part of a file')  # as file objects say it
+        # What file objects raise that have none; tarfile's would return the archive's.
+        raise io.UnsupportedOperation('a member of an archive has no file descriptor')
 
 
 class _Archive(tarfile.TarFile):
@@ -38,8 +38,8 @@ class TarMember:
     Args:
         archive (str): The archive.
         member (str): Name of the image in it.
-        offset (int): Where the header of its bytes begins; of a link, that of its target.
-        size (int): How many bytes it has when it is unpacked.
+        offset (int): Where its header begins; of a link, that of its target.
+        size (int): Number of bytes when unpacked.
         end (int): Where its bytes end in the archive.
     """
 
@@ -86,10 +86,10 @@ class TarMember:
 
 
 def images_in_tar(path: str) -> dict[str, TarMember]:
-    """List the images of an archive by their names when it is unpacked.
+    """List the images of an archive, hard links too, by their names when it is unpacked.
 
-    Hard links to images are images. What else is left out is said: links and devices, images that a
-    later one of the same name replaces, and what macOS notes about files.
+    Which others are left out is noted in the log: symbolic links, devices, images that a later one
+    of the same name replaces, and macOS's notes about files.
     """
     found: dict[str, TarMember] = {}
     left_out: dict[str, list[str]] = {}
@@ -97,7 +97,7 @@ def images_in_tar(path: str) -> dict[str, TarMember]:
     try:
         with tarfile.open(path, 'r:') as archive:
             while (info := archive.next()) is not None:
-                vars(archive)['members'].clear()  # else it keeps every header
+                vars(archive)['members'].clear()  # tarfile would keep every header
                 if archive.offset <= info.offset:
                     raise tarfile.ReadError('a member has a negative size')
                 reason = _take(path, info, found)
@@ -106,14 +106,14 @@ def images_in_tar(path: str) -> dict[str, TarMember]:
             whole = _ends_at(archive.fileobj, archive.offset)
     except _DAMAGED as error:
         if not found:
-            reason = ' '.join(str(error).split())
             raise ValueError(
-                f'{shown_path(path)} cannot be read as an uncompressed tar archive ({reason})'
+                f'{shown_path(path)} cannot be read as an uncompressed tar archive '
+                f'({reason_of(error)})'
             ) from error
         whole = False
     for reason, names in left_out.items():
-        say_once(f'archive {shown_path(path)}: left out {counted(names)}: {reason}')
-    if not whole:  # what it has is taken, and the rest fails when it is read
+        note_once(f'archive {shown_path(path)}: left out {counted(names)}: {reason}')
+    if not whole:  # what is there is read, and the rest fails alone
         found['rest_of_the_archive'] = TarMember(path, 'rest_of_the_archive', size, 1, size)
     if not found:
         raise ValueError(f'the archive {shown_path(path)} holds no image file')
@@ -121,7 +121,7 @@ def images_in_tar(path: str) -> dict[str, TarMember]:
 
 
 def _take(path: str, info: tarfile.TarInfo, found: dict[str, TarMember]) -> str:
-    """Add a member if it is an image; return why it is left out, '' if it is not or is none."""
+    """Add a member if it is an image; return why an image is left out, else ''."""
     name = _unpacked(info.name)
     if os.path.splitext(name)[1].lower() not in IMAGE_SUFFIXES or info.isdir():
         return ''

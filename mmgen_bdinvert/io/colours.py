@@ -3,62 +3,53 @@
 
 from __future__ import annotations
 
+import functools
+import io
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from PIL import Image, ImageFile
+from PIL import Image, ImageCms, ImageFile
 
-from .colour_profiles import SrgbTransform
+from bdinvert_cli.sentences import reason_of
 
-__all__ = ['Stored', 'to_srgb']
+from .errors import note_once
 
 _PIECE = 1024  # pixels, side
 _WHITE_IS_ZERO = 0  # TIFF's PhotometricInterpretation, tag 262
+_PROFILE_SPACES = {'L': 'GRAY', 'RGB': 'RGB', 'CMYK': 'CMYK', 'LAB': 'Lab'}  # by Pillow's mode
+_MAX_PROFILE_BYTES = 2**23
 
 
 @dataclass(frozen=True)
 class Stored:
-    """What is known of a file's values only until Pillow has loaded them.
+    """What a file says of its values, which is lost once Pillow has loaded them."""
 
-    Args:
-        black (float): Of deep grey, what stands for black. Defaults to 0.
-        white (float): What stands for white. Defaults to 65535.
-        clear (tuple[int, ...] | None): The colour that is transparent, as loaded. Defaults to none.
-        low (Image.Image | None): The low bytes of 16-bit colours, where ``clear`` needs them.
-        clear_low (tuple[int, ...]): Those of ``clear``.
-    """
-
-    black: float = 0
+    black: float = 0  # of grey in more than 8 bits
     white: float = 65535
-    clear: tuple[int, ...] | None = None
-    low: Image.Image | None = None
+    clear: tuple[int, ...] | None = None  # the colour that is transparent, as loaded
+    low: Image.Image | None = None  # the low bytes of 16-bit colours, where `clear` needs them
     clear_low: tuple[int, ...] = ()
 
     @classmethod
     def of(
         cls, image: Image.Image, reopen: Callable[[], ImageFile.ImageFile] | None = None
     ) -> Stored:
-        """Look at an image before it is loaded.
-
-        Args:
-            image (Image.Image): From ``Image.open``.
-            reopen (Callable | None): Opens it once more. Defaults to None: the low bytes of 16-bit
-                colours are not looked at.
-        """
+        """Read it from an image that ``Image.open`` made; ``reopen`` gives its low bytes."""
         raw = _raw_mode(image)
         black, white = 0.0, 1.0 if image.mode == 'F' else 4095.0 if raw == 'I;12' else 65535.0
-        if getattr(image, 'tag_v2', {}).get(262) == _WHITE_IS_ZERO:  # Pillow turns 8 bits itself
+        if getattr(image, 'tag_v2', {}).get(262) == _WHITE_IS_ZERO:  # Pillow inverts 8 bits itself
             black, white = white, black
         clear = image.info.get('transparency')
         if clear is None or not (image.mode in ('1', 'L', 'RGB') or _is_deep(image)):
-            return cls(black, white)  # palettes and opacities speak for themselves
+            return cls(black, white)  # palettes and alpha channels need nothing of this
         clear = clear if isinstance(clear, tuple) else (clear,)
         if raw == 'RGB;16B':
             low = None if reopen is None else _low_bytes(reopen())
             high = tuple(value >> 8 for value in clear)
             return cls(clear=high, low=low, clear_low=tuple(value & 255 for value in clear))
-        # PNG gives the colour in the file's depth, of which higher bits do not count.
+        # PNG gives the colour in the bits of the file's depth; higher bits do not count.
         bits = 16 if _is_deep(image) else {'L;2': 2, 'L;4': 4}.get(raw, 8)
         scale = 255 // (2**bits - 1) or 1
         return cls(black, white, tuple((value & (2**bits - 1)) * scale for value in clear))
@@ -74,24 +65,22 @@ def _low_bytes(image: ImageFile.ImageFile) -> Image.Image:
 def to_srgb(
     image: Image.Image, shown: str, stored: Stored | None = None, factor: int = 1
 ) -> Image.Image:
-    """Turn a loaded image of any mode into an RGB one.
+    """Turn a loaded image of any mode into sRGB, mode ``'RGB'``.
 
-    Colour profiles are applied, transparency is composited on white, and deep grey is scaled.
+    Colour profiles are applied, transparency is composited on white, and grey in more than 8 bits
+    is scaled.
 
     Args:
         image (Image.Image): Any mode.
-        shown (str): What messages call it.
-        stored (Stored, optional): What its file said. Defaults to nothing but what the image knows.
+        shown (str): Its name in messages.
+        stored (Stored, optional): What its file says. Defaults to what the image itself tells.
         factor (int): Blocks of so many pixels a side become one. Defaults to 1.
 
-    Returns:
-        Image.Image: Mode ``'RGB'``, sRGB.
-
     Raises:
-        ValueError: Deep grey has values out of its range.
+        ValueError: Grey in more than 8 bits has values out of its range.
     """
     stored = stored or Stored.of(image)
-    transform = SrgbTransform(image.info, shown)
+    profile = image.info.get('icc_profile', b'')  # None if Pillow found it damaged
     result = Image.new('RGB', [-(-side // factor) for side in image.size])
     step = max(1, _PIECE // factor)
     for top in range(0, result.height, step):
@@ -99,7 +88,7 @@ def to_srgb(
             right = min(factor * (left + step), image.width)
             bottom = min(factor * (top + step), image.height)
             box = (factor * left, factor * top, right, bottom)
-            piece = _opaque(*_parts(image, box, stored), transform)
+            piece = _opaque(*_parts(image, box, stored), profile, shown)
             result.paste(piece.reduce(factor) if factor > 1 else piece, (left, top))
     return result
 
@@ -125,7 +114,7 @@ def _parts(
         piece = piece.convert('L')
     if piece.mode in ('RGBA', 'LA'):
         opacity = piece.getchannel('A')
-        # Converted without a look at `transparency`, which counts no more.
+        # `convert` would look at `transparency`, which alpha replaces, in LA.
         piece = piece.getchannel('L') if piece.mode == 'LA' else piece.convert('RGB')
     return piece, opacity
 
@@ -136,9 +125,9 @@ def _equal(image: Image.Image, colour: tuple[int, ...]) -> np.ndarray:
 
 
 def _opaque(
-    colours: Image.Image, opacity: Image.Image | None, transform: SrgbTransform
+    colours: Image.Image, opacity: Image.Image | None, profile: bytes | None, shown: str
 ) -> Image.Image:
-    rgb = transform(colours)
+    rgb = _to_rgb(colours, profile, shown)
     if opacity is None:
         return rgb
     rgb.putalpha(opacity)
@@ -167,3 +156,52 @@ def _raw_mode(image: Image.Image) -> str:
     arguments = tiles[0][3] if tiles else ''
     raw = arguments[0] if isinstance(arguments, tuple) and arguments else arguments
     return raw if isinstance(raw, str) else ''
+
+
+def _to_rgb(image: Image.Image, profile: bytes | None, shown: str) -> Image.Image:
+    """Turn an image of the mode L, RGB, CMYK or LAB into sRGB by its colour profile."""
+    transform = _lab_to_srgb() if image.mode == 'LAB' else None
+    if profile != b'':
+        try:
+            transform = _profile_to_srgb(profile, image.mode)
+        except Exception as error:  # Pillow raises several types on damaged profiles
+            note_once(
+                f'the colour profile of {shown} is not used ({reason_of(error)}): '
+                'its colours are taken to be sRGB'
+            )
+    rgb = image.convert('RGB') if transform is None else ImageCms.applyTransform(image, transform)
+    assert rgb is not None  # only a change in place returns None
+    return rgb
+
+
+def _lab_to_srgb() -> ImageCms.ImageCmsTransform:
+    lab, srgb = ImageCms.createProfile('LAB'), ImageCms.createProfile('sRGB')
+    return ImageCms.buildTransform(lab, srgb, 'LAB', 'RGB')
+
+
+@functools.lru_cache(maxsize=4)
+def _profile_to_srgb(profile: bytes | None, mode: str) -> ImageCms.ImageCmsTransform | None:
+    """Make the transform of a profile; None if its colours are sRGB already."""
+    if not isinstance(profile, bytes):
+        raise ValueError('it is damaged or too large')
+    if len(profile) > _MAX_PROFILE_BYTES:
+        raise ValueError(f'it has {len(profile)} bytes, and at most {_MAX_PROFILE_BYTES} are read')
+    source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+    space, expected = source.profile.xcolor_space.strip(), _PROFILE_SPACES[mode]
+    if space != expected:
+        raise ValueError(f'it is one of {space} colours, but the picture is {expected}')
+    transform = ImageCms.buildTransform(source, ImageCms.createProfile('sRGB'), mode, 'RGB')
+    return None if _changes_nothing(transform, mode) else transform
+
+
+def _changes_nothing(transform: ImageCms.ImageCmsTransform, mode: str) -> bool:
+    """Return whether a transform moves no colour by more than what is lost in rounding."""
+    if mode == 'L':
+        sample = Image.fromarray(np.arange(256, dtype=np.uint8)[None])
+    elif mode == 'RGB':
+        colours = np.array([*itertools.product(range(0, 256, 15), repeat=3)], np.uint8)
+        sample = Image.fromarray(colours[None])  # [1N3]
+    else:
+        return False
+    before = np.asarray(sample.convert('RGB')).astype(int)
+    return np.abs(np.asarray(ImageCms.applyTransform(sample, transform)) - before).max() <= 1

@@ -13,18 +13,17 @@ from typing import BinaryIO
 
 from PIL import Image, ImageFile, ImageOps
 
+from bdinvert_cli.sentences import reason_of
+
 from .archives import TarMember
 from .colours import Stored, to_srgb
-from .errors import ImageReadError
-from .notes import say_once
+from .errors import ImageReadError, note_once
 from .outputs import shown_path
 
-__all__ = ['decode', 'orientation', 'stored', 'turned']
-
-# Only these decoders are tried: some of Pillow's others start outside programs (EPS).
+# Only these decoders are tried: some of Pillow's others start other programs (EPS).
 _DECODERS = ('PNG', 'JPEG', 'MPO', 'BMP', 'GIF', 'WEBP', 'TIFF', 'PPM', 'JPEG2000', 'AVIF', 'HEIF')
 _MAX_BYTES = 2**30  # of a file: some decoders take all of it into memory
-_MAX_SIDE = 2**18  # decoders hold some rows, whatever their length
+_MAX_SIDE = 2**18  # decoders hold some rows in memory
 # Of decoders that need more memory than the picture; Pillow's limit for all is 179 megapixels.
 _MEGAPIXELS = {'JPEG2000': 60, 'WEBP': 100, 'AVIF': 100, 'HEIF': 100, 'TIFF': 160}
 _REDUCED_PIXELS = 2**25  # a larger picture is reduced while it is decoded
@@ -40,16 +39,13 @@ _PACKAGES = {'HEIF': 'pillow-heif', 'AVIF': "'pillow>=11.3'"}
 
 
 def decode(path: str | os.PathLike | TarMember, size: int | None = None) -> Image.Image:
-    """Read an image file; :func:`mmgen_bdinvert.io.read_image` says what becomes of its colours.
+    """Read an image file as sRGB, mode ``'RGB'``.
 
     Args:
         path (str | os.PathLike | TarMember): The file.
-        size (int, optional): Side in pixels that the picture will be brought to: one of more than
-            33 megapixels is reduced to no less than four times that while it is decoded, so that
-            less memory is needed. Defaults to None, all pixels.
-
-    Returns:
-        Image.Image: sRGB, mode ``'RGB'``.
+        size (int, optional): Side in pixels that the picture is resized to afterwards: one of more
+            than 33 megapixels is reduced to no less than four times that while it is decoded, which
+            saves memory. Defaults to None, all pixels.
 
     Raises:
         ImageReadError: It cannot be read.
@@ -97,15 +93,14 @@ def _sentences(path: str | os.PathLike | TarMember) -> Iterator[tuple[BinaryIO, 
     except PermissionError as error:
         raise ImageReadError(f'image file {shown} may not be read; allow it first') from error
     except Exception as error:  # decoders raise almost any type on damaged data
-        reason = ' '.join(str(error).split()) or type(error).__name__
         raise ImageReadError(
-            f'image file {shown} is damaged or unsupported ({reason}); '
+            f'image file {shown} is damaged or unsupported ({reason_of(error)}); '
             'convert it to PNG or JPEG, or leave it out'
         ) from error
 
 
 def orientation(image: Image.Image) -> int:
-    """Return what EXIF says of how an image was held: 1 to 8, or a number without a meaning."""
+    """Return the EXIF orientation of an image: 1 to 8, or another number without a meaning."""
     try:
         return image.getexif().get(_ORIENTATION, 1)
     except Exception:  # a damaged EXIF block does not make the picture itself unreadable
@@ -147,7 +142,7 @@ def _picture(stream: BinaryIO, shown: str, size: int | None) -> Image.Image:
     image = _checked_image(stream, shown)
     large = size is not None and image.width * image.height > _REDUCED_PIXELS
     if large:
-        image.draft(None, (4 * size, 4 * size))  # what JPEG can do
+        image.draft(None, (4 * size, 4 * size))  # JPEG alone can decode a smaller picture
     original = Stored.of(image, lambda: _image(stream, shown))
     image.load()
     factor = max(1, min(image.size) // (4 * size)) if large else 1
@@ -161,7 +156,7 @@ def _checked_image(stream: BinaryIO, shown: str) -> ImageFile.ImageFile:
     if max(image.size) > _MAX_SIDE or pixels > 1e6 * _MEGAPIXELS.get(image.format or '', 179):
         raise Image.DecompressionBombError
     if image.format != 'MPO' and _is_animated(image):  # what follows in an MPO is a preview
-        say_once(f'image file {shown} has several frames or pages: the first is taken')
+        note_once(f'image file {shown} has several frames or pages: the first is taken')
     return image
 
 
@@ -184,7 +179,7 @@ def _image(stream: BinaryIO, shown: str) -> ImageFile.ImageFile:
         if rest is None:
             raise
     image = Image.open(rest, formats=formats)
-    image.info['icc_profile'] = None  # as Pillow notes profiles that are damaged
+    image.info['icc_profile'] = None  # as Pillow marks damaged profiles
     return image
 
 
@@ -199,7 +194,7 @@ def _decoders() -> tuple[str, ...]:
 
 
 def _without_profile(stream: BinaryIO) -> BinaryIO | None:
-    """Return a PNG file without its colour profile; None if it has none, or is no PNG file."""
+    """Return a PNG file without its colour profile; None if it has none or is another file."""
     stream.seek(0)
     if stream.read(8) != _PNG:
         return None

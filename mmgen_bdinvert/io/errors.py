@@ -1,22 +1,33 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
-"""What goes wrong with files; each message is one sentence that names the file."""
+"""Errors and notes about files; each is one sentence that names the file."""
 
 from __future__ import annotations
 
-__all__ = ['ForeignFileError', 'ImageReadError', 'OutputError', 'StorageError']
+import functools
+import logging
 
 
 class ImageReadError(ValueError):
-    """An image file cannot be read; the message is one sentence that names the file."""
+    """An image file cannot be read."""
 
 
 class OutputError(OSError):
-    """A result cannot be written; the message is one sentence that names the path."""
+    """A result cannot be written."""
 
 
 class StorageError(OutputError):
-    """The disk is full, read-only or broken: no other result can be written there either."""
+    """The disk is full, read-only or broken, so no other result can be written there either."""
 
 
 class ForeignFileError(OutputError):
-    """A file of the user is where a result should go; the message is one sentence."""
+    """A file of the user is where a result should go."""
+
+
+@functools.lru_cache(maxsize=1024)
+def note_once(sentence: str) -> None:
+    """Log a note about an input, once in a process.
+
+    It does not go through mmengine's logger, whose warnings the tools turn off. A program that
+    configures no logging has it on stderr.
+    """
+    logging.getLogger('mmgen_bdinvert').warning('note: %s', sentence)

@@ -1,5 +1,5 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
-"""Image files to RGB arrays and tensors: reading and converting."""
+"""Image files to RGB arrays and tensors, and back."""
 
 from __future__ import annotations
 
@@ -8,22 +8,12 @@ from numbers import Integral
 
 import numpy as np
 import torch
-from PIL import Image
+from PIL import Image, PngImagePlugin
 from torch import Tensor
 
 from .archives import TarMember
 from .decoding import decode
-from .errors import ImageReadError
-
-__all__ = [
-    'FIT_MODES',
-    'ImageReadError',
-    'image_to_tensor',
-    'make_square',
-    'read_image',
-    'tensor_to_image',
-    'tensor_to_images',
-]
+from .outputs import atomic_write, shown_path
 
 FIT_MODES = ('crop', 'pad', 'squash')
 
@@ -76,10 +66,7 @@ def image_to_tensor(rgb: np.ndarray, channel_order: str = 'rgb') -> Tensor:
     Raises:
         ValueError: The picture is not uint8 (H, W, 3), or the order is unknown.
     """
-    rgb = np.asarray(rgb)
-    if rgb.dtype != np.uint8 or rgb.ndim != 3 or rgb.shape[2] != 3:
-        raise ValueError(f'image must be uint8 (H, W, 3), but got {rgb.dtype} {rgb.shape}')
-    ordered = _reorder(rgb, channel_order)
+    ordered = _reorder(checked_picture(rgb), channel_order)
     planes = torch.from_numpy(ordered.transpose(2, 0, 1).astype(np.float32))  # [HWC] -> [CHW]
     return (planes / 127.5 - 1).unsqueeze(0)  # [1CHW]
 
@@ -119,6 +106,40 @@ def tensor_to_images(images: Tensor, channel_order: str = 'rgb') -> list[np.ndar
     return [tensor_to_image(image, channel_order) for image in images]
 
 
+def checked_picture(picture: np.ndarray, label: str = 'picture') -> np.ndarray:
+    """Return a picture that is RGB uint8 (H, W, 3); anything else is a ValueError."""
+    picture = np.asarray(picture)
+    if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3 or not picture.size:
+        raise ValueError(
+            f'{label} must be uint8 (H, W, 3), but got {picture.dtype} {picture.shape}'
+        )
+    return picture
+
+
+def save_png(path: str | os.PathLike, rgb: np.ndarray) -> None:
+    """Save a picture as PNG, marked as sRGB, atomically.
+
+    Args:
+        path (str | os.PathLike): File name ending in ``.png``.
+        rgb (np.ndarray): RGB uint8, (H, W, 3).
+
+    Raises:
+        ValueError: Another suffix or no such picture.
+        OutputError: The file cannot be written.
+    """
+    picture = Image.fromarray(np.ascontiguousarray(checked_picture(rgb)))
+    if os.path.splitext(path)[1].lower() != '.png':
+        raise ValueError(f'picture file must end in .png, but got {shown_path(path)}')
+    atomic_write(path, lambda temporary: picture.save(temporary, 'PNG', pnginfo=png_of_srgb()))
+
+
+def png_of_srgb() -> PngImagePlugin.PngInfo:
+    """Return what marks a PNG file as sRGB, for Pillow's ``pnginfo``."""
+    info = PngImagePlugin.PngInfo()
+    info.add(b'sRGB', b'\0')  # perceptual intent
+    return info
+
+
 def _reorder(pixels: np.ndarray, channel_order: str) -> np.ndarray:
     if channel_order not in ('rgb', 'bgr'):
         raise ValueError(f"channel_order must be 'rgb' or 'bgr', but got {channel_order!r}")
@@ -126,7 +147,7 @@ def _reorder(pixels: np.ndarray, channel_order: str) -> np.ndarray:
 
 
 def make_square(image: Image.Image, size: int, fit: str) -> Image.Image:
-    """Bring a picture to a size, see :func:`read_image`."""
+    """Resize a picture to a square, see :func:`read_image`."""
     width, height = image.size
     if fit == 'pad' and width != height:
         return _pad(image, size)

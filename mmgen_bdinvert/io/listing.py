@@ -1,5 +1,5 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
-"""Which image files there are."""
+"""Image files that files and folders stand for."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .outputs import shown_path
 
 T = TypeVar('T', bound=os.PathLike)
 
-# HEIF needs a Pillow plugin, but is listed so that phone photos are never skipped in silence.
+# HEIF needs a Pillow plugin, but is listed so that phone photos are never skipped silently.
 IMAGE_SUFFIXES = frozenset(
     '.png .apng .jpg .jpeg .jpe .jfif .mpo .bmp .gif .webp .tif .tiff '
     '.ppm .pgm .pbm .pnm .jp2 .j2k .avif .heic .heif'.split()
@@ -33,7 +33,7 @@ def find_images(inputs: str | os.PathLike | Iterable[str | os.PathLike]) -> list
         inputs (str | os.PathLike | Iterable): Files and folders.
 
     Returns:
-        list[Path]: At least one path.
+        list[Path]: One or more.
 
     Raises:
         FileNotFoundError: An input does not exist.
@@ -60,9 +60,9 @@ def find_images(inputs: str | os.PathLike | Iterable[str | os.PathLike]) -> list
 
 
 def by_place(paths: Iterable[T]) -> dict[str, T]:
-    """Key files by where they really are, each once, in their order.
+    """Key files by their real place, each once, in their order.
 
-    Links to folders are followed, links to files keep a name of their own.
+    Links to folders are followed; links to files keep their own name.
     """
     folders: dict[str, str] = {}
     places: dict[str, T] = {}
@@ -75,7 +75,7 @@ def by_place(paths: Iterable[T]) -> dict[str, T]:
 
 
 def real_path(path: str | os.PathLike) -> str:
-    """Follow all links; a path that no file system can hold, of lone surrogates, stays itself."""
+    """Follow all links; a path that no file system can hold, such as lone surrogates, is kept."""
     try:
         return os.path.realpath(path)
     except ValueError:
@@ -83,7 +83,7 @@ def real_path(path: str | os.PathLike) -> str:
 
 
 def is_of_macos(path: str | os.PathLike) -> bool:
-    """Return whether macOS made a file, beside the one of the same name, for notes of its own."""
+    """Return whether macOS made a file beside one of the same name, for its own notes."""
     path = Path(path)
     return path.name.startswith('._') or '__MACOSX' in path.parts
 
@@ -116,7 +116,7 @@ def _images_below(folder: Path) -> list[Path]:
             if _is_folder(entry):
                 waiting.append(entry.path)
             elif os.path.splitext(entry.name)[1].lower() in IMAGE_SUFFIXES:
-                # Pipes and broken links too: they fail with a sentence, rather than in silence.
+                # Pipes and broken links too: they fail with a message, not silently.
                 images.append(Path(entry.path))
     if not images:
         raise ValueError(f'folder {shown_path(folder)} holds no image file; check the path')

@@ -9,25 +9,23 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+from .errors import note_once
 from .listing import counted, is_of_macos
-from .notes import say_once
 from .outputs import shown_path
-
-__all__ = ['LIST_SUFFIXES', 'images_in_list']
 
 _COLUMN = 'path'
 _MAX_LINE = 1_000_000
 
 
 def images_in_list(item: str) -> list[Path]:
-    """Read a list of paths.
+    """Read a list of paths, which are relative to its folder.
 
-    They are relative to its folder; or to the working folder where that has all of them and the
-    list's folder none, which is said.
+    They are relative to the working folder where all of them exist there and none in the list's
+    folder, which is noted in the log.
     """
     reader = _READERS[os.path.splitext(item)[1].lower()]
     try:
-        # File names may hold bytes that are no text.
+        # File names may hold bytes that are not text.
         with open(item, encoding='utf-8-sig', errors='surrogateescape', newline='') as file:
             names = [name for name in reader(item, file) if name]
     except OSError as error:
@@ -38,7 +36,7 @@ def images_in_list(item: str) -> list[Path]:
         raise ValueError(f'the list {shown_path(item)} is no CSV file ({error})') from error
     left_out = [name for name in names if is_of_macos(name)]
     if left_out:
-        say_once(
+        note_once(
             f'list {shown_path(item)}: left out {counted(left_out)}: '
             'macOS keeps notes about files there'
         )
@@ -57,7 +55,7 @@ def _folder(item: str, names: Sequence[str]) -> str:
         return folder
     if not relative or not all(os.path.lexists(name) for name in relative):
         return folder
-    say_once(
+    note_once(
         f'list {shown_path(item)}: none of its paths exists in its own folder, but all do in the '
         'working folder, from where they are read'
     )

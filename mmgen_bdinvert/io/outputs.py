@@ -1,5 +1,5 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
-"""Results on disk: names that do not clash, and files that are whole or not there."""
+"""Writing results: names that do not clash, and files that are complete or not there."""
 
 from __future__ import annotations
 
@@ -16,32 +16,28 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
-import numpy as np
-from PIL import Image, PngImagePlugin
+from bdinvert_cli.sentences import reason_of
 
 from .errors import OutputError, StorageError
 
 _MAX_NAME_BYTES = 120
-# What a temporary file or folder is called: so that no file of a user is taken for one.
+# The names of temporary files and folders, which no file of a user has.
 _TEMPORARY = re.compile(r'\.mmgen_bdinvert-[0-9a-f]{32}\.tmp(\..*)?')
 _DEVICE_NAMES = re.compile(r'(con|prn|aux|nul|com\d|lpt\d)(\..*)?', re.IGNORECASE)
-
-
-# EFBIG: `ulimit -f`. What another result needs is about as large.
+# EFBIG is from `ulimit -f`: other results are about as large.
 _STORAGE_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EFBIG)
 
 
 def atomic_write(path: str | os.PathLike, writer: Callable[[Path], object]) -> None:
     """Write a file so that it is either complete or what it was before.
 
-    ``writer`` fills a hidden temporary file in the same folder, which then takes the place of
-    ``path`` in one step. If anything goes wrong, an interruption included, nothing is left
-    behind.
+    ``writer`` fills a hidden temporary file in the same folder, which then replaces ``path`` in one
+    step. After any error or interruption, nothing is left behind.
 
     Args:
         path (str | os.PathLike): File to make or replace; its folder must exist.
-        writer (Callable): Called with the temporary path, which has the suffix of ``path`` and
-            exists as an empty file, for example ``lambda tmp: tmp.write_text(text)``.
+        writer (Callable): Called with the temporary path, an empty file with the same suffix, for
+            example ``lambda temporary: temporary.write_text(text)``.
 
     Raises:
         OutputError: The file cannot be written. Other errors of ``writer`` pass through.
@@ -63,17 +59,17 @@ def atomic_write(path: str | os.PathLike, writer: Callable[[Path], object]) -> N
 
 
 def write_bytes(path: str | os.PathLike, data: bytes) -> None:
-    """Write a file of these bytes as :func:`atomic_write` does, with its errors."""
+    """Write bytes to a file by :func:`atomic_write`."""
     atomic_write(path, lambda temporary: temporary.write_bytes(data))
 
 
 def temporary_name(suffix: str = '') -> str:
-    """Return a new name for a hidden file or folder that :func:`remove_leftovers` knows."""
+    """Return a new name for a hidden file or folder that :func:`remove_leftovers` recognises."""
     return f'.mmgen_bdinvert-{uuid.uuid4().hex}.tmp{suffix}'
 
 
 def remove_leftovers(folder: str | os.PathLike) -> None:
-    """Remove what a killed process left in a folder: what has a :func:`temporary_name`."""
+    """Remove what a killed process left in a folder: everything with a :func:`temporary_name`."""
     for path in Path(folder).glob('.mmgen_bdinvert-*'):
         if not _TEMPORARY.fullmatch(path.name):
             continue
@@ -85,45 +81,17 @@ def remove_leftovers(folder: str | os.PathLike) -> None:
 
 
 def write_error(path: str | os.PathLike, error: OSError) -> OutputError:
-    """Say in one sentence that a file cannot be written; a StorageError if the disk is to blame."""
-    kind = StorageError if error.errno in _STORAGE_ERRORS else OutputError
-    return kind(
-        f'cannot write {shown_path(path)} ({_reason(error)}); '
+    """Return the error of a file that cannot be written; a StorageError if the disk is to blame."""
+    return _error_kind(error)(
+        f'cannot write {shown_path(path)} ({reason_of(error)}); '
         'check the folder, its permissions and the free space'
     )
 
 
 def sync_folder(path: str | os.PathLike) -> None:
-    """Bring the names in a folder to the disk, where the system can."""
+    """Flush the names in a folder to the disk, where the system can."""
     with contextlib.suppress(OSError):  # not every system lets a folder be opened
         _sync(Path(path))
-
-
-def save_png(path: str | os.PathLike, rgb: np.ndarray) -> None:
-    """Save a picture as PNG, marked as sRGB, atomically.
-
-    Args:
-        path (str | os.PathLike): File name ending in ``.png``.
-        rgb (np.ndarray): RGB uint8, (H, W, 3).
-
-    Raises:
-        ValueError: Another suffix or no such picture.
-        OutputError: The file cannot be written.
-    """
-    rgb = np.asarray(rgb)
-    if rgb.dtype != np.uint8 or rgb.ndim != 3 or rgb.shape[2] != 3 or rgb.size == 0:
-        raise ValueError(f'picture must be uint8 (H, W, 3), but got {rgb.dtype} {rgb.shape}')
-    if Path(path).suffix.lower() != '.png':
-        raise ValueError(f'picture file must end in .png, but got {shown_path(path)}')
-    picture = Image.fromarray(np.ascontiguousarray(rgb))
-    atomic_write(path, lambda temporary: picture.save(temporary, 'PNG', pnginfo=png_of_srgb()))
-
-
-def png_of_srgb() -> PngImagePlugin.PngInfo:
-    """Return what marks a PNG file as sRGB, for Pillow's ``pnginfo``."""
-    info = PngImagePlugin.PngInfo()
-    info.add(b'sRGB', b'\0')  # perceptual intent
-    return info
 
 
 def ensure_writable_folder(path: str | os.PathLike) -> Path:
@@ -151,9 +119,8 @@ def ensure_writable_folder(path: str | os.PathLike) -> Path:
             f'output folder {shown_path(path)} is a file; choose another folder or remove the file'
         ) from error
     except OSError as error:
-        kind = StorageError if error.errno in _STORAGE_ERRORS else OutputError
-        raise kind(
-            f'output folder {shown_path(path)} cannot be written to ({_reason(error)}); '
+        raise _error_kind(error)(
+            f'output folder {shown_path(path)} cannot be written to ({reason_of(error)}); '
             'choose another folder or change its permissions'
         ) from error
     return folder
@@ -166,12 +133,12 @@ def output_names(
 ) -> list[str]:
     """Give each image a folder name for its results, so that none overwrites another.
 
-    A name is the file name without its suffix. Where several images share it, each of them puts
+    A name is the file name without its suffix. Where several images share it, each of them gets
     the name of its folder in front (``a_x``, ``b_x``), then its suffix behind (``a_x_png``,
     ``a_x_jpg``), then more folders. So names follow from the set of paths, not from its order,
-    and adding images never hands the name of one image to another. Names that differ in case
-    only count as equal. Characters that some file system refuses become ``_``, and long names
-    are cut and hashed.
+    and adding images never gives the name of one image to another. Names that differ only in case
+    count as equal. Characters that some file system refuses become ``_``, and long names are cut
+    and hashed.
 
     Args:
         paths (Iterable[str | os.PathLike]): Image files; they need not exist.
@@ -181,27 +148,25 @@ def output_names(
         list[str]: One unique name for each path, in the same order.
     """
     absolute = [os.path.abspath(path) for path in paths]
-    level = dict.fromkeys(absolute, 0)
-    chosen = {path: _name_choice(path, 0) or '' for path in level}  # the first is never None
+    choices = {path: _name_choices(path) for path in absolute}
+    chosen = {path: next(names) for path, names in choices.items()}
     keys = {path: _fold(name) for path, name in chosen.items()}
     taken = {_fold(name) for name in reserved}
-    while True:
-        # A name that was fought over goes to nobody, lest it pass from one image to another.
+    clashing = True
+    while clashing:
+        # No image keeps a shared name: with other images, another one would get it.
         taken.update(key for key, count in Counter(keys.values()).items() if count > 1)
         clashing = False
         for path in [path for path, key in keys.items() if key in taken]:
-            name = _name_choice(path, level[path] + 1)
+            name = next(choices[path], None)
             if name is not None:
                 clashing, chosen[path], keys[path] = True, name, _fold(name)
-                level[path] += 1
-        if not clashing:
-            break
     used = taken.union(keys.values())
     seen: set[str] = set()
     names = []
     for path in absolute:
         name = chosen[path]
-        if path in seen:  # the same path once more gets the next number that is free
+        if path in seen:  # a repeated path gets the next free number
             numbered = (f'{name}_{number}' for number in itertools.count(2))
             name = next(n for n in numbered if _fold(n) not in used)
             used.add(_fold(name))
@@ -218,8 +183,8 @@ def _sync(path: Path) -> None:
         os.close(handle)
 
 
-def _reason(error: OSError) -> str:
-    return error.strerror or ' '.join(str(error).split()) or type(error).__name__
+def _error_kind(error: OSError) -> type[OutputError]:
+    return StorageError if error.errno in _STORAGE_ERRORS else OutputError
 
 
 def shown_path(path: str | os.PathLike) -> str:
@@ -231,18 +196,13 @@ def _name_choices(absolute: str) -> Iterator[str]:
     path = Path(absolute)
     stem, suffix = path.stem, path.suffix[1:]
     folders = path.parts[1:-1]
-    yield stem
+    yield _safe_name(stem)
     for depth in range(1, len(folders) + 1):
         qualified = '_'.join((*folders[-depth:], stem))
-        yield qualified
+        yield _safe_name(qualified)
         if suffix:
-            yield f'{qualified}_{suffix}'
-    yield f'{stem}-{_digest(absolute)}'
-
-
-def _name_choice(absolute: str, level: int) -> str | None:
-    name = next(itertools.islice(_name_choices(absolute), level, None), None)
-    return None if name is None else _safe_name(name)
+            yield _safe_name(f'{qualified}_{suffix}')
+    yield _safe_name(f'{stem}-{_digest(absolute)}')
 
 
 def _safe_name(name: str) -> str:

@@ -1,10 +1,10 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
 """Which files the package made: those that the mark of their folder lists, and no others.
 
-Every folder into which a job writes has a hidden file, :data:`MARK`. A line of it has ``maker``,
+Every folder into which a job writes has a hidden file, :data:`MARK`. Each line of it has ``maker``,
 the name of a tool, and ``names``, files that it made beside the mark. A name is noted before its
-file is there. So a file that is there and is not noted belongs to the user: no job replaces,
-changes or removes it. A file that is noted stays its maker's, whatever became of it since.
+file exists. So an existing file that is not noted belongs to the user: no job replaces, changes or
+removes it. A file that is noted stays its maker's, whatever became of it since.
 """
 
 from __future__ import annotations
@@ -18,30 +18,18 @@ from pathlib import Path
 from .errors import ForeignFileError
 from .outputs import ensure_writable_folder, shown_path, sync_folder, write_error
 
-__all__ = [
-    'MARK',
-    'adopt_files',
-    'check_outputs',
-    'claim_folder',
-    'claim_outputs',
-    'is_marked',
-    'made_in',
-    'refuse_inputs',
-]
-
 MARK = '.mmgen_bdinvert'
 _MAX_MARK = 2**26  # bytes that are read
 
 
 def claim_folder(path: str | os.PathLike, maker: str, *, into_existing: bool = False) -> Path:
-    """Make a folder for the results of one tool, and mark it.
+    """Make a folder for the results of one tool, parents included, and mark it.
 
     Args:
-        path (str | os.PathLike): The folder; it is made, parents included. One that the tool marked
-            before is taken again. Hidden files, and files that other tools of this package made, do
-            not count.
+        path (str | os.PathLike): The folder. One that the tool marked before is taken again. Hidden
+            files, and files that other tools of this package made, do not count.
         maker (str): Name of the tool, such as ``'invert'``.
-        into_existing (bool): Take a folder with other files too. They are not replaced: each is
+        into_existing (bool): Take a folder with other files too. None of them is replaced: each is
             refused when it is to be written. Defaults to False.
 
     Returns:
@@ -72,12 +60,12 @@ def check_outputs(
     maker: str,
     inputs: Iterable[object] = (),
 ) -> None:
-    """Make sure that files may be written: they are not there yet, or the same tool made them.
+    """Check that files may be written: they do not exist yet, or the same tool made them.
 
     Args:
         paths (Iterable[str | os.PathLike]): The files.
         maker (str): Name of the tool.
-        inputs (Iterable): What the job reads. What is no path of a file is passed over.
+        inputs (Iterable): What the job reads; whatever is not the path of a file is ignored.
 
     Raises:
         ForeignFileError: A file was made by something else, or is an input, through links too.
@@ -98,11 +86,7 @@ def check_outputs(
 
 
 def refuse_inputs(paths: Iterable[str | os.PathLike], inputs: Iterable[object]) -> None:
-    """Refuse files that a job reads as files that it writes, through links of both kinds too.
-
-    Raises:
-        ForeignFileError: A file is both.
-    """
+    """Refuse to write files that the job reads, through links of both kinds too."""
     there = {place: path for path in paths if (place := _place(path)) is not None}
     for item in inputs if there else ():
         if (place := _place(item)) in there:
@@ -115,16 +99,9 @@ def refuse_inputs(paths: Iterable[str | os.PathLike], inputs: Iterable[object]) 
 def claim_outputs(
     paths: Iterable[str | os.PathLike], maker: str, inputs: Iterable[object] = ()
 ) -> None:
-    """Do as :func:`check_outputs`, and note the files as made by the tool, right before they are.
+    """Check files as :func:`check_outputs` does, and note them as made by the tool.
 
-    Args:
-        paths (Iterable[str | os.PathLike]): The files; their folders exist.
-        maker (str): Name of the tool.
-        inputs (Iterable): What the job reads.
-
-    Raises:
-        ForeignFileError: As :func:`check_outputs`.
-        OutputError: The mark cannot be written.
+    To be called right before they are written; their folders exist.
     """
     paths = [Path(path) for path in paths]
     check_outputs(paths, maker, inputs)
@@ -138,19 +115,19 @@ def claim_outputs(
 
 
 def made_in(folder: str | os.PathLike, maker: str) -> frozenset[str]:
-    """Name the files beside a folder's mark that a tool made."""
+    """Return the names of the files that a tool made in a folder."""
     return frozenset(_read(Path(folder)).get(maker, ()))
 
 
 def adopt_files(folder: str | os.PathLike, maker: str, names: Iterable[str]) -> None:
-    """Note those of some files that are there as made by a tool: it made them without a mark."""
+    """Note existing files as made by a tool, which made them before there were marks."""
     there = [name for name in names if os.path.isfile(Path(folder, name))]
     if there:
         _note(Path(folder), maker, there, durable=False)
 
 
 def is_marked(folder: str | os.PathLike, maker: str) -> bool:
-    """Whether a folder has the mark of a tool; version 0.1.0 made none."""
+    """Return whether a folder has the mark of a tool; version 0.1.0 made none."""
     return maker in _read(Path(folder))
 
 
@@ -165,7 +142,7 @@ def _place(item: object) -> tuple[int, int] | None:
 
 
 def _read(folder: Path) -> dict[str, set[str]]:
-    """Read a mark: names by maker. Lines that are none are passed over."""
+    """Read a mark: names by maker. Lines that are damaged are skipped."""
     path = folder / MARK
     made: dict[str, set[str]] = {}
     try:
@@ -188,9 +165,9 @@ def _read(folder: Path) -> dict[str, set[str]]:
 
 
 def _note(folder: Path, maker: str, names: Iterable[str], durable: bool = True) -> None:
-    """Append a line to the mark; when this returns, it is on disk if ``durable``."""
+    """Append a line to the mark; if ``durable``, it is on the disk when this returns."""
     path = folder / MARK
-    # The first line break ends a line that a machine's death tore.
+    # The first line break ends a line that a crash of the machine cut off.
     line = '\n' + json.dumps({'maker': maker, 'names': list(names)}) + '\n'
     flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, 'O_NOFOLLOW', 0)
     try:

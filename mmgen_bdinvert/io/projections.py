@@ -14,8 +14,6 @@ from torch import Tensor
 from .saved import save_pickled
 from .tensors import floats, read_file, shown_name
 
-__all__ = ['Projection', 'load_projections', 'save_projections']
-
 _NOISE = ('injected_noise', 'noise')  # mmgen's name, and rosinality's, whose images are RGB
 
 
@@ -32,7 +30,7 @@ class Projection:
         base (Tensor | None): A base code (C, s, s). Defaults to None.
 
     Raises:
-        ValueError: A shape is another one, or a value is not finite.
+        ValueError: A shape is another one.
     """
 
     latent: Tensor
@@ -58,7 +56,7 @@ def load_projections(path: str | os.PathLike) -> dict[str, Projection]:
         path (str | os.PathLike): The file.
 
     Returns:
-        dict[str, Projection]: For each image file that was projected; on the CPU.
+        dict[str, Projection]: By the name of the image file; on the CPU.
 
     Raises:
         FileNotFoundError: There is no such file.
@@ -72,7 +70,7 @@ def load_projections(path: str | os.PathLike) -> dict[str, Projection]:
 
 
 def save_projections(path: str | os.PathLike, projections: Mapping[str, Projection]) -> None:
-    """Write a ``project_result.pt`` as mmgen's projector does; nothing half-written stays.
+    """Write a ``project_result.pt`` as mmgen's projector does, atomically.
 
     Args:
         path (str | os.PathLike): The file.

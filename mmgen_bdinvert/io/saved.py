@@ -19,20 +19,17 @@ from torch import Tensor
 from .outputs import write_bytes
 from .tensors import floats, read_safetensors
 
-__all__ = ['FileKind', 'json_fact', 'save_pickled', 'save_tensors', 'to_bytes']
-
 
 @dataclass(frozen=True)
 class FileKind:
     """A kind of file of this package.
 
     Args:
-        kind (str): What its metadata says under ``kind``.
+        kind (str): Its ``kind`` in the metadata.
         title (str): What it holds, for messages, such as 'latent code'.
-        remedy (str): What to give instead of another file, as an imperative.
-        version (str): What its metadata says under ``version``. Defaults to '1'.
-        generator (str): Under what its metadata has the fingerprint of the generator. Defaults to
-            'generator'.
+        remedy (str): What to give instead of a wrong file, as an imperative.
+        version (str): Its ``version`` in the metadata. Defaults to '1'.
+        generator (str): Key of the generator's fingerprint. Defaults to 'generator'.
     """
 
     kind: str
@@ -48,17 +45,7 @@ class FileKind:
         facts: Mapping[str, str],
         fingerprint: str = '',
     ) -> None:
-        """Write a file of this kind; the same content gives the same bytes.
-
-        Args:
-            path (str | os.PathLike): The file.
-            tensors (Mapping[str, Tensor]): On any device.
-            facts (Mapping[str, str]): Further metadata.
-            fingerprint (str): Of the generator. Defaults to '', any.
-
-        Raises:
-            OutputError: It cannot be written.
-        """
+        """Write tensors and further metadata as a file of this kind, see :func:`save_tensors`."""
         own = {'kind': self.kind, 'version': self.version, self.generator: fingerprint}
         save_tensors(path, tensors, {**facts, **own})
 
@@ -73,20 +60,18 @@ class FileKind:
 
         Args:
             path (str | os.PathLike): The file.
-            names (Iterable[str] | None): The tensors that it must have, and no others. Defaults to
-                None, any.
+            names (Iterable[str] | None): All tensors that it must have. Defaults to None, any.
             fingerprint (str): A file of another generator is refused; '', here or there, fits any.
-            optional (Sequence[str]): Patterns of further tensors that it may have. Defaults to
-                none.
+            optional (Sequence[str]): Patterns of further tensors that it may have. Defaults to ().
 
         Returns:
-            tuple[dict, dict]: Tensors in float32 on the CPU, and the metadata, with the fingerprint
-            under ``generator`` of this kind.
+            tuple[dict, dict]: Tensors in float32 on the CPU, and the metadata, in which the
+            fingerprint is at least ''.
 
         Raises:
             FileNotFoundError: There is no such file.
-            ValueError: It is damaged, of another kind, version or generator, or a tensor is not one
-                of finite real numbers.
+            ValueError: It is damaged, of another kind, version or generator, or a tensor holds
+                anything but finite real numbers.
         """
         path = Path(path)
         try:
@@ -125,7 +110,7 @@ def save_tensors(
     tensors: Mapping[str, Tensor],
     metadata: Mapping[str, str] | None = None,
 ) -> None:
-    """Write a safetensors file, whole or not at all; the same content gives the same bytes.
+    """Write a safetensors file, atomically; the same content gives the same bytes.
 
     Args:
         path (str | os.PathLike): File to make or replace.
@@ -139,7 +124,7 @@ def save_tensors(
 
 
 def save_pickled(path: str | os.PathLike, content: object) -> None:
-    """Write what ``torch.save`` writes, whole or not at all."""
+    """Write a file as ``torch.save`` does, atomically."""
     buffer = io.BytesIO()
     torch.save(content, buffer)
     write_bytes(path, buffer.getvalue())
@@ -157,10 +142,10 @@ def to_bytes(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> byte
 
 
 def json_fact(path: str | os.PathLike, facts: Mapping[str, str], name: str, default: Any) -> Any:
-    """Return what a file's metadata has under a name as JSON.
+    """Return an entry of a file's metadata, which is JSON, or a default.
 
     Raises:
-        ValueError: It is no JSON, or nested too deeply.
+        ValueError: It is not JSON, or nested too deeply.
     """
     try:
         return json.loads(facts[name]) if name in facts else default

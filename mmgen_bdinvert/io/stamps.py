@@ -1,16 +1,17 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
-"""Stamps of files: what tells later whether a file, or a part of one, is still the same."""
+"""Stamps of files, which tell later whether a file, or a part of one, is still the same."""
 
 from __future__ import annotations
 
 import hashlib
 import os
 import stat
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import astuple, dataclass
+from typing import Any
 
+from .paths import local_path
 from .sources import ImageSource, TarMember
-
-__all__ = ['FileStamp', 'change_time', 'check_regular', 'source_stamp', 'source_unchanged']
 
 _BLOCK = 2**20
 _HEX_DIGITS = 64
@@ -18,12 +19,11 @@ _HEX_DIGITS = 64
 
 @dataclass(frozen=True)
 class FileStamp:
-    """Size and time of a file, and a digest of its bytes for where only the times differ.
+    """Size and time of a file, and a digest of its bytes that decides where only the times differ.
 
     Args:
         size (int): Number of bytes.
-        time_ns (int): When the file was last changed, in nanoseconds; setting its time back is a
-            change.
+        time_ns (int): When it last changed, in nanoseconds; setting the time back is a change too.
         digest (str): SHA-256 in hexadecimal.
     """
 
@@ -33,11 +33,7 @@ class FileStamp:
 
     @classmethod
     def of(cls, path: str | os.PathLike, begin: int = 0, end: int | None = None) -> FileStamp:
-        """Stamp a regular file, or its bytes from ``begin`` to ``end``.
-
-        Raises:
-            OSError: It cannot be read, or it is a pipe, a device or a folder.
-        """
+        """Stamp a regular file, or its bytes from ``begin`` to ``end``; else an OSError."""
         check_regular(path)
         with open(path, 'rb') as file:
             time_ns = change_time(os.fstat(file.fileno()))
@@ -46,11 +42,7 @@ class FileStamp:
 
     @classmethod
     def of_json(cls, value: object) -> FileStamp:
-        """Return what :meth:`json` gave.
-
-        Raises:
-            ValueError: It is something else.
-        """
+        """Return what :meth:`json` gave; anything else is a ValueError."""
         if isinstance(value, list) and [type(item) for item in value] == [int, int, str]:
             stamp = cls(*value)
             if stamp.size >= 0 and len(stamp.digest) == _HEX_DIGITS:
@@ -58,15 +50,11 @@ class FileStamp:
         raise ValueError('a stamp is a size, a time and a digest')
 
     def json(self) -> list[int | str]:
-        """Return it as what JSON can hold."""
-        return [self.size, self.time_ns, self.digest]
+        """Return the stamp as a list for JSON."""
+        return [*astuple(self)]
 
     def fits(self, path: str | os.PathLike, begin: int = 0, end: int | None = None) -> bool:
-        """Say whether a file, or its bytes from ``begin`` to ``end``, is as it was stamped.
-
-        Raises:
-            OSError: As :meth:`of`.
-        """
+        """Return whether a file, or its bytes from ``begin`` to ``end``, is as it was stamped."""
         found = check_regular(path)
         size = max(0, (found.st_size if end is None else min(end, found.st_size)) - begin)
         if size != self.size:
@@ -76,15 +64,10 @@ class FileStamp:
 
 
 def check_regular(path: str | os.PathLike) -> os.stat_result:
-    """Return the status of a regular file; reading a pipe might never end.
-
-    Raises:
-        OSError: There is none, as its name cannot be one either, or it is a pipe, a device or a
-            folder.
-    """
+    """Return the status of a regular file; else an OSError, as reading a pipe might never end."""
     try:
         found = os.stat(path)
-    except ValueError as error:  # such as half a character
+    except ValueError as error:  # such as a lone surrogate
         raise FileNotFoundError(f'{os.fspath(path)!r} cannot be the name of a file') from error
     if not stat.S_ISREG(found.st_mode):
         raise OSError(f'{os.fspath(path)!r} is no regular file')
@@ -105,7 +88,7 @@ def source_stamp(source: ImageSource) -> FileStamp | None:
 
 
 def source_unchanged(source: ImageSource, stamp: FileStamp | None) -> bool:
-    """Say whether a source is what :func:`source_stamp` saw; one that is gone counts as such."""
+    """Return whether a source is what :func:`source_stamp` saw; one that is gone counts as such."""
     if stamp is None:
         return source_stamp(source) is None
     try:
@@ -114,6 +97,25 @@ def source_unchanged(source: ImageSource, stamp: FileStamp | None) -> bool:
         return True
     except OSError:
         return False
+
+
+def input_digests(settings: Any) -> dict[str, str]:
+    """Return the SHA-256 of each file that settings (nested dicts and lists) name, by its name."""
+    digests = {}
+    for name in _strings(settings):
+        try:
+            digests[name] = FileStamp.of(local_path(name)).digest
+        except (OSError, ValueError):  # a string that names no file
+            continue
+    return digests
+
+
+def _strings(settings: Any) -> Iterator[str]:
+    if isinstance(settings, str):
+        yield settings
+    elif isinstance(settings, (Mapping, list, tuple)):
+        for value in settings.values() if isinstance(settings, Mapping) else settings:
+            yield from _strings(value)
 
 
 def _place(source: ImageSource) -> tuple:

@@ -15,8 +15,6 @@ from bdinvert_cli.text import to_csv
 
 from .outputs import atomic_write
 
-__all__ = ['finite', 'save_json', 'save_table']
-
 
 def save_json(path: str | os.PathLike, values: Mapping[str, Any]) -> None:
     """Write a JSON object, atomically.
@@ -33,12 +31,8 @@ def save_table(
 ) -> None:
     """Write a CSV file, atomically; absent and non-finite values are left empty.
 
-    Text is quoted and written by :func:`~bdinvert_cli.text.to_csv`, numbers are bare.
-
-    Args:
-        path (str | os.PathLike): The file.
-        rows (Iterable[Mapping[str, Any]]): Values by column; keys that are no column are ignored.
-        columns (Sequence[str]): The columns, in order.
+    Text is quoted and written by :func:`~bdinvert_cli.text.to_csv`, numbers are bare. Values of a
+    row that belong to no column are ignored.
 
     Raises:
         OutputError: The file cannot be written.
@@ -55,7 +49,7 @@ def save_table(
 
 
 def finite(value: Any) -> Any:
-    """Return a value for JSON: None in place of numbers that are not finite, at any depth."""
+    """Replace non-finite numbers by None, at any depth, as JSON has none."""
     if isinstance(value, Mapping):
         return {key: finite(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):

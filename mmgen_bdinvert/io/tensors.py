@@ -1,5 +1,5 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
-"""Tensors from files of every kind: no code in them is run, and what cannot be used is refused."""
+"""Tensors from files of every kind: no code in them is run, and unusable tensors are refused."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import re
 import warnings
 import zipfile
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
@@ -20,58 +20,48 @@ import torch
 from safetensors.torch import load as deserialize
 from torch import Tensor, nn
 
-__all__ = [
-    'check_archive',
-    'check_tensors',
-    'check_usable',
-    'floats',
-    'named_tensors',
-    'read_array',
-    'read_file',
-    'read_safetensors',
-    'shown_name',
-]
+from bdinvert_cli.sentences import reason_of
 
 _FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 _MAX_HEADER = 2**24  # bytes of names and shapes; a StyleGAN2 of 1024 pixels has 30,000
 _MAX_GROWTH = 20  # times the file that tensors may take in memory
 _MAX_DEPTH, _MAX_TENSORS = 64, 100_000  # of containers in containers; of tensors in a file
-_UNREADABLE, _MAX_NAME = 'it is empty, damaged or another kind of file', 80  # characters shown
+_UNREADABLE = 'it is empty, damaged or another kind of file'
 
 
 def read_file(
     path: str | os.PathLike, title: str = 'file', *, safe_globals: Sequence[Any] = ()
 ) -> Any:
-    """Read all that a file holds, without running any code in it.
+    """Read everything in a file, without running any code in it.
 
     Args:
         path (str | os.PathLike): ``.safetensors``, ``.npy``, ``.npz``, or a file of ``torch.save``.
         title (str): What it should be, for messages. Defaults to 'file'.
-        safe_globals (Sequence): Further classes that a file of ``torch.save`` may hold, for this
-            file alone. Defaults to none.
+        safe_globals (Sequence): Further classes that this file of ``torch.save`` may hold. Defaults
+            to none.
 
     Returns:
         Any: What was saved; a dict of tensors from ``.safetensors`` and ``.npz``, one tensor from
-        ``.npy``. All tensors in it are dense ones on the CPU, each with memory of its own size.
+        ``.npy``. All tensors in it are dense, on the CPU, each with memory of its own size.
 
     Raises:
         FileNotFoundError: There is no such file.
-        ValueError: It is damaged or of another kind, holds what could run code, or a tensor that
-            cannot be used; the message is one sentence that names it.
+        ValueError: It is damaged or of another kind, holds what could run code, or an unusable
+            tensor, which the message names.
     """
     path = Path(path)
     if path.suffix == '.safetensors':
         return read_safetensors(path, title)[0]
-
-    def load() -> tuple[Any, None]:
+    with _readable(path, title):
         check_archive(path)
         if path.suffix in ('.npy', '.npz'):
-            return _read_numpy(path), None
-        with _allowed(list(safe_globals)), warnings.catch_warnings():
-            warnings.simplefilter('ignore')  # of old pickles and storages
-            return torch.load(path, map_location='cpu', weights_only=True), None
-
-    return _checked(path, title, load)[0]
+            content = _read_numpy(path)
+        else:
+            with _allowed(list(safe_globals)), warnings.catch_warnings():
+                warnings.simplefilter('ignore')  # of old pickles and storages
+                content = torch.load(path, map_location='cpu', weights_only=True)
+        check_tensors(content, path)
+    return content
 
 
 def read_array(path: str | os.PathLike) -> Tensor:
@@ -98,31 +88,30 @@ def read_safetensors(
 ) -> tuple[dict[str, Tensor], dict[str, str]]:
     """Read the tensors of a ``.safetensors`` file, and its metadata."""
     path = Path(path)
-
-    def load() -> tuple[dict[str, Tensor], dict[str, str]]:
+    with _readable(path, title):
         # Not mapped into memory: the file may be replaced while its tensors are in use.
         data = path.read_bytes()
         size = int.from_bytes(data[:8], 'little')
         if size > min(_MAX_HEADER, len(data) - 8):
             raise ValueError(f'{_UNREADABLE} (its header claims {size:,} bytes)')
         header = json.loads(data[8 : 8 + size], object_pairs_hook=_without_twins)
-        return deserialize(data), dict(header.get('__metadata__', {}))
+        tensors, metadata = deserialize(data), dict(header.get('__metadata__', {}))
+        check_tensors(tensors, path)
+    return tensors, metadata
 
-    return _checked(path, title, load)
 
-
-def _checked(path: Path, title: str, load: Callable[[], tuple]) -> tuple:
-    """Call ``load``, check the tensors that it gives first, and say what is wrong in a sentence."""
+@contextlib.contextmanager
+def _readable(path: Path, title: str) -> Iterator[None]:
+    """Turn whatever goes wrong with a file inside the ``with`` block into one sentence."""
     if not path.is_file():
         raise FileNotFoundError(f'There is no {title} {path}: check the path.')
     try:
-        loaded = load()
-        check_tensors(loaded[0], path)
-        return loaded
-    except OSError as error:
-        reason = error.strerror or ' '.join(str(error).split())
+        yield
+        return
+    except (OSError, ValueError) as error:
+        reason = reason_of(error)
     except UnpicklingError as error:
-        # torch's own text is left out: it explains at length how to load without the check.
+        # torch's own message explains at length how to load without the check.
         held = re.search(r'GLOBAL (\S+)', str(error))
         if held:
             raise ValueError(
@@ -130,19 +119,13 @@ def _checked(path: Path, title: str, load: Callable[[], tuple]) -> tuple:
                 f'data could run code when loaded. Give a file with the tensors alone.'
             ) from error
         reason = f'{_UNREADABLE} (UnpicklingError)'
-    except ValueError as error:
-        reason = ' '.join(str(error).split())
     except Exception as error:  # damaged files raise nearly anything
         reason = f'{_UNREADABLE} ({type(error).__name__})'
     raise ValueError(f'{path} is not a readable {title}: {shown_name(reason, 300).rstrip(".")}.')
 
 
 def check_tensors(content: object, path: str | os.PathLike) -> None:
-    """Check all tensors that were read from a file, see :func:`check_usable`.
-
-    Raises:
-        ValueError: One cannot be used, or together they are far larger than the file.
-    """
+    """Check all tensors that were read from a file, and that they are not far larger than it."""
     total = 0
     for name, tensor in named_tensors(content):
         check_usable(tensor, name)
@@ -152,11 +135,7 @@ def check_tensors(content: object, path: str | os.PathLike) -> None:
 
 
 def named_tensors(content: object) -> Iterator[tuple[str, Tensor]]:
-    """Yield every tensor inside nested dicts and lists, with its path as ``a.b.0.c``.
-
-    Raises:
-        ValueError: They are nested too deeply, without end, or hold too many tensors.
-    """
+    """Yield every tensor inside nested dicts and lists, with its path as ``a.b.0.c``."""
     waiting: list[tuple[str, object, int]] = [('', content, 0)]
     seen = 0
     while waiting:
@@ -172,19 +151,14 @@ def named_tensors(content: object) -> Iterator[tuple[str, Tensor]]:
         elif isinstance(value, (list, tuple)):
             items = list(enumerate(value))
         for key, item in reversed(items):
-            if isinstance(key, tuple):  # its text may be without end
-                raise ValueError('it has names that are no texts')
+            if isinstance(key, tuple):  # str() of a nested one may not end
+                raise ValueError('it has names that are not text')
             if isinstance(item, (Tensor, Mapping, list, tuple)):
                 waiting.append((f'{prefix}.{key}' if prefix else str(key), item, depth + 1))
 
 
 def check_usable(tensor: Tensor, name: str) -> None:
-    """Check that a tensor holds its own values, whatever their type.
-
-    Raises:
-        ValueError: It is on the meta device, sparse, nested, quantised or of an unknown class, or
-            larger than its memory.
-    """
+    """Check that a tensor of any type is dense and holds all of its values; else a ValueError."""
     called = _called(name)
     if type(tensor) not in (Tensor, nn.Parameter):
         raise ValueError(f'{called} must be a plain tensor, but is a {type(tensor).__name__}')
@@ -205,18 +179,7 @@ def check_usable(tensor: Tensor, name: str) -> None:
 
 
 def floats(tensor: Tensor, name: str) -> Tensor:
-    """Return finite real numbers in float32.
-
-    Args:
-        tensor (Tensor): In float16, bfloat16, float32 or float64.
-        name (str): Its name in messages.
-
-    Returns:
-        Tensor: In float32, without history.
-
-    Raises:
-        ValueError: It cannot be used, holds anything else, or what is not finite in float32.
-    """
+    """Return finite real numbers of any precision in float32, detached; else a ValueError."""
     check_usable(tensor, name)
     called = _called(name)
     if tensor.dtype not in _FLOATS:
@@ -233,8 +196,8 @@ def floats(tensor: Tensor, name: str) -> Tensor:
     return result
 
 
-def shown_name(text: object, length: int = _MAX_NAME) -> str:
-    """Return a name from a file for a message: one line, not too long, printable."""
+def shown_name(text: object, length: int = 80) -> str:
+    """Return a name from a file for a message: one printable line, not too long."""
     text = ''.join(c if c.isprintable() else repr(c)[1:-1] for c in str(text))
     return text if len(text) <= length else f'{text[: length - 1]}…'
 
@@ -264,7 +227,7 @@ def _allowed(classes: list[Any]) -> Iterator[None]:
 
 
 def check_archive(path: Path) -> None:
-    """Refuse an archive, which ``.npz`` and newer files of torch are, that unpacks to much more."""
+    """Refuse an archive, such as ``.npz`` or a newer file of torch, that unpacks to much more."""
     if not zipfile.is_zipfile(path):
         return
     with zipfile.ZipFile(path) as archive:
@@ -280,7 +243,7 @@ def _read_numpy(path: Path) -> Tensor | dict[str, Tensor]:
     if path.suffix == '.npz':
         with np.load(path, allow_pickle=False) as arrays:
             return {name: _from_numpy(arrays[name], name) for name in arrays}
-    # Mapped: of an array that claims to be larger than the file, nothing is allocated.
+    # Mapped into memory, so that nothing is allocated for an array larger than the file.
     return _from_numpy(np.load(path, mmap_mode='r', allow_pickle=False), path.stem)
 
 

@@ -1,5 +1,5 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
-"""Moving pictures: MP4, GIF and WebP, by the ending of the file."""
+"""Videos: MP4, GIF and WebP, by the suffix of the file."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ import importlib.util
 import io
 import itertools
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
+from .images import checked_picture
 from .outputs import atomic_write, shown_path
 
-__all__ = ['VIDEO_SUFFIXES', 'check_video_path', 'save_video']
-
-_CRF = '18'  # constant rate factor of x264, where the eye hardly sees the compression
+VIDEO_SUFFIXES = ('.mp4', '.gif', '.webp')
+_CRF = '18'  # constant rate factor of x264 with hardly visible compression
 _BT709 = 1  # the number of this colour standard in a stream's header
 _WEBP_QUALITY = 88
 _FASTEST_GIF = 50  # browsers slow down what is faster
@@ -48,9 +48,9 @@ def check_video_path(path: str | os.PathLike, fps: float) -> None:
 def save_video(path: str | os.PathLike, frames: Iterable[np.ndarray], fps: float = 30) -> None:
     """Save frames as a video, atomically; they are taken one after the other.
 
-    MP4 is H.264 in 4:2:0 with BT.709 colours, which browsers play, a row or column that is one too
-    many repeated. GIF and WebP repeat for ever; GIF has 256 colours a frame and times in hundredths
-    of a second.
+    MP4 is H.264 in 4:2:0 with BT.709 colours, which browsers play; where there is an odd number of
+    rows or columns, the last is repeated. GIF and WebP repeat for ever; GIF has 256 colours a frame
+    and times in hundredths of a second.
 
     Args:
         path (str | os.PathLike): File name ending in ``.mp4``, ``.gif`` or ``.webp``.
@@ -66,18 +66,14 @@ def save_video(path: str | os.PathLike, frames: Iterable[np.ndarray], fps: float
     first = next(checked, None)
     if first is None:
         raise ValueError('A video needs at least one frame, but got none.')
-    write = _WRITERS[Path(path).suffix.lower()]
+    write = _write_mp4 if Path(path).suffix.lower() == '.mp4' else _write_animation
     atomic_write(path, lambda file: write(file, itertools.chain([first], checked), fps))
 
 
 def _checked(frames: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
     shape = None
     for frame in frames:
-        frame = np.asarray(frame)
-        if frame.dtype != np.uint8 or frame.ndim != 3 or frame.shape[2] != 3 or not frame.size:
-            raise ValueError(
-                f'A frame is RGB uint8 (H, W, 3), but got {frame.dtype} {frame.shape}.'
-            )
+        frame = checked_picture(frame, 'frame')
         shape = shape or frame.shape
         if frame.shape != shape:
             raise ValueError(f'Frames have one size, but got {shape[:2]} and {frame.shape[:2]}.')
@@ -90,7 +86,7 @@ def _write_mp4(path: Path, frames: Iterable[np.ndarray], fps: float) -> None:
 
     evened = map(_evened, frames)
     first = next(evened)
-    # faststart puts the index in front, so that a browser plays before it has all.
+    # faststart puts the index in front, so that a browser can play before all is loaded.
     with av.open(os.fspath(path), 'w', options={'movflags': '+faststart'}) as container:
         stream = container.add_stream('libx264', rate=Fraction(fps).limit_denominator(1001))
         stream.options = {'crf': _CRF}
@@ -109,30 +105,17 @@ def _write_mp4(path: Path, frames: Iterable[np.ndarray], fps: float) -> None:
 
 
 def _evened(frame: np.ndarray) -> np.ndarray:
-    """Repeat the last row and column where there is an odd number: 4:2:0 halves both sides."""
+    """Repeat the last row and column where their number is odd: 4:2:0 halves both sides."""
     height, width = frame.shape[:2]
     return np.pad(frame, [(0, height % 2), (0, width % 2), (0, 0)], mode='edge')
 
 
-def _write_gif(path: Path, frames: Iterable[np.ndarray], fps: float) -> None:
-    _write_pillow(path, frames, 'GIF', duration=1000 / fps)
-
-
-def _write_webp(path: Path, frames: Iterable[np.ndarray], fps: float) -> None:
-    _write_pillow(path, frames, 'WEBP', duration=round(1000 / fps), quality=_WEBP_QUALITY)
-
-
-def _write_pillow(path: Path, frames: Iterable[np.ndarray], kind: str, **options: float) -> None:
+def _write_animation(path: Path, frames: Iterable[np.ndarray], fps: float) -> None:
+    if path.suffix.lower() == '.gif':
+        options = {'format': 'GIF', 'duration': 1000 / fps}
+    else:
+        options = {'format': 'WEBP', 'duration': round(1000 / fps), 'quality': _WEBP_QUALITY}
     pictures = map(Image.fromarray, frames)
-    buffer = io.BytesIO()  # where a disk is full, Pillow names no cause
-    first = next(pictures)
-    first.save(buffer, format=kind, save_all=True, append_images=pictures, loop=0, **options)
+    buffer = io.BytesIO()  # on a full disk, Pillow reports no cause
+    next(pictures).save(buffer, save_all=True, append_images=pictures, loop=0, **options)
     path.write_bytes(buffer.getvalue())
-
-
-_WRITERS: dict[str, Callable[[Path, Iterable[np.ndarray], float], None]] = {
-    '.mp4': _write_mp4,
-    '.gif': _write_gif,
-    '.webp': _write_webp,
-}
-VIDEO_SUFFIXES = tuple(_WRITERS)

@@ -16,7 +16,7 @@ import torch
 from mmengine.logging import print_log
 from torch import Tensor
 
-from ..evaluation import psnr
+from ..evaluation import mse, psnr
 from ..io import (
     ImageReadError,
     OutputError,
@@ -150,8 +150,7 @@ class BatchInversion:
         return torch.stack(rows)[:, None].to(images)  # [N1HW]
 
     def _measure(self, target: Tensor, output: Tensor, result: InversionResult) -> list[dict]:
-        columns = {'psnr': psnr(output, target)}
-        columns['mse'] = (output - target).square().flatten(1).mean(1)
+        columns = {'psnr': psnr(output, target), 'mse': mse(output, target)}
         if 'perceptual' in self.inverter.losses:
             distance = self.inverter.losses['perceptual']
             with torch.no_grad():

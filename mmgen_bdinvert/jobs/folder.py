@@ -15,9 +15,8 @@ from filelock import FileLock, Timeout
 from torch import nn
 
 from ..io.errors import OutputError
-from ..io.inputs import input_digests
 from ..io.outputs import shown_path, write_error
-from ..io.stamps import check_regular
+from ..io.stamps import check_regular, input_digests
 from ..io.tables import save_json
 from ..models.state_dicts import update_digest
 from .manifest import manifest_files

@@ -20,6 +20,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from bdinvert_cli.sentences import reason_of
+
 from ..io.outputs import shown_path, sync_folder, write_error
 from ..io.ownership import claim_outputs, made_in
 from ..io.stamps import FileStamp, change_time, check_regular
@@ -186,7 +188,7 @@ def read_packed(
     except FileNotFoundError:
         reason = 'it is gone'
     except (ValueError, OSError, tarfile.TarError) as error:
-        reason = getattr(error, 'strerror', None) or ' '.join(str(error).split())
+        reason = reason_of(error)
     raise ValueError(
         f'The results of {name!r} cannot be read from the shard {shown_path(path)} ({reason}): '
         'invert the image again.'

@@ -15,6 +15,8 @@ from PIL import Image
 from safetensors import SafetensorError
 from safetensors.torch import load as parse_tensors
 
+from bdinvert_cli.sentences import reason_of
+
 from ..io.outputs import shown_path
 from ..io.sources import ImageSource
 from ..io.stamps import FileStamp, check_regular, source_unchanged
@@ -108,7 +110,7 @@ def _fault(folder: str | os.PathLike, record: Mapping[str, Any]) -> str:
     except FileNotFoundError:
         return f'{file} is gone'
     except (OSError, ValueError) as error:
-        return f'{file} cannot be read: {" ".join(str(error).split())}'
+        return f'{file} cannot be read: {reason_of(error)}'
     return ''
 
 

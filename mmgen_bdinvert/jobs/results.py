@@ -13,11 +13,13 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from bdinvert_cli.sentences import reason_of
 from bdinvert_cli.text import from_csv
 
 from ..engine.config import is_config
 from ..io.errors import OutputError
-from ..io.outputs import remove_leftovers, save_png, shown_path, write_bytes, write_error
+from ..io.images import save_png
+from ..io.outputs import remove_leftovers, shown_path, write_bytes, write_error
 from ..io.ownership import claim_outputs
 from ..io.tables import save_json
 from ..structures import LatentCode
@@ -86,8 +88,7 @@ def _save_curves(path: Path, history: Mapping[str, Sequence[float]], title: str)
     except OutputError:
         raise
     except Exception as error:  # matplotlib has many reasons
-        reason = ' '.join(str(error).split())[:200] or type(error).__name__
-        text = f'The loss curves cannot be drawn ({reason}).'
+        text = f'The loss curves cannot be drawn ({reason_of(error)[:200]}).'
         warnings.warn(text, stacklevel=2)
         save_png(path, notice(text))
 

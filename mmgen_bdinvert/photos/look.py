@@ -8,9 +8,9 @@ from typing import Any
 
 from ..io.decoding import decode
 from ..io.errors import ImageReadError
-from ..io.inputs import input_digests
 from ..io.outputs import shown_path
 from ..io.sources import ImageSource
+from ..io.stamps import input_digests
 from .faces import MARGIN, FaceFinder
 from .in_photo import InPhoto
 from .window import Window, centre_window

@@ -12,7 +12,7 @@ from PIL import Image, ImageCms
 
 from ..io import atomic_write
 from ..io.decoding import decode, stored
-from ..io.outputs import png_of_srgb
+from ..io.images import png_of_srgb
 from ..io.sources import ImageSource
 
 __all__ = ['WholePhoto']

@@ -1,5 +1,5 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
-"""Where the studio listens, checked before anything is built."""
+"""The address of the studio, checked before anything is built."""
 
 from __future__ import annotations
 
@@ -10,21 +10,15 @@ from typing import Any
 
 from ..utils.numbers import checked_number
 
-__all__ = ['check_address']
-
-_PATIENCE = 1.5  # seconds for a name server; a name of this machine is known at once
+_PATIENCE = 1.5  # seconds to resolve a name; names of this machine take none
 
 
 def check_address(host: str, port: int | None) -> None:
-    """Find out whether a server can listen at an address of this machine.
-
-    Args:
-        host (str): A name or an address.
-        port (int | None): None stands for any that is free.
+    """Check within 2 seconds that a server can listen at an address, or without a port at any.
 
     Raises:
-        ValueError: The port is no port.
-        OSError: The host is none of this machine's, or the port is taken; says so within 2 seconds.
+        ValueError: The port is not from 1 to 65535.
+        OSError: The host is not this machine, or the port is taken.
     """
     if port is not None:
         checked_number('port', port, least=1, most=65535, whole=True)
@@ -42,7 +36,7 @@ def check_address(host: str, port: int | None) -> None:
 
 
 def _resolve(host: str, port: int) -> list[tuple[Any, ...]]:
-    """Return the addresses of a host; nothing if they are not known in time."""
+    """Return the addresses of a host; none if they are not known in time."""
     answers: queue.Queue = queue.Queue()
 
     def ask() -> None:
@@ -53,7 +47,7 @@ def _resolve(host: str, port: int) -> list[tuple[Any, ...]]:
 
     if not host:
         return []
-    # In a thread of its own: without a network, a name server is asked for up to 40 seconds.
+    # In a thread: without a network, resolving takes up to 40 seconds.
     threading.Thread(target=ask, daemon=True).start()
     try:
         return answers.get(timeout=_PATIENCE)

@@ -1,19 +1,18 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
-"""Pictures and sentences in the form that a browser shows."""
+"""Pictures and sentences as a browser shows them."""
 
 from __future__ import annotations
 
 import base64
 import html
 import io
+from collections.abc import Sequence
 
 import numpy as np
 from PIL import Image
 
-from ..io.outputs import png_of_srgb
+from ..io.images import png_of_srgb
 from .live_inversion import InversionStep
-
-__all__ = ['as_jpeg', 'as_png', 'data_url', 'message', 'progress', 'warned']
 
 
 def as_png(picture: np.ndarray) -> bytes:
@@ -22,32 +21,59 @@ def as_png(picture: np.ndarray) -> bytes:
 
 
 def as_jpeg(picture: np.ndarray) -> bytes:
-    """Encode a picture, RGB uint8 (H, W, 3), for a look at it: quickly, and nearly without loss."""
+    """Encode a picture, RGB uint8 (H, W, 3), quickly and nearly without loss."""
     return _encode(picture, format='JPEG', quality=95, subsampling=0)
 
 
+def animated_webp(
+    pictures: Sequence[np.ndarray], *, frame_ms: int = 60, hold_ms: int = 900
+) -> bytes:
+    """Encode pictures as an animation that plays forth and back, for ever.
+
+    Args:
+        pictures (Sequence[np.ndarray]): Two or more of one size, RGB uint8 (H, W, 3).
+        frame_ms (int): How long each is shown. Defaults to 60.
+        hold_ms (int): How long the first and the last are shown. Defaults to 900.
+
+    Returns:
+        bytes: A WebP file.
+
+    Raises:
+        ValueError: There are fewer than two pictures.
+    """
+    if len(pictures) < 2:
+        raise ValueError(f'A video needs two pictures or more, but got {len(pictures)}.')
+    durations = [hold_ms, *[frame_ms] * (len(pictures) - 2), hold_ms]
+    back = slice(-2, 0, -1)
+    first, *others = [*pictures, *pictures[back]]
+    return _encode(
+        first,
+        format='WEBP',
+        save_all=True,
+        append_images=[Image.fromarray(picture) for picture in others],
+        duration=durations + durations[back],
+        loop=0,
+        quality=90,
+    )
+
+
 def data_url(content: bytes, kind: str) -> str:
-    """Turn a file of a media type, such as 'image/png', into an address that contains it."""
+    """Return a file of a media type, such as 'image/png', as an address that contains it."""
     return f'data:{kind};base64,{base64.b64encode(content).decode()}'
 
 
 def message(text: str) -> str:
-    """Return HTML of a sentence."""
+    """Return a sentence as HTML."""
     return f'<p role="status">{html.escape(text)}</p>'
 
 
 def warned(text: str) -> str:
-    """Return HTML of a sentence about something that did not work."""
+    """Return a warning as HTML."""
     return f'<p role="alert" class="warning">{html.escape(text)}</p>'
 
 
 def progress(step: InversionStep, totals: list[float]) -> str:
-    """Return HTML that shows how far an inversion has come.
-
-    Args:
-        step (InversionStep): The step.
-        totals (list[float]): The total losses so far, which are drawn.
-    """
+    """Return HTML that shows the progress of an inversion, and a curve of its total losses."""
     left = '' if step.seconds_left is None else f', {max(round(step.seconds_left), 1)} s left'
     losses = ', '.join(
         f'{name} {value:.3g}' for name, value in step.losses.items() if name != 'total'

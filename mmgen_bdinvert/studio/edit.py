@@ -1,5 +1,5 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
-"""What a person does to an inverted face, as plain values."""
+"""The edit of an inverted face, as plain values."""
 
 from __future__ import annotations
 
@@ -13,19 +13,17 @@ from ..editing import Direction
 from ..geometry import GeometricTransform, part_of
 from ..structures import LatentCode
 
-__all__ = ['Edit']
-
 
 @dataclass(frozen=True)
 class Edit:
-    """Motions and strengths; there are two motions, as straightening is not moving.
+    """Motions and strengths; straightening is a motion of its own.
 
     Args:
         move (GeometricTransform): Motion of the face from where the photo shows it.
-        straighten (GeometricTransform): Motion that brings the face into alignment: ``T⁻¹`` of the
-            motion T that took it out.
+        straighten (GeometricTransform): Motion that aligns the face: ``T⁻¹`` of the motion T that
+            took it out of alignment.
         straightened (bool): Whether the face is shown in alignment. Directions act on the detail
-            code alone, so with False the edit of the aligned face is back in its place.
+            code alone, so with False the face that was edited in alignment is back in its place.
         strengths (tuple[float, ...]): Factors of the directions, in their order.
     """
 
@@ -36,16 +34,16 @@ class Edit:
 
     @property
     def motion(self) -> GeometricTransform:
-        """GeometricTransform: The motion that is shown, and that controls change."""
+        """GeometricTransform: The motion that is shown, and that the controls change."""
         return self.straighten if self.straightened else self.move
 
     @property
     def is_nothing(self) -> bool:
-        """Whether what is shown is the reconstruction itself."""
+        """bool: Whether the reconstruction itself is shown."""
         return self.motion.is_identity and not any(self.strengths)
 
     def with_motion(self, motion: GeometricTransform) -> Edit:
-        """Return the edit with another motion in the place of the one that is shown."""
+        """Return the edit with the motion that is shown replaced."""
         return replace(self, **{'straighten' if self.straightened else 'move': motion})
 
     def apply(
@@ -71,10 +69,10 @@ class Edit:
         return code
 
     def at(self, fraction: float) -> Edit:
-        """Return the edit on its way from nothing (0) to all of it (1).
+        """Return the edit at a fraction of the way, from nothing (0) to all of it (1).
 
-        Shift, angle and strengths grow evenly, the scale by equal factors; a flip, of which there
-        is no half, comes at one half.
+        Shift, angle and strengths grow evenly, the scale by equal factors; a flip comes at one
+        half.
         """
         motion = self.motion
         partial = cast(GeometricTransform, part_of(replace(motion, flip=False), fraction))
@@ -83,7 +81,7 @@ class Edit:
         return replace(self.with_motion(partial), strengths=strengths)
 
     def differences(self, other: Edit) -> frozenset[str]:
-        """Name the values, such as 'move shift' or 'strength 2', that another edit has not."""
+        """Return the names of the values, such as 'move shift' or 'strength 2', that differ."""
         ours, theirs = self._values(), other._values()
         names = ours.keys() | theirs.keys()
         return frozenset(name for name in names if ours.get(name) != theirs.get(name))

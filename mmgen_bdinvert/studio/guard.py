@@ -1,9 +1,9 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
 """What the studio's server lets in and out, before Gradio sees it.
 
-A page of somebody else's that is open in the visitor's browser can send requests to this machine,
-too, and its name can be made to resolve to this machine. So a request must be for a name of the
-studio (``Host``), and where a page sent it, that page must be the studio's (``Origin``).
+Another website that is open in the visitor's browser can send requests to this machine as well,
+and its name can be made to resolve to this machine. So a request must be for a name of the studio
+(``Host``), and if a page sent it, that page must be the studio's (``Origin``).
 """
 
 from __future__ import annotations
@@ -22,14 +22,12 @@ from bdinvert_cli.text import printable
 
 from .storage import MAX_FILE_BYTES, Storage
 
-__all__ = ['Guard', 'Names']
-
-_MAX_BODY = 1 << 20  # of a request that is no upload
-_AROUND = 1 << 12  # bytes around the file of an upload
+_MAX_BODY = 1 << 20  # of a request other than an upload
+_AROUND = 1 << 12  # bytes that an upload may have besides its file
 _UPLOAD = '/gradio_api/upload'
 _POSTS = re.compile(r'/gradio_api/(upload|queue/join|cancel|reset/?|(run|api|call)/.+)')
-_WRITES = '/gradio_api/deep_link'  # although it is a GET
-_PLACES = {  # where a browser may get anything from: this server alone
+_WRITES = '/gradio_api/deep_link'  # a GET that writes
+_PLACES = {  # content security policy: everything comes from this server
     'default-src': "'self'",
     'script-src': "'self' 'unsafe-inline' 'unsafe-eval'",
     'style-src': "'self' 'unsafe-inline'",
@@ -44,8 +42,8 @@ class Names:
     """The names of the studio.
 
     Args:
-        host (str): What it listens to; it is a name, and so are those of the loopback device and
-            the address that a request reached.
+        host (str): Where it listens. This is a name of the studio, as are those of the loopback
+            device and the address that a request reached.
         others (Iterable[str]): More names, such as that of a proxy before it. Defaults to none.
     """
 
@@ -54,9 +52,9 @@ class Names:
         self._known = {'localhost', _bare(host), *self._others} - {''}
 
     def refusal(self, scope: Scope) -> str:
-        """Say why a request is refused; '' if it is not."""
+        """Return why a request is refused, '' if it is not."""
         headers = Headers(scope=scope)
-        # Gradio writes addresses with the second.
+        # Gradio builds URLs from X-Forwarded-Host, so both must be names of the studio.
         forwarded = ','.join(headers.getlist('x-forwarded-host'))
         hosts = [*headers.getlist('host'), *filter(None, map(str.strip, forwarded.split(',')))]
         if len(headers.getlist('host')) != 1:
@@ -112,17 +110,17 @@ class Guard:
 
         status, text = 403, self.names.refusal(scope)
         if not text:
-            status, text = await self._of_request(scope)
+            status, text = await self._refusal(scope)
         if text:
             response = PlainTextResponse(text, status, {'connection': 'close'})
             await response(scope, receive, send_guarded)
             return
         await self.app(scope, receive, send_guarded)
 
-    async def _of_request(self, scope: Scope) -> tuple[int, str]:
-        """Say with which status and sentence a request is refused; '' if it is not."""
+    async def _refusal(self, scope: Scope) -> tuple[int, str]:
+        """Return the status and the sentence of a refusal; the sentence is '' if there is none."""
         path = unquote(scope['path'])
-        # Gradio's file=http… and proxy=http…
+        # Gradio fetches file=http… and proxy=http…
         if '=http' in path.lower() or path.rstrip('/') == _WRITES:
             return 403, 'The studio does not do this.'
         if scope['method'] in ('GET', 'HEAD'):
@@ -146,7 +144,7 @@ def _bare(name: str) -> str:
 
 
 def _name(origin: str) -> str:
-    """Return the host in ``scheme://host:port``; '' if it is anything else."""
+    """Return the host of ``scheme://host:port``; '' for anything else."""
     try:
         parts = urlsplit(origin)
         plain = origin == f'{parts.scheme}://{parts.netloc}' and '@' not in parts.netloc

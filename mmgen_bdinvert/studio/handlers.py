@@ -1,5 +1,5 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
-"""What happens when a control of the page is used."""
+"""What the controls of the page do."""
 
 from __future__ import annotations
 
@@ -23,15 +23,13 @@ from .live_inversion import InversionCancelled, watch_inversion
 from .session import Session
 from .studio import Studio
 
-__all__ = ['LIMITS', 'Handlers', 'Shown']
-
-Shown = dict[str, Any]  # new values of parts of the page, by name; the others stay as they are
+Shown = dict[str, Any]  # new values of parts of the page, by name
 LIMITS = {'shift': (-0.5, 0.5), 'rotate': (-180, 180), 'scale': (0.4, 2.5), 'strength': (-3, 3)}
 _REFUSED = (ValueError, TypeError, OSError, MemoryError, torch.cuda.OutOfMemoryError)
 
 
 class Handlers:
-    """Every method takes the session of one person, and returns what the page shows then.
+    """Each method takes the session of one person, and returns what the page shows next.
 
     Args:
         studio (Studio): What sessions share.
@@ -40,18 +38,18 @@ class Handlers:
 
     def __init__(self, studio: Studio, examples: Sequence[str | os.PathLike] = ()):
         self.studio, self.examples = studio, tuple(examples)
-        self._running: dict[str, threading.Event] = {}  # by the person's key
+        self._running: dict[str, threading.Event] = {}  # by the key of a person
 
     def open_photo(self, session: Session, path: str | os.PathLike, key: str) -> Shown:
-        """Take a photo; :meth:`invert` comes next."""
+        """Open a photo; :meth:`invert` comes next."""
         return self._open(session, key, lambda: (self.studio.read_photo(path), None))
 
     def open_example(self, session: Session, index: int, key: str) -> Shown:
-        """Take one of the examples."""
+        """Open one of the examples."""
         return self.open_photo(session, self.examples[index], key)
 
     def open_code(self, session: Session, path: str | os.PathLike, key: str) -> Shown:
-        """Take a code file, which needs no inversion."""
+        """Open a code file, which needs no inversion."""
         return self._open(session, key, lambda: (None, self.studio.read_code(path)))
 
     def _open(self, session: Session, key: str, read: Callable[[], tuple]) -> Shown:
@@ -66,12 +64,12 @@ class Handlers:
         return {'upload': None, **self._all(session), 'status': message(text)}
 
     def invert(self, session: Session, key: str, *, again: bool = True) -> Iterator[Shown]:
-        """Invert the photo, and show how it goes.
+        """Invert the photo, and show the progress.
 
         Args:
             session (Session): With a photo.
             key (str): The person's, for :meth:`cancel`.
-            again (bool): Whether a photo that has a code is inverted anew. Defaults to True.
+            again (bool): Whether a photo that has a code is inverted again. Defaults to True.
         """
         if not again and (session.photo is None or session.code is not None):
             yield {}
@@ -116,7 +114,7 @@ class Handlers:
         flip: bool,
         *strengths: float,
     ) -> Shown:
-        """Take the values of all controls of motion and directions."""
+        """Set the motion and the strengths to the values of all controls."""
         try:
             motion = GeometricTransform((shift_x, shift_y), rotate, scale, flip)
         except _REFUSED as error:
@@ -125,7 +123,7 @@ class Handlers:
         return self._edited(session, lambda: session.edited(edit, time.monotonic()))
 
     def drag(self, session: Session, shift_x: float, shift_y: float, scale: float) -> Shown:
-        """Take where a hand on the picture has moved the face to, within the limits."""
+        """Set the motion to where the face was dragged, within the limits."""
         try:
             shift = tuple(_within('shift', value) for value in (shift_x, shift_y))
             motion = replace(session.edit.motion, shift=shift, scale=_within('scale', scale))
@@ -140,11 +138,11 @@ class Handlers:
         return self._pressed(session, edit)
 
     def undo(self, session: Session) -> Shown:
-        """Go back by one gesture."""
+        """Undo the last gesture."""
         return self._edited(session, session.undone, True)
 
     def reset(self, session: Session) -> Shown:
-        """Take all of the edit back; this can be undone."""
+        """Remove the whole edit; this can be undone."""
         return self._pressed(session, self.studio.new_session().edit)
 
     def _pressed(self, session: Session, edit: Edit) -> Shown:
@@ -165,7 +163,7 @@ class Handlers:
         return {**shown, **(_controls(session) if controls else {})}
 
     def wipe(self, session: Session, names: str) -> Shown:
-        """Lay two pictures on each other, one of ``WIPES``; '' lays them side by side again."""
+        """Show two pictures on top of each other, one of ``WIPES``; '' shows them side by side."""
         session = replace(session, wipe=names)
         picture = None if session.code is None else self.studio.picture(session)
         return {'session': session, 'names': names, **self._wiped(session, picture)}
@@ -190,20 +188,20 @@ class Handlers:
         }
 
     def save_picture(self, session: Session) -> Shown:
-        """Give the edited picture as a file."""
+        """Offer the edited picture as a file."""
         return self._save(
             session, 'edit.png', 'image/png', lambda: as_png(self.studio.picture(session))
         )
 
     def save_code(self, session: Session) -> Shown:
-        """Give the edited code as a file."""
+        """Offer the edited code as a file."""
         kind = 'application/octet-stream'
         return self._save(
             session, 'code.safetensors', kind, lambda: self.studio.write_code(session)
         )
 
     def save_video(self, session: Session) -> Shown:
-        """Give the way from the reconstruction to the edit as a file."""
+        """Offer a video from the reconstruction to the edit as a file."""
         return self._save(session, 'edit.webp', 'image/webp', lambda: self.studio.video(session))
 
     def _save(self, session: Session, name: str, kind: str, write: Callable[[], bytes]) -> Shown:
@@ -217,19 +215,19 @@ class Handlers:
 
 
 def _nothing(session: Session) -> str:
-    """Say why there is nothing to edit."""
+    """Return why there is nothing to edit."""
     if session.photo is None:
         return warned('Open a photo or a code file first.')
     return warned('The photo is not inverted yet: wait, or press Invert.')
 
 
 def _look(picture) -> str:
-    """Return the address of a picture, '' for none."""
+    """Return a picture as an address, '' for none."""
     return '' if picture is None else data_url(as_jpeg(picture), 'image/jpeg')
 
 
 def _stage(session: Session, picture) -> dict[str, Any]:
-    """Return what the picture that can be dragged needs to know."""
+    """Return what the picture that can be dragged needs."""
     motion = session.edit.motion
     return {
         'picture': _look(picture),
@@ -253,7 +251,7 @@ def _controls(session: Session) -> Shown:
 
 
 def _within(name: str, value: float) -> float:
-    """Bring a number within the limits of its control; NaN stays, and is refused later."""
+    """Clamp a number to the limits of its control; NaN stays, and is refused later."""
     low, high = LIMITS[name]
     return min(max(float(value), low), high)
 

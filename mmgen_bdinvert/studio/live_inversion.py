@@ -1,5 +1,5 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
-"""An inversion that is watched while it goes on, and can be cancelled."""
+"""An inversion that shows its progress and can be cancelled."""
 
 from __future__ import annotations
 
@@ -17,18 +17,16 @@ from ..io import tensor_to_image
 from ..models.inverters.base_inverter import OptimizationInverter
 from ..structures import InversionResult
 
-__all__ = ['InversionCancelled', 'InversionStep', 'watch_inversion']
-
-_LOOKS = 25  # pictures of an inversion that are shown, about
+_LOOKS = 25  # about how many pictures of an inversion are shown
 
 
 class InversionCancelled(Exception):
-    """An inversion ended before its result, as was asked for."""
+    """An inversion was cancelled before it had a result."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class InversionStep:
-    """How far an inversion has come.
+    """The state of an inversion.
 
     Args:
         step (int): Steps that are done.
@@ -50,9 +48,9 @@ class InversionStep:
 def watch_inversion(
     inverter: OptimizationInverter, photo: np.ndarray, cancelled: threading.Event
 ) -> Iterator[InversionStep]:
-    """Invert one photo in a thread of its own, and look at it about 25 times.
+    """Invert one photo in its own thread, and yield its state about 25 times.
 
-    Leaving the iterator early cancels the inversion as well; it ends with its current step.
+    If the iterator is left early, the inversion is cancelled too; it ends with its current step.
 
     Args:
         inverter (OptimizationInverter): From :func:`mmgen_bdinvert.apis.init_inverter`.
@@ -82,7 +80,7 @@ def watch_inversion(
                 step,
                 num_steps,
                 {name: float(values.mean()) for name, values in losses.items()},
-                # An image that diverges is stopped by the inverter, which goes on to its result.
+                # The inverter itself stops a diverging image, and still returns a result.
                 tensor_to_image(images[0].nan_to_num(), generator.channel_order),
                 seconds / step * (num_steps - step) if step else None,
             )
@@ -94,7 +92,7 @@ def watch_inversion(
             picture = tensor_to_image(result.reconstruction[0], generator.channel_order)
             losses = {name: float(values[-1, 0]) for name, values in result.history.items()}
             steps.put(InversionStep(total, total, losses, picture, 0.0, result))
-        except BaseException as error:  # raised where the steps are waited for
+        except BaseException as error:  # raised by the iterator
             steps.put(error)
 
     worker = threading.Thread(target=work, name='inversion', daemon=True)

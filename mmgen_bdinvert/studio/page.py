@@ -18,8 +18,6 @@ from .handlers import LIMITS, Handlers, Shown
 from .session import WIPES, Session
 from .storage import studio_folder
 
-__all__ = ['build_page']
-
 _FOLDER = Path(__file__).parent
 _PICTURE = """<figure><div class="frame"><img class="picture" alt="${caption}"></div>
 <figcaption>${caption}</figcaption></figure>"""
@@ -44,21 +42,13 @@ _CONTROLS = ('shift_x', 'shift_y', 'rotate', 'scale', 'flip')
 
 
 def build_page(handlers: Handlers, title: str) -> gr.Blocks:
-    """Build the page.
-
-    Args:
-        handlers (Handlers): What its parts do.
-        title (str): What it says on top, such as the name of the config.
-
-    Returns:
-        gr.Blocks: To be launched by :func:`mmgen_bdinvert.studio.server.launch`.
-    """
+    """Build the page, with a title such as the name of the config."""
     studio = handlers.studio
-    studio_folder()  # before any part of the page
+    studio_folder()  # Gradio uses it when parts are built
     with gr.Blocks(title='BDInvert studio', analytics_enabled=False, fill_width=True) as page:
         parts: dict[str, gr.components.Component] = {}
         parts['session'] = gr.State(studio.new_session())
-        parts['names'] = gr.State('')  # of the pictures that are laid on each other
+        parts['names'] = gr.State('')  # of the pictures in the wipe
         parts['file'] = gr.JSON(visible=False)
         gr.Markdown(f'## BDInvert studio: {markdown_text(title)}')
         with gr.Row():
@@ -74,7 +64,7 @@ def build_page(handlers: Handlers, title: str) -> gr.Blocks:
 
 
 def _opening(parts: dict, handlers: Handlers) -> dict:
-    """Lay out what brings photos and codes in."""
+    """Lay out the parts that open photos and codes."""
     kinds = ['image', *sorted(IMAGE_SUFFIXES)]  # not every system knows that .heic is an image
     parts['upload'] = gr.File(label='Photo', file_types=kinds, height=130, elem_id='photo')
     buttons: dict[str, Any] = {}
@@ -98,7 +88,7 @@ def _opening(parts: dict, handlers: Handlers) -> dict:
 
 
 def _pictures(parts: dict, handlers: Handlers) -> dict:
-    """Lay out the pictures, side by side and as a wipe, and what saves them."""
+    """Lay out the pictures, side by side and as a wipe, and the buttons that save them."""
     buttons = {}
     with gr.Tabs():
         with gr.Tab('Side by side') as buttons['side']:
@@ -144,7 +134,7 @@ def _pictures(parts: dict, handlers: Handlers) -> dict:
 
 
 def _controls(parts: dict, names: list[str]) -> gr.Checkbox:
-    """Lay out what moves and edits; returns the switch of the guide."""
+    """Lay out the controls of motions and directions; return the switch of the guide."""
     slider = partial(gr.Slider, buttons=[])
     with gr.Row():
         parts['undo'] = gr.Button('Undo', size='sm', min_width=80, elem_id='undo')
@@ -175,7 +165,7 @@ def _controls(parts: dict, names: list[str]) -> gr.Checkbox:
 
 
 def _wire(page: gr.Blocks, parts: dict, handlers: Handlers, buttons: dict) -> None:
-    """Say which handler each part calls."""
+    """Connect the parts with their handlers."""
     session = parts['session']
     strengths = [part for name, part in parts.items() if name.startswith('strength_')]
     controls = [*(parts[name] for name in _CONTROLS), *strengths]
@@ -220,7 +210,7 @@ def _wire(page: gr.Blocks, parts: dict, handlers: Handlers, buttons: dict) -> No
         def called(*values) -> dict:
             return named(handler(*values))
 
-        called.__name__ = handler.__name__  # Gradio names its endpoint so
+        called.__name__ = handler.__name__  # of the endpoint
         return called
 
     opened = [parts['upload'].upload(open_photo, [session, parts['upload']], shown, **quiet)]
@@ -230,7 +220,7 @@ def _wire(page: gr.Blocks, parts: dict, handlers: Handlers, buttons: dict) -> No
         *(event.then(invert_new, session, shown, **quiet, **one_at_a_time) for event in opened),
         buttons['invert'].click(invert, session, shown, **quiet, **one_at_a_time),
     ]
-    for event in inverted:  # the tab may have changed while it went on
+    for event in inverted:  # the tab may have changed meanwhile
         event.then(call(handlers.wipe), [session, parts['names']], wiped, **quiet)
     buttons['cancel'].click(cancel, None, parts['status'], queue=False, **quiet)
     page.unload(leave)

@@ -21,10 +21,8 @@ from .address import check_address
 from .guard import Guard, Names
 from .storage import MAX_FILE_BYTES, Storage, studio_folder
 
-__all__ = ['launch']
-
-_SESSIONS = 200  # that are remembered, of the people who came last
-# Inside `overflow: hidden` nothing is sticky; `css` does not reach this element.
+_SESSIONS = 200  # the latest sessions that are kept
+# `position: sticky` needs this, and `css` does not apply to this element.
 _HEAD = '<style>.gradio-container { overflow: clip !important; }</style>'
 
 
@@ -35,31 +33,27 @@ def launch(
     port: int | None = None,
     allow_hosts: Iterable[str] = (),
 ) -> str:
-    """Serve the page in a thread of its own, until its ``close()``.
+    """Serve the page in its own thread, until its ``close()``, and return its address.
 
-    Nothing is shared, reported or fetched elsewhere, and no file of this machine can be asked for
-    but those that the page itself has shown. Requests for other names than the studio's, and those
-    of other pages, are refused. Uploads are limited to 20 MB each, and to 100 and 500 MB of a
-    visitor within an hour; files are deleted after an hour, the oldest as soon as there are more
-    than 2,000 or 1 GB.
+    Nothing is shared, reported or fetched elsewhere, and no file of this machine is served except
+    those that the page itself has shown. Requests for other names than the studio's, and those of
+    other pages, are refused. Uploads are limited to 20 MB each, and to 100 and 500 MB per visitor
+    and hour; files are deleted after an hour, the oldest as soon as there are more than 2,000 or
+    1 GB.
 
     Args:
         page (gr.Blocks): From :func:`mmgen_bdinvert.studio.page.build_page`.
         host (str): Address to listen on. Defaults to '127.0.0.1', this machine alone.
         port (int | None): Its port. Defaults to the first free one from 7860 on.
-        allow_hosts (Iterable[str]): Names of the studio besides ``host``, the address of the
-            machine and those of the loopback device, such as that of a proxy. Defaults to none.
-
-    Returns:
-        str: The address of the page.
+        allow_hosts (Iterable[str]): More names of the studio, see
+            :class:`~mmgen_bdinvert.studio.guard.Names`. Defaults to none.
 
     Raises:
-        ValueError: The port is no port.
-        OSError: The address is not one of this machine, or the port is taken.
+        ValueError, OSError: As :func:`~mmgen_bdinvert.studio.address.check_address`.
     """
     check_address(host, port)
-    os.environ.pop('GRADIO_ALLOWED_PATHS', None)  # it would go before an empty list
-    # Gradio's table of all events takes longer than a picture; this makes it once in a billion.
+    os.environ.pop('GRADIO_ALLOWED_PATHS', None)  # it would override an empty list
+    # Gradio's table of all events takes longer than a picture: make it as rarely as possible.
     os.environ['GRADIO_ANALYTICS_CACHE_FREQUENCY'] = str(10**9)
     _take_files_only(page)
     _print_sentences()
@@ -91,14 +85,14 @@ def launch(
     except OSError as error:
         place = f'{host}, port {port or "7860 and up"}'
         raise OSError(f'The studio cannot listen at {place}: choose another one.') from error
-    # Gradio puts a middleware of its own in front, which answers some requests by itself.
+    # Gradio puts its own middleware in front, which answers some requests itself.
     page.app.middleware_stack = Guard(page.app.middleware_stack, **guard)
     storage.watch()
     return address
 
 
 def _take_files_only(page: gr.Blocks) -> None:
-    """Refuse addresses in the place of uploads: Gradio would fetch them, however large they are."""
+    """Refuse URLs instead of uploads: Gradio would fetch them, however large they are."""
 
     def guarded(move: Callable) -> Callable:
         async def move_file(path: object) -> str | None:
@@ -114,7 +108,7 @@ def _take_files_only(page: gr.Blocks) -> None:
 
 
 def _print_sentences() -> None:
-    """Let Gradio print one line about a request that failed: a visitor may have sent anything."""
+    """Make Gradio print one line about a failed request, as a visitor may have sent anything."""
     for module in (queueing, routes):
         module.traceback = SimpleNamespace(print_exc=_print_error)  # type: ignore[attr-defined]
 

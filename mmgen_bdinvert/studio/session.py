@@ -1,5 +1,5 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
-"""What the studio knows of one person: photo, code, edit, and the edits before it."""
+"""The state of one person: photo, code, edit, and the edits before it."""
 
 from __future__ import annotations
 
@@ -10,8 +10,6 @@ import numpy as np
 from ..structures import LatentCode
 from .edit import Edit
 
-__all__ = ['WIPES', 'Session']
-
 WIPES = ('original and edit', 'original and reconstruction', 'reconstruction and edit')
 
 _ONE_GESTURE = 1.0  # seconds between two changes of one value that count as one
@@ -20,19 +18,19 @@ _MOST_PAST = 100
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Session:
-    """A value: every method returns a new one, so that no two people can share a change.
+    """An immutable value: every method returns a new one, so that no two people share a change.
 
     Args:
-        edit (Edit): What is done to the code.
-        photo (np.ndarray | None): RGB uint8 (H, W, 3) at the generator's resolution. Defaults to
-            None, which a code from a file has.
+        edit (Edit): The edit of the code.
+        photo (np.ndarray | None): RGB uint8 (H, W, 3) at the generator's resolution. None for a
+            code from a file. Defaults to None.
         code (LatentCode | None): Code of one image, as it was inverted or loaded. Defaults to None.
-        reconstruction (np.ndarray | None): Picture of ``code``, as ``photo``. Defaults to None.
-        wipe (str): The two pictures that are laid on each other, one of :data:`WIPES`; none if
-            they lie side by side. Defaults to ''.
+        reconstruction (np.ndarray | None): Picture of ``code``, like ``photo``. Defaults to None.
+        wipe (str): The two pictures that are shown on top of each other, one of :data:`WIPES`; ''
+            if they lie side by side. Defaults to ''.
         past (tuple[Edit, ...]): Edits that :meth:`undone` goes back to, the latest last.
-        changed (frozenset[str]): What the last change was about.
-        changed_at (float): When it was.
+        changed (frozenset[str]): Names of the values that the last change concerned.
+        changed_at (float): Time of the last change.
     """
 
     edit: Edit
@@ -56,7 +54,7 @@ class Session:
         if at_once or changed != self.changed or now - self.changed_at > _ONE_GESTURE:
             past = (*past, self.edit)[-_MOST_PAST:]
         if at_once:
-            changed = frozenset()  # what comes next is another gesture, too
+            changed = frozenset()  # the next change is another gesture
         return replace(self, edit=edit, past=past, changed=changed, changed_at=now)
 
     def undone(self) -> Session:

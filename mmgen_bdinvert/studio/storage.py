@@ -1,5 +1,5 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
-"""The studio's folder on the disk, and how much goes into it."""
+"""The studio's folder on the disk, and limits of what is stored there."""
 
 from __future__ import annotations
 
@@ -15,30 +15,28 @@ from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 
-__all__ = ['MAX_FILE_BYTES', 'Storage', 'studio_folder']
-
 MAX_FILE_BYTES = 20 << 20  # of one upload
 _HOUR = 3600  # seconds that a file is kept at most, and over which a visitor's uploads count
 _UPLOADS, _UPLOADED_BYTES = 100, 500_000_000  # of one visitor in an hour
 _FILES, _BYTES = 2000, 1_000_000_000  # of all visitors, at any time
-_TIDIED = 60  # seconds from one look at the folder to the next
+_TIDIED = 60  # seconds between two cleanups
 
 
 @lru_cache(maxsize=1)
 def studio_folder() -> Path:
-    """Make the folder of this process for uploads and wipes; it goes when the process ends."""
+    """Make this process's folder for uploads and wipes, which is removed when the process ends."""
     folder = Path(
         tempfile.mkdtemp(prefix='bdinvert_studio_', dir=os.environ.get('GRADIO_TEMP_DIR'))
     )
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    os.environ['GRADIO_TEMP_DIR'] = str(folder)  # Gradio's name for it
+    os.environ['GRADIO_TEMP_DIR'] = str(folder)  # read by Gradio
     return folder
 
 
 class Storage:
     """Limits what visitors store: each within an hour, and all of them at any time.
 
-    Files that are there already, such as the examples, stay.
+    Existing files, such as the examples, stay.
 
     Args:
         folder (Path): Where Gradio puts uploads and wipes.
@@ -52,12 +50,7 @@ class Storage:
         self._lock = threading.Lock()
 
     def refusal(self, visitor: str, size: int) -> str:
-        """Make room for an upload, and count it; or say why it is refused.
-
-        Args:
-            visitor (str): Address of who sends it.
-            size (int): Its bytes.
-        """
+        """Make room for an upload from an address, and count it; or return why it is refused."""
         with self._lock:
             now = self._clock()
             for name, uploads in list(self._uploads.items()):
@@ -76,7 +69,7 @@ class Storage:
         return ''
 
     def watch(self) -> None:
-        """Tidy the folder up from now on, in a thread, until the process ends."""
+        """Remove old files from now on, in a thread, until the process ends."""
 
         def tidy_on() -> None:
             while True:
@@ -87,7 +80,7 @@ class Storage:
         threading.Thread(target=tidy_on, daemon=True, name='studio storage').start()
 
     def _tidy(self, room: int = 0) -> None:
-        """Remove files of an hour ago, and the oldest ones until the others fit."""
+        """Remove files older than an hour, and the oldest ones until the others fit."""
         files = [(path, found) for path, found in self._files() if path not in self._kept]
         files.sort(key=lambda item: item[1].st_ctime)
         count, size = len(files) + bool(room), sum(found.st_size for _, found in files) + room
@@ -98,12 +91,12 @@ class Storage:
             with contextlib.suppress(OSError):
                 path.unlink()
                 count, size = count - 1, size - found.st_size
-                path.parent.rmdir()  # unless it has others
+                path.parent.rmdir()  # fails if it has other files
 
     def _files(self) -> list[tuple[Path, os.stat_result]]:
         found = []
         for folder, _, names in os.walk(self._folder):
             for path in (Path(folder, name) for name in names):
-                with contextlib.suppress(OSError):  # it went meanwhile
+                with contextlib.suppress(OSError):  # removed meanwhile
                     found.append((path, path.lstat()))
         return found

@@ -16,22 +16,21 @@ from bdinvert_cli.text import printable
 
 from ..apis import render
 from ..apis.codes import code_sources
-from ..editing import Direction
-from ..io import read_image, tensor_to_image
+from ..editing import Direction, load_direction
+from ..io import local_path, read_image, tensor_to_image
+from ..models import BaseDetailGenerator
 from ..models.inverters.base_inverter import OptimizationInverter
 from ..structures import LatentCode
+from .display import animated_webp
 from .edit import Edit
 from .session import Session
-from .video import animated_webp
-
-__all__ = ['Studio']
 
 _FRAMES = 24
 _GUIDE_COLOUR = (79, 70, 229)
 
 
 class Studio:
-    """All that the page does, but for the page; it holds nothing of any one person.
+    """All that the page does, without the page; it holds nothing of any single person.
 
     Args:
         inverter (OptimizationInverter): From :func:`mmgen_bdinvert.apis.init_inverter`.
@@ -43,19 +42,19 @@ class Studio:
 
     def __init__(self, inverter: OptimizationInverter, directions: Sequence[Direction] = ()):
         for direction in directions:
-            direction.offset(inverter.generator)  # its checks
+            direction.offset(inverter.generator)  # raises the ValueError
         self.inverter, self.directions = inverter, tuple(directions)
 
     @property
     def names(self) -> list[str]:
-        """list[str]: The directions' names, for people."""
+        """list[str]: The directions' names, for display."""
         return [
             printable(direction.name.replace('_', ' ')) or f'direction {i}'
             for i, direction in enumerate(self.directions, 1)
         ]
 
     def new_session(self) -> Session:
-        """Return the session of somebody who just came."""
+        """Return the session of a new visitor."""
         return Session(Edit(strengths=(0.0,) * len(self.directions)))
 
     def read_photo(self, path: str | os.PathLike) -> np.ndarray:
@@ -124,7 +123,7 @@ class Studio:
         """Draw the outlines of the mean face, which show where an aligned face lies.
 
         Returns:
-            np.ndarray: RGBA uint8 (H, W, 4), transparent but for the lines.
+            np.ndarray: RGBA uint8 (H, W, 4), transparent except for the lines.
         """
         generator = self.inverter.generator
         with torch.no_grad():
@@ -137,7 +136,7 @@ class Studio:
         return lines
 
     def video(self, session: Session) -> bytes:
-        """Show the way from the reconstruction to the edit: a WebP file.
+        """Return a WebP video from the reconstruction to the edit.
 
         Raises:
             ValueError: Nothing is edited.
@@ -149,8 +148,28 @@ class Studio:
         return animated_webp([render(self.inverter, code)[0] for code in codes])
 
 
+def shipped_directions(generator: BaseDetailGenerator) -> list[Direction]:
+    """Load the shipped directions that were made with a generator, sorted by name.
+
+    Args:
+        generator (BaseDetailGenerator): The generator.
+
+    Returns:
+        list[Direction]: Empty for a generator that is not shipped.
+    """
+    found = []
+    for path in local_path('asset://x').parent.rglob('*.safetensors'):
+        try:
+            direction = load_direction(path)
+        except ValueError:  # weights or statistics
+            continue
+        if direction.fingerprint == generator.fingerprint:
+            found.append(direction)
+    return sorted(found, key=lambda direction: direction.name)
+
+
 def _without_folder(path, read):
-    """Read a file that was uploaded; where it lies on the server is nobody's business."""
+    """Read an uploaded file; errors do not tell where it lies on the server."""
     try:
         return read()
     except ValueError as error:

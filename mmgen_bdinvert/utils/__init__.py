@@ -1,5 +1,5 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
-"""Plumbing that the tools share."""
+"""Helpers that the tools share."""
 
 from .device import check_device
 from .quiet import silence_host

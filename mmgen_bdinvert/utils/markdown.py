@@ -1,14 +1,12 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
-"""Tables on the screen; apart from the rest, as rich's Markdown takes its time to be imported."""
+"""Markdown in a terminal; a file of its own, as importing rich's Markdown takes time."""
 
 from rich.console import Console
 from rich.markdown import Markdown
 
-__all__ = ['print_markdown']
-
 
 def print_markdown(text: str) -> None:
-    """Print Markdown, rendered on a terminal; in a file or a pipe as it is, tables unbroken."""
+    """Print Markdown, rendered in a terminal; as it is, tables unwrapped, in a file or pipe."""
     console = Console()
     if console.is_terminal:
         console.print(Markdown(text))

@@ -1,12 +1,10 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
-"""Numbers that users set."""
+"""Checks of numbers that users set."""
 
 from __future__ import annotations
 
 from numbers import Integral, Real
 from typing import Any
-
-__all__ = ['checked_number']
 
 
 def checked_number(
@@ -19,17 +17,14 @@ def checked_number(
     most: float | None = None,
     whole: bool = False,
 ) -> Any:
-    """Return a setting as a finite number, or say which numbers it takes.
+    """Return a setting as a finite number, an int if ``whole`` and else a float.
 
     Args:
-        name (str): Of the setting, for the message.
+        name (str): Name of the setting, for the message.
         value (object): What the user gave.
-        above, least (float | None): Lower bound without, or with, itself. Default to none.
-        below, most (float | None): Upper bound without, or with, itself. Default to none.
+        above, least (float | None): Lower bound, exclusive or inclusive. Default to none.
+        below, most (float | None): Upper bound, exclusive or inclusive. Default to none.
         whole (bool): Whether it must be a whole number. Defaults to False.
-
-    Returns:
-        int | float: An int if ``whole``, or else a float.
 
     Raises:
         ValueError: It is something else.

@@ -1,5 +1,5 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
-"""Less on the screen."""
+"""Less output of the packages that this one builds on."""
 
 from __future__ import annotations
 
@@ -9,12 +9,10 @@ from collections.abc import Iterator
 
 from mmengine.logging import MMLogger
 
-__all__ = ['silence_host']
-
 
 @contextlib.contextmanager
 def silence_host() -> Iterator[None]:
-    """Keep the host packages' news (style modes, font caches, progress of loading) off the screen.
+    """Keep messages of mmgen and matplotlib (style modes, font caches, loading) off the screen.
 
     Inside the ``with`` block nothing is printed on stdout; logs below errors stay off afterwards.
     """

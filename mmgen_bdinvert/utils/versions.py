@@ -1,5 +1,5 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
-"""The versions that results were made with."""
+"""Versions of the packages that results were made with."""
 
 from __future__ import annotations
 
@@ -13,17 +13,9 @@ import torch
 
 from ..version import __version__
 
-__all__ = ['versions_here']
-
 
 def versions_here() -> dict[str, str]:
-    """Return the versions of Python and of the packages that decide about results, by name."""
-    return {
-        'mmgen_bdinvert': __version__,
-        'python': platform.python_version(),
-        'torch': str(torch.__version__),
-        'mmgen': mmgen.__version__,
-        'mmengine': mmengine.__version__,
-        'mmcv': mmcv.__version__,
-        'numpy': np.__version__,
-    }
+    """Return the versions of Python and of the packages that affect results, by name."""
+    packages = (torch, mmgen, mmengine, mmcv, np)
+    versions = {package.__name__: str(package.__version__) for package in packages}
+    return {'mmgen_bdinvert': __version__, 'python': platform.python_version(), **versions}

@@ -16,7 +16,7 @@ from PIL import Image, ImageDraw
 from torch import Tensor
 from torchvision.utils import make_grid
 
-from ..io.images import tensor_to_images
+from ..io.images import checked_picture, tensor_to_images
 from .lettering import (
     FAINT,
     FRAME,
@@ -96,7 +96,7 @@ def image_grid(images: Tensor | Sequence[np.ndarray], ncol: int | None = None) -
         ValueError: There is no picture, sizes differ, or ``ncol`` is below 1.
     """
     pictures = tensor_to_images(images) if isinstance(images, Tensor) else images
-    pictures = [_checked(picture, f'picture {i}') for i, picture in enumerate(pictures)]
+    pictures = [checked_picture(picture, f'picture {i}') for i, picture in enumerate(pictures)]
     if not pictures:
         raise ValueError('images must hold at least one picture, but got none')
     sizes = {picture.shape[:2] for picture in pictures}
@@ -112,19 +112,10 @@ def image_grid(images: Tensor | Sequence[np.ndarray], ncol: int | None = None) -
     return grid[:, 2:-2, 2:-2].permute(1, 2, 0).numpy().copy()  # without a margin: [CHW] -> [HWC]
 
 
-def _checked(picture: np.ndarray, label: str) -> np.ndarray:
-    picture = np.asarray(picture)
-    if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3 or not picture.size:
-        raise ValueError(
-            f'{label} must be uint8 (H, W, 3), but got {picture.dtype} {picture.shape}'
-        )
-    return picture
-
-
 def _tile_side(rows: Sequence[Mapping[str, np.ndarray]], tile: int | None) -> int:
     """Check all pictures, and return the side of a tile."""
     sides = [
-        max(_checked(picture, f'picture {label!r}').shape[:2])
+        max(checked_picture(picture, f'picture {label!r}').shape[:2])
         for row in rows
         for label, picture in row.items()
     ]

@@ -4,7 +4,7 @@ import pytest
 import torch
 from skimage.metrics import structural_similarity
 
-from mmgen_bdinvert.evaluation import masked_rmse, psnr, ssim
+from mmgen_bdinvert.evaluation import masked_rmse, mse, psnr, ssim
 
 
 def images(seed, count=3):
@@ -24,11 +24,14 @@ def test_known_values():
     # The last offset but one is clamped to 1: an error of half the range.
     expected = [20.0, 40.0, 20 * np.log10(2), np.inf]
     np.testing.assert_allclose(psnr(target + offsets, target), expected, rtol=1e-6)
+    np.testing.assert_allclose(mse(target + offsets, target), [0.04, 0.0004, 1, 0], rtol=1e-6)
 
 
-@pytest.mark.parametrize('measure', [psnr, ssim])
+@pytest.mark.parametrize('measure', [mse, psnr, ssim])
 def test_other_shapes_are_refused(measure):
-    with pytest.raises(ValueError, match=r'of one shape, but got \(3, 3, 6, 5\) and \(1, 3, 6, 5'):
+    with pytest.raises(
+        ValueError, match=r'shape of their targets, but got \(3, 3, 6, 5\) and \(1, 3'
+    ):
         measure(images(0), images(0, count=1))
 
 

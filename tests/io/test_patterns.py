@@ -5,7 +5,7 @@ import os
 import pytest
 
 from mmgen_bdinvert.io import find_images, find_sources
-from mmgen_bdinvert.io.patterns import matching_paths
+from mmgen_bdinvert.io.sources import matching_paths
 
 FILES = 'x.png 1/x.png 1/y.jpg 1/2/x.png 1/2/.h.png .z/x.png 3/2/a[1].png 10/x.png'.split()
 

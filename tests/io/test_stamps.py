@@ -6,8 +6,7 @@ import tarfile
 import pytest
 
 from mmgen_bdinvert.io import find_sources
-from mmgen_bdinvert.io.inputs import input_digests
-from mmgen_bdinvert.io.stamps import FileStamp, source_stamp, source_unchanged
+from mmgen_bdinvert.io.stamps import FileStamp, input_digests, source_stamp, source_unchanged
 
 CONTENT = bytes(range(256)) * 10
 

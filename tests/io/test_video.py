@@ -78,7 +78,7 @@ def test_a_wrong_call_is_refused(tmp_path):
         ('video.webp', frames(), 0, 'from 0.1'),
         ('video.webp', frames(), float('nan'), 'from 0.1'),
         ('video.gif', [], 30, 'at least one frame'),
-        ('video.gif', [np.zeros((4, 4), np.uint8)], 30, r'A frame is RGB uint8 \(H, W, 3\)'),
+        ('video.gif', [np.zeros((4, 4), np.uint8)], 30, r'frame must be uint8 \(H, W, 3\)'),
     ]:
         with pytest.raises(ValueError, match=message):
             save_video(tmp_path / name, given, fps)

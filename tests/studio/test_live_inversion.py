@@ -64,7 +64,7 @@ def test_leaving_it_ends_it(inverter, photo):
 
 
 def test_its_errors_arrive(inverter, photo):
-    with pytest.raises(ValueError, match='An array must be an RGB picture'):
+    with pytest.raises(ValueError, match='An array must be uint8'):
         list(watch_inversion(inverter, photo[..., 0], threading.Event()))
     assert not others()
 

@@ -7,11 +7,11 @@ import pytest
 import torch
 from PIL import Image
 
-from mmgen_bdinvert.apis import render
+from mmgen_bdinvert.apis import init_generator, render
 from mmgen_bdinvert.editing import Direction
 from mmgen_bdinvert.geometry import GeometricTransform
 from mmgen_bdinvert.io import read_image, tensor_to_image
-from mmgen_bdinvert.studio import Edit, Studio
+from mmgen_bdinvert.studio import Edit, Studio, shipped_directions
 
 EDIT = Edit(move=GeometricTransform((0.2, 0.0), 10), strengths=(1.0, -0.5))
 
@@ -113,3 +113,16 @@ def test_codes_of_other_programs_are_read(studio, inverter, sample_w_plus, tmp_p
     torch.save([1], tmp_path / 'latents.pt')
     with pytest.raises(ValueError, match=r'^latents.pt holds no codes, but a list'):
         studio.read_code(tmp_path / 'latents.pt')
+
+
+def test_the_directions_of_a_domain_are_found_by_its_generator(inverter):
+    found = shipped_directions(init_generator('bdinvert_inv_toon128', device='cpu'))
+    assert [direction.name for direction in found] == [
+        'beard',
+        'clothes_lightness',
+        'eyes_open',
+        'hair_lightness',
+        'laugh',
+        'skin_lightness',
+    ]
+    assert shipped_directions(inverter.generator) == []

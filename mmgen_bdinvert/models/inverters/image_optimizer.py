@@ -11,6 +11,8 @@ import torch
 from mmgen.registry import OPTIMIZERS
 from torch import Tensor
 
+from bdinvert_cli.sentences import reason_of
+
 from ...compat.compiler import plain_step
 from ...utils.numbers import checked_number
 from .image_lbfgs import ImageLBFGS
@@ -30,8 +32,7 @@ def checked_optimizer(config: Mapping[str, Any]) -> dict[str, Any]:
     try:
         built = OPTIMIZERS.build({**config, 'params': [torch.zeros(1, requires_grad=True)]})
     except Exception as error:  # every optimiser has checks of its own
-        reason = ' '.join(str(error).split()) or type(error).__name__
-        raise ValueError(f'optimizer={config!r} cannot be built ({reason}).') from error
+        raise ValueError(f'optimizer={config!r} cannot be built ({reason_of(error)}).') from error
     for name, value in built.defaults.items():
         for number in value if isinstance(value, (list, tuple)) else (value,):
             if isinstance(number, float):
