@@ -196,6 +196,7 @@ def _child(function: Callable[[], object], folder: Path, out: int, err: int) -> 
 def _run(words: tuple[str, ...]) -> None:
     name, *arguments = words
     if name.startswith('benchmarks.'):
+        sys.path.insert(0, str(TOOLS.parent))  # as for somebody in the checkout
         sys.argv = [name, *arguments]
         runpy.run_module(name, run_name='__main__')
         return
