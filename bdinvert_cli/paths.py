@@ -80,4 +80,4 @@ def check_results(folder: str) -> None:
 
 
 def _may_be_file(path: str) -> bool:
-    return os.path.isfile(path) or re.match(r'(asset|https?)://', path) is not None
+    return os.path.isfile(path) or re.match(r'(asset|fetched|https?)://', path) is not None

@@ -16,9 +16,11 @@ import torch
 from mmengine.logging import print_log
 from torch import Tensor, nn
 
+from bdinvert_cli.catalogue import known_file
 from bdinvert_cli.text import printable
 
-from ..io import local_path
+from ..io import DownloadError, cache_folder, local_path
+from ..io.download import download as download_file
 from ..io.tensors import floats, read_file, shown_name
 from .foreign import convert_line
 from .state_dicts import fit_state
@@ -39,24 +41,25 @@ ENCODER_PREFIXES = ('encoder.', '')
 
 
 def download(url: str, remedy: str) -> Path:
-    """Return a file from torch.hub's cache, where it is downloaded once.
+    """Return a file from the cache folder, where it is downloaded once.
 
     Raises:
-        FileNotFoundError: It cannot be downloaded; the message says why, and the remedy.
+        DownloadError: It cannot be downloaded; the message says why, and the remedy.
     """
     name = Path(urlparse(url).path).name
-    cached = Path(torch.hub.get_dir()) / 'checkpoints' / name
+    cached = cache_folder() / name
     if not cached.is_file():
         print_log(printable(f'Downloading {url} to {cached}'), logger='current')
-        digest = torch.hub.HASH_REGEX.search(name)
+        known, digest = known_file(url), torch.hub.HASH_REGEX.search(name)
         try:
-            cached.parent.mkdir(parents=True, exist_ok=True)
-            torch.hub.download_url_to_file(url, str(cached), digest.group(1) if digest else None)
-        except (OSError, RuntimeError) as error:  # RuntimeError: it has another digest
-            raise FileNotFoundError(
-                f'{name} could not be downloaded from {url} ({error}): {remedy}, or place it at '
-                f'{cached}.'
-            ) from error
+            download_file(
+                url,
+                cached,
+                size=known.size if known else None,
+                sha256=known.sha256 if known else digest[1] if digest else '',
+            )
+        except DownloadError as error:
+            raise DownloadError(f'{error}: {remedy}, or place it at {cached}.') from error
     return cached
 
 
