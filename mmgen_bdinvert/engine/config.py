@@ -18,6 +18,7 @@ from mmengine.runner import Runner
 
 from ..models.losses.perceptual import BackboneError, LPIPSLoss
 from .composed import complete_config, noted_deletions
+from .settings import check_settings
 
 __all__ = [
     'RUNNER_KEYS',
@@ -77,8 +78,11 @@ def read_config(path: str | Path, options: dict | None = None) -> Config:
     for key in options or {}:
         first = key.partition('.')[0]
         if first not in RUNNER_KEYS and first not in cfg:
+            close = difflib.get_close_matches(first, [*cfg, *RUNNER_KEYS], n=1)
+            advice = f'did you mean {close[0]}?' if close else f'{path} sets {", ".join(cfg)}.'
             raise ValueError(
-                f'The option {key} is unknown: neither {path} nor the Runner has a setting {first}.'
+                f'The option {key} is unknown, neither {path} nor the Runner has a setting '
+                f'{first}: {advice}'
             )
     try:
         with noted_deletions():
@@ -112,6 +116,7 @@ def check_config(cfg: Config, source: object = 'The config') -> None:
     for name, value in _numbers(cfg._cfg_dict.to_dict()):
         if not math.isfinite(value):
             raise ValueError(f'{source} must have finite numbers, but {name} is {value}.')
+    check_settings(model, 'model')
 
 
 def pivot_of(model: ConfigDict) -> ConfigDict:

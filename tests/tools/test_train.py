@@ -165,9 +165,9 @@ def test_settings_that_do_not_fit_are_one_sentence(project, train, tmp_path):
     assert 'only_model.py has no training' in error(tmp_path / 'only_model.py')
 
     message = error(config, options=['train_cgf.max_iters=3'])
-    assert 'train_cgf.max_iters is unknown' in message
+    assert 'train_cgf.max_iters is unknown' in message and 'did you mean train_cfg?' in message
     message = error(config, options=['model.generatr.checkpoint=None'])
-    assert "unexpected keyword argument 'generatr'" in message
+    assert 'unknown setting generatr' in message and 'did you mean generator?' in message
     message = error(config, options=['model.losses.pixel.type=PixelLoss'])
     assert "'PixelLoss'" in message and 'not in the registry' in message
     message = error(config, options=['model.generator.base_size=12'])
