@@ -43,6 +43,7 @@ def main(argv=None):
     if args.amp:
         running.use_test_amp(cfg)
     with running.named_backbones(cfg, 'model', evaluator):
+        running.download_weights(cfg, 'model', evaluator)
         runner = running.build_runner(cfg, args.into_existing)
         metrics = runner.test()
     if runner.rank == 0:

@@ -8,6 +8,7 @@ import difflib
 import inspect
 import math
 import os
+import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -16,13 +17,15 @@ from typing import Any
 from mmengine.config import Config, ConfigDict, DictAction
 from mmengine.runner import Runner
 
-from ..models.losses.perceptual import BackboneError, LPIPSLoss
+from ..models.checkpoint import local_checkpoint
+from ..models.losses.perceptual import BackboneError, LPIPSLoss, backbone_file
 from .composed import complete_config, noted_deletions
 from .settings import check_settings
 
 __all__ = [
     'RUNNER_KEYS',
     'check_config',
+    'download_weights',
     'is_config',
     'named_backbones',
     'pivot_of',
@@ -155,6 +158,35 @@ def named_backbones(cfg: Config, *sections: str) -> Iterator[None]:
             raise
         options = ' '.join(f'{name}.backbone=PATH' for name in dict.fromkeys(lacking))
         raise FileNotFoundError(f'{error}: --cfg-options {options}') from error
+
+
+def download_weights(cfg: Config, *sections: str) -> None:
+    """Download what the parts of a config name by an address, before anything is built or printed.
+
+    Args:
+        cfg (Config): What is to be built from it.
+        *sections (str): Those of its keys that are.
+
+    Raises:
+        FileNotFoundError: Something cannot be downloaded; the message says what to do.
+    """
+    for key in sections:
+        _download(cfg.get(key), key)
+
+
+def _download(value: Any, name: str) -> None:
+    if isinstance(value, (list, tuple)):
+        for item in value:
+            _download(item, name)
+    if not isinstance(value, dict):
+        return
+    source = value.get('checkpoint')
+    if isinstance(source, str) and re.match('https?://', source):
+        local_checkpoint(source, name)
+    if value.get('type') in ('LPIPSLoss', LPIPSLoss) and value.get('backbone') is None:
+        backbone_file(value.get('net', 'vgg'))
+    for key, item in value.items():
+        _download(item, key)
 
 
 def _lacking(value: Any, name: str) -> Iterator[str]:

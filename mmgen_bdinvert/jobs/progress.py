@@ -46,8 +46,8 @@ class InversionProgress:
 
     Use it as a context manager, and give :meth:`on_step`, :meth:`on_image` and :meth:`on_progress`
     to :func:`mmgen_bdinvert.apis.invert_files`. The bar of the images counts those of all
-    processes. Without a terminal a line is printed for every image, and one every ten seconds on the
-    progress. ``left`` is the number of images to invert, None until it is known.
+    processes. Without a terminal a line is printed for every image, and one on the progress every
+    ten seconds. ``left`` is the number of images to invert, None until it is known.
 
     Args:
         num_steps (int): Steps of each batch.
@@ -117,10 +117,10 @@ class InversionProgress:
     def _tell(self, step: int, num_steps: int, losses: dict[str, Tensor], count: int) -> None:
         """Print a line on the progress, if the last one is long ago."""
         now = time.monotonic()
-        if now - self._told < _EVERY_SECONDS:
+        if self.left is None or now - self._told < _EVERY_SECONDS:  # None: another process tells
             return
         self._told = now
-        left = max(self.left or count, count)
+        left = max(self.left, count)
         done = min(self._finished + count * step / max(num_steps, 1), left)
         rest = ''
         if done:

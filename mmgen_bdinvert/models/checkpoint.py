@@ -30,6 +30,7 @@ __all__ = [
     'GENERATOR_PREFIXES',
     'download',
     'load_weights',
+    'local_checkpoint',
     'read_checkpoint',
     'read_state_dict',
     'select_part',
@@ -63,11 +64,25 @@ def download(url: str, remedy: str) -> Path:
     return cached
 
 
-def _local(source: str | Path, hint: str = '') -> Path:
+def local_checkpoint(source: str | Path, what: str = '') -> Path:
+    """Return the path of a checkpoint, which is downloaded if it is an address.
+
+    Args:
+        source (str | Path): Path or URL.
+        what (str): As for :func:`read_checkpoint`. Defaults to ''.
+
+    Raises:
+        FileNotFoundError: It cannot be downloaded, or has not been fetched.
+    """
     if urlparse(str(source)).scheme not in ('http', 'https'):
         return local_path(source)
     remedy = 'download it on a machine with network access and give its path as checkpoint='
-    return download(str(source), f'{remedy}{hint}')
+    return download(str(source), f'{remedy}{_hint(what)}')
+
+
+def _hint(what: str) -> str:
+    option = f'--cfg-options model.{what}.checkpoint=PATH'
+    return f' (in the tools: {option})' if what in ('generator', 'encoder') else ''
 
 
 def read_checkpoint(source: str | Path, *, what: str = '', safe_globals: Sequence[Any] = ()) -> Any:
@@ -83,12 +98,10 @@ def read_checkpoint(source: str | Path, *, what: str = '', safe_globals: Sequenc
         FileNotFoundError: There is no such file, or it cannot be downloaded.
         ValueError: The file is not a checkpoint, or holds more than tensors and plain data.
     """
-    option = f'--cfg-options model.{what}.checkpoint=PATH'
-    hint = f' (in the tools: {option})' if what in ('generator', 'encoder') else ''
-    path = _local(source, hint)
+    path = local_checkpoint(source, what)
     if not path.is_file():
         raise FileNotFoundError(
-            f'There is no checkpoint file {path}: check the path, or give another{hint}.'
+            f'There is no checkpoint file {path}: check the path, or give another{_hint(what)}.'
         )
     return read_file(path, 'checkpoint', safe_globals=safe_globals)
 
@@ -155,7 +168,7 @@ def load_weights(
         mean = None if 'w_avg' in wanted else given.pop('w_avg', None)  # stored beside the weights
         given = fit_state(given, wanted, source, f'this {what}', remedy)
     except ValueError as error:
-        line = convert_line(_local(source), what)
+        line = convert_line(local_checkpoint(source), what)
         if line:
             raise ValueError(line) from error
         raise

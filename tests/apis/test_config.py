@@ -37,7 +37,7 @@ class TestFindConfig:
     def test_a_typo_gets_a_suggestion(self):
         with pytest.raises(
             FileNotFoundError,
-            match=r"no config 'bdinvert_inv_tom64': did you mean bdinvert_inv_toon64?",
+            match="tom64': did you mean bdinvert_inv_toon64?",
         ):
             find_config('bdinvert_inv_tom64')
 

@@ -112,6 +112,7 @@ def test_before_anything_is_done_no_time_is_guessed(capsys, monkeypatch):
     now = [0.0]
     monkeypatch.setattr('mmgen_bdinvert.jobs.progress.time.monotonic', lambda: now[0])
     with InversionProgress(100) as progress:
+        progress.on_progress(0, 1)
         now[0] = 11.0
         progress.on_step(0, 100, {'total': torch.ones(1)}, torch.zeros(1, 3, 8, 8))
     assert capsys.readouterr().err == '0 of 1 images, step 0 of 100 of the next 1, loss 1\n'

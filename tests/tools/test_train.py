@@ -226,6 +226,7 @@ def test_a_missing_generator_is_named_with_its_source_and_the_option(tmp_path):
     env = dict(OFFLINE, TORCH_HOME=str(tmp_path))
     done = shell('train.py', 'bdinvert_enc_ffhq', '--work-dir', tmp_path / 'run', **env)
     message = the_error(done)
+    assert 'Config:' not in done.stdout and not (tmp_path / 'run').exists()  # 139 lines came first
     assert 'stylegan2-ffhq-config-f-official_20210327_171224-bce9310c.pth' in message
     assert 'https://download.openmmlab.com/mmgen/stylegan2/official_weights/' in message
     assert '--cfg-options model.generator.checkpoint=PATH' in message
