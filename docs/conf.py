@@ -11,6 +11,7 @@ from pathlib import Path
 for notice in (DeprecationWarning, PendingDeprecationWarning, FutureWarning, UserWarning):
     warnings.simplefilter('ignore', notice)
 os.environ['PYTHONWARNINGS'] = 'ignore'
+os.environ['BDINVERT_NOTEBOOK_DOMAIN'] = 'toon'  # the notebook for a hosted GPU downloads nothing
 
 import mmgen_bdinvert  # noqa: E402
 
