@@ -9,7 +9,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ['CATALOGUE', 'Bundle', 'Conversion', 'RemoteFile', 'known_file', 'known_places']
+__all__ = [
+    'CATALOGUE',
+    'DIRECTIONS',
+    'Bundle',
+    'Conversion',
+    'RemoteFile',
+    'known_file',
+    'known_places',
+]
 
 
 @dataclass(frozen=True)
@@ -184,11 +192,11 @@ DIRECTIONS = {'ffhq/generator': ('ffhq-authors/age', 'ffhq-authors/pose', 'ffhq-
 
 def known_places() -> dict[str, str]:
     """List the path in the cache folder of each name, such as ``'ffhq/generator'``."""
-    return {
-        f'{bundle}/{file.name}': file.place
-        for bundle, content in CATALOGUE.items()
-        for file in (*content.files, *content.conversions)
-    }
+    places = {}
+    for bundle, content in CATALOGUE.items():
+        parts: tuple[RemoteFile | Conversion, ...] = (*content.files, *content.conversions)
+        places.update({f'{bundle}/{part.name}': part.place for part in parts})
+    return places
 
 
 def known_file(url: str) -> RemoteFile | None:

@@ -170,23 +170,25 @@ def download_weights(cfg: Config, *sections: str) -> None:
     Raises:
         FileNotFoundError: Something cannot be downloaded; the message says what to do.
     """
-    for key in sections:
-        _download(cfg.get(key), key)
+    parts = [part for key in sections for part in _parts(cfg.get(key), key)]
+    for part, name in parts:
+        source = part.get('checkpoint')
+        if isinstance(source, str) and re.match('https?://', source):
+            local_checkpoint(source, name)
+    for part, _ in parts:
+        if part.get('type') in ('LPIPSLoss', LPIPSLoss) and part.get('backbone') is None:
+            backbone_file(part.get('net', 'vgg'))
 
 
-def _download(value: Any, name: str) -> None:
-    if isinstance(value, (list, tuple)):
+def _parts(value: Any, name: str) -> Iterator[tuple[dict, str]]:
+    """Yield all dicts in a config, each with the key that it stands under."""
+    if isinstance(value, dict):
+        yield value, name
+        for key, item in value.items():
+            yield from _parts(item, key)
+    elif isinstance(value, (list, tuple)):
         for item in value:
-            _download(item, name)
-    if not isinstance(value, dict):
-        return
-    source = value.get('checkpoint')
-    if isinstance(source, str) and re.match('https?://', source):
-        local_checkpoint(source, name)
-    if value.get('type') in ('LPIPSLoss', LPIPSLoss) and value.get('backbone') is None:
-        backbone_file(value.get('net', 'vgg'))
-    for key, item in value.items():
-        _download(item, key)
+            yield from _parts(item, name)
 
 
 def _lacking(value: Any, name: str) -> Iterator[str]:

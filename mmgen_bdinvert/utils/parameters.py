@@ -31,7 +31,7 @@ def class_parameters(cls: type, package: str = '') -> tuple[dict[str, inspect.Pa
         if '__init__' not in vars(base) or not base.__module__.startswith(package):
             continue
         try:
-            own = list(inspect.signature(base.__init__).parameters.values())[1:]
+            own = list(inspect.signature(vars(base)['__init__']).parameters.values())[1:]
         except ValueError:  # of a class written in C
             return found, False
         for parameter in own:
