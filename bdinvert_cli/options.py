@@ -17,7 +17,7 @@ LAUNCHERS = ('none', 'pytorch', 'slurm', 'mpi')
 NO_FACE = ('fail', 'centre')
 PADDING_MODES = ('border', 'reflection', 'zeros')
 SAMPLING_MODES = ('bilinear', 'bicubic')
-PRESETS = ('paper', 'fast', 'draft')
+PRESETS = ('paper', 'fast', 'draft', 'quick', 'instant')
 FORMATS = {  # of foreign files, and what they are
     'genforce': 'a StyleGAN1 or StyleGAN2 generator of GenForce',
     'rosinality': "a StyleGAN2 of rosinality's, or one inside a file of e4e, pSp or ReStyle",

@@ -1,0 +1,41 @@
+# Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
+"""How much of a detail code can be seen in the image."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+__all__ = ['visibility']
+
+
+def visibility(
+    generator: nn.Module, statistics: nn.Module, *, samples: int = 16, probes: int = 4
+) -> Tensor:
+    """Measure how far images move with each whitened coordinate of the detail code.
+
+    For random images and a random direction ``u`` of their pixels, ``(Jᵀu)²`` is on average the
+    squared length of each column of the Jacobian J of the pixels by the coordinates (Hutchinson).
+
+    Args:
+        generator (BaseDetailGenerator): Renders.
+        statistics (LatentStatistics): Its P-norm+ space.
+        samples (int): Images, from a fixed seed. Defaults to 16.
+        probes (int): Random directions for each image. Defaults to 4.
+
+    Returns:
+        Tensor: Root mean square of the lengths, (L, D), with a mean square of 1.
+    """
+    rng, total = torch.Generator().manual_seed(0), 0.0
+    for _ in range(samples):
+        z = torch.randn(1, generator.style_dim, generator=rng).to(generator.device)
+        with torch.no_grad():
+            code = generator.split(generator.to_w_plus(generator.mapping(z)))
+            v = statistics.whiten(code.detail)
+        with torch.enable_grad():
+            image = generator(code.base, statistics.unwhiten(v.requires_grad_()))  # [1CHW]
+            for left in reversed(range(probes)):
+                u = torch.randn(image.shape, generator=rng).to(image)
+                (gradient,) = torch.autograd.grad(image, v, u, retain_graph=left > 0)
+                total = total + gradient[0].square()  # [LD]
+    return (total / total.mean()).sqrt()
