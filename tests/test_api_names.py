@@ -67,8 +67,8 @@ REGISTERED = {
     'MODELS': """BaseCodeEncoderTrainer JointEncoderTrainer NoiseProjector PivotalTuningInverter
         RegularizedInverter ReleasedInverter WPlusInverter""",
     'MODULES': """BaseCodeDistance BaseCodeEncoder BaseDetailGenerator ClassScores Composition
-        DetailCodeEncoder GANSpace GeometricTransform GradientL1Loss InterFaceGAN LPIPSLoss LatentStatistics
-        MatrixTransform NarrowStyleGAN2Discriminator NarrowStyleGANv1Generator
+        DetailCodeEncoder GANSpace GeometricTransform GradientL1Loss InterFaceGAN LPIPSLoss
+        LatentStatistics MatrixTransform NarrowStyleGAN2Discriminator NarrowStyleGANv1Generator
         NarrowStyleGANv2Generator OfficialStyleGANv1Generator PNormLoss PatchLightness
         PerspectiveTransform PixelL1Loss PixelMSELoss RandomTransform Regression
         ReleasedPerceptualLoss STLPIPSLoss SeFa ThinPlateSpline ToonFinder

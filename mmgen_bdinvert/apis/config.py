@@ -69,7 +69,7 @@ def load_config(
     if preset is not None:
         if preset not in PRESETS:
             raise ValueError(f'preset is one of {", ".join(PRESETS)}, but got {preset!r}.')
-        config = _merged(config, {})
+        config = _merged(config, options)
         kind = config.model.get('type')
         if kind != 'RegularizedInverter':
             raise ValueError(f'A preset is for a RegularizedInverter, but the config has a {kind}.')

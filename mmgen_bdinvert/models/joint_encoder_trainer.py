@@ -151,7 +151,7 @@ class JointEncoderTrainer(BaseCodeEncoderTrainer):
         motions = self.motions(seeds)
         photos = to_rgb(self.photos_of(seeds[:count])) if count else None
         w_plus, images = self.sample(seeds[count:])
-        mixed, mixed_images = self.swapped(w_plus, images)
+        swaps = round(self.swapped_share * len(w_plus))
 
         def targets(generated: Tensor) -> Tensor:
             parts = generated if photos is None else torch.cat([photos, generated])
@@ -159,12 +159,11 @@ class JointEncoderTrainer(BaseCodeEncoderTrainer):
 
         seen = targets(images)
         base, detail = self.encoder(seen), self.detail_encoder(seen)
-        swaps = round(self.swapped_share * len(w_plus))
         rendered = detail.clone()
         rendered[count : count + swaps] = detail[count:].roll(-1, 0)[:swaps]
         output = to_rgb(self.generator(base, rendered))
         compared: dict[str, tuple[Tensor, Any]] = {
-            'image': (output, targets(mixed_images) if swaps else seen),
+            'image': (output, targets(self.swapped(w_plus, images)[1]) if swaps else seen),
             'detail': (detail, self.statistics),
         }
         wanted = {loss.compares for loss in self.losses.values()}

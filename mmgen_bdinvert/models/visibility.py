@@ -8,6 +8,8 @@ from torch import Tensor, nn
 
 __all__ = ['visibility']
 
+_BATCH = 4
+
 
 def visibility(
     generator: nn.Module, statistics: nn.Module, *, samples: int = 16, probes: int = 4
@@ -20,22 +22,22 @@ def visibility(
     Args:
         generator (BaseDetailGenerator): Renders.
         statistics (LatentStatistics): Its P-norm+ space.
-        samples (int): Images, from a fixed seed. Defaults to 16.
+        samples (int): Images, from a fixed seed, a multiple of 4. Defaults to 16.
         probes (int): Random directions for each image. Defaults to 4.
 
     Returns:
         Tensor: Root mean square of the lengths, (L, D), with a mean square of 1.
     """
     rng, total = torch.Generator().manual_seed(0), 0.0
-    for _ in range(samples):
-        z = torch.randn(1, generator.style_dim, generator=rng).to(generator.device)
+    for _ in range(samples // _BATCH):
+        z = torch.randn(_BATCH, generator.style_dim, generator=rng).to(generator.device)
         with torch.no_grad():
             code = generator.split(generator.to_w_plus(generator.mapping(z)))
             v = statistics.whiten(code.detail)
         with torch.enable_grad():
-            image = generator(code.base, statistics.unwhiten(v.requires_grad_()))  # [1CHW]
+            images = generator(code.base, statistics.unwhiten(v.requires_grad_()))  # [NCHW]
             for left in reversed(range(probes)):
-                u = torch.randn(image.shape, generator=rng).to(image)
-                (gradient,) = torch.autograd.grad(image, v, u, retain_graph=left > 0)
-                total = total + gradient[0].square()  # [LD]
+                u = torch.randn(images.shape, generator=rng).to(images)
+                (gradient,) = torch.autograd.grad(images, v, u, retain_graph=left > 0)
+                total = total + gradient.square().sum(0)  # [NLD] -> [LD]
     return (total / total.mean()).sqrt()

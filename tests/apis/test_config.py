@@ -134,6 +134,12 @@ def test_options_go_before_a_preset():
     assert 'lr' not in PRESETS['fast']['optimizer']
 
 
+def test_an_option_may_bring_what_a_preset_needs():
+    options = {f'model.detail_encoder.{name}': value for name, value in DETAIL_ENCODER.items()}
+    cfg = load_config('bdinvert_inv_toon64', options, 'instant')
+    assert (cfg.model.num_steps, cfg.model.detail_encoder) == (0, DETAIL_ENCODER)
+
+
 def test_wrong_presets_are_one_sentence():
     known = 'paper, fast, draft, quick, instant'
     with pytest.raises(ValueError, match=f"preset is one of {known}, but got 'quickly'"):

@@ -46,15 +46,14 @@ def test_pictures_of_an_earlier_inversion_with_steps_are_removed(make_config, ph
 
 
 def test_results_go_into_shards(instant, photos, tmp_path):
-    invert_files(instant, photos, tmp_path, packed=True, batch_size=2)
+    out = tmp_path / 'out'
+    invert_files(instant, photos, out, packed=True, batch_size=2)
     for name in ('p0', 'p1', 'p2'):
-        assert sorted(read_packed(tmp_path, name)) == FILES
-    assert not list(tmp_path.glob('.mmgen_bdinvert-*'))
+        assert sorted(read_packed(out, name)) == FILES
+    assert not list(out.glob('.mmgen_bdinvert-*'))
 
 
-def test_the_next_batch_is_read_before_the_network_is_done(
-    instant, photos, tmp_path, monkeypatch
-):
+def test_the_next_batch_is_read_before_the_network_is_done(instant, photos, tmp_path, monkeypatch):
     was_read, plain, compute = threading.Event(), batch_inversion.read_target, instant.invert
 
     def reading(source, *args):
@@ -84,8 +83,8 @@ def test_a_result_that_cannot_be_written(instant, photos, tmp_path, monkeypatch,
 
     monkeypatch.setattr(batch_inversion, 'write_image', broken)
     with pytest.raises(error, match='the disk is full'):
-        invert_files(instant, photos, tmp_path, batch_size=1)
-    assert 'p1' not in read_outcomes(tmp_path) and 'p0' in read_outcomes(tmp_path)
+        invert_files(instant, photos, tmp_path / 'out', batch_size=1)
+    assert 'p1' not in read_outcomes(tmp_path / 'out') and 'p0' in read_outcomes(tmp_path / 'out')
 
 
 def test_an_interruption_keeps_what_was_computed(instant, photos, tmp_path):
@@ -100,5 +99,5 @@ def test_an_interruption_keeps_what_was_computed(instant, photos, tmp_path):
             raise Stop
 
     with pytest.raises(Stop):
-        invert_files(instant, photos, tmp_path, batch_size=1, check=check)
-    assert list(read_outcomes(tmp_path)) == ['p0']
+        invert_files(instant, photos, tmp_path / 'out', batch_size=1, check=check)
+    assert list(read_outcomes(tmp_path / 'out')) == ['p0']
