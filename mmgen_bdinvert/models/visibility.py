@@ -28,7 +28,8 @@ def visibility(
     Returns:
         Tensor: Root mean square of the lengths, (L, D), with a mean square of 1.
     """
-    rng, total = torch.Generator().manual_seed(0), 0.0
+    rng = torch.Generator().manual_seed(0)
+    total = torch.zeros(generator.num_detail, generator.style_dim, device=generator.device)
     for _ in range(samples // _BATCH):
         z = torch.randn(_BATCH, generator.style_dim, generator=rng).to(generator.device)
         with torch.no_grad():
