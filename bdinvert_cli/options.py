@@ -17,7 +17,7 @@ LAUNCHERS = ('none', 'pytorch', 'slurm', 'mpi')
 NO_FACE = ('fail', 'centre')
 PADDING_MODES = ('border', 'reflection', 'zeros')
 SAMPLING_MODES = ('bilinear', 'bicubic')
-PRESETS = ('paper', 'fast', 'draft')
+PRESETS = ('paper', 'fast', 'draft', 'quick', 'instant')
 DIRECTIONS = {  # of the embedded generators
     'toon128': (
         'beard',

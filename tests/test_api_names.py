@@ -39,11 +39,11 @@ API = {
     'jobs': """ImageOutcome Interrupted Manifest Workers deferred_signals join_workers locked_folder
         read_outcomes remember_settings settings_of""",
     'models': """BaseCodeDistance BaseCodeEncoder BaseCodeEncoderTrainer BaseDetailGenerator
-        GradientL1Loss ImageLBFGS LPIPSLoss LatentStatistics
+        DetailCodeEncoder GradientL1Loss ImageLBFGS JointEncoderTrainer LPIPSLoss LatentStatistics
         NarrowStyleGAN2Discriminator NarrowStyleGANv1Generator NarrowStyleGANv2Generator
         NoiseProjector OfficialStyleGANv1Generator PNormLoss PivotalTuningInverter PixelL1Loss
         PixelMSELoss RegularizedInverter ReleasedInverter ReleasedPerceptualLoss STLPIPSLoss
-        WPlusInverter""",
+        WPlusInverter WhitenedCodeDistance""",
     'models.acceleration': 'enabled switched_off',
     'models.generators': """BaseDetailGenerator GeneratorSplit NarrowStyleGAN2Discriminator
         NarrowStyleGANv1Generator NarrowStyleGANv2Generator OfficialStyleGANv1Generator
@@ -51,7 +51,7 @@ API = {
     'models.inverters': """ImageLBFGS NoiseProjector PRESETS PivotalTuningInverter
         RegularizedInverter ReleasedInverter WPlusInverter""",
     'models.losses': """BaseCodeDistance GradientL1Loss LPIPSLoss PNormLoss PixelL1Loss PixelMSELoss
-        ReleasedPerceptualLoss STLPIPSLoss""",
+        ReleasedPerceptualLoss STLPIPSLoss WhitenedCodeDistance""",
     'photos': """FINDS Face FaceFinder InPhoto Look NO_FACE ToonFinder Window YuNetFinder
         centre_window cut""",
     'report': 'write_page',
@@ -65,14 +65,15 @@ REGISTERED = {
     'DATASETS': 'InversionImageFolder LatentSeeds',
     'HOOKS': 'CheckpointHook MissedValidationHook ReconstructionGridHook',
     'METRICS': 'ReconstructionMetric',
-    'MODELS': """BaseCodeEncoderTrainer NoiseProjector PivotalTuningInverter
+    'MODELS': """BaseCodeEncoderTrainer JointEncoderTrainer NoiseProjector PivotalTuningInverter
         RegularizedInverter ReleasedInverter WPlusInverter""",
     'MODULES': """BaseCodeDistance BaseCodeEncoder BaseDetailGenerator ClassScores Composition
-        GANSpace GeometricTransform GradientL1Loss InterFaceGAN LPIPSLoss LatentStatistics
-        MatrixTransform NarrowStyleGAN2Discriminator NarrowStyleGANv1Generator
+        DetailCodeEncoder GANSpace GeometricTransform GradientL1Loss InterFaceGAN LPIPSLoss
+        LatentStatistics MatrixTransform NarrowStyleGAN2Discriminator NarrowStyleGANv1Generator
         NarrowStyleGANv2Generator OfficialStyleGANv1Generator PNormLoss PatchLightness
         PerspectiveTransform PixelL1Loss PixelMSELoss RandomTransform Regression
-        ReleasedPerceptualLoss STLPIPSLoss SeFa ThinPlateSpline ToonFinder YuNetFinder""",
+        ReleasedPerceptualLoss STLPIPSLoss SeFa ThinPlateSpline ToonFinder
+        WhitenedCodeDistance YuNetFinder""",
     'OPTIMIZERS': 'ImageLBFGS',
     'OPTIM_WRAPPERS': 'CpuAmpOptimWrapper',
     'RUNNERS': 'StrictRunner',

@@ -21,7 +21,14 @@ LAYERS = [
     'io | geometry | utils',
     'compat | version',
 ]
-MODELS = ['encoder_trainer', 'inverters', 'losses', 'generators', 'acceleration']
+MODELS = [
+    'joint_encoder_trainer',
+    'encoder_trainer',
+    'inverters',
+    'losses',
+    'generators',
+    'acceleration',
+]
 PACKAGES = ('bdinvert_cli', 'mmgen_bdinvert', 'benchmarks', 'projects')
 INSTALLED = ('bdinvert_cli', 'mmgen_bdinvert')
 

@@ -7,7 +7,8 @@ is taken, as --fit says, unless --window or --find names a square of it; of seve
 the results are called <name>_1, <name>_2 and so on, the largest first.
 
 For each image OUT_DIR/<name>/ gets code.safetensors, reconstruction.png, comparison.png, losses.png
-and metrics.json as soon as its batch is done; the run gets summary.csv, report.md (worst images
+and metrics.json as soon as its batch is done (without steps, as with --preset instant, neither
+comparison.png nor losses.png); the run gets summary.csv, report.md (worst images
 first), contact_sheet.png, config.py, settings.json and its log, manifest/<process>.jsonl. The same
 command again resumes where the last run ended, and repeats what has changed or is damaged.
 Several processes share the images under torchrun, srun and mpirun: see tools/dist_invert.sh and
@@ -35,6 +36,7 @@ from bdinvert_cli.running import run_tool, say
 
 EXAMPLES = """
 bdinvert invert bdinvert_inv_toon128 photos/ --out-dir results/
+bdinvert invert bdinvert_inv_toon128 photos/ --out-dir results/ --preset instant --batch-size 64
 bdinvert invert bdinvert_inv_ffhq a.jpg b.jpg --out-dir results/ --fit pad --batch-size 2 --amp
 bdinvert invert my_config.py 'photos/**/*.png' list.txt shard.tar --out-dir results/ --packed
 bdinvert invert bdinvert_inv_toon128 photos/ --out-dir results/ --cfg-options model.amp=True
@@ -62,8 +64,8 @@ def parse_args(argv=None):
     parser.add_argument(
         '--preset',
         choices=PRESETS,
-        help="the paper's 1,200 steps, fewer for the same objective, or a draft (default: the "
-        "config's steps)",
+        help="the paper's 1,200 steps, fewer for the same objective, a draft, or, with a detail "
+        "encoder, few steps or none (default: the config's steps)",
     )
     parser.add_argument(
         '--steps', type=int, help="optimisation steps (default: the config's, or the preset's)"

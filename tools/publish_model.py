@@ -1,5 +1,5 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
-"""Write the generator or the encoder of a training checkpoint as a small safetensors file."""
+"""Write the generator or an encoder of a training checkpoint as a small safetensors file."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ def parse_args(argv=None):
     parser.add_argument('checkpoint', help='checkpoint from tools/train.py')
     parser.add_argument('out', help='.safetensors file to write')
     parser.add_argument(
-        '--part', choices=('generator', 'encoder'), required=True, help='part to write'
+        '--part',
+        choices=('generator', 'encoder', 'detail_encoder'),
+        required=True,
+        help='part to write',
     )
     parser.add_argument(
         '--half', action='store_true', help='store weight matrices in float16 (half precision)'
@@ -34,6 +37,7 @@ def main(argv=None):
     from mmgen_bdinvert.io import check_outputs, claim_outputs
     from mmgen_bdinvert.io.saved import save_tensors
     from mmgen_bdinvert.models.checkpoint import (
+        DETAIL_PREFIXES,
         ENCODER_PREFIXES,
         GENERATOR_PREFIXES,
         read_state_dict,
@@ -42,7 +46,12 @@ def main(argv=None):
 
     check_outputs([args.out], 'publish-model', [args.checkpoint])
     # Without the bare prefix '': a checkpoint that has no such part must not pass for one.
-    prefixes = (GENERATOR_PREFIXES if args.part == 'generator' else ENCODER_PREFIXES)[:-1]
+    known = {
+        'generator': GENERATOR_PREFIXES,
+        'encoder': ENCODER_PREFIXES,
+        'detail_encoder': DETAIL_PREFIXES,
+    }
+    prefixes = known[args.part][:-1]
     tensors, prefix = select_part(read_state_dict(args.checkpoint), prefixes)
     if not tensors:
         raise ValueError(

@@ -13,6 +13,7 @@ generator = dict(
     ),
 )
 encoder = dict(type='BaseCodeEncoder', base_channels=128, base_size=16, widths=(16, 48, 96))
+detail_encoder = dict(type='DetailCodeEncoder', num_detail=8, style_dim=128)
 statistics = dict(type='LatentStatistics', path='asset://toon128/statistics.safetensors')
 perceptual = dict(type='STLPIPSLoss', loss_weight=10.0, resize=64)
 face_finder = dict(type='ToonFinder')

@@ -23,7 +23,7 @@ from ..engine.config import check_config, read_config
 from ..engine.host import drop_visualizer
 from ..jobs.folder import SETTINGS_FILE
 from ..jobs.results import CONFIG_FILE
-from ..models.inverters.presets import PRESETS
+from ..models.inverters.presets import NEED_DETAIL_ENCODER, PRESETS
 
 __all__ = [
     'ConfigLike',
@@ -69,7 +69,7 @@ def load_config(
     if preset is not None:
         if preset not in PRESETS:
             raise ValueError(f'preset is one of {", ".join(PRESETS)}, but got {preset!r}.')
-        config = _merged(config, {})
+        config = _merged(config, options)
         kind = config.model.get('type')
         if kind != 'RegularizedInverter':
             raise ValueError(f'A preset is for a RegularizedInverter, but the config has a {kind}.')
@@ -78,8 +78,16 @@ def load_config(
                 f'The preset {preset!r} needs the latent statistics of the generator, but the '
                 f'config has none: make them with tools/latent_stats.py and set model.statistics.'
             )
+        if preset in NEED_DETAIL_ENCODER and config.model.get('detail_encoder') is None:
+            raise ValueError(
+                f'The preset {preset!r} needs a detail encoder, but the config has none: train one '
+                f'with a bdinvert_enc_*_joint config and set model.detail_encoder.'
+            )
         for name, value in PRESETS[preset].items():  # update() would keep the config's own lr
-            config.model[name] = copy.deepcopy(value)
+            if value is None:
+                config.model.pop(name, None)
+            else:
+                config.model[name] = copy.deepcopy(value)
     return _merged(config, options)
 
 

@@ -20,6 +20,7 @@ from ..compat.cpu_amp import CpuAmpOptimWrapper
 from ..io import claim_folder, find_images
 from ..models.encoder_trainer import BaseCodeEncoderTrainer
 from ..models.inverters.base_inverter import OptimizationInverter
+from ..models.joint_encoder_trainer import JointEncoderTrainer
 from .composed import kind_of
 from .config import download_weights, named_backbones, pivot_of, read_config, read_settings
 from .host import drop_host
@@ -89,12 +90,17 @@ def set_resume(cfg: Config, checkpoint: str | None) -> None:
 
 
 def set_checkpoint(cfg: Config, checkpoint: str | None) -> None:
-    """Test the encoder of ``checkpoint``, or the whole model where it has no encoder."""
+    """Test the encoders of ``checkpoint``, or the whole model where it has no encoder.
+
+    An inverter takes only its base-code encoder from it.
+    """
     if checkpoint is None:
         return
     model = pivot_of(cfg.model)
     if isinstance(model.get('encoder'), dict):
         model.encoder.checkpoint = checkpoint
+        if kind_of(model) is JointEncoderTrainer:
+            model.detail_encoder.checkpoint = checkpoint
     else:
         cfg.load_from = checkpoint
 
@@ -126,7 +132,7 @@ def set_test_split(cfg: Config, data_root: str | list[str] | None = None) -> str
         advice = 'give a bdinvert_enc_* or bdinvert_inv_* config'
         if inverts:
             advice = 'give the photos with --data-root'
-        elif kind is BaseCodeEncoderTrainer:
+        elif isinstance(kind, type) and issubclass(kind, BaseCodeEncoderTrainer):
             advice = (
                 "set val_dataloader = dict(batch_size=16, sampler=dict(type='DefaultSampler', "
                 "shuffle=False), dataset=dict(type='LatentSeeds', length=64, first=1000000000)), "

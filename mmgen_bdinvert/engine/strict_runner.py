@@ -167,8 +167,9 @@ class StrictRunner(Runner):
             load_weights(model, filename, prefixes=('module.', ''), what=type(model).__name__)
         elif Path(filename).is_file():
             read_checkpoint(filename)  # its errors are one sentence
-        if hasattr(model, 'encoder'):
-            model.encoder.check_generator(model.generator)
+        for encoder in ('encoder', 'detail_encoder'):
+            if hasattr(model, encoder):
+                getattr(model, encoder).check_generator(model.generator)
         checkpoint = super().load_checkpoint(filename, *args, **kwargs)
         if self._resume and not {'meta', 'message_hub', 'optimizer'} <= set(checkpoint):
             raise ValueError(

@@ -6,7 +6,10 @@ from __future__ import annotations
 import os
 import shutil
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -24,7 +27,6 @@ from ..io import (
     claim_outputs,
     ensure_writable_folder,
     image_to_tensor,
-    tensor_to_image,
 )
 from ..io.outputs import temporary_name
 from ..io.stamps import FileStamp, source_stamp
@@ -33,22 +35,38 @@ from ..models.verdict import verdicts_of
 from ..photos.in_photo import InPhoto, Target, photo_of, read_target
 from ..structures import InversionResult
 from .batch_size import is_out_of_memory
+from .in_order import in_order
 from .manifest import MAKER, Manifest
 from .packed import ShardWriter
 from .record import ImageOutcome
 from .remaining import Job
-from .results import RESULT_FILES, Sheet, difference, save_inversion
+from .results import RESULT_FILES, Sheet
+from .writing import Task, Written, failed, write_image
 
 __all__ = ['BatchInversion']
 
 Batch = Sequence[tuple[Target, str, np.ndarray]]  # source, name, RGB uint8 (H, W, 3)
+_THREADS = 4
+
+
+@dataclass(frozen=True)
+class _Read:
+    """A source as it was read: a picture RGB uint8 (H, W, 3), or why there is none."""
+
+    source: Target
+    name: str
+    stamp: FileStamp | None
+    rgb: np.ndarray | None = None
+    mask: np.ndarray | None = None
+    fault: str = ''
 
 
 class BatchInversion:
     """Inverts the images that one process takes from the queue.
 
     Every image gets a line in the manifest once its files are written. ``check`` is called before
-    every image and step, and may raise.
+    every image and step, and may raise. Without steps, images are read and results written in
+    threads beside the network, which would wait for them otherwise.
     """
 
     def __init__(
@@ -70,31 +88,41 @@ class BatchInversion:
         self.sheet, self.count = Sheet(), 0
         self._masks: dict[str, np.ndarray | None] = {}  # of the targets of a batch, by name
         self._stamps: dict[str, FileStamp | None] = {}  # of the sources of a batch, by name
+        self._overlaps = not inverter.num_steps
+        self._pool = ThreadPoolExecutor(_THREADS)
+        self._writing: deque[Future[Written]] = deque()
 
     def batches(self, jobs: Iterable[Job], size: int) -> Iterator[Batch]:
         """Read images into full batches; images that cannot be read or saved fail at once."""
         batch: list[tuple[Target, str, np.ndarray]] = []
-        for source, name in jobs:
+        for read in in_order(self._read, jobs, self._pool, 2 * size if self._overlaps else 0):
             self.check()
-            # Before it is read: it may change later.
-            self._stamps[name] = source_stamp(photo_of(source))
-            try:
-                side = self.inverter.generator.resolution
-                rgb, self._masks[name] = read_target(source, side, self.fit)
-                if self.shards is None:
-                    folder = ensure_writable_folder(self.out_dir / name)
-                    claim_outputs([folder / file for file in RESULT_FILES], MAKER)
-            except StorageError:
-                raise
-            except (ImageReadError, OutputError) as error:
-                self._record(_failed(name, source, str(error)))
+            self._stamps[read.name] = read.stamp
+            if read.rgb is None:
+                self._record(failed(read.name, read.source, read.fault))
                 continue
-            batch.append((source, name, rgb))
+            self._masks[read.name] = read.mask
+            batch.append((read.source, read.name, read.rgb))
             if len(batch) == size:
                 yield batch
                 batch = []
         if batch:
             yield batch
+
+    def _read(self, job: Job) -> _Read:
+        source, name = job
+        stamp = source_stamp(photo_of(source))  # before it is read: it may change later
+        try:
+            side = self.inverter.generator.resolution
+            rgb, mask = read_target(source, side, self.fit)
+            if self.shards is None:
+                folder = ensure_writable_folder(self.out_dir / name)
+                claim_outputs([folder / file for file in RESULT_FILES], MAKER)
+        except StorageError:
+            raise
+        except (ImageReadError, OutputError) as error:
+            return _Read(source, name, stamp, fault=str(error))
+        return _Read(source, name, stamp, rgb, mask)
 
     def invert_fitting(self, batch: Batch) -> None:
         """Invert one batch; in halves if memory does not suffice."""
@@ -128,18 +156,34 @@ class BatchInversion:
         verdicts = verdicts_of(self.inverter, rgb, seen, result.code)
         rows = self._measure(rgb, output, result)
         seconds = round((time.perf_counter() - began) / len(batch), 3)
+        codes, output = result.code.to('cpu'), output.cpu()
         for i, (source, name, target) in enumerate(batch):
             verdict = {} if verdicts is None else {'verdict': verdicts[i]}
             metrics = {**rows[i], **verdict, 'seconds': seconds, 'fit': self.fit}
             if isinstance(source, InPhoto):
                 metrics.update(source.facts())
             images = {'target': target, 'start': starts[0][i], 'reconstruction': output[i]}
-            try:
-                outcome, place = self._save(source, name, result, i, images, metrics)
-            except StorageError:
-                raise
-            except OutputError as error:
-                outcome, place = _failed(name, source, str(error)), {}
+            history = {k: v[:, i].tolist() for k, v in result.history.items()}
+            task = Task(source, name, codes[i], images, history, metrics)
+            folder = self.out_dir if self.shards is None else self._work
+            packed = self.shards is not None
+            self._writing.append(self._pool.submit(write_image, task, folder / name, packed))
+        self._record_written(2 * len(batch) if self._overlaps else 0)
+
+    def _record_written(self, left: int) -> None:
+        """Record results as they are written, until at most ``left`` are not."""
+        while self._writing and (len(self._writing) > left or self._writing[0].done()):
+            written = self._writing.popleft().result()
+            outcome, place = written.outcome, written.place
+            if written.files:
+                try:
+                    place = self.shards.add(outcome.name, written.files)
+                except StorageError:
+                    raise
+                except OutputError as error:
+                    outcome = failed(outcome.name, outcome.source, str(error))
+            if outcome.status != 'failed':
+                self.sheet.add(written.title, written.pictures)
             self._record(outcome, place)
 
     def _mask(self, names: Sequence[str], images: Tensor) -> Tensor | None:
@@ -166,58 +210,6 @@ class BatchInversion:
             row['losses'] = {k: float(v[-1, i]) for k, v in result.history.items()}
         return rows
 
-    def _save(
-        self,
-        source: Target,
-        name: str,
-        result: InversionResult,
-        index: int,
-        images: dict[str, np.ndarray | Tensor],
-        metrics: dict[str, Any],
-    ) -> tuple[ImageOutcome, dict[str, Any]]:
-        """Save one image of a result; return its outcome and the place of its files."""
-        code, path = result.code[index], os.fspath(source)
-        tensors = (*code.tensors.values(), result.reconstruction[index])
-        if not all(torch.isfinite(tensor).all() for tensor in tensors):
-            reason = f'the code of {path!r} is not finite: check encoder and generator'
-            return _failed(name, source, reason), {}
-        status, reason = 'done', ''
-        if metrics['stopped_at'] is not None:
-            status = 'stopped'
-            reason = (
-                f'the loss of {path!r} became non-finite {metrics["setbacks"]} times, at last at '
-                f'step {metrics["stopped_at"]}; its best state is saved: try a smaller learning '
-                f'rate'
-            )
-        outcome = ImageOutcome(name, Path(path), status, reason, metrics)
-        figures = [f'{metrics["psnr"]:.1f} dB']
-        if 'perceptual' in metrics:
-            figures.append(f'perceptual {metrics["perceptual"]:.4f}')
-        pictures = {
-            key: value if isinstance(value, np.ndarray) else tensor_to_image(value)
-            for key, value in images.items()
-        }
-        gap = difference(pictures['reconstruction'], pictures['target'])
-        shown = {**pictures, 'difference (4x)\ngrey: equal': gap}
-        folder = self._work if self.shards is not None else self.out_dir / name
-        ensure_writable_folder(folder)
-        save_inversion(
-            folder,
-            code=code,
-            pictures=shown,
-            reconstruction=pictures['reconstruction'],
-            history={k: v[:, index].tolist() for k, v in result.history.items()},
-            metrics=outcome.row(),
-            title=', '.join((name, *figures)),
-        )
-        if self.shards is not None:
-            place = self.shards.add(name, {f: (folder / f).read_bytes() for f in RESULT_FILES})
-        else:
-            written = [file for file in RESULT_FILES if (folder / file).is_file()]
-            place = {'file_stamps': {f: FileStamp.of(folder / f).json() for f in written}}
-        self.sheet.add('\n'.join((name, *figures)), shown)
-        return outcome, place
-
     def _record(
         self, outcome: ImageOutcome, place: Mapping[str, Any] = MappingProxyType({})
     ) -> None:
@@ -227,9 +219,9 @@ class BatchInversion:
         self.on_image(outcome)
 
     def close(self) -> None:
-        """Remove the folder for files that go into a shard."""
-        shutil.rmtree(self._work, ignore_errors=True)
-
-
-def _failed(name: str, source: Target, reason: str) -> ImageOutcome:
-    return ImageOutcome(name, Path(os.fspath(source)), 'failed', reason)
+        """Record what is still being written, and remove the folder for files of shards."""
+        try:
+            self._record_written(0)
+        finally:
+            self._pool.shutdown(cancel_futures=True)
+            shutil.rmtree(self._work, ignore_errors=True)

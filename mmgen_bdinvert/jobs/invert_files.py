@@ -128,10 +128,11 @@ def invert_files(
 
     Each image gets ``code.safetensors``, ``reconstruction.png``, ``comparison.png``, ``losses.png``
     and ``metrics.json`` in ``<out_dir>/<name>/`` as soon as its batch is done, and a line in the
-    manifest. The run gets ``config.py``, ``summary.csv``, ``report.md`` (worst images first) and
-    ``contact_sheet.png`` (of the first process), after an interruption too. An image that cannot be
-    read, inverted or saved is recorded, and the others go on; only a full or broken disk ends the
-    run. Another call continues where this one ended, and repeats what is damaged or has changed.
+    manifest; without steps, neither comparison nor losses. The run gets ``config.py``,
+    ``summary.csv``, ``report.md`` (worst images first) and ``contact_sheet.png`` (of the first
+    process), after an interruption too. An image that cannot be read, inverted or saved is
+    recorded, and the others go on; only a full or broken disk ends the run. Another call continues
+    where this one ended, and repeats what is damaged or has changed.
 
     Args:
         inverter (OptimizationInverter): From :func:`mmgen_bdinvert.apis.init_inverter`.

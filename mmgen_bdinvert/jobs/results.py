@@ -65,20 +65,30 @@ def save_inversion(
     """Write the ``RESULT_FILES`` of one image, each atomically, ``metrics.json`` last.
 
     An earlier ``metrics.json`` is removed first: where there is one, the files beside it belong
-    together. Pictures, by their captions in the comparison, are RGB uint8 (H, W, 3).
+    together. Pictures, by their captions in the comparison, are RGB uint8 (H, W, 3). Without steps
+    in the history, there are neither comparison nor curves, which take longer than the inversion;
+    earlier ones are removed.
     """
     folder = Path(folder)
     remove_leftovers(folder)
     done = folder / RESULT_FILES[-1]
-    try:
-        done.unlink(missing_ok=True)
-    except OSError as error:
-        raise write_error(done, error) from error
+    _remove([done])
     code.save(folder / 'code.safetensors')
     save_png(folder / 'reconstruction.png', reconstruction)
-    save_png(folder / 'comparison.png', comparison(pictures, title=title))
-    _save_curves(folder / 'losses.png', history, title)
+    if all(len(values) == 1 for values in history.values()):
+        _remove([folder / 'comparison.png', folder / 'losses.png'])
+    else:
+        save_png(folder / 'comparison.png', comparison(pictures, title=title))
+        _save_curves(folder / 'losses.png', history, title)
     save_json(done, metrics)
+
+
+def _remove(paths: Sequence[Path]) -> None:
+    for path in paths:
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            raise write_error(path, error) from error
 
 
 def _save_curves(path: Path, history: Mapping[str, Sequence[float]], title: str) -> None:

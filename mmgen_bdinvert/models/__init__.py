@@ -1,5 +1,6 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
 from .base_code_encoder import BaseCodeEncoder
+from .detail_code_encoder import DetailCodeEncoder
 from .encoder_trainer import BaseCodeEncoderTrainer
 from .generators import (
     BaseDetailGenerator,
@@ -16,6 +17,7 @@ from .inverters import (
     ReleasedInverter,
     WPlusInverter,
 )
+from .joint_encoder_trainer import JointEncoderTrainer
 from .latent_stats import LatentStatistics
 from .losses import (
     BaseCodeDistance,
@@ -26,6 +28,7 @@ from .losses import (
     PNormLoss,
     ReleasedPerceptualLoss,
     STLPIPSLoss,
+    WhitenedCodeDistance,
 )
 
 __all__ = [
@@ -33,8 +36,10 @@ __all__ = [
     'BaseCodeEncoder',
     'BaseCodeEncoderTrainer',
     'BaseDetailGenerator',
+    'DetailCodeEncoder',
     'GradientL1Loss',
     'ImageLBFGS',
+    'JointEncoderTrainer',
     'LPIPSLoss',
     'LatentStatistics',
     'NarrowStyleGAN2Discriminator',
@@ -51,4 +56,5 @@ __all__ = [
     'ReleasedPerceptualLoss',
     'STLPIPSLoss',
     'WPlusInverter',
+    'WhitenedCodeDistance',
 ]

@@ -11,6 +11,7 @@ from mmgen.registry import MODULES
 from torch import Tensor, nn
 
 from ..utils.numbers import checked_number
+from .bound import BoundToGenerator
 from .checkpoint import ENCODER_PREFIXES, load_weights
 
 __all__ = ['BaseCodeEncoder']
@@ -25,7 +26,7 @@ def _conv(inputs: int, outputs: int) -> list[nn.Module]:
 
 
 @MODULES.register_module()
-class BaseCodeEncoder(nn.Module):
+class BaseCodeEncoder(BoundToGenerator):
     """Encoder ``E`` of 11 convolutions and 3 poolings: ``f0 = E(I)`` (paper, section 3.3).
 
     The buffers ``generator_fingerprint`` and ``trained_base_size`` are saved with the weights:
@@ -66,7 +67,6 @@ class BaseCodeEncoder(nn.Module):
         layers.append(nn.Conv2d(inputs, base_channels, 3, padding=1))
         self.model = nn.Sequential(*layers)
         self.base_channels, self.base_size = base_channels, base_size
-        self.register_buffer('generator_fingerprint', torch.zeros(32, dtype=torch.uint8))
         self.register_buffer('trained_base_size', torch.tensor(base_size))
         if checkpoint is not None:
             load_weights(self, checkpoint, prefixes=ENCODER_PREFIXES, what='encoder')
@@ -75,11 +75,6 @@ class BaseCodeEncoder(nn.Module):
     def input_size(self) -> int:
         """int: Side that images are resized to, 8s."""
         return 8 * self.base_size
-
-    def bind(self, fingerprint: str) -> None:
-        """Record the fingerprint of the generator that this encoder is trained for."""
-        digest = torch.frombuffer(bytearray.fromhex(fingerprint), dtype=torch.uint8)
-        self.generator_fingerprint.copy_(digest)
 
     def check_generator(self, generator) -> None:
         """Check that this encoder was trained for a BaseDetailGenerator.
@@ -94,12 +89,7 @@ class BaseCodeEncoder(nn.Module):
                 f'{int(self.trained_base_size)}), but the generator takes {wanted}: set '
                 f'base_channels and base_size to match, and use an encoder trained for them.'
             )
-        digest = bytes(self.generator_fingerprint.tolist()).hex()
-        if digest.strip('0') and digest != generator.fingerprint:
-            raise ValueError(
-                f'The encoder was trained for another generator (fingerprint {digest[:12]}…, this '
-                f'one is {generator.fingerprint[:12]}…): use the encoder of this generator.'
-            )
+        self.check_fingerprint(generator)
 
     def forward(self, images: Tensor) -> Tensor:
         """Predict base codes f0 (n, C, s, s) of RGB images (n, 3, H, W) in [-1, 1] of any size.

@@ -26,6 +26,7 @@ from .foreign import convert_line
 from .state_dicts import fit_state
 
 __all__ = [
+    'DETAIL_PREFIXES',
     'ENCODER_PREFIXES',
     'GENERATOR_PREFIXES',
     'download',
@@ -39,6 +40,7 @@ __all__ = [
 # mmgen 1.x, mmgen 0.x, a run without EMA, a wrapped module, a bare file.
 GENERATOR_PREFIXES = ('generator_ema.module.', 'generator_ema.', 'generator.', 'module.', '')
 ENCODER_PREFIXES = ('encoder.', '')
+DETAIL_PREFIXES = ('detail_encoder.', '')
 
 
 def download(url: str, remedy: str) -> Path:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from mmengine.model import BaseModel
@@ -18,7 +19,7 @@ from .frozen import HoldsFrozen
 from .losses.latent import base_code_distance, follow_generator
 from .parts import build_losses, build_part
 
-__all__ = ['BaseCodeEncoderTrainer']
+__all__ = ['BaseCodeEncoderTrainer', 'moved_each', 'weighted']
 
 
 @MODELS.register_module()
@@ -39,8 +40,9 @@ class BaseCodeEncoderTrainer(HoldsFrozen, BaseModel):
     Args:
         generator (dict | BaseDetailGenerator): The frozen generator, or its config.
         encoder (dict | BaseCodeEncoder): The encoder to train, or its config.
-        losses (dict[str, dict | nn.Module | None] | None): Losses on images or base codes by name,
-            or their configs. Defaults to the paper's: pixel MSE, and LPIPS with weight 10.
+        losses (dict[str, dict | nn.Module | None] | nn.ModuleDict | None): Losses on images or base
+            codes by name, or their configs. Defaults to the paper's: pixel MSE, and LPIPS with
+            weight 10.
         truncation (float): ψ of the training images. Defaults to 0.7.
         truncation_layers (int): First layers, which ψ is applied to. Defaults to 8.
         moves (dict | RandomTransform | None): Random transforms, or their config; its type may be
@@ -59,7 +61,7 @@ class BaseCodeEncoderTrainer(HoldsFrozen, BaseModel):
         self,
         generator: dict | nn.Module,
         encoder: dict | nn.Module,
-        losses: dict[str, dict] | None = None,
+        losses: dict[str, dict] | nn.ModuleDict | None = None,
         truncation: float = 0.7,
         truncation_layers: int = 8,
         moves: dict | RandomTransform | None = None,
@@ -73,7 +75,9 @@ class BaseCodeEncoderTrainer(HoldsFrozen, BaseModel):
         self.encoder.check_generator(self.generator)
         self.encoder.bind(self.generator.fingerprint)
         losses = self.config_defaults()['losses'] if losses is None else losses
-        self.losses = build_losses(losses, type(self).__name__, comparable=('image', 'base'))
+        if not isinstance(losses, nn.ModuleDict):
+            losses = build_losses(losses, type(self).__name__, comparable=('image', 'base'))
+        self.losses = losses
         follow_generator(self.losses.values(), self.generator)
         self.truncation = checked_number('truncation', truncation)
         layers = checked_number('truncation_layers', truncation_layers, least=0, whole=True)
@@ -148,21 +152,21 @@ class BaseCodeEncoderTrainer(HoldsFrozen, BaseModel):
         seeds = torch.as_tensor(inputs)
         w_plus, images = self.sample(seeds)
         motions = self.motions(seeds)
-        target = self.generator.to_rgb(_moved(images, motions, transform_image))
+        target = self.generator.to_rgb(moved_each(images, motions, transform_image))
         base = self.encoder(target)
         if mode == 'loss' and self.swapped_share:
             w_plus, images = self.swapped(w_plus, images)
-            target = self.generator.to_rgb(_moved(images, motions, transform_image))
+            target = self.generator.to_rgb(moved_each(images, motions, transform_image))
         output = self.generator(base, w_plus[:, self.generator.first_detail :])
         if mode == 'tensor':
             return output
         rgb = self.generator.to_rgb(output)
         seen = {'image': (rgb, target)}
         if mode == 'predict' or any(v.compares == 'base' for v in self.losses.values()):
-            true_base = _moved(self.generator.split(w_plus).base, motions, transform_base)
+            true_base = moved_each(self.generator.split(w_plus).base, motions, transform_base)
             seen['base'] = (base, true_base)
         if mode == 'loss':
-            return {f'loss_{k}': _term(v, *seen[v.compares]) for k, v in self.losses.items()}
+            return {f'loss_{k}': weighted(v, *seen[v.compares]) for k, v in self.losses.items()}
         if mode == 'predict':
             normalized = self.generator.normalizes_base
             distance = base_code_distance(base, true_base, normalized=normalized)
@@ -173,11 +177,12 @@ class BaseCodeEncoderTrainer(HoldsFrozen, BaseModel):
         raise ValueError(f"mode is 'loss', 'predict' or 'tensor', but got {mode!r}.")
 
 
-def _term(loss: nn.Module, value: Tensor, reference: Tensor) -> Tensor:
+def weighted(loss: nn.Module, value: Tensor, reference: Any) -> Tensor:
+    """Return the mean of a loss over a batch, times its weight."""
     return loss.loss_weight * loss(value, loss.prepare(reference)).mean()
 
 
-def _moved(maps: Tensor, motions: list[Transform | None], move: Callable) -> Tensor:
+def moved_each(maps: Tensor, motions: list[Transform | None], move: Callable) -> Tensor:
     """Transform each map of (n, C, h, w) by its own motion; None leaves it as it is."""
     if all(motion is None for motion in motions):
         return maps

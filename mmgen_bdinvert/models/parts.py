@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping
 from mmgen.registry import MODULES
 from torch import nn
 
-__all__ = ['build_losses', 'build_part']
+__all__ = ['build_losses', 'build_part', 'build_statistics']
 
 
 def build_part(name: str, part: object, has: str) -> nn.Module:
@@ -29,6 +29,24 @@ def build_part(name: str, part: object, has: str) -> nn.Module:
     return built
 
 
+def build_statistics(statistics: dict | nn.Module, generator: nn.Module) -> nn.Module:
+    """Build the latent statistics of a BaseDetailGenerator, or take built ones as they are.
+
+    Raises:
+        ValueError: They are something else, or those of another generator.
+    """
+    if isinstance(statistics, dict):
+        statistics = {**statistics, 'fingerprint': generator.fingerprint}
+    built = build_part('statistics', statistics, has='whiten')
+    if built.fingerprint not in ('', generator.fingerprint):
+        raise ValueError(
+            f'The latent statistics are those of another generator (fingerprint '
+            f'{built.fingerprint[:12]}…, this one is {generator.fingerprint[:12]}…): fit '
+            f'them for this one with tools/latent_stats.py.'
+        )
+    return built
+
+
 def build_losses(
     losses: Mapping[str, dict | nn.Module | None],
     owner: str,
@@ -43,7 +61,8 @@ def build_losses(
         losses (Mapping[str, dict | nn.Module | None]): Losses by name, or their configs; None
             leaves out a loss of a base config.
         owner (str): Name of the model's class.
-        comparable (Collection[str]): What the model can compare: 'image', 'base', 'detail'.
+        comparable (Collection[str]): What the model can compare: 'image', 'base', 'detail',
+            'whitened'.
         reserved (Collection[str]): Names that no loss may have.
         statistics (LatentStatistics | None): Without them, no detail codes can be compared.
 

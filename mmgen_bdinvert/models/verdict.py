@@ -71,11 +71,13 @@ def verdicts_of(
 ) -> list[str] | None:
     """Judge inversions; None where the statistics hold no yardstick for this base size.
 
+    Without steps there is none either: yardsticks are those of optimised inversions.
+
     Args:
         inverter, images, output, code: As for :func:`signs_of`.
     """
     yardsticks = getattr(inverter.statistics, 'yardsticks', {})
-    if code.base_size not in yardsticks:
+    if code.base_size not in yardsticks or not inverter.num_steps:
         return None
     signs = signs_of(inverter, images, output, code)
     if signs is None:

@@ -112,15 +112,20 @@ def test_the_toon_configs_build_with_weights_of_their_shapes(
     assert cfg.test_dataloader.dataset.size == 64
 
 
+DETAIL_ENCODER = dict(type='DetailCodeEncoder', num_detail=8, style_dim=128)
+
+
 @pytest.mark.parametrize('preset', PRESETS)
 def test_a_preset_replaces_the_schedule_alone(preset):
-    own, cfg = (
-        load_config('bdinvert_inv_toon128'),
-        load_config('bdinvert_inv_toon128', None, preset),
-    )
+    own = load_config('bdinvert_inv_toon128', {'model.detail_encoder': DETAIL_ENCODER})
+    cfg = load_config(own, None, preset)
+    assert ('detail_encoder' in cfg.model) == (preset != 'paper')  # as before there was one
     for name, value in PRESETS[preset].items():
-        assert cfg.model[name] == value
-        own.model[name] = value
+        if value is None:
+            del own.model[name]
+        else:
+            assert cfg.model[name] == value
+            own.model[name] = value
     assert own.model == cfg.model
     assert Config.fromstring(cfg.pretty_text, '.py').model == cfg.model  # as it is recorded
 
@@ -132,9 +137,19 @@ def test_options_go_before_a_preset():
     assert 'lr' not in PRESETS['fast']['optimizer']
 
 
+def test_an_option_may_bring_what_a_preset_needs():
+    options = {f'model.detail_encoder.{name}': value for name, value in DETAIL_ENCODER.items()}
+    cfg = load_config('bdinvert_inv_toon64', options, 'instant')
+    assert (cfg.model.num_steps, cfg.model.detail_encoder) == (0, DETAIL_ENCODER)
+
+
 def test_wrong_presets_are_one_sentence():
-    with pytest.raises(ValueError, match="preset is one of paper, fast, draft, but got 'quick'"):
-        load_config('bdinvert_inv_toon64', None, 'quick')
+    known = 'paper, fast, draft, quick, instant'
+    with pytest.raises(ValueError, match=f"preset is one of {known}, but got 'quickly'"):
+        load_config('bdinvert_inv_toon64', None, 'quickly')
+    for preset in ('quick', 'instant'):
+        with pytest.raises(ValueError, match=f"preset '{preset}' needs a detail encoder"):
+            load_config('bdinvert_inv_toon64', None, preset)
     config = load_config('bdinvert_inv_toon64')
     config.model.statistics = None
     with pytest.raises(ValueError, match="preset 'fast' needs the latent statistics"):

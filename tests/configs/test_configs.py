@@ -81,10 +81,12 @@ def build(statistics_file):
             options['model.generator.checkpoint'] = None
         if 'ffhq' in name:
             options['model.losses.perceptual.backbone'] = 'random'
-        if name.startswith('bdinvert_inv'):
+        if name.startswith('bdinvert_inv') or name.endswith('joint'):
             dim = cfg.model.generator.generator.style_channels
             options['model.encoder.checkpoint'] = None
             options['model.statistics.path'] = statistics_file(dim)
+        if 'photos' in cfg.model:
+            options['model.photos'] = None  # a folder that projects/toon_faces/draw.py makes
         return MODELS.build(read_config(CONFIGS / f'{name}.py', options).model)
 
     return make

@@ -9,7 +9,6 @@ from typing import Any, TypedDict
 
 import torch
 from mmengine.model import BaseModel, ImgDataPreprocessor
-from mmgen.registry import MODULES
 from mmgen.structures import GenDataSample
 from torch import Tensor, nn
 
@@ -19,7 +18,7 @@ from ..acceleration.allocator import kept_memory, returned_memory
 from ..acceleration.precision import bfloat16_gradients, gains_from_bfloat16_gradients
 from ..frozen import HoldsFrozen
 from ..losses.latent import follow_generator
-from ..parts import build_losses, build_part
+from ..parts import build_losses, build_part, build_statistics
 from .image_optimizer import checked_optimizer
 from .optimization import Optimization, StepCallback
 from .targets import checked_mask
@@ -92,16 +91,8 @@ class OptimizationInverter(HoldsFrozen, BaseModel):
                 mean=[127.5] * 3, std=[127.5] * 3, rgb_to_bgr=generator.channel_order == 'bgr'
             )
         super().__init__(data_preprocessor=data_preprocessor)
-        if isinstance(statistics, dict):
-            statistics = MODULES.build({**statistics, 'fingerprint': generator.fingerprint})
         if statistics is not None:
-            statistics = build_part('statistics', statistics, has='whiten')
-        if statistics is not None and statistics.fingerprint not in ('', generator.fingerprint):
-            raise ValueError(
-                f'The latent statistics are those of another generator (fingerprint '
-                f'{statistics.fingerprint[:12]}…, this one is {generator.fingerprint[:12]}…): fit '
-                f'them for this one with tools/latent_stats.py.'
-            )
+            statistics = build_statistics(statistics, generator)
         self.hold_frozen(generator, *([] if statistics is None else [statistics]))
         self.losses = build_losses(
             losses,

@@ -121,9 +121,11 @@ class Optimization:
                 best = values.gather(0, self._state.best_at[None])[0]
                 values[-1] = torch.where(restored, best, values[-1])
             variables = {k: v.detach() for k, v in self.variables.items()}
+            # Without steps the image that was just evaluated is that of the result.
+            same = not inverter.num_steps and inverter._steady and inverter.amp is not True
             return InversionResult(
                 code=inverter.to_code(variables),
-                reconstruction=inverter.render(variables),
+                reconstruction=images if same else inverter.render(variables),
                 history={name: values.cpu() for name, values in losses.items()},
                 stopped_at=self._state.stopped_at.cpu(),
                 setbacks=self._state.setbacks.cpu(),

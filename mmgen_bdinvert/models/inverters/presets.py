@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ['PRESETS']
+__all__ = ['NEED_DETAIL_ENCODER', 'PRESETS']
 
 _QUICK = dict(
     optimizer=dict(type='ImageLBFGS', history=50),
@@ -14,7 +14,7 @@ _QUICK = dict(
     detail_space='pnorm',
 )
 
-# Of a RegularizedInverter; docs/performance.md compares what they reach.
+# Of a RegularizedInverter; None takes a setting away. docs/performance.md compares what they reach.
 PRESETS: dict[str, dict[str, Any]] = {
     'paper': dict(
         optimizer=dict(type='Adam', lr=0.01),
@@ -22,7 +22,11 @@ PRESETS: dict[str, dict[str, Any]] = {
         keep_best=False,
         amp=False,
         detail_space='w+',
+        detail_encoder=None,
     ),
     'fast': dict(_QUICK, num_steps=210),
     'draft': dict(_QUICK, num_steps=30),
+    'quick': dict(_QUICK, num_steps=12),
+    'instant': dict(num_steps=0, keep_best=False, amp=False, detail_space='w+'),
 }
+NEED_DETAIL_ENCODER = ('quick', 'instant')

@@ -39,19 +39,23 @@ class RegularizedInverter(OptimizationInverter):
     """BDInvert's regularised inversion (paper, section 3.4).
 
     The base code starts at the encoder's prediction ``f0 = E(I)``, the detail code at the mean
-    style vector. Both are optimised; losses hold the base code near ``f0``, and the detail code
-    near the mean in P-norm+ space. Without the losses ``base`` or ``detail`` these are the paper's
-    ablations, with ``num_steps=0`` the encoder's prediction alone.
+    style vector, or at the prediction of a detail encoder. Both are optimised; losses hold the base
+    code near ``f0``, and the detail code near the mean in P-norm+ space. Without the losses
+    ``base`` or ``detail`` these are the paper's ablations, with ``num_steps=0`` the encoders'
+    prediction alone.
 
     Args:
         generator (dict | BaseDetailGenerator): The generator, or its config.
         encoder (dict | BaseCodeEncoder): The trained encoder, or its config.
+        detail_encoder (dict | DetailCodeEncoder | None): The trained detail encoder, or its config.
+            Defaults to None: every detail code starts at the mean one.
         losses (dict[str, dict] | None): Losses by name. Defaults to the paper's four.
         clip (float | None): The paper's own regulariser of the detail code, for use without the
             loss ``detail``: after each step every whitened coordinate is clamped to [-clip, clip].
             Defaults to None.
         detail_space (str): Coordinates in which the detail code is optimised: 'w+', as in the
-            paper, or 'pnorm', whitened ones, which start at zero and need the statistics.
+            paper, or 'pnorm', whitened ones, which start at zero without a detail encoder, and need
+            the statistics.
             Optimisers get much further in them. Defaults to 'w+'.
         **settings: As for :class:`OptimizationInverter`.
 
@@ -65,6 +69,7 @@ class RegularizedInverter(OptimizationInverter):
         generator: dict | nn.Module,
         encoder: dict | nn.Module,
         *,
+        detail_encoder: dict | nn.Module | None = None,
         losses: dict[str, dict] | None = None,
         clip: float | None = None,
         detail_space: str = 'w+',
@@ -84,6 +89,11 @@ class RegularizedInverter(OptimizationInverter):
         self.encoder = build_part('encoder', encoder, has='check_generator')
         self.encoder.check_generator(self.generator)
         self.encoder.requires_grad_(False)
+        self.detail_encoder = None
+        if detail_encoder is not None:
+            self.detail_encoder = build_part('detail_encoder', detail_encoder, has='adapt')
+            self.detail_encoder.check_generator(self.generator)
+            self.detail_encoder.requires_grad_(False)
 
     @classmethod
     def config_defaults(cls) -> dict:
@@ -91,9 +101,22 @@ class RegularizedInverter(OptimizationInverter):
         return {**super().config_defaults(), 'losses': paper_losses()}
 
     def start(self, images: Tensor) -> dict[str, Tensor]:
-        """Start at ``f0`` and at the mean style vector, or at the centre of P-norm+ space."""
+        """Start at ``f0``, and at the detail encoder's prediction or the mean style vector.
+
+        Whitened coordinates without a detail encoder start at the centre of P-norm+ space.
+        """
         self.encoder.check_generator(self.generator)
-        base, mean = self.encoder(self.generator.to_rgb(images)), self.generator.mean_latent
+        rgb = self.generator.to_rgb(images)
+        base = self.encoder(rgb)
+        if self.detail_encoder is not None:
+            self.detail_encoder.check_generator(self.generator)
+            detail = self.detail_encoder(rgb)  # [NLD]
+            if self.clip is not None:
+                detail = self.statistics.clip(detail, self.clip)
+            if self.detail_space == 'pnorm':
+                return {'base': base, 'whitened': self.statistics.whiten(detail) / _UNIT}
+            return {'base': base, 'detail': detail}
+        mean = self.generator.mean_latent
         detail = mean.expand(len(images), self.generator.num_detail, -1)  # [NLD]
         if self.detail_space == 'pnorm':
             return {'base': base, 'whitened': torch.zeros_like(detail)}

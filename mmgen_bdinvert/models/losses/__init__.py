@@ -12,7 +12,7 @@ Every loss of this folder is registered in ``MODULES`` and follows one contract:
 Image losses receive RGB in [-1, 1], whatever channel order the generator emits.
 """
 
-from .latent import BaseCodeDistance, PNormLoss
+from .latent import BaseCodeDistance, PNormLoss, WhitenedCodeDistance
 from .perceptual import LPIPSLoss, STLPIPSLoss
 from .pixel import GradientL1Loss, PixelL1Loss, PixelMSELoss
 from .released import ReleasedPerceptualLoss
@@ -26,4 +26,5 @@ __all__ = [
     'PixelMSELoss',
     'ReleasedPerceptualLoss',
     'STLPIPSLoss',
+    'WhitenedCodeDistance',
 ]

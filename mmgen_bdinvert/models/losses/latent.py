@@ -92,3 +92,30 @@ class PNormLoss(nn.Module):
     def forward(self, value: Tensor, state: LatentStatistics) -> Tensor:
         """Measure the detail code ``value`` (n, L, D); returns (n,)."""
         return state.whiten(value).square().mean((1, 2))  # (n, L, D) -> (n,)
+
+
+@MODULES.register_module()
+class WhitenedCodeDistance(nn.Module):
+    """Squared distance of whitened detail codes, ``mean(s · (v - v'))²``, for training encoders.
+
+    ``s`` says how much an image changes with each coordinate (see
+    :func:`mmgen_bdinvert.models.visibility.visibility`): most coordinates hardly show, and no
+    encoder can tell them from an image.
+
+    Args:
+        loss_weight (float): Factor that the parent applies. Defaults to 1.
+    """
+
+    compares = 'whitened'
+
+    def __init__(self, loss_weight: float = 1.0) -> None:
+        super().__init__()
+        self.loss_weight = checked_number('loss_weight', loss_weight, least=0)
+
+    def prepare(self, reference: Tensor) -> Tensor:
+        """Take the true code in P-norm+ space times its visibility, (n, L, D)."""
+        return reference.detach()
+
+    def forward(self, value: Tensor, state: Tensor) -> Tensor:
+        """Measure the distance of another such code; returns (n,)."""
+        return mean_squared_difference(value, state)

@@ -1,0 +1,20 @@
+# Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
+# The detail-code encoder, and the base-code encoder tuned to it, on generated images alone.
+# photos=dict(type='InversionImageFolder', data_root=…, size=1024) adds photos.
+_base_ = ['./bdinvert_enc_ffhq.py']
+
+model = dict(
+    type='JointEncoderTrainer',
+    encoder=dict(checkpoint='work_dirs/bdinvert_enc_ffhq/iter_10000.pth'),
+    detail_encoder=_base_.detail_encoder,
+    statistics=_base_.statistics,
+    losses=dict(
+        base=dict(type='BaseCodeDistance', loss_weight=10.0),
+        whitened=dict(type='WhitenedCodeDistance', loss_weight=0.2),
+        detail=dict(type='PNormLoss', loss_weight=0.01),
+    ),
+    truncation=1.0,
+    swapped_share=0.5,
+    moves=dict(shift=0.25, rotate=45.0, scale=(0.6, 1.6)),
+    moved_share=0.75,
+)

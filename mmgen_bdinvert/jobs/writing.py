@@ -1,0 +1,131 @@
+# Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
+"""The result of one image on its way to the disk."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..io import OutputError, StorageError, ensure_writable_folder, tensor_to_image
+from ..io.stamps import FileStamp
+from ..photos.in_photo import Target
+from ..structures import LatentCode
+from .record import ImageOutcome
+from .results import RESULT_FILES, difference, save_inversion
+
+__all__ = ['Task', 'Written', 'failed', 'write_image']
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is written of one image.
+
+    Args:
+        source (Target): What was inverted.
+        name (str): Name of its results.
+        code (LatentCode): Its code.
+        images (Mapping): Pictures by caption, RGB uint8 (H, W, 3) or tensors (3, H, W) in [-1, 1].
+        history (Mapping[str, Sequence[float]]): Losses by name.
+        metrics (dict): Its metrics.
+    """
+
+    source: Target
+    name: str
+    code: LatentCode
+    images: Mapping[str, np.ndarray | Tensor]
+    history: Mapping[str, Sequence[float]]
+    metrics: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Written:
+    """What became of one image.
+
+    Args:
+        outcome (ImageOutcome): As it goes into the manifest.
+        place (Mapping): Where its files are, for the manifest. Defaults to nothing.
+        title (str): For the contact sheet. Defaults to ''.
+        pictures (Mapping[str, np.ndarray]): For the contact sheet. Defaults to none.
+        files (Mapping[str, bytes]): What goes into a shard. Defaults to nothing.
+    """
+
+    outcome: ImageOutcome
+    place: Mapping[str, Any] = field(default_factory=dict)
+    title: str = ''
+    pictures: Mapping[str, np.ndarray] = field(default_factory=dict)
+    files: Mapping[str, bytes] = field(default_factory=dict)
+
+
+def failed(name: str, source: Target, reason: str) -> ImageOutcome:
+    """Return the outcome of an image that has no result."""
+    return ImageOutcome(name, Path(os.fspath(source)), 'failed', reason)
+
+
+def write_image(task: Task, folder: Path, packed: bool) -> Written:
+    """Write the files of one image into a folder of its own; threads may do so side by side.
+
+    Args:
+        task (Task): What is written.
+        folder (Path): Where; it is made.
+        packed (bool): Whether the files go into a shard: they are returned, and the folder removed.
+
+    Raises:
+        StorageError: The disk is full or broken. Other errors make a failed outcome.
+    """
+    try:
+        return _write(task, folder, packed)
+    except StorageError:
+        raise
+    except OutputError as error:
+        return Written(failed(task.name, task.source, str(error)))
+
+
+def _write(task: Task, folder: Path, packed: bool) -> Written:
+    metrics, path = task.metrics, os.fspath(task.source)
+    tensors = (*task.code.tensors.values(), task.images['reconstruction'])
+    if not all(torch.isfinite(tensor).all() for tensor in tensors):
+        reason = f'the code of {path!r} is not finite: check encoder and generator'
+        return Written(failed(task.name, task.source, reason))
+    status, reason = 'done', ''
+    if metrics['stopped_at'] is not None:
+        status = 'stopped'
+        reason = (
+            f'the loss of {path!r} became non-finite {metrics["setbacks"]} times, at last at step '
+            f'{metrics["stopped_at"]}; its best state is saved: try a smaller learning rate'
+        )
+    outcome = ImageOutcome(task.name, Path(path), status, reason, metrics)
+    figures = [f'{metrics["psnr"]:.1f} dB']
+    if 'perceptual' in metrics:
+        figures.append(f'perceptual {metrics["perceptual"]:.4f}')
+    pictures = {
+        key: value if isinstance(value, np.ndarray) else tensor_to_image(value)
+        for key, value in task.images.items()
+    }
+    gap = difference(pictures['reconstruction'], pictures['target'])
+    shown = {**pictures, 'difference (4x)\ngrey: equal': gap}
+    ensure_writable_folder(folder)
+    save_inversion(
+        folder,
+        code=task.code,
+        pictures=shown,
+        reconstruction=pictures['reconstruction'],
+        history=task.history,
+        metrics=outcome.row(),
+        title=', '.join((task.name, *figures)),
+    )
+    there = [file for file in RESULT_FILES if (folder / file).is_file()]
+    title = '\n'.join((task.name, *figures))
+    if not packed:
+        stamps = {file: FileStamp.of(folder / file).json() for file in there}
+        return Written(outcome, {'file_stamps': stamps}, title, shown)
+    files = {file: (folder / file).read_bytes() for file in there}
+    shutil.rmtree(folder, ignore_errors=True)
+    return Written(outcome, {}, title, shown, files)

@@ -1,0 +1,156 @@
+# Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
+import copy
+
+import pytest
+import torch
+
+from mmgen_bdinvert.geometry import transform_base, transform_image
+from mmgen_bdinvert.models import DetailCodeEncoder, JointEncoderTrainer
+from mmgen_bdinvert.models.visibility import visibility
+
+SEEDS = torch.tensor([3, 1_000_000_007, 11, 40])
+MOVES = dict(shift=0.25, rotate=45.0, scale=(0.6, 1.6))
+LOSSES = dict(
+    pixel=dict(type='PixelMSELoss', loss_weight=2.0),
+    base=dict(type='BaseCodeDistance', loss_weight=3.0),
+    whitened=dict(type='WhitenedCodeDistance', loss_weight=0.5),
+    detail=dict(type='PNormLoss', loss_weight=0.25),
+)
+
+
+class Pictures:
+    """Four different photos."""
+
+    def __len__(self):
+        return 4
+
+    def __getitem__(self, index):
+        rng = torch.Generator().manual_seed(index)
+        return {'inputs': torch.randint(0, 256, (3, 32, 32), generator=rng, dtype=torch.uint8)}
+
+
+@pytest.fixture()
+def make_trainer(make_generator, make_encoder, fit_statistics):
+    def make(**settings):
+        generator = make_generator()
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            detail = DetailCodeEncoder(generator.num_detail, 16, 32, (8, 16, 32), features=32)
+        rng = torch.Generator().manual_seed(0)
+        detail.heads.weight.data = 0.1 * torch.randn(detail.heads.weight.shape, generator=rng)
+        statistics = fit_statistics(generator)
+        settings = {'losses': LOSSES, 'truncation': 1.0, **settings}
+        return JointEncoderTrainer(generator, make_encoder(), detail, statistics, **settings)
+
+    return make
+
+
+def moved(maps, motions, move):
+    return torch.cat([m if t is None else move(m, t) for m, t in zip(maps.split(1), motions)])
+
+
+@pytest.mark.parametrize('settings', [dict(), dict(moves=MOVES), dict(swapped_share=0.5)])
+@torch.no_grad()
+def test_losses_equal_their_formula(make_trainer, settings):
+    trainer = make_trainer(**settings).train()
+    generator = trainer.generator
+    encoder, detail_encoder = copy.deepcopy(trainer.encoder), copy.deepcopy(trainer.detail_encoder)
+    losses = trainer(SEEDS, mode='loss')
+
+    w_plus, images = trainer.sample(SEEDS)
+    motions = trainer.motions(SEEDS)
+    assert any(motions) == ('moves' in settings)
+    seen = moved(images, motions, transform_image).flip(1)
+    base, detail = encoder(seen), detail_encoder(seen)
+    used, target = detail.clone(), seen
+    if 'swapped_share' in settings:
+        used[0], used[1] = detail[1], detail[2]
+        mixed = w_plus.clone()
+        mixed[0, 2:], mixed[1, 2:] = w_plus[1, 2:], w_plus[2, 2:]
+        target = generator.quick_synthesis(mixed).flip(1)
+    error = (generator(base, used).flip(1) - target).square().mean()
+    torch.testing.assert_close(losses['loss_pixel'], 2 * error, rtol=1e-4, atol=0)
+    truth = moved(generator.split(w_plus).base, motions, transform_base)
+    expected = 3 * (base - truth).square().mean()
+    torch.testing.assert_close(losses['loss_base'], expected, rtol=1e-4, atol=0)
+    whiten = trainer.statistics.whiten
+    scale = visibility(generator, trainer.statistics)
+    gap = scale * (whiten(detail) - whiten(w_plus[:, 2:]))
+    expected = 0.5 * gap.square().mean()
+    torch.testing.assert_close(losses['loss_whitened'], expected, rtol=1e-4, atol=0)
+    expected = 0.25 * whiten(detail).square().mean()
+    torch.testing.assert_close(losses['loss_detail'], expected, rtol=1e-4, atol=0)
+
+
+@torch.no_grad()
+def test_photos_are_the_first_part_of_a_batch_and_only_seen(make_trainer):
+    trainer = make_trainer(photos=Pictures(), photo_share=0.25).eval()
+    photo = Pictures()[3]['inputs'][None].float() / 127.5 - 1  # 3: the first seed
+    rgb = torch.cat([photo, trainer.sample(SEEDS[1:])[1].flip(1)])
+    output = trainer.generator(trainer.encoder(rgb), trainer.detail_encoder(rgb)).flip(1)
+    losses = trainer(SEEDS, mode='loss')
+    expected = 2 * (output - rgb).square().mean()
+    torch.testing.assert_close(losses['loss_pixel'], expected, rtol=1e-4, atol=0)
+    alone = make_trainer().eval()(SEEDS[1:], mode='loss')
+    for name in ('loss_base', 'loss_whitened'):
+        torch.testing.assert_close(losses[name], alone[name], rtol=1e-4, atol=0)
+
+
+def test_both_encoders_learn_or_the_detail_encoder_alone(make_trainer):
+    for tuned in (True, False):
+        trainer = make_trainer(tune_encoder=tuned).train()
+        assert trainer.encoder.training == tuned and trainer.detail_encoder.training
+        sum(trainer(SEEDS, mode='loss').values()).backward()
+        assert trainer.detail_encoder.stages[0].weight.grad.any()
+        assert all((p.grad is not None) == tuned for p in trainer.encoder.parameters())
+        assert all(p.grad is None for p in trainer.generator.parameters())
+        parts = {name.partition('.')[0] for name in trainer.state_dict()}
+        assert parts == {'encoder', 'detail_encoder'}
+
+
+@torch.no_grad()
+def test_predictions_are_of_generated_images(make_trainer):
+    trainer = make_trainer(photos=Pictures()).eval()
+    samples = trainer(SEEDS, mode='predict')
+    images = trainer.sample(SEEDS)[1].flip(1)
+    output = trainer(SEEDS).flip(1)
+    for sample, image, rgb in zip(samples, images, output):
+        assert torch.equal(sample.target, image) and torch.equal(sample.reconstruction, rgb)
+    with pytest.raises(ValueError, match="mode is 'loss', 'predict' or 'tensor', but got 'x'"):
+        trainer(SEEDS, mode='x')
+
+
+def test_wrong_settings_are_refused(make_trainer, make_generator, fit_statistics):
+    with pytest.raises(ValueError, match='photo_share'):
+        make_trainer(photos=Pictures(), photo_share=1.5)
+    with pytest.raises(ValueError, match='another generator'):
+        trainer = make_trainer()
+        other = fit_statistics(make_generator(seed=1))
+        JointEncoderTrainer(trainer.generator, trainer.encoder, trainer.detail_encoder, other)
+
+
+def test_a_motion_changes_the_trained_encoders_answer_little(make_trainer):
+    """A moved image and its unmoved twin get closer codes than two different images."""
+    moves = dict(shift=0.1, rotate=15.0, scale=(0.9, 1.1))
+    trainer = make_trainer(moves=moves, moved_share=0.75)
+    encoder = trainer.detail_encoder.train()
+    optimizer = torch.optim.Adam(encoder.parameters(), lr=3e-3)
+
+    def seen(seeds):
+        return moved(trainer.sample(seeds)[1], trainer.motions(seeds), transform_image).flip(1)
+
+    for step in range(100):  # the loss 'whitened' alone: rendering takes longer
+        seeds = torch.arange(16 * step, 16 * step + 16)
+        truth = trainer.visible(trainer.sample(seeds)[0][:, 2:])
+        loss = (trainer.visible(encoder(seen(seeds))) - truth).square().mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    encoder.eval()
+    seeds, trainer.moved_share = torch.arange(10**9, 10**9 + 64), 1.0
+    with torch.no_grad():
+        twins = trainer.visible(encoder(seen(seeds)))
+        codes = trainer.visible(encoder(trainer.sample(seeds)[1].flip(1)))
+    between_twins = (codes - twins).square().mean()
+    between_images = (codes - codes.roll(1, 0)).square().mean()
+    assert between_images > 5 * between_twins
