@@ -27,7 +27,7 @@ from mmgen_bdinvert.models import (
     RegularizedInverter,
 )
 
-pytest_plugins = ['tests.fixtures.tiny_config', 'tests.fixtures.tools']
+pytest_plugins = ['tests.fixtures.profiles', 'tests.fixtures.tiny_config', 'tests.fixtures.tools']
 
 STYLE = 16
 RUNS = itertools.count()
