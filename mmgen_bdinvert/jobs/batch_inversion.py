@@ -31,6 +31,7 @@ from ..io.stamps import FileStamp, source_stamp
 from ..models.inverters.base_inverter import OptimizationInverter, StepCallback
 from ..models.verdict import verdicts_of
 from ..photos.in_photo import InPhoto, Target, photo_of, read_target
+from ..photos.recent import Decoder
 from ..structures import InversionResult
 from .batch_size import is_out_of_memory
 from .manifest import MAKER, Manifest
@@ -71,8 +72,19 @@ class BatchInversion:
         self._masks: dict[str, np.ndarray | None] = {}  # of the targets of a batch, by name
         self._stamps: dict[str, FileStamp | None] = {}  # of the sources of a batch, by name
 
-    def batches(self, jobs: Iterable[Job], size: int) -> Iterator[Batch]:
-        """Read images into full batches; images that cannot be read or saved fail at once."""
+    def batches(
+        self,
+        jobs: Iterable[Job],
+        size: int,
+        decoded: Decoder,
+    ) -> Iterator[Batch]:
+        """Read images into full batches; images that cannot be read or saved fail at once.
+
+        Args:
+            jobs (Iterable[Job]): Images and names.
+            size (int): Images of a batch.
+            decoded (Callable): How photos with windows are read.
+        """
         batch: list[tuple[Target, str, np.ndarray]] = []
         for source, name in jobs:
             self.check()
@@ -80,7 +92,7 @@ class BatchInversion:
             self._stamps[name] = source_stamp(photo_of(source))
             try:
                 side = self.inverter.generator.resolution
-                rgb, self._masks[name] = read_target(source, side, self.fit)
+                rgb, self._masks[name] = read_target(source, side, self.fit, decoded)
                 if self.shards is None:
                     folder = ensure_writable_folder(self.out_dir / name)
                     claim_outputs([folder / file for file in RESULT_FILES], MAKER)

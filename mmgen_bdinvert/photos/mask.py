@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import torch
 from PIL import Image
@@ -11,6 +13,7 @@ from ..geometry.sampling import pixel_centres
 from ..io import ImageReadError
 from ..io.decoding import decode
 from ..io.outputs import shown_path
+from .recent import Decoder
 from .window import Window, cut
 
 __all__ = ['MASKS', 'mask_of']
@@ -20,7 +23,12 @@ _FACE = (0.38, 0.46)  # half axes of a face and its hair, in sides of its aligne
 
 
 def mask_of(
-    mask: str, size: int, photo: tuple[int, int], window: Window, square: Window | None
+    mask: str,
+    size: int,
+    photo: tuple[int, int],
+    window: Window,
+    square: Window | None,
+    decoded: Decoder = decode,
 ) -> np.ndarray:
     """Return how much every pixel of a window counts.
 
@@ -32,6 +40,8 @@ def mask_of(
         photo (tuple[int, int]): Width and height of the photo.
         window (Window): The window.
         square (Window | None): The square of the face, if one was found.
+        decoded (Callable): How a file is read. Defaults to
+            :func:`mmgen_bdinvert.io.decoding.decode`.
 
     Returns:
         np.ndarray: float32 (size, size) from 0 to 1.
@@ -40,7 +50,7 @@ def mask_of(
         ImageReadError: There is no face, or the file cannot be read or has another size.
     """
     if mask not in MASKS:
-        image = decode(mask)
+        image = decoded(Path(mask))
         if image.size != photo:
             raise ImageReadError(
                 f'a mask is as large as its photo of {photo[0]}x{photo[1]}, but '
