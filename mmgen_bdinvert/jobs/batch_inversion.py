@@ -137,7 +137,8 @@ class BatchInversion:
         result = self.inverter.invert(generator.to_rgb(rgb), on_step, **masked)
         output = generator.to_rgb(result.reconstruction)
         seen = output if mask is None else torch.lerp(rgb, output, mask)
-        verdicts = verdicts_of(self.inverter, rgb, seen, result.code)
+        faces = _faces([source for source, _, _ in batch], rgb)
+        verdicts = verdicts_of(self.inverter, rgb, seen, result.code, faces)
         rows = self._measure(rgb, output, result)
         seconds = round((time.perf_counter() - began) / len(batch), 3)
         for i, (source, name, target) in enumerate(batch):
@@ -241,6 +242,18 @@ class BatchInversion:
     def close(self) -> None:
         """Remove the folder for files that go into a shard."""
         shutil.rmtree(self._work, ignore_errors=True)
+
+
+def _faces(sources: Sequence[Target], images: Tensor) -> Tensor | None:
+    """Return where faces were found, (n, 1, H, W) from 0 to 1; None if nowhere."""
+    found = [
+        source.face_mask(images.shape[-1]) if isinstance(source, InPhoto) else None
+        for source in sources
+    ]
+    if all(mask is None for mask in found):
+        return None
+    rows = [torch.zeros(images.shape[2:]) if m is None else torch.from_numpy(m) for m in found]
+    return torch.stack(rows)[:, None].to(images)  # [N1HW]
 
 
 def _failed(name: str, source: Target, reason: str) -> ImageOutcome:

@@ -15,7 +15,7 @@ from ..io.decoding import decode
 from ..io.outputs import shown_path
 from ..io.sources import ImageSource, source_from_json, source_to_json
 from .faces import Face
-from .mask import mask_of
+from .mask import ellipse_of, mask_of
 from .recent import Decoder
 from .window import Window, cut
 
@@ -76,6 +76,12 @@ class InPhoto:
             raise
         except ValueError as error:
             raise ImageReadError(f'{shown_path(self.photo)}: {error}') from error
+
+    def face_mask(self, size: int) -> np.ndarray | None:
+        """Return where in the window the face is, float32 (size, size); None if none was found."""
+        if self.window is None or self.square is None:
+            return None
+        return ellipse_of(size, self.window, self.square)
 
     def facts(self) -> dict[str, Any]:
         """Return window, face and mask for ``metrics.json``."""

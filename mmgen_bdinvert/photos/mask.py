@@ -16,7 +16,7 @@ from ..io.outputs import shown_path
 from .recent import Decoder
 from .window import Window, cut
 
-__all__ = ['MASKS', 'mask_of']
+__all__ = ['MASKS', 'ellipse_of', 'mask_of']
 
 MASKS = ('ellipse', 'face')
 _FACE = (0.38, 0.46)  # half axes of a face and its hair, in sides of its aligned square
@@ -59,9 +59,20 @@ def mask_of(
         return cut(image, window, size).mean(2, dtype=np.float32) / 255
     if mask == 'face' and square is None:
         raise ImageReadError("a mask of the kind 'face' needs a face that --find has found")
+    return ellipse_of(size, window, square if mask == 'face' else None)
+
+
+def ellipse_of(size: int, window: Window, square: Window | None) -> np.ndarray:
+    """Return the ellipse about a face, or that which fills the window: float32 (size, size).
+
+    Args:
+        size (int): Side in pixels.
+        window (Window): What is seen.
+        square (Window | None): The square of the face; None for the whole window.
+    """
     points = pixel_centres(4 * size, 4 * size)
     axes: tuple[float, ...] = (1.0, 1.0)
-    if mask == 'face':
+    if square is not None:
         points, axes = square.to_window(window.to_photo(points)), tuple(2 * half for half in _FACE)
     inside = (points / torch.tensor(axes, dtype=points.dtype)).norm(dim=-1) <= 1
     full = Image.fromarray((255 * inside.numpy()).astype(np.uint8))
