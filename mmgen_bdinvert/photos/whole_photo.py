@@ -50,8 +50,8 @@ class WholePhoto:
             try:
                 self._from_srgb = from_srgb(self._profile)
             except Exception:  # alike
-                image, self._profile = ImageCms.applyTransform(image, self._to_srgb), None
-                self._to_srgb = None
+                image = Image.fromarray(self.srgb(np.array(image)))
+                self._profile = self._to_srgb = None
         self._alpha = alpha
         self.pixels = np.array(image)  # RGB uint8 (H, W, 3), in the photo's own colours
 

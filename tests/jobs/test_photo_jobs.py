@@ -175,3 +175,21 @@ def test_of_many_photos_two_are_kept_and_a_new_one_is_seen(tmp_path, decodings):
     paths[1].unlink()
     with pytest.raises(ImageReadError, match='does not exist'):
         recent(paths[1])
+
+
+def test_verdicts_know_where_faces_are(inverter, group, tmp_path, monkeypatch):
+    given = []
+
+    def judged(inverter, images, output, code, faces):
+        given.append(faces)
+        return ['fits'] * len(images)
+
+    monkeypatch.setattr('mmgen_bdinvert.jobs.batch_inversion.verdicts_of', judged)
+    none = draw(tmp_path / 'none.png')
+    look = Look(finder=Bright(), no_face='centre')
+    invert_files(inverter, [group, none], tmp_path / 'out', look=look)
+    invert_files(inverter, group, tmp_path / 'all')
+    face, nowhere = given[0][:, 0]
+    middle = face.shape[-1] // 2
+    assert face[middle, middle] == 1 and face[0, 0] == 0 and 0.2 < face.mean() < 0.5
+    assert not nowhere.any() and given[1] is None
