@@ -30,6 +30,7 @@ from mmgen_bdinvert.models import (
 pytest_plugins = [
     'tests.fixtures.authors_encoder',
     'tests.fixtures.file_server',
+    'tests.fixtures.profiles',
     'tests.fixtures.tiny_config',
     'tests.fixtures.tools',
 ]

@@ -21,11 +21,14 @@ from tqdm import tqdm
 from bdinvert_cli.parser import ToolParser
 from bdinvert_cli.running import run_tool, say
 from mmgen_bdinvert import apis
+from mmgen_bdinvert.apis import invert
 from mmgen_bdinvert.editing import load_direction
 from mmgen_bdinvert.io import claim_folder, claim_outputs
 from mmgen_bdinvert.io.outputs import atomic_write
 from mmgen_bdinvert.io.tables import save_json
+from mmgen_bdinvert.photos import cut
 from mmgen_bdinvert.photos.whole_photo import WholePhoto
+from projects.toon_faces import draw_face
 from projects.toon_faces.photo_truth import matches
 from projects.toon_faces.photos import draw_photo
 
@@ -55,10 +58,15 @@ def parse_args(argv=None):
     return args
 
 
+def drawn_photo(index, options=None):
+    """Draw a photo and its faces, of which some may be other than usual."""
+    names = [f'h{5 * index + k}' for k in range(5)]
+    return draw_photo(f'photo{index}', faces=names, options=options)
+
+
 def look(index, finder):
     """Draw a photo; return it, and what is there, found and found in vain."""
-    names = [f'h{5 * index + k}' for k in range(5)]
-    picture, drawn = draw_photo(f'photo{index}', faces=names)
+    picture, drawn = drawn_photo(index)
     faces = finder.find(picture)
     pairs, false = matches([face.square for face in drawn], [face.square for face in faces])
     turns = [abs((a.angle - b.angle + 180) % 360 - 180) for a, b in pairs]
@@ -68,25 +76,26 @@ def look(index, finder):
 
 
 def edit(index, inverter, picture, drawn, face, folder):
-    """Edit the largest face of a photo that lies whole in it."""
+    """Edit the largest face of a photo, and the same face in a prepared square."""
     path = folder / 'photo.png'
     picture.save(path, compress_level=1)
-    photo, window = WholePhoto(path), face.window()
-    name = drawn.seed
+    photo, window, size = WholePhoto(path), face.window(), inverter.generator.resolution
+    motion = face.motion(window)
+    square = draw_face(drawn.seed, size, transform=motion)[0]
+    codes = [invert(inverter, shown).code for shown in (cut(picture, window, size), square)]
+    left, upper, right, lower = window.box(*picture.size)
+    where = np.zeros(photo.pixels.shape[:2], bool)
+    where[upper:lower, left:right] = True
     row = {}
     for called, options in _EDITS.items():
-        truth, _ = draw_photo(
-            f'photo{index}', faces=[f'h{5 * index + k}' for k in range(5)], **options
-        )
-        direction = load_direction(f'asset://toon128/{called}.safetensors')
-        new = in_photo(inverter, photo, face, direction, _STRENGTHS)
+        truth = drawn_photo(index, {drawn.seed: options})[0]
         given = {key: list(value) for key, value in options.items()}
-        left, upper, right, lower = window.box(*picture.size)
-        where = np.zeros(photo.pixels.shape[:2], bool)
-        where[upper:lower, left:right] = True
+        wanted = draw_face(drawn.seed, size, options=given, transform=motion)[0]
+        direction = load_direction(f'asset://toon128/{called}.safetensors')
+        new = in_photo(inverter, photo, face, codes[0], direction, _STRENGTHS)
         row[called] = dict(
             photo={s: gap(photo.pixels, np.asarray(truth), new[s], where) for s in _STRENGTHS},
-            square=in_square(inverter, name, face, direction, _STRENGTHS, given),
+            square=in_square(inverter, square, wanted, codes[1], direction, _STRENGTHS),
             same=bool((new[0.0] == photo.pixels).all()),
             outside=all(outside(photo.pixels, value, window) for value in new.values()),
             seam=seam(photo.pixels, new[3.0], window),

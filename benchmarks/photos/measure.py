@@ -7,12 +7,11 @@ import numpy as np
 import torch
 from PIL import Image, ImageDraw
 
-from mmgen_bdinvert.apis import edit, invert, render, transform
+from mmgen_bdinvert.apis import edit, render, transform
 from mmgen_bdinvert.geometry import GeometricTransform
-from mmgen_bdinvert.photos import Face, Window, cut
+from mmgen_bdinvert.photos import Face, Window
 from mmgen_bdinvert.photos.put_back import feather, put_back
 from mmgen_bdinvert.photos.whole_photo import WholePhoto
-from projects.toon_faces import draw_face
 
 __all__ = ['gap', 'in_photo', 'in_square', 'outlined', 'outside', 'seam']
 
@@ -37,10 +36,9 @@ def gap(photo: np.ndarray, truth: np.ndarray, new: np.ndarray, where: np.ndarray
     return float(np.sqrt(error / whole))
 
 
-def in_photo(inverter, photo: WholePhoto, face: Face, direction, strengths) -> dict:
+def in_photo(inverter, photo: WholePhoto, face: Face, code, direction, strengths) -> dict:
     """Edit a face where a photo shows it; returns photos by strength, and one by 'motion'."""
-    window, size = face.window(), inverter.generator.resolution
-    code = invert(inverter, cut(Image.fromarray(photo.pixels), window, size)).code
+    window = face.window()
     before = render(inverter, code)[0]
     edits = {s: render(inverter, edit(inverter, code, direction, s))[0] for s in (0.0, *strengths)}
     new = {
@@ -54,12 +52,8 @@ def in_photo(inverter, photo: WholePhoto, face: Face, direction, strengths) -> d
     return new
 
 
-def in_square(inverter, seed: str, face: Face, direction, strengths, options) -> dict[float, float]:
-    """Return the remaining error by strength, of a prepared square that shows a face as turned."""
-    size, motion = inverter.generator.resolution, face.motion(face.window())
-    picture = draw_face(seed, size, transform=motion)[0]
-    truth = draw_face(seed, size, options=options, transform=motion)[0]
-    code = invert(inverter, picture).code
+def in_square(inverter, picture, truth, code, direction, strengths) -> dict[float, float]:
+    """Return the remaining error of an edit by strength, in a prepared square."""
     inside = np.ones(picture.shape[:2], bool)
     return {
         s: gap(picture, truth, render(inverter, edit(inverter, code, direction, s))[0], inside)

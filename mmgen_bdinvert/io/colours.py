@@ -3,9 +3,6 @@
 
 from __future__ import annotations
 
-import functools
-import io
-import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -15,11 +12,10 @@ from PIL import Image, ImageCms, ImageFile
 from bdinvert_cli.sentences import reason_of
 
 from .errors import note_once
+from .profiles import lab_to_srgb, profile_to_srgb
 
 _PIECE = 1024  # pixels, side
 _WHITE_IS_ZERO = 0  # TIFF's PhotometricInterpretation, tag 262
-_PROFILE_SPACES = {'L': 'GRAY', 'RGB': 'RGB', 'CMYK': 'CMYK', 'LAB': 'Lab'}  # by Pillow's mode
-_MAX_PROFILE_BYTES = 2**23
 
 
 @dataclass(frozen=True)
@@ -160,10 +156,10 @@ def _raw_mode(image: Image.Image) -> str:
 
 def _to_rgb(image: Image.Image, profile: bytes | None, shown: str) -> Image.Image:
     """Turn an image of the mode L, RGB, CMYK or LAB into sRGB by its colour profile."""
-    transform = _lab_to_srgb() if image.mode == 'LAB' else None
+    transform = lab_to_srgb() if image.mode == 'LAB' else None
     if profile != b'':
         try:
-            transform = _profile_to_srgb(profile, image.mode)
+            transform = profile_to_srgb(profile, image.mode)
         except Exception as error:  # Pillow raises several types on damaged profiles
             note_once(
                 f'the colour profile of {shown} is not used ({reason_of(error)}): '
@@ -172,36 +168,3 @@ def _to_rgb(image: Image.Image, profile: bytes | None, shown: str) -> Image.Imag
     rgb = image.convert('RGB') if transform is None else ImageCms.applyTransform(image, transform)
     assert rgb is not None  # only a change in place returns None
     return rgb
-
-
-def _lab_to_srgb() -> ImageCms.ImageCmsTransform:
-    lab, srgb = ImageCms.createProfile('LAB'), ImageCms.createProfile('sRGB')
-    return ImageCms.buildTransform(lab, srgb, 'LAB', 'RGB')
-
-
-@functools.lru_cache(maxsize=4)
-def _profile_to_srgb(profile: bytes | None, mode: str) -> ImageCms.ImageCmsTransform | None:
-    """Make the transform of a profile; None if its colours are sRGB already."""
-    if not isinstance(profile, bytes):
-        raise ValueError('it is damaged or too large')
-    if len(profile) > _MAX_PROFILE_BYTES:
-        raise ValueError(f'it has {len(profile)} bytes, and at most {_MAX_PROFILE_BYTES} are read')
-    source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-    space, expected = source.profile.xcolor_space.strip(), _PROFILE_SPACES[mode]
-    if space != expected:
-        raise ValueError(f'it is one of {space} colours, but the picture is {expected}')
-    transform = ImageCms.buildTransform(source, ImageCms.createProfile('sRGB'), mode, 'RGB')
-    return None if _changes_nothing(transform, mode) else transform
-
-
-def _changes_nothing(transform: ImageCms.ImageCmsTransform, mode: str) -> bool:
-    """Return whether a transform moves no colour by more than what is lost in rounding."""
-    if mode == 'L':
-        sample = Image.fromarray(np.arange(256, dtype=np.uint8)[None])
-    elif mode == 'RGB':
-        colours = np.array([*itertools.product(range(0, 256, 15), repeat=3)], np.uint8)
-        sample = Image.fromarray(colours[None])  # [1N3]
-    else:
-        return False
-    before = np.asarray(sample.convert('RGB')).astype(int)
-    return np.abs(np.asarray(ImageCms.applyTransform(sample, transform)) - before).max() <= 1

@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -33,6 +34,7 @@ from ..io.stamps import FileStamp, source_stamp
 from ..models.inverters.base_inverter import OptimizationInverter, StepCallback
 from ..models.verdict import verdicts_of
 from ..photos.in_photo import InPhoto, Target, photo_of, read_target
+from ..photos.recent import Decoder
 from ..structures import InversionResult
 from .batch_size import is_out_of_memory
 from .in_order import in_order
@@ -92,10 +94,26 @@ class BatchInversion:
         self._pool = ThreadPoolExecutor(_THREADS)
         self._writing: deque[Future[Written]] = deque()
 
-    def batches(self, jobs: Iterable[Job], size: int) -> Iterator[Batch]:
-        """Read images into full batches; images that cannot be read or saved fail at once."""
+    def batches(
+        self,
+        jobs: Iterable[Job],
+        size: int,
+        decoded: Decoder,
+    ) -> Iterator[Batch]:
+        """Read images into full batches; images that cannot be read or saved fail at once.
+
+        Args:
+            jobs (Iterable[Job]): Images and names.
+            size (int): Images of a batch.
+            decoded (Callable): How photos with windows are read.
+        """
         batch: list[tuple[Target, str, np.ndarray]] = []
-        for read in in_order(self._read, jobs, self._pool, 2 * size if self._overlaps else 0):
+        for read in in_order(
+            partial(self._read, decoded=decoded),
+            jobs,
+            self._pool,
+            2 * size if self._overlaps else 0,
+        ):
             self.check()
             self._stamps[read.name] = read.stamp
             if read.rgb is None:
@@ -109,12 +127,12 @@ class BatchInversion:
         if batch:
             yield batch
 
-    def _read(self, job: Job) -> _Read:
+    def _read(self, job: Job, decoded: Decoder) -> _Read:
         source, name = job
         stamp = source_stamp(photo_of(source))  # before it is read: it may change later
         try:
             side = self.inverter.generator.resolution
-            rgb, mask = read_target(source, side, self.fit)
+            rgb, mask = read_target(source, side, self.fit, decoded)
             if self.shards is None:
                 folder = ensure_writable_folder(self.out_dir / name)
                 claim_outputs([folder / file for file in RESULT_FILES], MAKER)
@@ -153,7 +171,8 @@ class BatchInversion:
         result = self.inverter.invert(generator.to_rgb(rgb), on_step, **masked)
         output = generator.to_rgb(result.reconstruction)
         seen = output if mask is None else torch.lerp(rgb, output, mask)
-        verdicts = verdicts_of(self.inverter, rgb, seen, result.code)
+        faces = _faces([source for source, _, _ in batch], rgb)
+        verdicts = verdicts_of(self.inverter, rgb, seen, result.code, faces)
         rows = self._measure(rgb, output, result)
         seconds = round((time.perf_counter() - began) / len(batch), 3)
         codes, output = result.code.to('cpu'), output.cpu()
@@ -225,3 +244,15 @@ class BatchInversion:
         finally:
             self._pool.shutdown(cancel_futures=True)
             shutil.rmtree(self._work, ignore_errors=True)
+
+
+def _faces(sources: Sequence[Target], images: Tensor) -> Tensor | None:
+    """Return where faces were found, (n, 1, H, W) from 0 to 1; None if nowhere."""
+    found = [
+        source.face_mask(images.shape[-1]) if isinstance(source, InPhoto) else None
+        for source in sources
+    ]
+    if all(mask is None for mask in found):
+        return None
+    rows = [torch.zeros(images.shape[2:]) if m is None else torch.from_numpy(m) for m in found]
+    return torch.stack(rows)[:, None].to(images)  # [N1HW]

@@ -27,6 +27,7 @@ from ..io.tables import save_table
 from ..models.inverters.base_inverter import OptimizationInverter, StepCallback
 from ..photos import Look
 from ..photos.in_photo import target_from_json, target_to_json
+from ..photos.recent import RecentPhotos
 from ..utils.numbers import checked_number
 from ..utils.versions import versions_here
 from .adoption import adopt_results
@@ -177,7 +178,7 @@ def invert_files(
     if fit not in FIT_MODES:
         raise ValueError(f'fit must be one of {", ".join(FIT_MODES)}, but got {fit!r}.')
     workers, check = workers or Workers(), check or (lambda: None)
-    queue = WorkQueue(workers)
+    queue, recent = WorkQueue(workers), RecentPhotos()
     with contextlib.ExitStack() as stack:
         jobs: Sequence[Job] = []
         if workers.rank == 0:
@@ -190,7 +191,7 @@ def invert_files(
                 settings = settings_of(inverter, fit=fit, packed=packed, **seen)
                 remember_settings(out_dir, settings, restart)
                 if look is not None:
-                    jobs = jobs_in_photos(jobs, look, out_dir, check, on_note)
+                    jobs = jobs_in_photos(jobs, look, out_dir, check, on_note, recent)
                 left = images_left(
                     jobs, out_dir, packed=packed, retry_failed=retry_failed, on_note=on_note
                 )
@@ -227,7 +228,7 @@ def invert_files(
         report_progress()
         began, interrupted = time.monotonic(), True
         try:
-            for batch in run.batches(_taken(queue), fitting_batch(inverter, batch_size)):
+            for batch in run.batches(_taken(queue), fitting_batch(inverter, batch_size), recent):
                 run.invert_fitting(batch)
             workers.leave(while_waiting)
             interrupted = False

@@ -10,6 +10,7 @@ from typing import Any
 
 from ..io.sources import ImageSource
 from ..photos import InPhoto, Look
+from ..photos.recent import Decoder
 from .manifest import latest_records
 from .record import ImageOutcome
 from .remaining import has_changed
@@ -24,7 +25,8 @@ def jobs_in_photos(
     look: Look,
     out_dir: str | os.PathLike,
     check: Callable[[], object],
-    on_note: Callable[[str], object] | None = None,
+    on_note: Callable[[str], object] | None,
+    decoded: Decoder,
 ) -> list[tuple[InPhoto, str]]:
     """Look at photos, and list what there is to invert in them.
 
@@ -36,7 +38,8 @@ def jobs_in_photos(
         look (Look): Where to look.
         out_dir (str | os.PathLike): The output folder.
         check (Callable): Called before every photo; it may raise.
-        on_note (Callable | None): Called with a sentence on what was found. Defaults to None.
+        on_note (Callable | None): Called with a sentence on what was found.
+        decoded (Callable): As for :meth:`mmgen_bdinvert.photos.Look.at`.
     """
     known: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for record in latest_records(out_dir).values():
@@ -50,7 +53,7 @@ def jobs_in_photos(
         if old:
             found += old
             continue
-        places = look.at(photo)
+        places = look.at(photo, decoded)
         seen, faces = seen + 1, faces + sum(place.square is not None for place in places)
         without += not any(place.square for place in places)
         if len(places) == 1:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from ..structures import LatentCode
@@ -13,12 +14,19 @@ from .losses.latent import base_code_distance
 __all__ = ['VERDICTS', 'signs_of', 'strangeness', 'verdict', 'verdicts_of']
 
 VERDICTS = ('fits', 'doubtful', 'does not fit')
-_LIMITS = (7.0, 8.0)  # of strangeness, between the verdicts: benchmarks.verdicts tries them
+_LEAST = 1e-6  # of what is divided by: an image may be one colour
+# Of strangeness, between the verdicts: benchmarks.verdicts tries them.
+_LIMITS = (10.4, 11.0)
+_FACE_LIMITS = (11.3, 11.6)
 
 
 @torch.no_grad()
 def signs_of(
-    inverter: OptimizationInverter, images: Tensor, output: Tensor, code: LatentCode
+    inverter: OptimizationInverter,
+    images: Tensor,
+    output: Tensor,
+    code: LatentCode,
+    faces: Tensor | None = None,
 ) -> Tensor | None:
     """Measure what tells known images from strange ones.
 
@@ -27,22 +35,50 @@ def signs_of(
         images (Tensor): Shape (n, 3, H, W), RGB, in [-1, 1].
         output (Tensor): Their reconstructions, alike.
         code (LatentCode): Their codes.
+        faces (Tensor | None): Where a face was found, (n, 1, H, W) from 0 to 1, zero in images
+            without one. There the base code tells alone: what surrounds the face takes part in the
+            other two. Defaults to None, faces nowhere.
 
     Returns:
-        Tensor | None: Shape (n, 3): perceptual distance, distance of the base code from the
-        encoder's, and P-norm of the detail code; None for an inversion without one of them.
+        Tensor | None: Shape (n, 3): perceptual distance, as a share of that of the image's mean
+        colour; squared distance of the base code from the encoder's, as a share of how much that
+        varies over the image; and P-norm of the detail code. So images in which there is little to
+        see are no easier. None for an inversion without one of them.
     """
     encoder, distance = getattr(inverter, 'encoder', None), inverter.losses
     if encoder is None or inverter.statistics is None or 'perceptual' not in distance:
         return None
-    perceptual = distance['perceptual']
+    perceptual, predicted = distance['perceptual'], encoder(images)
     normalized = inverter.generator.normalizes_base
+    away = base_code_distance(code.base, predicted, normalized=normalized)
+    if not normalized:  # else the variance is 1
+        away = away / predicted.var((2, 3)).mean(1).clamp(min=_LEAST)
+    if faces is not None:
+        found = faces.flatten(1).amax(1) > 0
+        away = torch.where(found, _away_inside(code.base, predicted, faces, normalized), away)
+    features = perceptual.prepare(images)
+    plain = perceptual(images.mean((2, 3), keepdim=True).expand_as(images), features)
     columns = [
-        perceptual(output, perceptual.prepare(images)),
-        base_code_distance(code.base, encoder(images), normalized=normalized),
+        perceptual(output, features) / plain.clamp(min=_LEAST),
+        away,
         inverter.statistics.whiten(code.detail).square().mean((1, 2)),
     ]
-    return torch.stack([column.float().cpu() for column in columns], 1)
+    signs = torch.stack([column.float().cpu() for column in columns], 1)
+    if faces is not None:
+        signs[:, ::2] *= ~found[:, None].cpu()
+    return signs
+
+
+def _away_inside(base: Tensor, predicted: Tensor, faces: Tensor, normalized: bool) -> Tensor:
+    """Compare base codes (n, C, s, s) with those predicted, within faces (n, 1, H, W); (n,)."""
+    if normalized:
+        base, predicted = F.instance_norm(base), F.instance_norm(predicted)
+    weight = F.adaptive_avg_pool2d(faces.to(base), base.shape[-1])
+    weight = weight / weight.sum((2, 3), keepdim=True).clamp(min=_LEAST)  # [N1SS]
+    mean = (weight * predicted).sum((2, 3), keepdim=True)
+    varies = (weight * (predicted - mean).square()).sum((2, 3)).mean(1)
+    away = (weight * (base - predicted).square()).sum((2, 3)).mean(1)
+    return away / varies.clamp(min=_LEAST)
 
 
 def strangeness(signs: Tensor, known: Tensor) -> Tensor:
@@ -61,25 +97,32 @@ def strangeness(signs: Tensor, known: Tensor) -> Tensor:
     return (above.clamp(min=0) / usual.std(0).clamp(min=0.05)).norm(dim=1)
 
 
-def verdict(strangeness: float) -> str:
-    """Return 'fits', 'doubtful' or 'does not fit'."""
-    return VERDICTS[sum(not strangeness < limit for limit in _LIMITS)]
+def verdict(strangeness: float, *, face: bool = False) -> str:
+    """Return 'fits', 'doubtful' or 'does not fit', for an image or for a face found in it."""
+    limits = _FACE_LIMITS if face else _LIMITS
+    return VERDICTS[sum(not strangeness < limit for limit in limits)]
 
 
 def verdicts_of(
-    inverter: OptimizationInverter, images: Tensor, output: Tensor, code: LatentCode
+    inverter: OptimizationInverter,
+    images: Tensor,
+    output: Tensor,
+    code: LatentCode,
+    faces: Tensor | None = None,
 ) -> list[str] | None:
     """Judge inversions; None where the statistics hold no yardstick for this base size.
 
     Without steps there is none either: yardsticks are those of optimised inversions.
 
     Args:
-        inverter, images, output, code: As for :func:`signs_of`.
+        inverter, images, output, code, faces: As for :func:`signs_of`.
     """
     yardsticks = getattr(inverter.statistics, 'yardsticks', {})
     if code.base_size not in yardsticks or not inverter.num_steps:
         return None
-    signs = signs_of(inverter, images, output, code)
+    signs = signs_of(inverter, images, output, code, faces)
     if signs is None:
         return None
-    return [verdict(value) for value in strangeness(signs, yardsticks[code.base_size]).tolist()]
+    away = strangeness(signs, yardsticks[code.base_size]).tolist()
+    found = [False] * len(away) if faces is None else (faces.flatten(1).amax(1) > 0).tolist()
+    return [verdict(value, face=face) for value, face in zip(away, found)]

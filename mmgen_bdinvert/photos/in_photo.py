@@ -15,7 +15,8 @@ from ..io.decoding import decode
 from ..io.outputs import shown_path
 from ..io.sources import ImageSource, source_from_json, source_to_json
 from .faces import Face
-from .mask import mask_of
+from .mask import ellipse_of, mask_of
+from .recent import Decoder
 from .window import Window, cut
 
 __all__ = ['InPhoto', 'Target', 'photo_of', 'read_target', 'target_from_json', 'target_to_json']
@@ -48,11 +49,13 @@ class InPhoto:
     def __fspath__(self) -> str:
         return os.fspath(self.photo)
 
-    def read(self, size: int) -> tuple[np.ndarray, np.ndarray | None]:
+    def read(self, size: int, decoded: Decoder = decode) -> tuple[np.ndarray, np.ndarray | None]:
         """Return what the window shows, and how much of it counts.
 
         Args:
             size (int): Side in pixels.
+            decoded (Callable): How photo and mask are read. Defaults to
+                :func:`mmgen_bdinvert.io.decoding.decode`.
 
         Returns:
             tuple[np.ndarray, np.ndarray | None]: RGB uint8 (size, size, 3), and float32
@@ -63,16 +66,22 @@ class InPhoto:
         """
         if self.window is None:
             raise ImageReadError(self.fault)
-        picture = decode(self.photo)
+        picture = decoded(self.photo)
         try:
             shown, mask = cut(picture, self.window, size), None
             if self.mask:
-                mask = mask_of(self.mask, size, picture.size, self.window, self.square)
+                mask = mask_of(self.mask, size, picture.size, self.window, self.square, decoded)
             return shown, mask
         except ImageReadError:
             raise
         except ValueError as error:
             raise ImageReadError(f'{shown_path(self.photo)}: {error}') from error
+
+    def face_mask(self, size: int) -> np.ndarray | None:
+        """Return where in the window the face is, float32 (size, size); None if none was found."""
+        if self.window is None or self.square is None:
+            return None
+        return ellipse_of(size, self.window, self.square)
 
     def facts(self) -> dict[str, Any]:
         """Return window, face and mask for ``metrics.json``."""
@@ -112,10 +121,12 @@ def photo_of(target: Target) -> ImageSource:
     return target.photo if isinstance(target, InPhoto) else target
 
 
-def read_target(target: Target, size: int, fit: str) -> tuple[np.ndarray, np.ndarray | None]:
+def read_target(
+    target: Target, size: int, fit: str, decoded: Decoder = decode
+) -> tuple[np.ndarray, np.ndarray | None]:
     """Read what is to be inverted, and its mask, see :meth:`InPhoto.read`."""
     if isinstance(target, InPhoto):
-        return target.read(size)
+        return target.read(size, decoded)
     return read_image(target, size, fit=fit), None
 
 

@@ -13,6 +13,7 @@ from ..io.sources import ImageSource
 from ..io.stamps import input_digests
 from .faces import MARGIN, FaceFinder
 from .in_photo import InPhoto
+from .recent import Decoder
 from .window import Window, centre_window
 
 __all__ = ['FINDS', 'NO_FACE', 'Look']
@@ -66,15 +67,21 @@ class Look:
         kind = type(self.finder).__name__
         return dict(finder=kind, find=self.find, margin=self.margin, no_face=self.no_face, **mask)
 
-    def at(self, photo: ImageSource) -> list[InPhoto]:
-        """Return what there is to invert in a photo: at least one, of which a fault may be said."""
-        return [replace(place, mask=self.mask) for place in self._at(photo)]
+    def at(self, photo: ImageSource, decoded: Decoder = decode) -> list[InPhoto]:
+        """Return what there is to invert in a photo: at least one, of which a fault may be said.
 
-    def _at(self, photo: ImageSource) -> list[InPhoto]:
+        Args:
+            photo (Path | TarMember): The photo.
+            decoded (Callable): How it is read. Defaults to
+                :func:`mmgen_bdinvert.io.decoding.decode`.
+        """
+        return [replace(place, mask=self.mask) for place in self._at(photo, decoded)]
+
+    def _at(self, photo: ImageSource, decoded: Decoder) -> list[InPhoto]:
         if self.window is not None:
             return [InPhoto(photo, self.window)]
         try:
-            picture = decode(photo)
+            picture = decoded(photo)
             faces = self.finder.find(picture)
         except ImageReadError as error:
             return [InPhoto(photo, None, fault=str(error))]

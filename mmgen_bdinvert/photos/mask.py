@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import torch
 from PIL import Image
@@ -11,16 +13,22 @@ from ..geometry.sampling import pixel_centres
 from ..io import ImageReadError
 from ..io.decoding import decode
 from ..io.outputs import shown_path
+from .recent import Decoder
 from .window import Window, cut
 
-__all__ = ['MASKS', 'mask_of']
+__all__ = ['MASKS', 'ellipse_of', 'mask_of']
 
 MASKS = ('ellipse', 'face')
 _FACE = (0.38, 0.46)  # half axes of a face and its hair, in sides of its aligned square
 
 
 def mask_of(
-    mask: str, size: int, photo: tuple[int, int], window: Window, square: Window | None
+    mask: str,
+    size: int,
+    photo: tuple[int, int],
+    window: Window,
+    square: Window | None,
+    decoded: Decoder = decode,
 ) -> np.ndarray:
     """Return how much every pixel of a window counts.
 
@@ -32,6 +40,8 @@ def mask_of(
         photo (tuple[int, int]): Width and height of the photo.
         window (Window): The window.
         square (Window | None): The square of the face, if one was found.
+        decoded (Callable): How a file is read. Defaults to
+            :func:`mmgen_bdinvert.io.decoding.decode`.
 
     Returns:
         np.ndarray: float32 (size, size) from 0 to 1.
@@ -40,7 +50,7 @@ def mask_of(
         ImageReadError: There is no face, or the file cannot be read or has another size.
     """
     if mask not in MASKS:
-        image = decode(mask)
+        image = decoded(Path(mask))
         if image.size != photo:
             raise ImageReadError(
                 f'a mask is as large as its photo of {photo[0]}x{photo[1]}, but '
@@ -49,9 +59,20 @@ def mask_of(
         return cut(image, window, size).mean(2, dtype=np.float32) / 255
     if mask == 'face' and square is None:
         raise ImageReadError("a mask of the kind 'face' needs a face that --find has found")
+    return ellipse_of(size, window, square if mask == 'face' else None)
+
+
+def ellipse_of(size: int, window: Window, square: Window | None) -> np.ndarray:
+    """Return the ellipse about a face, or that which fills the window: float32 (size, size).
+
+    Args:
+        size (int): Side in pixels.
+        window (Window): What is seen.
+        square (Window | None): The square of the face; None for the whole window.
+    """
     points = pixel_centres(4 * size, 4 * size)
     axes: tuple[float, ...] = (1.0, 1.0)
-    if mask == 'face':
+    if square is not None:
         points, axes = square.to_window(window.to_photo(points)), tuple(2 * half for half in _FACE)
     inside = (points / torch.tensor(axes, dtype=points.dtype)).norm(dim=-1) <= 1
     full = Image.fromarray((255 * inside.numpy()).astype(np.uint8))

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from PIL import Image, ImageCms
 from ..io import atomic_write
 from ..io.decoding import decode, stored
 from ..io.images import png_of_srgb
+from ..io.profiles import from_srgb, profile_to_srgb
 from ..io.sources import ImageSource
 
 __all__ = ['WholePhoto']
@@ -21,7 +21,8 @@ __all__ = ['WholePhoto']
 class WholePhoto:
     """A photo as it is stored: its pixels, profile and EXIF data.
 
-    Photos that are no 8-bit RGB, such as grey ones, CMYK and those of 16 bits, become sRGB.
+    Photos that are no 8-bit RGB, such as grey ones, CMYK and those of 16 bits, become sRGB, and so
+    do those with a profile into whose colours there is no way.
 
     Args:
         source (Path | TarMember): The photo.
@@ -42,12 +43,15 @@ class WholePhoto:
             alpha, image = image.getchannel('A'), image.convert('RGB')
         if self._profile:
             try:
-                own = ImageCms.ImageCmsProfile(io.BytesIO(self._profile))
-                srgb = ImageCms.createProfile('sRGB')
-                self._to_srgb = ImageCms.buildTransform(own, srgb, 'RGB', 'RGB')
-                self._from_srgb = ImageCms.buildTransform(srgb, own, 'RGB', 'RGB')
+                self._to_srgb = profile_to_srgb(self._profile, 'RGB')
             except Exception:  # Pillow raises several types; reading the photo has said it
-                self._to_srgb = self._from_srgb = None
+                self._to_srgb = None
+        if self._to_srgb is not None:
+            try:
+                self._from_srgb = from_srgb(self._profile)
+            except Exception:  # alike
+                image = Image.fromarray(self.srgb(np.array(image)))
+                self._profile = self._to_srgb = None
         self._alpha = alpha
         self.pixels = np.array(image)  # RGB uint8 (H, W, 3), in the photo's own colours
 

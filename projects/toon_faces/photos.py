@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -79,7 +79,7 @@ def draw_photo(
     faces: Sequence[str],
     sides: tuple[float, float] = (0.2, 0.45),
     turn: float = 45.0,
-    **options: object,
+    options: Mapping[str, Mapping[str, object]] | None = None,
 ) -> tuple[Image.Image, list[DrawnFace]]:
     """Draw a photo.
 
@@ -90,7 +90,8 @@ def draw_photo(
         sides (tuple[float, float]): Of the faces, as shares of the photo's shorter side. Defaults
             to (0.2, 0.45).
         turn (float): Degrees that a face is turned at most. Defaults to 45.0.
-        **options: Of all faces, as for :func:`projects.toon_faces.drawing.cut_out`.
+        options (Mapping | None): By seed, what is other than usual about a face, as for
+            :func:`projects.toon_faces.drawing.cut_out`. Defaults to None.
 
     Returns:
         tuple[Image.Image, list[DrawnFace]]: The photo, mode ``'RGB'``, and its faces.
@@ -115,7 +116,7 @@ def draw_photo(
         else:
             continue
         square = Window(x - side / 2, y - side / 2, side, float(rng.uniform(-turn, turn)))
-        face = _cut_out(name, 1024 if side > 256 else 256, **options)
+        face = _cut_out(name, 1024 if side > 256 else 256, **(options or {}).get(name, {}))
         face = face.resize((round(side),) * 2, Image.Resampling.LANCZOS)
         face = face.rotate(square.angle, Image.Resampling.BICUBIC, expand=True)
         photo.paste(face, (round(x - face.width / 2), round(y - face.height / 2)), face)

@@ -9,9 +9,11 @@ import pytest
 from PIL import Image
 
 from mmgen_bdinvert.apis import invert_files
-from mmgen_bdinvert.io import read_image
+from mmgen_bdinvert.io import ImageReadError, read_image
+from mmgen_bdinvert.io.decoding import decode
 from mmgen_bdinvert.jobs.packed import read_packed
 from mmgen_bdinvert.photos import Face, FaceFinder, Look, Window, cut
+from mmgen_bdinvert.photos.recent import RecentPhotos
 
 
 class Bright(FaceFinder):
@@ -137,3 +139,57 @@ def test_what_is_inverted_is_what_the_window_shows(inverter, group, tmp_path, mo
     rgb = inverter.generator.to_rgb(shown[0])[0].permute(1, 2, 0).add(1).mul(127.5).round()
     expected = cut(Image.fromarray(read_image(group)), window, inverter.generator.resolution)
     assert np.array_equal(rgb.numpy(), expected)
+
+
+@pytest.fixture()
+def decodings(monkeypatch):
+    """The files that are decoded, in order."""
+    read = []
+
+    def counted(path, *args):
+        read.append(path.name)
+        return decode(path, *args)
+
+    monkeypatch.setattr('mmgen_bdinvert.photos.recent.decode', counted)
+    return read
+
+
+def test_a_photo_with_several_faces_is_decoded_once(inverter, group, tmp_path, decodings):
+    mask = tmp_path / 'mask.png'
+    Image.new('L', (200, 100), 'white').save(mask)
+    look = Look(finder=Bright(), find='faces', mask=str(mask))
+    outcomes = invert_files(inverter, group, tmp_path / 'out', look=look, batch_size=2)
+    assert [o.status for o in outcomes] == ['done'] * 3
+    assert decodings == ['group.png', 'mask.png']
+
+
+def test_of_many_photos_two_are_kept_and_a_new_one_is_seen(tmp_path, decodings):
+    recent, paths = RecentPhotos(), [tmp_path / f'{i}.png' for i in range(3)]
+    for path in paths:
+        draw(path)
+    for i in (0, 1, 0, 2, 0, 1):
+        recent(paths[i])
+    assert decodings == ['0.png', '1.png', '2.png', '1.png']
+    draw(paths[1], (1, 1))
+    assert np.array_equal(np.asarray(recent(paths[1])), read_image(paths[1]))
+    paths[1].unlink()
+    with pytest.raises(ImageReadError, match='does not exist'):
+        recent(paths[1])
+
+
+def test_verdicts_know_where_faces_are(inverter, group, tmp_path, monkeypatch):
+    given = []
+
+    def judged(inverter, images, output, code, faces):
+        given.append(faces)
+        return ['fits'] * len(images)
+
+    monkeypatch.setattr('mmgen_bdinvert.jobs.batch_inversion.verdicts_of', judged)
+    none = draw(tmp_path / 'none.png')
+    look = Look(finder=Bright(), no_face='centre')
+    invert_files(inverter, [group, none], tmp_path / 'out', look=look)
+    invert_files(inverter, group, tmp_path / 'all')
+    face, nowhere = given[0][:, 0]
+    middle = face.shape[-1] // 2
+    assert face[middle, middle] == 1 and face[0, 0] == 0 and 0.2 < face.mean() < 0.5
+    assert not nowhere.any() and given[1] is None

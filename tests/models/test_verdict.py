@@ -1,6 +1,7 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -43,12 +44,17 @@ def test_strangeness_is_in_standard_deviations_of_the_logarithms():
     signs = torch.stack([KNOWN, KNOWN * math.exp(0.9), KNOWN * torch.tensor([math.exp(1.2), 1, 1])])
     expected = torch.tensor([0, 3 * 3**0.5, 4]).double()
     torch.testing.assert_close(strangeness(signs, yardstick()), expected, rtol=1e-5, atol=1e-5)
-    assert [verdict(v) for v in (0.0, 6.9, 7.5, 8.1)] == [
+    assert [verdict(v) for v in (0.0, 10.3, 10.7, 11.1)] == [
         'fits',
         'fits',
         'doubtful',
         'does not fit',
     ]
+
+
+def test_a_found_face_has_limits_of_its_own():
+    kinds = [verdict(v, face=True) for v in (11.1, 11.4, 11.7)]
+    assert kinds == ['fits', 'doubtful', 'does not fit']
 
 
 def test_what_is_better_than_usual_is_not_strange():
@@ -67,13 +73,45 @@ def test_signs_are_distances_of_picture_base_code_and_detail_code(inverter):
     signs = signs_of(inverter, images, output, result.code)
     distance = inverter.losses['perceptual']
     with torch.no_grad():
+        plain = images.mean((2, 3), keepdim=True).expand_as(images)
+        predicted = inverter.encoder(images)
         expected = [
-            distance(output, distance.prepare(images)),
-            base_code_distance(result.code.base, inverter.encoder(images)),
+            distance(output, distance.prepare(images)) / distance(plain, distance.prepare(images)),
+            base_code_distance(result.code.base, predicted) / predicted.var((2, 3)).mean(1),
             inverter.statistics.whiten(result.code.detail).square().mean((1, 2)),
         ]
     torch.testing.assert_close(signs, torch.stack(expected, 1))
     assert (signs > 0).all()
+
+    faces = torch.zeros(2, 1, 32, 32)
+    faces[1, :, :16] = 1
+    judged = signs_of(inverter, images, output, result.code, faces)
+    assert torch.equal(judged[0], signs[0]) and judged[1, [0, 2]].eq(0).all()
+    away = (result.code.base - predicted)[1, :, :4].square().mean()
+    varies = predicted[1, :, :4].var((1, 2), correction=0).mean()
+    torch.testing.assert_close(judged[1, 1], away / varies)
+
+
+def test_what_surrounds_a_found_face_does_not_count(inverter):
+    images = torch.rand(1, 3, 32, 32, generator=torch.Generator().manual_seed(1)) * 2 - 1
+    result = inverter.invert(inverter.generator.to_rgb(images))
+    output = inverter.generator.to_rgb(result.reconstruction)
+    faces = torch.zeros(1, 1, 32, 32)
+    faces[..., 8:24, 8:24] = 1
+    signs = signs_of(inverter, images, output, result.code, faces)
+    base = result.code.base.clone()
+    base[..., 0] += 9
+    output = output.clone()
+    output[..., :8] = 1
+    elsewhere = signs_of(inverter, images, output, replace(result.code, base=base), faces)
+    torch.testing.assert_close(elsewhere, signs)
+
+
+def test_an_image_of_one_colour_is_compared_all_the_same(inverter):
+    images = torch.full((1, 3, 32, 32), 0.3)
+    result = inverter.invert(inverter.generator.to_rgb(images))
+    output = inverter.generator.to_rgb(result.reconstruction)
+    assert signs_of(inverter, images, output, result.code).isfinite().all()
 
 
 def test_statistics_keep_yardsticks_and_refuse_others(fit_statistics, make_generator, tmp_path):
@@ -97,7 +135,7 @@ def test_statistics_keep_yardsticks_and_refuse_others(fit_statistics, make_gener
 
 
 @pytest.mark.parametrize(
-    ('factor', 'expected'), [(1, 'fits'), (0.116, 'doubtful'), (0.01, 'does not fit')]
+    ('factor', 'expected'), [(1, 'fits'), (0.0457, 'doubtful'), (0.01, 'does not fit')]
 )
 def test_results_tell_known_images_from_strange_ones(
     factor, expected, inverter, tmp_path, monkeypatch

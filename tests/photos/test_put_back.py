@@ -6,6 +6,7 @@ from PIL import Image, ImageCms
 
 from mmgen_bdinvert.geometry import GeometricTransform
 from mmgen_bdinvert.io.decoding import decode
+from mmgen_bdinvert.io.profiles import profile_to_srgb
 from mmgen_bdinvert.photos import Window, cut
 from mmgen_bdinvert.photos.put_back import feather, put_back
 from mmgen_bdinvert.photos.whole_photo import WholePhoto
@@ -132,6 +133,29 @@ def test_an_edit_is_made_in_the_colours_of_the_photo(tmp_path):
     new = np.asarray(decode(tmp_path / 'new.png')).astype(int)
     inside = (share_of(photo) == 1) & (shown.max(2) < 220) & (shown.min(2) > 20)
     assert np.abs((new - shown)[inside].mean(0) - (25, 0, 0)).max() < 2
+
+
+def test_a_photo_becomes_srgb_if_its_profile_knows_no_way_back(tmp_path, icc_profile):
+    path = tmp_path / 'photo.png'
+    corners = [(200, 90 + 10 * i, 160 - 10 * i) if i else (20, 128, 128) for i in range(8)]
+    picture().save(path, icc_profile=icc_profile(b'RGB ', corners=corners))
+    photo, shown = WholePhoto(path), np.asarray(decode(path))
+    assert not np.array_equal(shown, np.asarray(picture()))
+    assert np.array_equal(photo.pixels, shown)
+    photo.save(tmp_path / 'new.png', photo.pixels)
+    with Image.open(tmp_path / 'new.png') as new:
+        assert 'icc_profile' not in new.info and new.info['srgb'] == 0
+
+
+def test_a_profile_that_is_not_read_is_not_applied_here_either(tmp_path, monkeypatch):
+    path = tmp_path / 'photo.png'
+    picture().save(path, icc_profile=swapped_profile())
+    monkeypatch.setattr('mmgen_bdinvert.io.profiles._MAX_PROFILE_BYTES', 99)
+    profile_to_srgb.cache_clear()
+    photo = WholePhoto(path)
+    shown = photo.srgb(photo.pixels)
+    profile_to_srgb.cache_clear()
+    assert np.array_equal(shown, photo.pixels) and np.array_equal(photo.own(shown), shown)
 
 
 @pytest.mark.parametrize('mode', ['L', 'P', 'CMYK', 'I;16'])
