@@ -142,9 +142,7 @@ class PhotoFrames:
         ValueError: Too little is left of the window.
     """
 
-    def __init__(
-        self, place: InPhoto, original: np.ndarray, longest: int = _LONGEST
-    ) -> None:
+    def __init__(self, place: InPhoto, original: np.ndarray, longest: int = _LONGEST) -> None:
         self._photo, self._original = WholePhoto(place.photo), original
         self._mask = _mask(place, self._photo, len(original))
         share = min(1.0, longest / max(self._photo.pixels.shape[:2]))

@@ -19,7 +19,12 @@ from .storage import MAX_FILE_BYTES
 
 __all__ = ['SAVES', 'lay_out']
 
-SAVES = {'photo': 'Save photo', 'picture': 'Save square', 'code': 'Save code', 'video': 'Save video'}
+SAVES = {
+    'photo': 'Save photo',
+    'picture': 'Save square',
+    'code': 'Save code',
+    'video': 'Save video',
+}
 _FOLDER = Path(__file__).parent
 _PICTURE = """<figure><div class="frame"><img class="picture" alt="${caption}"></div>
 <figcaption>${caption}</figcaption></figure>"""
@@ -97,11 +102,11 @@ def _opening(parts: dict, handlers: Handlers) -> dict:
 
 
 def _pictures(parts: dict, handlers: Handlers) -> dict:
-    """Lay out the views, and the buttons that save them."""
+    """Lay out the views."""
     buttons = {}
     with gr.Tabs(selected=WHOLE) as parts['tabs']:
         with gr.Tab('Photo', id=WHOLE) as buttons['whole']:
-            with gr.Group(elem_classes='studio-photo', elem_id='photo_view'):
+            with gr.Column(elem_id='photo_view'):
                 gr.HTML(
                     html_template=_START,
                     most=MAX_FILE_BYTES >> 20,
@@ -122,9 +127,7 @@ def _pictures(parts: dict, handlers: Handlers) -> dict:
                     elem_classes='studio-whole',
                     elem_id='whole',
                 )
-            buttons['again'] = gr.Button(
-                'Another window', size='sm', elem_id='again', elem_classes='studio-again'
-            )
+                buttons['again'] = gr.Button('Another window', size='sm', elem_id='again')
         with gr.Tab('Squares', id=SQUARES) as buttons['side']:
             with gr.Row(elem_classes='studio-pictures'):
                 for name in ('original', 'reconstruction'):
@@ -159,20 +162,11 @@ def _pictures(parts: dict, handlers: Handlers) -> dict:
         elem_classes='studio-status',
         elem_id='status',
     )
-    with gr.Row(elem_classes='studio-saves'):
-        for name, label in SAVES.items():
-            buttons[f'save_{name}'] = gr.Button(
-                label,
-                size='sm',
-                variant='primary' if name == 'photo' else 'secondary',
-                min_width=80,
-                elem_id=f'save_{name}',
-            )
     return buttons
 
 
 def _controls(parts: dict, buttons: dict, names: list[str]) -> gr.Checkbox:
-    """Lay out the controls of motions and directions; return the switch of the guide."""
+    """Lay out the controls of an edit, and what saves it; return the switch of the guide."""
 
     def slider(name: str, label: str, kind: str, value: float = 0) -> None:
         low, high = LIMITS[kind]
@@ -195,4 +189,13 @@ def _controls(parts: dict, buttons: dict, names: list[str]) -> gr.Checkbox:
         slider('shift_y', 'shift y', 'shift')
         slider('rotate', 'rotation', 'rotate')
         slider('scale', 'scale', 'scale', 1)
+    with gr.Row():
+        for name, label in SAVES.items():
+            buttons[f'save_{name}'] = gr.Button(
+                label,
+                size='sm',
+                variant='primary' if name == 'photo' else 'secondary',
+                min_width=120,
+                elem_id=f'save_{name}',
+            )
     return guide

@@ -208,7 +208,6 @@ class Studio:
         return lines
 
 
-
 def shipped_directions(generator: BaseDetailGenerator) -> list[Direction]:
     """Load the shipped directions that were made with a generator, sorted by name.
 
