@@ -8,6 +8,8 @@ import importlib.util
 import os
 from pathlib import Path
 
+DOMAIN_VARIABLE = 'BDINVERT_DOMAIN'  # what the configs of baselines/ take their base from
+
 
 def config_folder() -> Path:
     """Return the folder of the configs, in a wheel's ``.mim`` or beside the package."""
@@ -48,9 +50,31 @@ def find_config(config: str | os.PathLike) -> Path:
     name = (path.with_suffix('') if path.suffix == '.py' else path).as_posix()
     if name in shipped:
         return shipped[name]
-    close = difflib.get_close_matches(name, shipped, n=1) or sorted(shipped)[:3]
-    meant = f', such as {" or ".join(close)}' if close else ''
+    close = difflib.get_close_matches(name, shipped, n=1)
+    meant = f'did you mean {close[0]}? Else ' if close else ''
+    some = '' if close or not shipped else f', such as {" or ".join(sorted(shipped)[:3])}'
     raise FileNotFoundError(
-        f'There is no config {os.fspath(config)!r}: give a file, or the name of one that is '
-        f'shipped{meant}.'
+        f'There is no config {os.fspath(config)!r}: {meant}give a file, or the name of one that '
+        f'is shipped{some}.'
     )
+
+
+def set_domain(config: str | os.PathLike, domain: str | os.PathLike | None) -> None:
+    """Let a config of ``baselines/`` invert into the generator of another config.
+
+    Args:
+        config (str | os.PathLike): A file, or the name of a shipped config.
+        domain (str | os.PathLike | None): Likewise, of an inversion; None leaves the default.
+
+    Raises:
+        FileNotFoundError: There is no such config.
+        ValueError: ``config`` names its own generator.
+    """
+    if domain is None:
+        return
+    if find_config(config).resolve().parent != (config_folder() / 'baselines').resolve():
+        raise ValueError(
+            f'--domain is for the configs baselines/…, but {os.fspath(config)} names its own '
+            f'generator: leave it out.'
+        )
+    os.environ[DOMAIN_VARIABLE] = str(find_config(domain).resolve().with_suffix(''))

@@ -18,6 +18,22 @@ NO_FACE = ('fail', 'centre')
 PADDING_MODES = ('border', 'reflection', 'zeros')
 SAMPLING_MODES = ('bilinear', 'bicubic')
 PRESETS = ('paper', 'fast', 'draft')
+DIRECTIONS = {  # of the embedded generators
+    'toon128': (
+        'beard',
+        'clothes_lightness',
+        'eyes_open',
+        'hair_lightness',
+        'laugh',
+        'skin_lightness',
+    ),
+    'toon64': ('clothes_lightness', 'hair_lightness', 'skin_lightness'),
+}
+# HEIF needs a Pillow plugin, but is listed so that phone photos are never skipped silently.
+IMAGE_SUFFIXES = frozenset(
+    '.png .apng .jpg .jpeg .jpe .jfif .mpo .bmp .gif .webp .tif .tiff '
+    '.ppm .pgm .pbm .pnm .jp2 .j2k .avif .heic .heif'.split()
+)
 FORMATS = {  # of foreign files, and what they are
     'genforce': 'a StyleGAN1 or StyleGAN2 generator of GenForce',
     'rosinality': "a StyleGAN2 of rosinality's, or one inside a file of e4e, pSp or ReStyle",
@@ -41,6 +57,16 @@ def add_launcher(parser: ToolParser) -> None:
         choices=LAUNCHERS,
         default='none',
         help='how several processes were started (default: none)',
+    )
+
+
+def add_domain(parser: ToolParser) -> None:
+    """Add what :func:`bdinvert_cli.configs.set_domain` reads."""
+    parser.add_argument(
+        '--domain',
+        metavar='CONFIG',
+        help='with a config baselines/...: the inversion whose generator it takes (default: '
+        'bdinvert_inv_toon128)',
     )
 
 
@@ -162,13 +188,16 @@ def add_motion_options(parser: ToolParser) -> None:
 
 def add_direction_options(parser: ToolParser) -> None:
     """Add what ``mmgen_bdinvert.editing.read_directions`` reads."""
+    shipped = '; '.join(f'{domain}: {", ".join(names)}' for domain, names in DIRECTIONS.items())
     parser.add_argument(
         '--direction',
         nargs='+',
         action='extend',
         default=[],
-        metavar='FILE',
-        help='directions, which are added up: FILE[#CHOICE][@LAYERS] [FACTOR] ...',
+        metavar='NAME',
+        help='directions, which are added up: NAME[@LAYERS] [FACTOR] ... for those of the '
+        f'generator ({shipped}; of FFHQ, those that fetch ffhq-authors brings), or '
+        'FILE[#CHOICE][@LAYERS] [FACTOR] ...',
     )
     parser.add_argument(
         '--strength', nargs='+', metavar='S', help='factors of their sum (default: 1)'

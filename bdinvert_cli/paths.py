@@ -9,7 +9,10 @@ from __future__ import annotations
 import glob
 import os
 import re
+import shlex
 from collections.abc import Iterable
+
+from .options import IMAGE_SUFFIXES
 
 
 def check_images(inputs: Iterable[str]) -> None:
@@ -20,24 +23,43 @@ def check_images(inputs: Iterable[str]) -> None:
 
 
 def check_codes(inputs: Iterable[str]) -> None:
-    """Refuse codes that are not there; shards that records name are left to the package.
+    """Refuse codes that are not there, or pictures; the package looks for shards that records name.
 
     Raises:
         FileNotFoundError: One is not there.
+        ValueError: One is a picture.
     """
     for item in inputs:
+        if os.path.isfile(item):
+            check_no_picture(item)
         if not os.path.exists(item) and not item.endswith('.tar'):
             raise FileNotFoundError(f'The code {item!r} does not exist: check the path.')
 
 
+def check_no_picture(path: str | os.PathLike) -> None:
+    """Refuse a picture where a code should be, by its name; a ValueError says what to do."""
+    text = os.fspath(path)
+    if os.path.splitext(text)[1].lower() in IMAGE_SUFFIXES:
+        raise ValueError(
+            f'{text!r} is a picture and no code: invert it first (bdinvert invert CONFIG '
+            f'{shlex.quote(text)} --out-dir results/), then give the folder results/.'
+        )
+
+
 def check_directions(words: Iterable[str]) -> None:
-    """Refuse directions, of ``FILE[@LAYERS] [FACTOR] …``, that do not exist."""
+    """Refuse files of directions, of ``FILE[@LAYERS] [FACTOR] …``, that do not exist.
+
+    A word without folder and suffix may be a name that the generator's directions have.
+    """
     for word in words:
         try:
             float(word)
         except ValueError:
             file = re.sub(r'@[\d,-]+$', '', word)
-            if not _may_be_file(file) and not _may_be_file(re.sub(r'#[\w.-]+$', '', file)):
+            named = re.fullmatch(r'[\w-]+', file)
+            if not named and not (
+                _may_be_file(file) or _may_be_file(re.sub(r'#[\w.-]+$', '', file))
+            ):
                 raise FileNotFoundError(
                     f'There is no direction file {file}: check the path.'
                 ) from None
@@ -80,4 +102,4 @@ def check_results(folder: str) -> None:
 
 
 def _may_be_file(path: str) -> bool:
-    return os.path.isfile(path) or re.match(r'(asset|https?)://', path) is not None
+    return os.path.isfile(path) or re.match(r'(asset|fetched|https?)://', path) is not None

@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import difflib
 import re
+import sys
 
 from .text import printable
 
@@ -54,7 +56,8 @@ def _sentence(error: BaseException) -> str:
         if unregistered:
             return (
                 f'the type {unregistered[1]!r} of the config is not in the registry '
-                f'{unregistered[2]}: check its spelling, and custom_imports'
+                f'{unregistered[2]}: {_alike(unregistered[1])}check its spelling, and '
+                'custom_imports'
             )
         if ' ' not in text:
             return f'the setting {text!r} is missing: check the config'
@@ -63,6 +66,15 @@ def _sentence(error: BaseException) -> str:
     elif isinstance(error, OSError) and error.strerror and error.filename is not None:
         text = f'{error.filename!r}: {error.strerror}'
     return text or type(error).__name__
+
+
+def _alike(kind: str) -> str:
+    """Name the registered type that one is a misspelling of; mmgen is imported by now."""
+    registries = vars(sys.modules.get('mmgen.registry', re)).values()
+    found = [getattr(registry, 'module_dict', None) for registry in registries]
+    names = {name for known in found if isinstance(known, dict) for name in known}
+    close = difflib.get_close_matches(kind, sorted(names), n=1)
+    return f'did you mean {close[0]}? Else ' if close else ''
 
 
 def _is_gpu_out_of_memory(error: BaseException) -> bool:

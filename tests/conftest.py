@@ -27,7 +27,12 @@ from mmgen_bdinvert.models import (
     RegularizedInverter,
 )
 
-pytest_plugins = ['tests.fixtures.tiny_config', 'tests.fixtures.tools']
+pytest_plugins = [
+    'tests.fixtures.authors_encoder',
+    'tests.fixtures.file_server',
+    'tests.fixtures.tiny_config',
+    'tests.fixtures.tools',
+]
 
 STYLE = 16
 RUNS = itertools.count()

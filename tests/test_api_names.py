@@ -20,8 +20,8 @@ API = {
     'converters': 'Conversion FORMATS Format convert_codes convert_file read_codes',
     'datasets': 'InversionImageFolder LatentSeeds',
     'editing': """ClassScores Direction GANSpace InterFaceGAN PatchLightness Regression SeFa
-        draw_latents edit_effect fit_direction load_direction parse_directions parse_layers
-        parse_strengths read_directions read_labels""",
+        draw_latents edit_effect find_direction fit_direction load_direction named_directions
+        parse_directions parse_layers parse_strengths read_directions read_labels""",
     'engine': 'MissedValidationHook ReconstructionGridHook StrictRunner read_config read_settings',
     'engine.hooks': 'MissedValidationHook OwnCheckpointHook ReconstructionGridHook',
     'evaluation': """ReconstructionMetric frechet_distance masked_rmse mse precision_recall psnr
@@ -30,11 +30,12 @@ API = {
         RandomTransform ThinPlateSpline Transform compose estimate_similarity
         inverse normalise_points part_of read_motion transform_base transform_image validity_mask
         warp""",
-    'io': """FIT_MODES ForeignFileError IMAGE_SUFFIXES ImageReadError OutputError Projection
-        StorageError TarMember atomic_write check_outputs claim_folder claim_outputs
-        ensure_writable_folder find_images find_sources image_to_tensor load_projections local_path
-        output_names read_image refuse_inputs save_png save_projections save_video tensor_to_image
-        tensor_to_images""",
+    'io': """DownloadError FIT_MODES ForeignFileError IMAGE_SUFFIXES ImageReadError OutputError
+        Projection StorageError TarMember atomic_write cache_folder check_outputs
+        claim_folder claim_outputs download ensure_writable_folder file_digest
+        find_images find_sources image_to_tensor load_projections local_path
+        output_names read_image refuse_inputs save_png save_projections save_video
+        tensor_to_image tensor_to_images""",
     'jobs': """ImageOutcome Interrupted Manifest Workers deferred_signals join_workers locked_folder
         read_outcomes remember_settings settings_of""",
     'models': """BaseCodeDistance BaseCodeEncoder BaseCodeEncoderTrainer BaseDetailGenerator

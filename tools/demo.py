@@ -68,7 +68,10 @@ def parse_args(argv=None):
     )
     add_device(parser)
     parser.add_cfg_options()
-    return parser.parse_args(argv)
+    args = parser.parse_args(argv)
+    if args.port is not None and not 1 <= args.port <= 65535:
+        parser.error(f'--port is from 1 to 65535, but got {args.port}')
+    return args
 
 
 def main(argv=None):

@@ -13,10 +13,10 @@ the base code) and unwarped.png (by the pixels, which loses less detail) are ali
 Instead of a motion, landmarks of the photo and of an aligned face can be given; --align auto takes
 the motion of the face that invert --find has found.
 
-Directions are added up, each with its own factor and layers: --direction smile.safetensors 2
-age.pt@4-7 -0.5. Strengths multiply their sum: --strength -2 0 2, or seven steps by --strength
--3:3:7. Codes of other programs (.pt, .npy, .npz) can be edited too; edited codes of a projector are
-also saved in its format.
+Directions are added up, each with its own factor and layers: --direction beard 2 age.pt@4-7 -0.5.
+The directions of a generator have names (see --direction), others are files. Strengths multiply
+their sum: --strength -2 0 2, or seven steps by --strength -3:3:7. Codes of other programs (.pt,
+.npy, .npz) can be edited too; edited codes of a projector are also saved in its format.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ from bdinvert_cli.text import printable
 
 EXAMPLES = """
 bdinvert edit results/*/code.safetensors --shift 0.1 0 --rotate 15 --out-dir edited/
-bdinvert edit results/0 --direction smile.safetensors 2 age.pt@4-7 -0.5 --out-dir edited/
-bdinvert edit results/0 --direction smile.safetensors --strength -3:3:7 --out-dir edited/
+bdinvert edit results/0 --direction beard 2 age.pt@4-7 -0.5 --out-dir edited/
+bdinvert edit results/0 --direction beard --strength -3:3:7 --out-dir edited/
 bdinvert edit results/0 --align --and-back --rotate 20 --direction age.pt --out-dir edited/
 bdinvert edit results/ --align auto --and-back --direction age.pt --out-dir edited/
 """
@@ -67,22 +67,24 @@ def main(argv=None):
     from tqdm import tqdm
 
     from mmgen_bdinvert import apis
-    from mmgen_bdinvert.editing import read_directions
+    from mmgen_bdinvert.editing import named_directions, read_directions
     from mmgen_bdinvert.engine import read_settings
+    from mmgen_bdinvert.engine.config import pivot_of
     from mmgen_bdinvert.geometry import read_motion
     from mmgen_bdinvert.io import claim_folder
     from mmgen_bdinvert.utils import check_device, silence_host
 
     # Everything that needs no network is checked before one is built.
     move = read_motion(args)
-    directions, strengths = read_directions(args)
-    if not directions and move.is_identity and args.align != 'auto':
+    if not args.direction and move.is_identity and args.align != 'auto':
         raise ValueError('there is nothing to do: give a --direction, or a motion')
     device = check_device(args.device)
     codes = apis.find_codes(args.codes)
     config = apis.load_config(
         args.config or apis.recorded_config(codes), read_settings(args.cfg_options)
     )
+    names = named_directions(pivot_of(config.model).get('generator') or {})
+    directions, strengths = read_directions(args, names)
     claim_folder(args.out_dir, 'edit', into_existing=args.into_existing)
     with silence_host():
         generator = apis.init_generator(config, device)

@@ -20,8 +20,15 @@ from __future__ import annotations
 
 import sys
 
-from bdinvert_cli.configs import find_config
-from bdinvert_cli.options import FIT_MODES, PRESETS, add_device, add_launcher, add_photo_options
+from bdinvert_cli.configs import find_config, set_domain
+from bdinvert_cli.options import (
+    FIT_MODES,
+    PRESETS,
+    add_device,
+    add_domain,
+    add_launcher,
+    add_photo_options,
+)
 from bdinvert_cli.parser import ToolParser
 from bdinvert_cli.paths import check_checkpoint, check_images
 from bdinvert_cli.running import run_tool, say
@@ -32,6 +39,7 @@ bdinvert invert bdinvert_inv_ffhq a.jpg b.jpg --out-dir results/ --fit pad --bat
 bdinvert invert my_config.py 'photos/**/*.png' list.txt shard.tar --out-dir results/ --packed
 bdinvert invert bdinvert_inv_toon128 photos/ --out-dir results/ --cfg-options model.amp=True
 bdinvert invert bdinvert_inv_toon128 group.jpg --out-dir results/ --find faces
+bdinvert invert baselines/w_plus photos/ --out-dir results/ --domain bdinvert_inv_ffhq
 bdinvert invert bdinvert_inv_toon128 group.jpg --out-dir results/ --window 1200 300 800
 """
 
@@ -39,6 +47,7 @@ bdinvert invert bdinvert_inv_toon128 group.jpg --out-dir results/ --window 1200 
 def parse_args(argv=None):
     parser = ToolParser(description=__doc__, examples=EXAMPLES)
     parser.add_argument('config', help='config file, or the name of a shipped one')
+    add_domain(parser)
     parser.add_argument('images', nargs='+', help='files, folders, patterns, lists, .tar')
     parser.add_out_dir('folder for the results')
     parser.add_argument('--checkpoint', help="weights of the encoder (default: the config's)")
@@ -94,6 +103,7 @@ def parse_args(argv=None):
 def main(argv=None):
     args = parse_args(argv)
     find_config(args.config)
+    set_domain(args.config, args.domain)
     check_checkpoint(args.checkpoint, 'encoder')
     check_images(args.images)
     from rich.console import Console

@@ -79,8 +79,9 @@ def main(argv=None):
     from mmgen_bdinvert import apis
     from mmgen_bdinvert.apis.codes import load_codes
     from mmgen_bdinvert.apis.whole_photos import one_place
-    from mmgen_bdinvert.editing import read_directions
+    from mmgen_bdinvert.editing import named_directions, read_directions
     from mmgen_bdinvert.engine import read_settings
+    from mmgen_bdinvert.engine.config import pivot_of
     from mmgen_bdinvert.geometry import read_motion
     from mmgen_bdinvert.io import check_outputs, claim_outputs, save_video
     from mmgen_bdinvert.io.video import check_video_path
@@ -88,7 +89,6 @@ def main(argv=None):
 
     # Everything that needs no network is checked before one is built.
     move = read_motion(args)
-    directions, strengths = read_directions(args)
     check_video_path(args.out_file, args.fps)
     device = check_device(args.device)
     files = apis.find_codes(args.codes)
@@ -97,6 +97,8 @@ def main(argv=None):
     config = apis.load_config(
         args.config or apis.recorded_config(files), read_settings(args.cfg_options)
     )
+    names = named_directions(pivot_of(config.model).get('generator') or {})
+    directions, strengths = read_directions(args, names)
     with silence_host():
         generator = apis.init_generator(config, device)
     refused = []

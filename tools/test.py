@@ -3,8 +3,8 @@
 
 from __future__ import annotations
 
-from bdinvert_cli.configs import find_config
-from bdinvert_cli.options import add_runner_options
+from bdinvert_cli.configs import find_config, set_domain
+from bdinvert_cli.options import add_domain, add_runner_options
 from bdinvert_cli.parser import ToolParser
 from bdinvert_cli.paths import check_checkpoint, check_images
 from bdinvert_cli.running import run_tool, say
@@ -18,6 +18,7 @@ bdinvert test bdinvert_enc_toon64 work_dirs/bdinvert_enc_toon64/iter_1000.pth
 def parse_args(argv=None):
     parser = ToolParser(description=__doc__, examples=EXAMPLES)
     parser.add_argument('config', help='config file, or the name of a shipped one')
+    add_domain(parser)
     parser.add_argument(
         'checkpoint', nargs='?', help="encoder from tools/train.py (default: the config's)"
     )
@@ -30,6 +31,7 @@ def parse_args(argv=None):
 
 def main(argv=None):
     args = parse_args(argv)
+    set_domain(args.config, args.domain)
     args.config = find_config(args.config)
     check_checkpoint(args.checkpoint, 'encoder')
     check_images(args.data_root or [])
@@ -41,6 +43,7 @@ def main(argv=None):
     if args.amp:
         running.use_test_amp(cfg)
     with running.named_backbones(cfg, 'model', evaluator):
+        running.download_weights(cfg, 'model', evaluator)
         runner = running.build_runner(cfg, args.into_existing)
         metrics = runner.test()
     if runner.rank == 0:

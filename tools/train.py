@@ -45,6 +45,7 @@ def main(argv=None):
         running.use_amp(cfg)
     running.set_resume(cfg, args.resume)
     with running.named_backbones(cfg, 'model', 'val_evaluator'):
+        running.download_weights(cfg, 'model', 'val_evaluator')
         running.build_runner(cfg, args.into_existing).train()
 
 

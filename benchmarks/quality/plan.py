@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from mmengine.config import Config
 
+from bdinvert_cli.configs import DOMAIN_VARIABLE
 from mmgen_bdinvert.apis.config import config_folder, find_config, load_config
 from mmgen_bdinvert.apis.inference import init_inverter
 from mmgen_bdinvert.models.inverters.base_inverter import OptimizationInverter
@@ -20,7 +21,6 @@ from mmgen_bdinvert.models.state_dicts import update_digest
 from projects.toon_faces import TOON_LABELS
 
 __all__ = [
-    'DOMAIN_VARIABLE',
     'Edit',
     'Plan',
     'build_method',
@@ -29,7 +29,6 @@ __all__ = [
     'weights_digest',
 ]
 
-DOMAIN_VARIABLE = 'BDINVERT_DOMAIN'  # what the configs of the baselines take their base from
 _REQUIRED = ('domain', 'methods', 'reference', 'judges')
 
 

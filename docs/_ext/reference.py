@@ -10,7 +10,6 @@ import inspect
 import io
 import re
 import sys
-from collections.abc import Collection
 from pathlib import Path
 from types import ModuleType
 from unittest import mock
@@ -20,11 +19,11 @@ from sphinx.util.docutils import SphinxDirective
 
 import bdinvert_cli
 import mmgen_bdinvert  # noqa: F401  (its classes are registered when they are asked for)
+from mmgen_bdinvert.utils.parameters import class_parameters
 
 ROOT = Path(__file__).resolve().parents[2]
 _DEFAULT = re.compile(r'\s*Defaults to (.+?)(?:\.(?=\s|$)|$)')
 _ROLE = re.compile(r':\w+:`~?(?:[\w.]+\.)?(\w+)`')
-_UNPACKED = re.compile(r'Unpack\[(\w+)\]')
 _ARGUMENT = re.compile(r'^    (\w+) \((.+?)\): (.*)$')
 
 
@@ -60,30 +59,6 @@ def documented(cls: type) -> dict[str, tuple[str, str]]:
     return found
 
 
-def parameters(cls: type) -> dict[str, inspect.Parameter]:
-    """Return the arguments of a class; where it passes ``**kwargs`` on, those of its bases too.
-
-    Where ``Unpack`` names a dict of settings as their kind, they are those of the dict.
-    """
-    found: dict[str, inspect.Parameter] = {}
-    passed: Collection[str] | None = None  # to this base; None is any
-    for base in cls.__mro__:
-        if '__init__' not in vars(base) or not base.__module__.startswith('mmgen_bdinvert.'):
-            continue
-        own = list(inspect.signature(base.__init__).parameters.values())[1:]
-        for parameter in own:
-            if parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
-                if passed is None or parameter.name in passed:
-                    found.setdefault(parameter.name, parameter)
-        rest = [p.annotation for p in own if p.kind is p.VAR_KEYWORD]
-        if not rest:
-            break
-        kind = _UNPACKED.search(str(rest[0]))
-        if kind:
-            passed = getattr(sys.modules[base.__module__], kind[1]).__annotations__
-    return found
-
-
 def settings(cls: type) -> list[tuple[str, str, str, str]]:
     """List the settings of a class: key, type, default (or 'required'), meaning.
 
@@ -91,7 +66,7 @@ def settings(cls: type) -> list[tuple[str, str, str, str]]:
         KeyError: One of them is not in any docstring.
     """
     known, rows = documented(cls), []
-    for name, parameter in parameters(cls).items():
+    for name, parameter in class_parameters(cls, 'mmgen_bdinvert.')[0].items():
         kind, text = known[name]
         written = _DEFAULT.search(text)
         default = written[1] if written else f'`{parameter.default!r}`'

@@ -16,6 +16,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from bdinvert_cli.options import IMAGE_SUFFIXES
+from bdinvert_cli.paths import check_no_picture
+
 from ..converters.codes import read_codes
 from ..io import Projection
 from ..jobs.manifest import passed_over_note
@@ -52,7 +55,7 @@ def find_codes(inputs: str | os.PathLike | Iterable[str | os.PathLike]) -> list[
 
     Raises:
         FileNotFoundError: An input does not exist.
-        ValueError: A folder has no code, or nothing was given.
+        ValueError: A folder has no code, a file is a picture, or nothing was given.
     """
     inputs = [inputs] if isinstance(inputs, (str, os.PathLike)) else list(inputs)
     found: dict[Path, Path] = {}
@@ -65,11 +68,14 @@ def find_codes(inputs: str | os.PathLike | Iterable[str | os.PathLike]) -> list[
                 or [path for name in _KNOWN for path in sorted(item.glob(name))]
             )
             if not codes:
+                images = any(path.suffix.lower() in IMAGE_SUFFIXES for path in item.iterdir())
+                advice = 'invert its pictures first, and give' if images else 'give'
                 raise ValueError(
-                    f'The folder {str(item)!r} holds no code.safetensors: give an output folder of '
-                    f'tools/invert.py.'
+                    f'The folder {str(item)!r} holds no code.safetensors: {advice} an output '
+                    f'folder of bdinvert invert.'
                 )
         elif item.exists() or item in shards_of(_packed_folder(item)):
+            check_no_picture(item)
             codes = [item]
         else:
             raise FileNotFoundError(f'The code {str(item)!r} does not exist: check the path.')

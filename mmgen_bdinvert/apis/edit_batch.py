@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..editing import Direction, load_direction
+from ..editing import Direction
 from ..editing.directions import checked_strength
 from ..geometry import GeometricTransform, Transform, inverse, transform_image
 from ..io import (
@@ -33,6 +33,7 @@ from ..jobs.results import CONFIG_FILE, Sheet, save_config
 from ..photos import InPhoto
 from ..visualization import comparison
 from .codes import CodeSource, code_sources, edit_projection, find_codes
+from .given_direction import given_direction
 from .inference import Renderer, edit, generator_of, render
 from .motion import transform
 from .whole_photos import places_of, save_photos
@@ -94,8 +95,8 @@ def edit_files(
         inverter (OptimizationInverter | BaseDetailGenerator): Has the generator.
         inputs (str | os.PathLike | Iterable): As for :func:`find_codes`.
         out_dir (str | os.PathLike): Folder for the results; not the one of the codes.
-        directions (Sequence): Directions or their files, which are added up; ``2 * direction``
-            gives one a factor of its own. Defaults to none.
+        directions (Sequence): Directions, their names or files, which are added up; ``2 *
+            direction`` gives one a factor of its own. Defaults to none.
         strengths (Sequence[float]): Factors of the directions. Defaults to (1.0,).
         layers (Sequence[int] | None): As for :func:`mmgen_bdinvert.apis.edit`. Defaults to None.
         move (Transform): Defaults to no motion.
@@ -136,7 +137,7 @@ def edit_files(
     if and_back and not (align and directions):
         raise ValueError('There is nothing to bring back: and_back needs align and a direction.')
     given = directions
-    directions = [d if isinstance(d, Direction) else load_direction(d) for d in given]
+    directions = [given_direction(inverter, direction) for direction in given]
     strengths = list(dict.fromkeys(map(checked_strength, strengths))) if directions else [0.0]
     if not strengths:
         raise ValueError('At least one strength must be given, but got none.')

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from bdinvert_cli.sentences import one_sentence
 
-from ..editing import Direction, load_direction
+from ..editing import Direction
 from ..editing.directions import checked_strength
 from ..engine.config import named_backbones, pivot_of
 from ..io import tensor_to_images
@@ -28,6 +28,7 @@ from ..structures import InversionResult, LatentCode
 from ..utils.device import check_device
 from ..utils.numbers import checked_number
 from .config import ConfigLike, load_config
+from .given_direction import given_direction
 from .images import ImageLike, to_batch
 
 __all__ = ['edit', 'generator_of', 'init_generator', 'init_inverter', 'invert', 'render']
@@ -219,8 +220,9 @@ def edit(
         inverter (OptimizationInverter | BaseDetailGenerator): Has the generator.
         code (LatentCode): n codes.
         direction (Direction | Tensor | str | os.PathLike): The direction, its vectors (D,), (1, D)
-            or (N, D), or a file for :func:`mmgen_bdinvert.editing.load_direction`. Of (N, D) the
-            rows of the detail code's layers are used.
+            or (N, D), the name of one of this generator's, or a file for
+            :func:`mmgen_bdinvert.editing.load_direction`. Of (N, D) the rows of the detail code's
+            layers are used.
         strength (float): Factor of the direction; negative values reverse it. Defaults to 1.
         layers (Iterable[int] | None): Indices of w+ layers, counted from 0, that are edited.
             Defaults to all layers of the detail code.
@@ -243,7 +245,7 @@ def edit(
     generator.check_code(code)
     strength = checked_strength(strength)
     if isinstance(direction, (str, os.PathLike)):
-        direction = load_direction(direction)
+        direction = given_direction(inverter, direction)
     elif not isinstance(direction, Direction):
         direction = Direction(direction)
     return replace(code, detail=direction.added(code.detail, strength, generator, layers))

@@ -11,6 +11,7 @@ from .directions import Direction, load_direction
 from .ganspace import GANSpace
 from .interfacegan import InterFaceGAN
 from .labellers import ClassScores, PatchLightness, read_labels
+from .named import find_direction, named_directions
 from .regression import Regression, fit_direction
 from .samples import draw_latents, edit_effect
 from .sefa import SeFa
@@ -25,8 +26,10 @@ __all__ = [
     'SeFa',
     'draw_latents',
     'edit_effect',
+    'find_direction',
     'fit_direction',
     'load_direction',
+    'named_directions',
     'parse_directions',
     'parse_layers',
     'parse_strengths',

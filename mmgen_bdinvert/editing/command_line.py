@@ -5,22 +5,30 @@ from __future__ import annotations
 
 import argparse
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
 from .directions import Direction, load_direction
+from .named import find_direction
 
 __all__ = ['parse_directions', 'parse_layers', 'parse_strengths', 'read_directions']
 
 _MOST_STRENGTHS = 1000
 
 
-def read_directions(args: argparse.Namespace) -> tuple[list[Direction], list[float]]:
+def read_directions(
+    args: argparse.Namespace, names: Mapping[str, Path] | None = None
+) -> tuple[list[Direction], list[float]]:
     """Load the directions and strengths (default: 1) that the command line gives.
 
     Its options are those of ``bdinvert_cli.options.add_direction_options``.
+
+    Args:
+        args (argparse.Namespace): The command line.
+        names (Mapping[str, Path] | None): As for :func:`parse_directions`. Defaults to None.
 
     Raises:
         FileNotFoundError, ValueError: As :func:`parse_directions`, or strengths or layers are
@@ -29,21 +37,29 @@ def read_directions(args: argparse.Namespace) -> tuple[list[Direction], list[flo
     if not args.direction and (args.strength or args.layers):
         raise ValueError('--strength and --layers belong to a --direction, but there is none')
     layers = parse_layers(','.join(args.layers)) if args.layers else None
-    directions = parse_directions(args.direction, layers)
+    directions = parse_directions(args.direction, layers, names)
     return directions, [s for word in args.strength or ['1'] for s in parse_strengths(word)]
 
 
-def parse_directions(words: Iterable[str], layers: Iterable[int] | None = None) -> list[Direction]:
+def parse_directions(
+    words: Iterable[str],
+    layers: Iterable[int] | None = None,
+    names: Mapping[str, Path] | None = None,
+) -> list[Direction]:
     """Load directions written as ``FILE[#CHOICE][@LAYERS] [FACTOR] …``, each times its factor.
+
+    In the place of a file may be a name.
 
     Args:
         words (Iterable[str]): Such as ``['smile.safetensors', '2', 'age.pt@4-7', '-0.5']``. A
             number is the factor of the file before it.
         layers (Iterable[int] | None): w+ layers of the directions that name none. Defaults to
             None: their own, or all.
+        names (Mapping[str, Path] | None): Files by name, from :func:`named_directions`. Defaults to
+            None: there are no names.
 
     Raises:
-        FileNotFoundError: There is no such file.
+        FileNotFoundError: There is no such file, and no such name; the message lists the names.
         ValueError: The first word is a factor, a file holds no direction, or a factor or layers are
             malformed.
     """
@@ -55,7 +71,7 @@ def parse_directions(words: Iterable[str], layers: Iterable[int] | None = None) 
             file, own = word, None
             if re.search(r'@[0-9,-]+$', word):
                 file, _, own = word.rpartition('@')
-            direction = load_direction(file)
+            direction = load_direction(find_direction(file, names or {}))
             chosen = layers if own is None else parse_layers(own)
             found.append(direction if chosen is None else replace(direction, layers=chosen))
             continue

@@ -20,9 +20,8 @@ from .arrays import read_vector, split_choice
 
 __all__ = ['Direction', 'load_direction']
 
-_KIND = FileKind(
-    'mmgen_bdinvert.direction', 'direction', 'give a file that tools/find_directions.py wrote'
-)
+DIRECTION_KIND = 'mmgen_bdinvert.direction'
+_KIND = FileKind(DIRECTION_KIND, 'direction', 'give a file that tools/find_directions.py wrote')
 _SUFFIXES = ('.safetensors', '.pt', '.pth', '.npy', '.npz')
 
 

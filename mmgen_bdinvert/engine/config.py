@@ -8,6 +8,7 @@ import difflib
 import inspect
 import math
 import os
+import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -16,12 +17,15 @@ from typing import Any
 from mmengine.config import Config, ConfigDict, DictAction
 from mmengine.runner import Runner
 
-from ..models.losses.perceptual import BackboneError, LPIPSLoss
+from ..models.checkpoint import local_checkpoint
+from ..models.losses.perceptual import BackboneError, LPIPSLoss, backbone_file
 from .composed import complete_config, noted_deletions
+from .settings import check_settings
 
 __all__ = [
     'RUNNER_KEYS',
     'check_config',
+    'download_weights',
     'is_config',
     'named_backbones',
     'pivot_of',
@@ -77,8 +81,11 @@ def read_config(path: str | Path, options: dict | None = None) -> Config:
     for key in options or {}:
         first = key.partition('.')[0]
         if first not in RUNNER_KEYS and first not in cfg:
+            close = difflib.get_close_matches(first, [*cfg, *RUNNER_KEYS], n=1)
+            advice = f'did you mean {close[0]}?' if close else f'{path} sets {", ".join(cfg)}.'
             raise ValueError(
-                f'The option {key} is unknown: neither {path} nor the Runner has a setting {first}.'
+                f'The option {key} is unknown, neither {path} nor the Runner has a setting '
+                f'{first}: {advice}'
             )
     try:
         with noted_deletions():
@@ -112,6 +119,7 @@ def check_config(cfg: Config, source: object = 'The config') -> None:
     for name, value in _numbers(cfg._cfg_dict.to_dict()):
         if not math.isfinite(value):
             raise ValueError(f'{source} must have finite numbers, but {name} is {value}.')
+    check_settings(model, 'model')
 
 
 def pivot_of(model: ConfigDict) -> ConfigDict:
@@ -150,6 +158,35 @@ def named_backbones(cfg: Config, *sections: str) -> Iterator[None]:
             raise
         options = ' '.join(f'{name}.backbone=PATH' for name in dict.fromkeys(lacking))
         raise FileNotFoundError(f'{error}: --cfg-options {options}') from error
+
+
+def download_weights(cfg: Config, *sections: str) -> None:
+    """Download what the parts of a config name by an address, before anything is built or printed.
+
+    Args:
+        cfg (Config): What is to be built from it.
+        *sections (str): Those of its keys that are.
+
+    Raises:
+        FileNotFoundError: Something cannot be downloaded; the message says what to do.
+    """
+    for key in sections:
+        _download(cfg.get(key), key)
+
+
+def _download(value: Any, name: str) -> None:
+    if isinstance(value, (list, tuple)):
+        for item in value:
+            _download(item, name)
+    if not isinstance(value, dict):
+        return
+    source = value.get('checkpoint')
+    if isinstance(source, str) and re.match('https?://', source):
+        local_checkpoint(source, name)
+    if value.get('type') in ('LPIPSLoss', LPIPSLoss) and value.get('backbone') is None:
+        backbone_file(value.get('net', 'vgg'))
+    for key, item in value.items():
+        _download(item, key)
 
 
 def _lacking(value: Any, name: str) -> Iterator[str]:

@@ -21,12 +21,13 @@ from ..io import claim_folder, find_images
 from ..models.encoder_trainer import BaseCodeEncoderTrainer
 from ..models.inverters.base_inverter import OptimizationInverter
 from .composed import kind_of
-from .config import named_backbones, pivot_of, read_config, read_settings
+from .config import download_weights, named_backbones, pivot_of, read_config, read_settings
 from .host import drop_host
 from .strict_runner import MAKER, StrictRunner, adopt_work_dir
 
 __all__ = [
     'build_runner',
+    'download_weights',
     'named_backbones',
     'runner_config',
     'set_checkpoint',

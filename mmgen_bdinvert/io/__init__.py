@@ -1,7 +1,8 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
 """Reading, listing and naming images, and writing files safely."""
 
-from .errors import ForeignFileError, ImageReadError, OutputError, StorageError
+from .download import download, file_digest
+from .errors import DownloadError, ForeignFileError, ImageReadError, OutputError, StorageError
 from .images import (
     FIT_MODES,
     image_to_tensor,
@@ -13,12 +14,13 @@ from .images import (
 from .listing import IMAGE_SUFFIXES, find_images
 from .outputs import atomic_write, ensure_writable_folder, output_names
 from .ownership import check_outputs, claim_folder, claim_outputs, refuse_inputs
-from .paths import local_path
+from .paths import cache_folder, local_path
 from .projections import Projection, load_projections, save_projections
 from .sources import TarMember, find_sources
 from .video import save_video
 
 __all__ = [
+    'DownloadError',
     'FIT_MODES',
     'ForeignFileError',
     'IMAGE_SUFFIXES',
@@ -28,10 +30,13 @@ __all__ = [
     'StorageError',
     'TarMember',
     'atomic_write',
+    'cache_folder',
     'check_outputs',
     'claim_folder',
     'claim_outputs',
+    'download',
     'ensure_writable_folder',
+    'file_digest',
     'find_images',
     'find_sources',
     'image_to_tensor',

@@ -23,6 +23,10 @@ class ForeignFileError(OutputError):
     """A file of the user is where a result should go."""
 
 
+class DownloadError(FileNotFoundError):
+    """A file cannot be had from the network."""
+
+
 @functools.lru_cache(maxsize=1024)
 def note_once(sentence: str) -> None:
     """Log a note about an input, once in a process.

@@ -10,16 +10,12 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
+from bdinvert_cli.options import IMAGE_SUFFIXES
+
 from .errors import ImageReadError
 from .outputs import shown_path
 
 T = TypeVar('T', bound=os.PathLike)
-
-# HEIF needs a Pillow plugin, but is listed so that phone photos are never skipped silently.
-IMAGE_SUFFIXES = frozenset(
-    '.png .apng .jpg .jpeg .jpe .jfif .mpo .bmp .gif .webp .tif .tiff '
-    '.ppm .pgm .pbm .pnm .jp2 .j2k .avif .heic .heif'.split()
-)
 
 
 def find_images(inputs: str | os.PathLike | Iterable[str | os.PathLike]) -> list[Path]:

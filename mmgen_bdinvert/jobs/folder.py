@@ -121,16 +121,16 @@ def remember_settings(
         if old is None:
             raise ValueError(
                 f'The settings of the results in {shown_path(folder)} are not known, as '
-                f'{SETTINGS_FILE} is gone or damaged: choose another output folder, or ask for a '
-                'restart, which inverts all images anew.'
+                f'{SETTINGS_FILE} is gone or damaged: choose another output folder, or --restart '
+                '(restart=True), which inverts all images anew.'
             )
         if 'files' not in old:  # of an earlier release
             settings = {k: v for k, v in settings.items() if k != 'files'}
         if old != settings:
             raise ValueError(
                 f'The results in {shown_path(folder)} were made with other settings '
-                f'({_first_difference(old, settings)}): choose another output folder, or ask for '
-                'a restart, which inverts all images anew.'
+                f'({_first_difference(old, settings)}): choose another output folder, or '
+                '--restart (restart=True), which inverts all images anew.'
             )
         return
     save_json(Path(folder, SETTINGS_FILE), settings)

@@ -30,7 +30,7 @@ from .record import ImageOutcome
 __all__ = ['InversionProgress', 'strange_note', 'summary_table']
 
 _EVERY = 5  # steps between two looks at the losses, each of which waits for the GPU
-_EVERY_SECONDS = 60  # between two lines where there is no terminal
+_EVERY_SECONDS = 10  # between two lines where there is no terminal
 _TABLE_ROWS = 40
 _COLUMNS = {  # heading and format by metric
     'psnr': ('PSNR (dB)', '.2f'),
@@ -46,8 +46,8 @@ class InversionProgress:
 
     Use it as a context manager, and give :meth:`on_step`, :meth:`on_image` and :meth:`on_progress`
     to :func:`mmgen_bdinvert.apis.invert_files`. The bar of the images counts those of all
-    processes. Without a terminal a line is printed for every image, and one every minute on the
-    progress. ``left`` is the number of images to invert, None until it is known.
+    processes. Without a terminal a line is printed for every image, and one on the progress every
+    ten seconds. ``left`` is the number of images to invert, None until it is known.
 
     Args:
         num_steps (int): Steps of each batch.
@@ -69,6 +69,7 @@ class InversionProgress:
         self._images = self.progress.add_task('images', total=None, figures='')
         self._steps = self.progress.add_task('steps', total=num_steps, figures='')
         self._psnr_sum, self._psnr_count = 0.0, 0
+        self._finished = 0
         self._began = self._told = time.monotonic()
 
     def __enter__(self) -> InversionProgress:
@@ -80,7 +81,10 @@ class InversionProgress:
 
     def on_step(self, step: int, num_steps: int, losses: dict[str, Tensor], images: Tensor) -> None:
         """Show the weighted losses, averaged over the batch."""
-        if self.progress.disable or (step % _EVERY and step != num_steps):
+        if self.progress.disable:
+            self._tell(step, num_steps, losses, len(images))
+            return
+        if step % _EVERY and step != num_steps:
             return
         if step == 0:
             self.progress.reset(self._steps, total=num_steps)
@@ -101,19 +105,32 @@ class InversionProgress:
 
     def on_progress(self, finished: int, left: int) -> None:
         """Show how many of the images that were left are finished, by all processes."""
-        self.left = left
-        now = time.monotonic()
-        rate = finished / max(now - self._began, 1e-9)
+        self.left, self._finished = left, finished
+        rate = finished / max(time.monotonic() - self._began, 1e-9)
         figures = [f'{rate:.3g}/s'] if finished else []
         if self._psnr_count:
             figures.append(f'mean {self._psnr_sum / self._psnr_count:.1f} dB')
         self.progress.update(
             self._images, total=left, completed=finished, figures='  '.join(figures)
         )
-        if self.progress.disable and finished and now - self._told > _EVERY_SECONDS:
-            self._told = now
-            rest = timedelta(seconds=round((left - finished) / rate))
-            self._print(f'{finished} of {left} images, {rate:.3g}/s, {rest} left')
+
+    def _tell(self, step: int, num_steps: int, losses: dict[str, Tensor], count: int) -> None:
+        """Print a line on the progress, if the last one is long ago."""
+        now = time.monotonic()
+        if self.left is None or now - self._told < _EVERY_SECONDS:  # None: another process tells
+            return
+        self._told = now
+        left = max(self.left, count)
+        done = min(self._finished + count * step / max(num_steps, 1), left)
+        rest = ''
+        if done:
+            seconds = (now - self._began) * (left / done - 1)
+            rest = f', about {timedelta(seconds=round(seconds))} left'
+        loss = float(losses['total'].mean())
+        self._print(
+            f'{self._finished} of {left} images, step {step} of {num_steps} of the next {count}, '
+            f'loss {loss:.3g}{rest}'
+        )
 
     def on_note(self, sentence: str) -> None:
         """Print what a run found in its output folder."""

@@ -16,9 +16,11 @@ import torch
 from mmengine.logging import print_log
 from torch import Tensor, nn
 
+from bdinvert_cli.catalogue import known_file
 from bdinvert_cli.text import printable
 
-from ..io import local_path
+from ..io import DownloadError, cache_folder, local_path
+from ..io.download import download as download_file
 from ..io.tensors import floats, read_file, shown_name
 from .foreign import convert_line
 from .state_dicts import fit_state
@@ -28,6 +30,7 @@ __all__ = [
     'GENERATOR_PREFIXES',
     'download',
     'load_weights',
+    'local_checkpoint',
     'read_checkpoint',
     'read_state_dict',
     'select_part',
@@ -39,32 +42,47 @@ ENCODER_PREFIXES = ('encoder.', '')
 
 
 def download(url: str, remedy: str) -> Path:
-    """Return a file from torch.hub's cache, where it is downloaded once.
+    """Return a file from the cache folder, where it is downloaded once.
 
     Raises:
-        FileNotFoundError: It cannot be downloaded; the message says why, and the remedy.
+        DownloadError: It cannot be downloaded; the message says why, and the remedy.
     """
     name = Path(urlparse(url).path).name
-    cached = Path(torch.hub.get_dir()) / 'checkpoints' / name
+    cached = cache_folder() / name
     if not cached.is_file():
         print_log(printable(f'Downloading {url} to {cached}'), logger='current')
-        digest = torch.hub.HASH_REGEX.search(name)
+        known, digest = known_file(url), torch.hub.HASH_REGEX.search(name)
         try:
-            cached.parent.mkdir(parents=True, exist_ok=True)
-            torch.hub.download_url_to_file(url, str(cached), digest.group(1) if digest else None)
-        except (OSError, RuntimeError) as error:  # RuntimeError: it has another digest
-            raise FileNotFoundError(
-                f'{name} could not be downloaded from {url} ({error}): {remedy}, or place it at '
-                f'{cached}.'
-            ) from error
+            download_file(
+                url,
+                cached,
+                size=known.size if known else None,
+                sha256=known.sha256 if known else digest[1] if digest else '',
+            )
+        except DownloadError as error:
+            raise DownloadError(f'{error}: {remedy}, or place it at {cached}.') from error
     return cached
 
 
-def _local(source: str | Path, hint: str = '') -> Path:
+def local_checkpoint(source: str | Path, what: str = '') -> Path:
+    """Return the path of a checkpoint, which is downloaded if it is an address.
+
+    Args:
+        source (str | Path): Path or URL.
+        what (str): As for :func:`read_checkpoint`. Defaults to ''.
+
+    Raises:
+        FileNotFoundError: It cannot be downloaded, or has not been fetched.
+    """
     if urlparse(str(source)).scheme not in ('http', 'https'):
         return local_path(source)
     remedy = 'download it on a machine with network access and give its path as checkpoint='
-    return download(str(source), f'{remedy}{hint}')
+    return download(str(source), f'{remedy}{_hint(what)}')
+
+
+def _hint(what: str) -> str:
+    option = f'--cfg-options model.{what}.checkpoint=PATH'
+    return f' (in the tools: {option})' if what in ('generator', 'encoder') else ''
 
 
 def read_checkpoint(source: str | Path, *, what: str = '', safe_globals: Sequence[Any] = ()) -> Any:
@@ -80,12 +98,10 @@ def read_checkpoint(source: str | Path, *, what: str = '', safe_globals: Sequenc
         FileNotFoundError: There is no such file, or it cannot be downloaded.
         ValueError: The file is not a checkpoint, or holds more than tensors and plain data.
     """
-    option = f'--cfg-options model.{what}.checkpoint=PATH'
-    hint = f' (in the tools: {option})' if what in ('generator', 'encoder') else ''
-    path = _local(source, hint)
+    path = local_checkpoint(source, what)
     if not path.is_file():
         raise FileNotFoundError(
-            f'There is no checkpoint file {path}: check the path, or give another{hint}.'
+            f'There is no checkpoint file {path}: check the path, or give another{_hint(what)}.'
         )
     return read_file(path, 'checkpoint', safe_globals=safe_globals)
 
@@ -152,7 +168,7 @@ def load_weights(
         mean = None if 'w_avg' in wanted else given.pop('w_avg', None)  # stored beside the weights
         given = fit_state(given, wanted, source, f'this {what}', remedy)
     except ValueError as error:
-        line = convert_line(_local(source), what)
+        line = convert_line(local_checkpoint(source), what)
         if line:
             raise ValueError(line) from error
         raise

@@ -38,7 +38,7 @@ def own_style(draw: Callable[..., T]) -> Callable[..., T]:
     return drawn
 
 
-def new_figure(width: float, height: float) -> Figure:
+def new_figure(width: float, height: float, layout: str | None = 'constrained') -> Figure:
     """Return an empty figure of a size in inches; call it inside of :func:`own_style`.
 
     Without pyplot, which keeps global state, opens windows and is not safe in threads.
@@ -46,7 +46,7 @@ def new_figure(width: float, height: float) -> Figure:
     from matplotlib.backends.backend_agg import FigureCanvasAgg  # slow to import
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(width, height), dpi=120, layout='constrained', facecolor='white')
+    figure = Figure(figsize=(width, height), dpi=120, layout=layout, facecolor='white')
     FigureCanvasAgg(figure)
     return figure
 
@@ -55,5 +55,6 @@ def save_figure(figure: Figure, path: str | os.PathLike) -> None:
     """Write a figure, whole or not at all; the suffix gives the format."""
     buffer = io.BytesIO()
     suffix = os.path.splitext(os.fspath(path))[1]
-    figure.savefig(buffer, format=suffix[1:] or 'png')
+    options = {'pil_kwargs': {'compress_level': 1}} if suffix.lower() in ('', '.png') else {}
+    figure.savefig(buffer, format=suffix[1:] or 'png', **options)
     atomic_write(path, lambda temporary: temporary.write_bytes(buffer.getvalue()))

@@ -22,6 +22,7 @@ COLOURS = ('#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9')
 _STYLES = ('-', '--', ':', '-.')
 _TOTALS = ('total', 'loss')
 _RULE = '#e4e4e4'
+_WIDTH, _HEIGHT, _LETTER = 8.0, 4.5, 0.09  # inches: of the figure, of a letter in the legend
 _TOTAL_LOOK = {'color': INK, 'linewidth': 2.2, 'zorder': 3}
 
 
@@ -48,7 +49,7 @@ def plot_losses(
     curves = {name: np.asarray([float(v) for v in values]) for name, values in history.items()}
     if not any(values.size for values in curves.values()):
         raise ValueError(f'history must hold at least one value, but got {dict(history)!r}')
-    figure = new_figure(8, 4.5)
+    figure = new_figure(_WIDTH, _HEIGHT, layout=None)
     axes = figure.add_subplot()
     terms = [name for name in curves if name not in _TOTALS]
     for name in sorted(curves, key=lambda name: name in terms):  # totals first
@@ -61,6 +62,12 @@ def plot_losses(
             **(_term_look(terms.index(name)) if name in terms else _TOTAL_LOOK),
         )
     _style(axes, title, longest=max(values.size for values in curves.values()))
+    # Half the time of a plot goes into a layout that matplotlib finds by itself.
+    longest = max(len(text.get_text()) for text in axes.get_legend().texts)
+    legend = min(max(0.4 + _LETTER * longest, 1.6), 5.5) / _WIDTH
+    figure.subplots_adjust(
+        left=0.75 / _WIDTH, right=1 - legend, bottom=0.55 / _HEIGHT, top=1 - 0.35 / _HEIGHT
+    )
     save_figure(figure, path)
 
 
@@ -71,9 +78,19 @@ def _term_look(number: int) -> dict:
 
 
 def _style(axes: Axes, title: str, longest: int) -> None:
-    from matplotlib.ticker import MaxNLocator  # slow to import
+    from matplotlib.ticker import (
+        FuncFormatter,
+        LogLocator,
+        MaxNLocator,
+        NullLocator,
+    )  # slow to import
 
     axes.set_yscale('log')
+    low, high = axes.get_ylim()
+    axes.yaxis.set_major_locator(LogLocator(subs=(1,) if high > 1000 * low else (1, 2, 5)))
+    # Powers of ten set as formulas, and ticks between them, take most of a plot's time.
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f'{value:g}'))
+    axes.yaxis.set_minor_locator(NullLocator())
     axes.set_xlim(*((-1, 1) if longest == 1 else (0, longest - 1)))
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel('step', color=FAINT)

@@ -200,7 +200,7 @@ class TestRefused:
 
         for content in (Evil(), {'a': Evil()}, {'a': [Evil()]}):
             np.save(tmp_path / 'latents.npy', np.array(content, dtype=object))
-            self.check(tmp_path / 'latents.npy', generator, 'is refused: it asks for io.open')
+            self.check(tmp_path / 'latents.npy', generator, 'is refused: it asks for _?io.open')
         assert not (tmp_path / 'was_here').exists()
         np.save(tmp_path / 'latents.npy', {'a': np.array(['text'])})
         self.check(tmp_path / 'latents.npy', generator, 'an array in it holds no numbers')

@@ -51,8 +51,15 @@ class TestInitInverter:
         ('options', 'message'),
         [
             ({'model.type': 'RegularisedInverter'}, "type 'RegularisedInverter' .* not in the reg"),
-            ({'model.type': 'BaseCodeEncoderTrainer'}, 'a BaseCodeEncoderTrainer, which inverts'),
-            ({'model.num_stepz': 3}, "unexpected keyword argument 'num_stepz'"),
+            (
+                {'model.type': 'BaseCodeEncoderTrainer'},
+                'which no BaseCodeEncoderTrainer takes',
+            ),
+            ({'model.num_stepz': 3}, 'unknown setting num_stepz, .*: did you mean num_steps?'),
+            ({'model.encoder.nosuch': 3}, 'takes: known are base_channels, base_size, widths'),
+            ({'model.losses.pixl.loss_weight': 3}, 'pixl has no type.*: did you mean pixel?'),
+            ({'model.losses.pixel.type': 'PixelMSELos'}, 'registry .*: did you mean PixelMSELoss?'),
+            ({'model.optimizer.lrr': 3}, 'Adam takes lr, betas, eps'),
             ({'model.losses.pixel.type': 'Pixel'}, "type 'Pixel' of the config"),
             ({'model.num_steps': -1}, 'num_steps is a whole number of at least 0, but got -1'),
             ({'model.generator.base_size': 16}, 'The encoder gives base codes of shape'),
@@ -63,6 +70,10 @@ class TestInitInverter:
         with pytest.raises(ValueError, match=message) as info:
             init_inverter(tiny_config, device='cpu', cfg_options=options)
         assert '\n' not in str(info.value)
+
+    def test_a_config_that_inverts_nothing(self):
+        with pytest.raises(ValueError, match='a BaseCodeEncoderTrainer, which inverts nothing'):
+            init_inverter('bdinvert_enc_toon64', device='cpu')
 
     def test_parts_of_another_generator_are_refused(self, tiny_config, make_config):
         other = Config.fromfile(make_config(seed=3)).model

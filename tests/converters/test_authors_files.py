@@ -29,23 +29,6 @@ model = dict(
 """
 
 
-def write_encoder(path, channels, seed=0):
-    """Write an encoder of random weights under the names of the authors' network."""
-    rng, state, inputs = torch.Generator().manual_seed(seed), {}, 3
-    convolutions = [(10 * block + 3 * i, w) for block, w in enumerate((4, 5, 6)) for i in range(3)]
-    for i, outputs in [*convolutions, (30, 6), (33, channels)]:
-        weight = torch.randn(outputs, inputs, 3, 3, generator=rng)
-        state[f'model.{i}.weight'] = weight * (2 / weight[0].numel()) ** 0.5
-        state[f'model.{i}.bias'] = torch.zeros(outputs)
-        inputs = outputs
-        if i != 33:
-            statistics = dict(weight=1.0, bias=0.0, running_mean=0.0, running_var=1.0)
-            for name, value in statistics.items():
-                state[f'model.{i + 1}.{name}'] = torch.full((outputs,), value)
-            state[f'model.{i + 1}.num_batches_tracked'] = torch.tensor(10000)
-    torch.save({'encoder': state, 'epoch': 9999}, path)
-
-
 def write_statistics(folder, mapping, dim):
     """Write P-norm+ statistics as the authors measure them."""
     z = torch.randn(5000, dim, generator=torch.Generator().manual_seed(0))
@@ -60,7 +43,7 @@ def write_statistics(folder, mapping, dim):
 
 
 @pytest.fixture()
-def authors(tmp_path, write_source, load_converted):
+def authors(tmp_path, write_source, load_converted, write_encoder):
     """Return a config made of nothing but the lines that the conversions print."""
     generator, done = load_converted(write_source('genforce'), 'genforce')
     write_encoder(tmp_path / 'encoder_final.pth', channels=6)
@@ -99,8 +82,8 @@ def test_a_photo_is_inverted_and_edited_with_nothing_but_the_authors_files(autho
 def test_the_config_has_the_settings_of_the_paper():
     cfg = Config.fromfile(CONFIGS / 'bdinvert_inv_ffhq_authors.py')
     plain = Config.fromfile(CONFIGS / 'bdinvert_inv_ffhq.py')
-    assert cfg.model.encoder.checkpoint == 'checkpoints/authors/encoder.safetensors'
-    assert cfg.model.statistics.path == 'checkpoints/authors/statistics.safetensors'
+    assert cfg.model.encoder.checkpoint == 'fetched://ffhq-authors/encoder'
+    assert cfg.model.statistics.path == 'fetched://ffhq-authors/statistics'
     cfg.model.encoder.checkpoint = plain.model.encoder.checkpoint
     cfg.model.statistics.path = plain.model.statistics.path
     assert cfg.model == plain.model and cfg.model.generator.base_size == 16

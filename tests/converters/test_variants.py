@@ -98,7 +98,7 @@ def test_a_network_that_torch_saved_runs_nothing(tmp_path, nvidia_state, write_n
 
     path = tmp_path / 'model.pt'
     write_nvidia_pickle(path, nvidia_state(), packed=lambda g: [g, Evil()])
-    with pytest.raises(ValueError, match='model.pt is refused: it asks for io.open'):
+    with pytest.raises(ValueError, match='model.pt is refused: it asks for _?io.open'):
         convert_file(path, tmp_path / 'x.safetensors', 'nvidia')
     assert not (tmp_path / 'was_here').exists()
 

@@ -87,12 +87,32 @@ def test_a_narrow_terminal_cuts_the_losses_and_not_the_counts(terminal):
     assert '60/60' in last and 'total 1.23  pixel' in last and 'detail' not in last
 
 
-def test_without_a_terminal_the_progress_is_a_line_every_minute(capsys, monkeypatch):
-    now = [1000.0]
+def test_without_a_terminal_the_progress_is_a_line_every_ten_seconds(capsys, monkeypatch):
+    now = [0.0]
     monkeypatch.setattr('mmgen_bdinvert.jobs.progress.time.monotonic', lambda: now[0])
-    with InversionProgress(3) as progress:
-        for finished in range(5):
-            progress.on_progress(finished, 10)
-            now[0] += 30
-    # At 90 s there were 3 images: 7 are left, at 30 s each.
-    assert capsys.readouterr().err == '3 of 10 images, 0.0333/s, 0:03:30 left\n'
+    losses, images = {'total': torch.tensor([1.0, 2.0])}, torch.zeros(2, 3, 8, 8)
+    with InversionProgress(100) as progress:
+        progress.on_progress(0, 4)
+        for step in range(100):  # a batch of two in 50 seconds
+            progress.on_step(step, 100, losses, images)
+            now[0] += 0.5
+        progress.on_progress(2, 4)
+        progress.on_step(0, 100, losses, images)
+    lines = capsys.readouterr().err.splitlines()
+    assert lines == [
+        '0 of 4 images, step 20 of 100 of the next 2, loss 1.5, about 0:01:30 left',
+        '0 of 4 images, step 40 of 100 of the next 2, loss 1.5, about 0:01:20 left',
+        '0 of 4 images, step 60 of 100 of the next 2, loss 1.5, about 0:01:10 left',
+        '0 of 4 images, step 80 of 100 of the next 2, loss 1.5, about 0:01:00 left',
+        '2 of 4 images, step 0 of 100 of the next 2, loss 1.5, about 0:00:50 left',
+    ]
+
+
+def test_before_anything_is_done_no_time_is_guessed(capsys, monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr('mmgen_bdinvert.jobs.progress.time.monotonic', lambda: now[0])
+    with InversionProgress(100) as progress:
+        progress.on_progress(0, 1)
+        now[0] = 11.0
+        progress.on_step(0, 100, {'total': torch.ones(1)}, torch.zeros(1, 3, 8, 8))
+    assert capsys.readouterr().err == '0 of 1 images, step 0 of 100 of the next 1, loss 1\n'

@@ -1,12 +1,12 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
 import random
-from urllib.error import URLError
 
 import pytest
 import torch
 from safetensors.torch import save_file
 
-from mmgen_bdinvert.models import BaseDetailGenerator
+from mmgen_bdinvert.io import DownloadError, file_digest
+from mmgen_bdinvert.models import BaseDetailGenerator, checkpoint
 from mmgen_bdinvert.models.checkpoint import ENCODER_PREFIXES, load_weights, read_state_dict
 
 URL = 'https://example.org/weights/stylegan2-ffhq-20210327-bce9310c.pth'
@@ -198,32 +198,36 @@ def test_a_missing_file_is_named(make_stylegan2, tmp_path):
         )
 
 
-def test_an_address_is_downloaded_once(make_stylegan2, tmp_path, monkeypatch, trained):
-    calls = []
-
-    def download(url, path, hash_prefix):
-        calls.append((url, hash_prefix))
-        torch.save(trained, path)
-
+def test_an_address_is_downloaded_once(make_stylegan2, tmp_path, monkeypatch, trained, serve):
     monkeypatch.setattr(torch.hub, 'get_dir', lambda: str(tmp_path / 'hub'))
-    monkeypatch.setattr(torch.hub, 'download_url_to_file', download)
+    torch.save(trained, tmp_path / 'trained.pth')
+    server = serve((tmp_path / 'trained.pth').read_bytes())
+    digest = file_digest(tmp_path / 'trained.pth')[:8]
+    url = server.url.replace('weights', f'weights-{digest}')
     for _ in range(2):
         module = make_stylegan2()
-        load_weights(module, URL)
+        load_weights(module, url)
         assert same(module, trained)
-    assert calls == [(URL, 'bce9310c')]
+    assert server.ranges == [None]
+
+
+def test_the_digest_in_a_name_is_checked(make_stylegan2, tmp_path, monkeypatch, serve):
+    monkeypatch.setattr(torch.hub, 'get_dir', lambda: str(tmp_path / 'hub'))
+    url = serve(b'something').url.replace('weights', 'weights-bce9310c')
+    message = 'another file than weights-bce9310c.pth.*should be bce9310c….*path as checkpoint='
+    refused(make_stylegan2(), url, message, DownloadError)
 
 
 def test_an_address_that_cannot_be_reached_says_what_to_do(make_stylegan2, tmp_path, monkeypatch):
-    def fail(url, path, hash_prefix):
-        raise URLError('no route to host')
+    def fail(url, path, **known):
+        raise DownloadError(f'{path.name} could not be downloaded from {url} (no route to host)')
 
     monkeypatch.setattr(torch.hub, 'get_dir', lambda: str(tmp_path / 'hub'))
-    monkeypatch.setattr(torch.hub, 'download_url_to_file', fail)
+    monkeypatch.setattr(checkpoint, 'download_file', fail)
     message = (
         r'stylegan2-ffhq-20210327-bce9310c.pth could not be downloaded from https://example.org/.*'
         r'no route to host.*path as checkpoint= .*, or place it at .*/hub/checkpoints/stylegan2'
     )
-    refused(make_stylegan2(), URL, message, FileNotFoundError)
+    refused(make_stylegan2(), URL, message, DownloadError)
     with pytest.raises(FileNotFoundError, match=message):
         BaseDetailGenerator(make_stylegan2(), 8, checkpoint=URL)

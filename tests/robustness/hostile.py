@@ -109,7 +109,7 @@ def bdinvert(*words: object) -> Ended:
     Args:
         *words: Its name and arguments.
     """
-    return in_child(lambda: _run(tuple(map(str, words))), Path.cwd())
+    return in_child(lambda: run_command(tuple(map(str, words))), Path.cwd())
 
 
 def statuses(folder: str | os.PathLike = 'out') -> dict[str, str]:
@@ -125,7 +125,7 @@ def run_case(case: Case, folder: Path) -> Ended:
     if callable(case.command):
         return in_child(lambda: _call(case.command), folder, case.seconds)
     if not case.env and not case.prefix:
-        return in_child(lambda: _run(case.command), folder, case.seconds)
+        return in_child(lambda: run_command(case.command), folder, case.seconds)
     tool = TOOLS / f'{case.command[0].replace("-", "_")}.py'
     words = [*case.prefix, sys.executable, str(tool), *case.command[1:]]
     return in_child(
@@ -193,9 +193,11 @@ def _child(function: Callable[[], object], folder: Path, out: int, err: int) -> 
         os._exit(code)
 
 
-def _run(words: tuple[str, ...]) -> None:
+def run_command(words: tuple[str, ...]) -> None:
+    """Run a tool, by its name behind ``bdinvert``, or a module of benchmarks or projects."""
     name, *arguments = words
-    if name.startswith('benchmarks.'):
+    if name.startswith(('benchmarks.', 'projects.')):
+        sys.path.insert(0, str(TOOLS.parent))  # as for somebody in the checkout
         sys.argv = [name, *arguments]
         runpy.run_module(name, run_name='__main__')
         return

@@ -1,12 +1,9 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-TOOL = Path(__file__).parents[2] / 'tools' / 'convert.py'
+from tests.fixtures.forked import run_forked
 
 
 @pytest.fixture(scope='module')
@@ -20,9 +17,7 @@ def folder(tmp_path_factory):
 
 
 def run(*args):
-    return subprocess.run(
-        [sys.executable, str(TOOL), *map(str, args)], capture_output=True, text=True
-    )
+    return run_forked('convert', *args)
 
 
 def test_it_tells_what_it_did_and_the_line_for_a_config(tmp_path, folder):

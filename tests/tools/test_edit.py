@@ -2,8 +2,6 @@
 """tools/edit.py as a user runs it: as a process where that matters, else inside this one."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +13,8 @@ from mmgen_bdinvert.apis import align, edit, render, transform
 from mmgen_bdinvert.geometry import GeometricTransform, PerspectiveTransform, compose
 from mmgen_bdinvert.io import read_image
 from mmgen_bdinvert.structures import LatentCode
+from tests.fixtures.forked import run_forked
 
-TOOL = Path(__file__).parents[2] / 'tools' / 'edit.py'
 VECTOR = torch.linspace(-1, 1, 16)
 
 
@@ -58,8 +56,7 @@ def run(run_in_process):
 
 
 def process(*args):
-    command = [sys.executable, str(TOOL), *map(str, args)]
-    return subprocess.run(command, capture_output=True, text=True)
+    return run_forked('edit', *args)
 
 
 def names(folder):

@@ -1,8 +1,6 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
 """tools/find_directions.py as a user runs it: as a process where that matters."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -10,9 +8,9 @@ import torch
 from mmengine.config import Config
 
 from mmgen_bdinvert.editing import draw_latents, load_direction
+from tests.fixtures.forked import run_forked
 
 ROOT = Path(__file__).parents[2]
-TOOL = ROOT / 'tools' / 'find_directions.py'
 
 
 @pytest.fixture(scope='module')
@@ -67,8 +65,8 @@ def test_labelled_samples_from_pictures_to_a_direction(config, generator, tmp_pa
 
 def test_the_process_prints_a_table(config, tmp_path):
     options = ('--cfg-options', 'finder.count=2', '--preview-dir', tmp_path / 'pictures')
-    command = [TOOL, config(finder=dict(type='SeFa')), '--out-dir', tmp_path / 'out', *options]
-    done = subprocess.run([sys.executable, *map(str, command)], capture_output=True, text=True)
+    command = [config(finder=dict(type='SeFa')), '--out-dir', tmp_path / 'out', *options]
+    done = run_forked('find-directions', *command)
     assert done.returncode == 0, done.stderr
     assert 'singular value' in done.stdout and 'sefa1' in done.stdout
     names = [f'sefa{i}.safetensors' for i in range(2)]

@@ -15,6 +15,7 @@ import pytest
 from mmgen_bdinvert.apis import init_generator, render
 from mmgen_bdinvert.io import read_image
 from mmgen_bdinvert.structures import LatentCode
+from tests.fixtures.forked import run_forked
 from tests.fixtures.results import FILES, is_one_error, names, rows
 
 TOOL = Path(__file__).parents[2] / 'tools' / 'invert.py'
@@ -34,8 +35,7 @@ def invert(run_in_process):
 
 
 def process(*args):
-    command = [sys.executable, str(TOOL), *map(str, args)]
-    return subprocess.run(command, capture_output=True, text=True)
+    return run_forked('invert', *args)
 
 
 def start(*args):
@@ -112,15 +112,14 @@ class TestProcesses:
     """Several processes, as ``tools/dist_invert.sh`` starts them."""
 
     @pytest.fixture()
-    def dist(self, tiny_config, photos, tmp_path):
+    def dist(self, tiny_config, photos, tmp_path, free_port):
         """Return a run of two processes, its output folder, and who inverted what."""
-        for i in range(12):
+        for i in range(7):
             (photos / f'q{i}.png').write_bytes((photos / 'p0.png').read_bytes())
         out = tmp_path / 'out'
 
         def run(*args):
-            env = dict(os.environ, PYTHON=sys.executable, OMP_NUM_THREADS='1')
-            env['PORT'] = str(29900 + os.getpid() % 90)
+            env = dict(os.environ, PYTHON=sys.executable, OMP_NUM_THREADS='1', PORT=str(free_port))
             command = ['bash', str(TOOL.with_name('dist_invert.sh')), tiny_config, 2, photos]
             command = [str(part) for part in (*command, '--out-dir', out, '--batch-size', 1, *args)]
             pipe = subprocess.PIPE
@@ -139,17 +138,17 @@ class TestProcesses:
     def test_they_share_the_images_and_one_summary(self, dist, photos, invert, tiny_config):
         run, out, events = dist
         (photos / 'q1.png').write_bytes(b'no picture')
-        running = run('--steps', 20)
+        running = run('--steps', 5)
         stdout, stderr = running.communicate(timeout=500)
         assert running.returncode == 0, stderr  # else torchrun would start it again
-        assert stdout.count('15 images') == 1 and stdout.count('Results: ') == 1
+        assert stdout.count('10 images') == 1 and stdout.count('Results: ') == 1
         images = events('image')
         assert sorted(entry['name'] for _, entry in images) == sorted(
             row['name'] for row in rows(out)
         )
         assert {rank for rank, _ in images} == {0, 1}
         assert [r['name'] for r in rows(out) if r['status'] != 'done'] == ['q1']
-        code, _, _ = invert(tiny_config, photos, '--out-dir', out, '--batch-size', 1, '--steps', 20)
+        code, _, _ = invert(tiny_config, photos, '--out-dir', out, '--batch-size', 1, '--steps', 5)
         assert code == 1 and len(events('image')) == len(images)  # nothing to do, but to say so
 
     def test_under_mpirun_the_first_says_that_images_failed(
@@ -167,6 +166,7 @@ class TestProcesses:
         assert [process.wait(timeout=500) for process in running] == [1, 0]
         assert [r['status'] for r in rows(tmp_path / 'out')] == ['done', 'failed', 'done']
 
+    @pytest.mark.long
     def test_one_that_is_killed_loses_only_what_it_was_doing(self, dist):
         run, out, events = dist
         running = run('--steps', 40)
@@ -176,7 +176,7 @@ class TestProcesses:
         stdout, stderr = running.communicate(timeout=500)
         assert running.returncode == 0, stderr
         assert len(events('start')) == 4  # both were started again
-        assert {entry['left'] for _, entry in events('start')[1::2]} != {15}
+        assert {entry['left'] for _, entry in events('start')[1::2]} != {10}
         done = [entry['name'] for _, entry in events('image')]
         assert sorted(done) == sorted(row['name'] for row in rows(out))
-        assert {row['status'] for row in rows(out)} == {'done'} and len(done) == 15
+        assert {row['status'] for row in rows(out)} == {'done'} and len(done) == 10

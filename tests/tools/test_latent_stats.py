@@ -4,10 +4,7 @@
 from __future__ import annotations
 
 import importlib.util
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -22,6 +19,7 @@ from mmgen_bdinvert.apis.statistics import generator_from_config, measure_whiten
 from mmgen_bdinvert.engine import read_config
 from mmgen_bdinvert.models import BaseDetailGenerator, LatentStatistics
 from mmgen_bdinvert.models.checkpoint import load_weights
+from tests.fixtures.forked import run_forked
 
 ROOT = Path(__file__).parents[2]
 GENERATOR = dict(
@@ -99,17 +97,12 @@ def call(capsys):
 
 
 def shell(*args):
-    return subprocess.run(
-        [sys.executable, str(ROOT / 'tools' / 'latent_stats.py'), *map(str, args)],
-        capture_output=True,
-        text=True,
-        env={**os.environ, 'OMP_NUM_THREADS': '1'},
-    )
+    return run_forked('latent-stats', *args)
 
 
 @pytest.fixture(scope='module')
 def fitted(project):
-    """Run the tool as a subprocess."""
+    """Run the tool in a process of its own."""
     out = project / 'made' / 'statistics.safetensors'
     done = shell(project / 'inv.py', out, '--num-samples', 20000, '--batch-size', 1000)
     assert done.returncode == 0, done.stderr

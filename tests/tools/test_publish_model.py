@@ -1,18 +1,13 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
-import subprocess
-import sys
-from pathlib import Path
 
 import torch
 from safetensors.torch import load_file
 
-TOOL = Path(__file__).parents[2] / 'tools' / 'publish_model.py'
+from tests.fixtures.forked import run_forked
 
 
 def _run(*args):
-    return subprocess.run(
-        [sys.executable, str(TOOL), *map(str, args)], capture_output=True, text=True
-    )
+    return run_forked('publish-model', *args)
 
 
 def test_the_averaged_generator_is_written_in_half_precision(tmp_path):

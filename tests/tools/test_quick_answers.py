@@ -36,6 +36,7 @@ MISSING = {
         (['.', '--direction', 'none.npy@4-7', '2', *OUT], 'none.npy'),
         (['.', '--config', 'none.py', *OUT], 'none.py'),
     ],
+    'fetch': [(['none'], 'none')],
     'find-directions': [(['none.py', *OUT], 'none.py')],
     'invert': [
         (['none.py', '.', *OUT], 'none.py'),

@@ -2,25 +2,19 @@
 """The tools of the embedded domain, each as a user runs it, with the shipped weights."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from tests.fixtures.forked import run_forked
+
 ROOT = Path(__file__).parents[2]
 
 
 def _run(tool, *args, code=0):
-    start = [f'tools/{tool}'] if tool.endswith('.py') else ['-m', tool]
-    done = subprocess.run(
-        [sys.executable, *start, *map(str, args)],
-        capture_output=True,
-        text=True,
-        cwd=ROOT,
-    )
+    done = run_forked(tool, *args)
     assert done.returncode == code, done.stdout + done.stderr
     assert 'Traceback' not in done.stderr
     return done
@@ -51,7 +45,7 @@ def test_demo_inverts_edits_and_moves(tmp_path):
     images.mkdir()
     for name in ('shifted_0', 'rotated_0'):
         (images / f'{name}.png').write_bytes((ROOT / f'demo/images/{name}.png').read_bytes())
-    done = _run('demo_toon.py', '--images', images, '--out-dir', tmp_path / 'out', '--steps', 60)
+    done = _run('demo-toon', '--images', images, '--out-dir', tmp_path / 'out', '--steps', 60)
     summary = json.loads((tmp_path / 'out' / 'summary.json').read_text())
     assert summary['images'] == 2
     assert summary['mean_psnr'] > 18  # recognisable after a tenth of the steps
@@ -60,7 +54,7 @@ def test_demo_inverts_edits_and_moves(tmp_path):
 
 
 def test_demo_says_which_folder_is_missing(tmp_path):
-    done = _run('demo_toon.py', '--images', tmp_path / 'none', '--out-dir', tmp_path, code=2)
+    done = _run('demo-toon', '--images', tmp_path / 'none', '--out-dir', tmp_path, code=2)
     assert 'none' in done.stderr
 
 

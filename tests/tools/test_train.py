@@ -165,9 +165,9 @@ def test_settings_that_do_not_fit_are_one_sentence(project, train, tmp_path):
     assert 'only_model.py has no training' in error(tmp_path / 'only_model.py')
 
     message = error(config, options=['train_cgf.max_iters=3'])
-    assert 'train_cgf.max_iters is unknown' in message
+    assert 'train_cgf.max_iters is unknown' in message and 'did you mean train_cfg?' in message
     message = error(config, options=['model.generatr.checkpoint=None'])
-    assert "unexpected keyword argument 'generatr'" in message
+    assert 'unknown setting generatr' in message and 'did you mean generator?' in message
     message = error(config, options=['model.losses.pixel.type=PixelLoss'])
     assert "'PixelLoss'" in message and 'not in the registry' in message
     message = error(config, options=['model.generator.base_size=12'])
@@ -226,6 +226,7 @@ def test_a_missing_generator_is_named_with_its_source_and_the_option(tmp_path):
     env = dict(OFFLINE, TORCH_HOME=str(tmp_path))
     done = shell('train.py', 'bdinvert_enc_ffhq', '--work-dir', tmp_path / 'run', **env)
     message = the_error(done)
+    assert 'Config:' not in done.stdout and not (tmp_path / 'run').exists()  # 139 lines came first
     assert 'stylegan2-ffhq-config-f-official_20210327_171224-bce9310c.pth' in message
     assert 'https://download.openmmlab.com/mmgen/stylegan2/official_weights/' in message
     assert '--cfg-options model.generator.checkpoint=PATH' in message

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -32,7 +33,12 @@ def checked_optimizer(config: Mapping[str, Any]) -> dict[str, Any]:
     try:
         built = OPTIMIZERS.build({**config, 'params': [torch.zeros(1, requires_grad=True)]})
     except Exception as error:  # every optimiser has checks of its own
-        raise ValueError(f'optimizer={config!r} cannot be built ({reason_of(error)}).') from error
+        kind = getattr(torch.optim, str(config.get('type')), None)
+        known = list(inspect.signature(kind).parameters)[1:] if isinstance(kind, type) else []
+        advice = f': {kind.__name__} takes {", ".join(known)}' if known else ''
+        raise ValueError(
+            f'optimizer={config!r} cannot be built ({reason_of(error)}){advice}.'
+        ) from error
     for name, value in built.defaults.items():
         for number in value if isinstance(value, (list, tuple)) else (value,):
             if isinstance(number, float):

@@ -154,7 +154,7 @@ class LPIPSLoss(PerceptualLoss):
         if backbone == 'random':
             weights = _random_weights(network.net)
         else:
-            file = _torchvision_file(net) if backbone is None else Path(backbone)
+            file = backbone_file(net) if backbone is None else Path(backbone)
             weights = _read_backbone(file, network.net, net)
         with resources.as_file(resources.files('lpips') / f'weights/v0.1/{net}.pth') as path:
             weights.update(read_state_dict(path))
@@ -251,7 +251,8 @@ def _read_backbone(path: Path, network: nn.Module, net: str) -> dict[str, Tensor
     return {f'net.{key}': given[theirs[key]] for key in own}
 
 
-def _torchvision_file(net: str) -> Path:
+def backbone_file(net: str) -> Path:
+    """Return torchvision's weights of a network, downloaded once; else a BackboneError."""
     import torchvision  # not above: it takes a second
 
     weights = torchvision.models.get_model_weights(_TORCHVISION_NAMES[net])

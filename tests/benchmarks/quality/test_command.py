@@ -1,22 +1,17 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
 """The benchmark as a user runs it, on the embedded domain."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+
+from tests.fixtures.forked import run_forked
 
 ROOT = Path(__file__).parents[3]
 
 
 def run(*args, code=0):
-    done = subprocess.run(
-        [sys.executable, '-m', 'benchmarks.quality', *map(str, args)],
-        capture_output=True,
-        text=True,
-        cwd=ROOT,
-    )
+    done = run_forked('benchmarks.quality', *args)
     assert done.returncode == code, done.stdout + done.stderr
     assert 'Traceback' not in done.stderr
     return done

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from bdinvert_cli.configs import DOMAIN_VARIABLE
 from benchmarks.quality.plan import (
-    DOMAIN_VARIABLE,
     build_method,
     read_plan,
     resolution,

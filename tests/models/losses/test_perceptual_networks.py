@@ -4,13 +4,14 @@
 import copy
 import importlib.util
 import sys
-import urllib.error
 
 import pytest
 import torch
 from safetensors.torch import save_file
 from torch import nn
 
+from mmgen_bdinvert.io import DownloadError
+from mmgen_bdinvert.models import checkpoint
 from mmgen_bdinvert.models.losses import LPIPSLoss, STLPIPSLoss
 
 SQUEEZE_FILE = 'squeezenet1_1-b8a52dc0.pth'
@@ -95,11 +96,12 @@ def test_backbone_from_the_hub_folder(tmp_path, monkeypatch, squeezenet):
     monkeypatch.setattr(torch.hub, 'get_dir', lambda: str(tmp_path))
     calls = []
 
-    def download(url, destination, hash_prefix, *args, **kwargs):
-        calls.append((url, hash_prefix))
+    def download(url, destination, *, size, sha256):
+        calls.append((url, sha256))
+        destination.parent.mkdir()
         torch.save(squeezenet.state_dict(), destination)
 
-    monkeypatch.setattr(torch.hub, 'download_url_to_file', download)
+    monkeypatch.setattr(checkpoint, 'download_file', download)
     for _ in range(2):
         loss = LPIPSLoss('squeeze')
     assert calls == [(f'https://download.pytorch.org/models/{SQUEEZE_FILE}', 'b8a52dc0')]
@@ -109,10 +111,10 @@ def test_backbone_from_the_hub_folder(tmp_path, monkeypatch, squeezenet):
 
 def test_offline_without_a_backbone(tmp_path, monkeypatch):
     def download(*args, **kwargs):
-        raise urllib.error.URLError('no route to host')
+        raise DownloadError('vgg16-397923af.pth: https://download.pytorch.org/: no route to host')
 
     monkeypatch.setattr(torch.hub, 'get_dir', lambda: str(tmp_path))
-    monkeypatch.setattr(torch.hub, 'download_url_to_file', download)
+    monkeypatch.setattr(checkpoint, 'download_file', download)
     with pytest.raises(FileNotFoundError) as caught:
         LPIPSLoss()
     message = str(caught.value)
