@@ -20,9 +20,9 @@ from .studio import Studio
 
 Shown = dict[str, Any]
 _KNOWN = {
-    'fits': 'the generator knows such faces',
-    'doubtful': 'the generator may not know what the window shows',
-    'does not fit': 'the generator does not know what the window shows',
+    'fits': 'The generator knows such faces',
+    'doubtful': 'The generator may not know what the window shows',
+    'does not fit': 'The generator does not know what the window shows',
 }
 
 

@@ -45,7 +45,7 @@ def warned(text: str) -> str:
 
 
 def judged(text: str, verdict: str) -> str:
-    """Return a sentence as HTML, after a verdict of ``mmgen_bdinvert.models.verdict``; '' if none."""
+    """Return a sentence as HTML, after one of ``mmgen_bdinvert.models.verdict.VERDICTS`` or ''."""
     kind = verdict.replace(' ', '-')
     badge = f'<b class="verdict {kind}">{html.escape(verdict)}</b> ' if verdict else ''
     return f'<p role="status">{badge}{html.escape(text)}</p>'

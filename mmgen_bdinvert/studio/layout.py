@@ -41,14 +41,14 @@ _START = """<div class="studio-start"><ol>
 <li><b>Drop a photo</b> of any size, at most ${most} MB, or click an example.</li>
 <li><b>Put the window on a face</b>, or choose one that was found, and press <i>Invert</i>.</li>
 <li><b>Move the sliders</b>, and save the whole photo with the edit in it.</li></ol>
-<figure><img src="${picture}" alt="A photo before and after an edit"><figcaption>What comes out: the
-photo as it was, with the windows, and with the edits in it</figcaption></figure></div>"""
-_WINDOW = """<div class="frame empty" tabindex="0" role="application" aria-label="Window: drag or arrow
-keys to move, + and - to scale, Shift and arrow keys to turn"><img class="picture" alt="photo"
+<figure><img src="${picture}" alt="A photo before and after an edit"><figcaption>What comes out:
+the photo as it was, with the windows, and with the edits in it</figcaption></figure></div>"""
+_WINDOW = """<div class="frame empty" tabindex="0" role="application" aria-label="Window: drag or
+arrow keys to move, + and - to scale, Shift and arrow keys to turn"><img class="picture" alt="photo"
 draggable="false"><svg><path class="shade" fill-rule="evenodd"/><g class="faces"></g>
 <image class="inside" preserveAspectRatio="none"/><polygon class="window"/><line class="stem"/>
-<circle class="turn"/><circle class="corner"/><circle class="corner"/><circle class="corner"/><circle
-class="corner"/></svg></div>"""
+<circle class="turn"/><circle class="corner"/><circle class="corner"/><circle class="corner"/>
+<circle class="corner"/></svg></div>"""
 _WHOLE = """<figure><div class="frame"><img class="picture" alt="whole photo"></div><figcaption>the
 whole photo: hold to see it as it was</figcaption></figure>"""
 _CODES = ['.safetensors', '.npy', '.npz', '.pt', '.pth']
@@ -128,7 +128,7 @@ def _pictures(parts: dict, handlers: Handlers) -> dict:
                     elem_id='whole',
                 )
                 buttons['again'] = gr.Button('Another window', size='sm', elem_id='again')
-        with gr.Tab('Squares', id=SQUARES) as buttons['side']:
+        with gr.Tab('Squares', id=SQUARES, render_children=True) as buttons['side']:
             with gr.Row(elem_classes='studio-pictures'):
                 for name in ('original', 'reconstruction'):
                     parts[name] = gr.HTML(

@@ -91,7 +91,7 @@ class Photo:
 
     @property
     def chosen(self) -> str | None:
-        """str | None: Which of :attr:`choices` the window is; None if it was moved."""
+        """Name among :attr:`choices` (str | None); None if the window was moved."""
         window = self.place.window
         return next((name for name, one in self.choices.items() if one == window), None)
 

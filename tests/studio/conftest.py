@@ -1,14 +1,23 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
-"""A studio of a tiny generator, whose inversions take a moment."""
+"""A studio of a tiny generator, whose inversions take a moment, and one in a real Chromium."""
+
+import shutil
+from pathlib import Path
+from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image, ImageCms
 
+from mmgen_bdinvert.apis import init_finder, init_inverter, load_config
 from mmgen_bdinvert.editing import Direction
 from mmgen_bdinvert.photos import Face, FaceFinder, Window
-from mmgen_bdinvert.studio import Studio
+from mmgen_bdinvert.studio import Studio, shipped_directions
+from tests.fixtures.browser import STEPS
+
+DEMO = Path(__file__).parents[2] / 'demo'
+PATIENCE = 180_000  # ms: a busy machine is no error
 
 
 @pytest.fixture(scope='session')
@@ -65,3 +74,73 @@ def code(inverter, sample_w_plus):
 def session(studio, code):
     """A session with a code and no photo."""
     return studio.opened(studio.new_session(), None, code)
+
+
+@pytest.fixture(scope='session')
+def toon_studio():
+    options = {'model.num_steps': STEPS}
+    inverter = init_inverter('bdinvert_inv_toon128', device='cpu', cfg_options=options)
+    finder = init_finder(load_config('bdinvert_inv_toon128'))
+    return Studio(inverter, shipped_directions(inverter.generator), finder)
+
+
+@pytest.fixture(scope='session')
+def playwright():
+    reason = "needs playwright: pip install 'mmgen_bdinvert[studio-tests]'"
+    return pytest.importorskip('playwright.sync_api', reason=reason)
+
+
+@pytest.fixture(scope='session')
+def expect(playwright):
+    playwright.expect.set_options(timeout=PATIENCE)
+    return playwright.expect
+
+
+@pytest.fixture(scope='session')
+def browser(playwright):
+    path = shutil.which('chromium') or shutil.which('chromium-browser')
+    if path is None:
+        pytest.skip('needs Chromium: apt-get install chromium')
+    with playwright.sync_playwright() as driver:
+        chromium = driver.chromium.launch(executable_path=path, args=['--no-sandbox'])
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture(scope='session')
+def toon_address(browser, toon_studio):
+    reason = "needs the extra studio: pip install 'mmgen_bdinvert[studio]'"
+    pytest.importorskip('gradio', reason=reason)
+    from mmgen_bdinvert.studio.handlers import Handlers
+    from mmgen_bdinvert.studio.page import build_page
+    from mmgen_bdinvert.studio.server import launch
+
+    examples = sorted((DEMO / 'images').glob('*.png'))
+    page = build_page(Handlers(toon_studio, examples), 'bdinvert_inv_toon128')
+    yield launch(page)
+    page.close()
+
+
+@pytest.fixture()
+def open_studio(browser, toon_address):
+    """Return windows on the studio; afterwards, none may have failed or asked another server."""
+    contexts, errors, asked = [], [], set()
+
+    def make(width=1280, height=800, **device):
+        size = {'width': width, 'height': height}
+        context = browser.new_context(viewport=size, color_scheme='light', **device)
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(PATIENCE)
+        page.on('pageerror', lambda error: errors.append(str(error)))
+        page.on('request', lambda request: asked.add(urlsplit(request.url)))
+        page.goto(toon_address)
+        page.locator('#start').wait_for()
+        return page
+
+    yield make
+    for context in contexts:
+        context.close()
+    assert errors == []
+    web = {url.hostname for url in asked if url.scheme.startswith('http')}
+    assert web == {'127.0.0.1'}

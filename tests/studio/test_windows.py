@@ -204,8 +204,8 @@ def test_without_pyav_a_video_is_a_sentence(handlers, inverted, monkeypatch):
 @pytest.mark.parametrize(
     ('verdict', 'text'),
     [
-        ('fits', 'fits</b> the generator knows such faces. Inverted in 6 steps'),
-        ('does not fit', 'does not fit</b> the generator does not know what the window shows.'),
+        ('fits', 'fits</b> The generator knows such faces. Inverted in 6 steps'),
+        ('does not fit', 'does not fit</b> The generator does not know what the window shows.'),
         ('', '<p role="status">Inverted in 6 steps: '),
     ],
 )
