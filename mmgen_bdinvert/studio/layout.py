@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -26,15 +27,16 @@ SAVES = {
     'video': 'Save video',
 }
 _FOLDER = Path(__file__).parent
-_PICTURE = """<figure><div class="frame"><img class="picture" alt="${caption}"></div>
-<figcaption>${caption}</figcaption></figure>"""
+# What a template needs is written into it: Gradio drops properties of parts in tabs not yet open.
+_PICTURE = """<figure><div class="frame"><img class="picture" alt="CAPTION"></div>
+<figcaption>CAPTION</figcaption></figure>"""
 _SHOW = """const image = element.querySelector('img');
 const show = () => props.value ? image.src = props.value : image.removeAttribute('src');
 watch('value', show);
 show();"""
 _STAGE = """<figure><div class="frame empty" tabindex="0" role="application"
 aria-label="Edit: drag or arrow keys to shift, + and - to scale"><img class="picture" alt="edit"
-draggable="false"><img class="guide" alt="" draggable="false" src="${guide}"></div>
+draggable="false"><img class="guide" alt="" draggable="false" src="GUIDE"></div>
 <figcaption>edit: <span class="for-mouse">drag to shift, wheel to scale</span><span
 class="for-fingers">one finger shifts, two scale</span></figcaption></figure>"""
 _START = """<div class="studio-start"><ol>
@@ -128,23 +130,22 @@ def _pictures(parts: dict, handlers: Handlers) -> dict:
                     elem_id='whole',
                 )
                 buttons['again'] = gr.Button('Another window', size='sm', elem_id='again')
-        with gr.Tab('Squares', id=SQUARES, render_children=True) as buttons['side']:
+        with gr.Tab('Squares', id=SQUARES) as buttons['side']:
             with gr.Row(elem_classes='studio-pictures'):
                 for name in ('original', 'reconstruction'):
                     parts[name] = gr.HTML(
                         '',
-                        html_template=_PICTURE,
+                        html_template=_PICTURE.replace('CAPTION', name),
                         js_on_load=_SHOW,
-                        caption=name,
                         elem_classes='studio-picture',
                         elem_id=name,
                     )
+                guide = data_url(as_png(handlers.studio.guide()), 'image/png')
+                script = (_FOLDER / 'stage.js').read_text('utf-8')
                 parts['stage'] = gr.HTML(
                     {},
-                    html_template=_STAGE,
-                    js_on_load=(_FOLDER / 'stage.js').read_text('utf-8'),
-                    guide=data_url(as_png(handlers.studio.guide()), 'image/png'),
-                    limits=LIMITS,
+                    html_template=_STAGE.replace('GUIDE', guide),
+                    js_on_load=f'const LIMITS = {json.dumps(LIMITS)};\n{script}',
                     elem_classes=['studio-picture', 'studio-stage'],
                     elem_id='stage',
                 )

@@ -75,7 +75,8 @@ def test_a_moved_face_is_straightened_edited_and_put_back(
         page.wait_for_function("document.querySelector('#status progress')?.value > 5")
         shot(page, 'inverting')
     expect(status).to_contain_text('Inverted in')
-    page.wait_for_function("document.querySelector('#stage img.picture').src")
+    page.get_by_role('tab', name='Squares').click()
+    page.locator('#stage img.picture[src^=data]').wait_for()
     reconstruction = picture(page)
     expect(page.locator('#reconstruction img')).to_have_attribute('src', reconstruction)
     assert picture(page, 'original') not in ('', reconstruction)
@@ -111,12 +112,11 @@ def test_a_moved_face_is_straightened_edited_and_put_back(
     assert save(page, 'video', tmp_path).suffix == '.mp4'
 
     again = open_studio()  # somebody else, with the code alone
-    assert picture(again) == ''
     again.locator('input[type=file][accept*=safetensors]').set_input_files(
         tmp_path / 'code.safetensors'
     )
     expect(again.locator('#status')).to_contain_text('The code is loaded.')
-    again.wait_for_function("document.querySelector('#stage img.picture').src")
+    again.locator('#stage img.picture[src^=data]').wait_for()
     assert picture(again) == back and picture(again, 'original') == ''
     reloaded = save(again, 'picture', tmp_path / 'again')
     assert np.array_equal(pixels(reloaded), pixels(seen))
@@ -172,6 +172,7 @@ def test_from_slider_to_picture(open_studio, toon_studio, expect, tmp_path, caps
     page = open_studio()
     page.locator('input[type=file][accept*=safetensors]').set_input_files(path)
     expect(page.locator('#status')).to_contain_text('The code is loaded.')
+    page.locator('#stage img.picture[src^=data]').wait_for()
     values = [round(-1.5 + 0.1 * i, 2) for i in range(30)]
     page.evaluate(MEASURE, [2, 1])  # warm up
     began = time.process_time()
