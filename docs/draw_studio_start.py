@@ -20,13 +20,13 @@ from projects.toon_faces.drawing import cut_out
 CONFIG = 'bdinvert_inv_toon128'
 FACES = (('h6', 520, 420, 480, 20), ('h9', 420, 1080, 560, -12))  # seed, side, middle, angle
 OUT = Path(mmgen_bdinvert.studio.__file__).with_name('start.webp')
-EDITS = ({'hair_lightness': 2.5, 'laugh': 1.5}, {'hair_lightness': 2.5, 'eyes_open': 2.0})
+EDITS = ({'hair_lightness': 2.0, 'laugh': 1.5}, {'hair_lightness': 1.5})
 CORNERS = torch.tensor([[-1.0, -1], [1, -1], [1, 1], [-1, 1], [-1, -1]])
 
 
 def drawn():
     """Draw a photo with two faces before a wall."""
-    photo = Image.new('RGB', (1500, 1000), '#b6e3f4')
+    photo = Image.new('RGB', (1500, 1000), '#ffdfbf')
     for seed, side, x, y, angle in FACES:
         face = cut_out(seed, 1024).resize((side, side), Image.Resampling.LANCZOS)
         face = face.rotate(angle, Image.Resampling.BICUBIC, expand=True)
@@ -37,7 +37,6 @@ def drawn():
 def edited(studio, photo, strengths, out):
     """Invert the window of a photo, edit it, and save the whole photo."""
     result = apis.invert(studio.inverter, photo.square)
-    print(photo.place.window, studio.verdict(photo, result))
     code = result.code.to('cpu')
     session = studio.opened(studio.new_session(), photo, code)
     values = tuple(strengths.get(direction.name, 0.0) for direction in studio.directions)

@@ -51,6 +51,14 @@ def test_a_photo_that_lies_on_its_side_is_upright(studio, tmp_path):
     assert studio.read_photo(tmp_path / 'x.jpg').size == (300, 200)
 
 
+def test_photos_of_phones_are_read(studio, tmp_path):
+    reason = "needs pillow-heif: pip install 'mmgen_bdinvert[heif]'"
+    pytest.importorskip('pillow_heif', reason=reason).register_heif_opener()
+    Image.new('RGB', (300, 200), 'red').save(tmp_path / 'x.heic')
+    photo = studio.read_photo(tmp_path / 'x.heic')
+    assert photo.size == (300, 200) and photo.chosen == '1'
+
+
 def test_a_window_is_about_the_face_in_its_middle(studio, wide):
     photo = studio.read_photo(wide)
     small, large = (face.square for face in photo.faces[::-1])
