@@ -144,7 +144,6 @@ def test_bad_files_get_a_sentence(open_studio, expect, tmp_path):
 
 def test_on_a_phone(open_studio, expect):
     page = open_studio(390, 844, has_touch=True, is_mobile=True)
-    shot(page, 'start_narrow')
     page.locator('#examples button').nth(2).click()
     expect(page.locator('#status')).to_contain_text('Inverted in')
     page.wait_for_function("document.querySelector('#whole img.picture').src")
