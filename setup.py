@@ -95,7 +95,7 @@ setup(
         PACKAGE: [
             'py.typed',
             *(f'assets/**/*.{end}' for end in ASSET_ENDS),
-            *(f'studio/*.{end}' for end in ('css', 'js')),
+            *(f'studio/*.{end}' for end in ('css', 'js', 'webp')),
         ],
     },
     include_package_data=False,

@@ -56,7 +56,7 @@ API = {
         centre_window cut""",
     'report': 'write_page',
     'structures': 'InversionResult LatentCode',
-    'studio': """Edit InversionCancelled InversionStep Session Studio animated_webp
+    'studio': """Edit InversionCancelled InversionStep Session Studio
         shipped_directions watch_inversion""",
     'utils': 'check_device silence_host',
     'visualization': 'Column comparison contact_sheet image_grid panels plot_losses',

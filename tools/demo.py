@@ -21,9 +21,10 @@ from bdinvert_cli.options import add_device
 from bdinvert_cli.parser import ToolParser
 from bdinvert_cli.paths import check_checkpoint, check_directions, check_images
 from bdinvert_cli.running import run_tool, say
+from bdinvert_cli.sentences import one_sentence
 
 DEFAULT = 'bdinvert_inv_toon128'
-IMAGES = Path(__file__).resolve().parents[1] / 'demo/images'  # toon faces
+DEMO = Path(__file__).resolve().parents[1] / 'demo'  # toon faces
 
 
 EXAMPLES = """
@@ -93,9 +94,14 @@ def main(argv=None):
     directions = [load_direction(file) for file in args.direction]
     device = check_device(args.device)
     config = apis.load_config(args.config, read_settings(args.cfg_options))
-    examples = []
-    if args.examples or (args.config == DEFAULT and IMAGES.is_dir()):
-        examples = find_images([args.examples or IMAGES])
+    examples = find_images([args.examples]) if args.examples else []
+    if args.examples is None and args.config == DEFAULT and DEMO.is_dir():
+        examples = find_images([DEMO / 'photo.jpg', DEMO / 'images'])
+    try:
+        finder = apis.init_finder(config)
+    except ImportError as error:
+        finder = None
+        say(f'note: {one_sentence(error)}', file=sys.stderr)
     try:
         from mmgen_bdinvert.studio.handlers import Handlers
         from mmgen_bdinvert.studio.page import build_page
@@ -106,7 +112,7 @@ def main(argv=None):
         ) from error
     with silence_host():
         inverter = apis.init_inverter(config, args.checkpoint, device)
-        studio = Studio(inverter, [*shipped_directions(inverter.generator), *directions])
+        studio = Studio(inverter, [*shipped_directions(inverter.generator), *directions], finder)
         page = build_page(Handlers(studio, examples), Path(args.config).stem)
     address = launch(page, host=args.host, port=args.port, allow_hosts=args.allow_host)
     if args.host not in ('127.0.0.1', 'localhost', '::1'):

@@ -133,18 +133,19 @@ class PhotoFrames:
     """Frames of a video that show a photo with its window moved and edited.
 
     Args:
-        place (InPhoto): The window; its photo is reduced to 1,920 pixels a side at most.
+        place (InPhoto): The window.
         original (np.ndarray): As for :func:`mmgen_bdinvert.photos.put_back.put_back`.
+        longest (int): Pixels of a side to which the photo is reduced. Defaults to 1920.
 
     Raises:
         ImageReadError: Photo or mask cannot be read.
         ValueError: Too little is left of the window.
     """
 
-    def __init__(self, place: InPhoto, original: np.ndarray) -> None:
+    def __init__(self, place: InPhoto, original: np.ndarray, longest: int = _LONGEST) -> None:
         self._photo, self._original = WholePhoto(place.photo), original
         self._mask = _mask(place, self._photo, len(original))
-        share = min(1.0, _LONGEST / max(self._photo.pixels.shape[:2]))
+        share = min(1.0, longest / max(self._photo.pixels.shape[:2]))
         self._window = place.window.scaled(share)
         self._square = None if place.square is None else place.square.scaled(share)
         self._photo.reduce(share)

@@ -1,7 +1,6 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
 """The studio in the browser; its page needs the extra ``studio``, the rest does not."""
 
-from .display import animated_webp
 from .edit import Edit
 from .live_inversion import InversionCancelled, InversionStep, watch_inversion
 from .session import Session
@@ -13,7 +12,6 @@ __all__ = [
     'InversionStep',
     'Session',
     'Studio',
-    'animated_webp',
     'shipped_directions',
     'watch_inversion',
 ]

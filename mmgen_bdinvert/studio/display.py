@@ -6,7 +6,6 @@ from __future__ import annotations
 import base64
 import html
 import io
-from collections.abc import Sequence
 
 import numpy as np
 from PIL import Image
@@ -25,36 +24,9 @@ def as_jpeg(picture: np.ndarray) -> bytes:
     return _encode(picture, format='JPEG', quality=95, subsampling=0)
 
 
-def animated_webp(
-    pictures: Sequence[np.ndarray], *, frame_ms: int = 60, hold_ms: int = 900
-) -> bytes:
-    """Encode pictures as an animation that plays forth and back, for ever.
-
-    Args:
-        pictures (Sequence[np.ndarray]): Two or more of one size, RGB uint8 (H, W, 3).
-        frame_ms (int): How long each is shown. Defaults to 60.
-        hold_ms (int): How long the first and the last are shown. Defaults to 900.
-
-    Returns:
-        bytes: A WebP file.
-
-    Raises:
-        ValueError: There are fewer than two pictures.
-    """
-    if len(pictures) < 2:
-        raise ValueError(f'A video needs two pictures or more, but got {len(pictures)}.')
-    durations = [hold_ms, *[frame_ms] * (len(pictures) - 2), hold_ms]
-    back = slice(-2, 0, -1)
-    first, *others = [*pictures, *pictures[back]]
-    return _encode(
-        first,
-        format='WEBP',
-        save_all=True,
-        append_images=[Image.fromarray(picture) for picture in others],
-        duration=durations + durations[back],
-        loop=0,
-        quality=90,
-    )
+def look(picture: np.ndarray | None) -> str:
+    """Return a picture as an address, '' for none."""
+    return '' if picture is None else data_url(as_jpeg(picture), 'image/jpeg')
 
 
 def data_url(content: bytes, kind: str) -> str:
@@ -70,6 +42,13 @@ def message(text: str) -> str:
 def warned(text: str) -> str:
     """Return a warning as HTML."""
     return f'<p role="alert" class="warning">{html.escape(text)}</p>'
+
+
+def judged(text: str, verdict: str) -> str:
+    """Return a sentence as HTML, after one of ``mmgen_bdinvert.models.verdict.VERDICTS`` or ''."""
+    kind = verdict.replace(' ', '-')
+    badge = f'<b class="verdict {kind}">{html.escape(verdict)}</b> ' if verdict else ''
+    return f'<p role="status">{badge}{html.escape(text)}</p>'
 
 
 def progress(step: InversionStep, totals: list[float]) -> str:

@@ -46,6 +46,11 @@ class Edit:
         """Return the edit with the motion that is shown replaced."""
         return replace(self, **{'straighten' if self.straightened else 'move': motion})
 
+    @property
+    def in_place(self) -> Edit:
+        """Edit: The same edit, shown where the photo shows the face."""
+        return replace(self, straightened=False)
+
     def apply(
         self, inverter: Renderer, code: LatentCode, directions: Sequence[Direction]
     ) -> LatentCode:

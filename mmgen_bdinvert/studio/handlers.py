@@ -6,26 +6,29 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from pathlib import Path
 
 import torch
 
-from bdinvert_cli.sentences import one_sentence
-
-from ..evaluation import psnr
 from ..geometry import GeometricTransform
-from ..io import image_to_tensor
-from .display import as_jpeg, as_png, data_url, message, progress, warned
+from ..photos import Window
+from . import answers, saving
+from .answers import Shown, all_of, controls_of, edit_of, refused
+from .display import look, message, progress, warned
 from .edit import Edit
 from .live_inversion import InversionCancelled, watch_inversion
-from .session import Session
+from .photo import Photo
+from .session import SQUARES, WHOLE, WIPES, Session
+from .storage import new_result
 from .studio import Studio
 
-Shown = dict[str, Any]  # new values of parts of the page, by name
 LIMITS = {'shift': (-0.5, 0.5), 'rotate': (-180, 180), 'scale': (0.4, 2.5), 'strength': (-3, 3)}
-_REFUSED = (ValueError, TypeError, OSError, MemoryError, torch.cuda.OutOfMemoryError)
+STEPS = {'shift': 0.005, 'rotate': 1, 'scale': 0.01, 'strength': 0.05}
+_REFUSED = (ValueError, TypeError, OSError, ImportError, MemoryError, torch.cuda.OutOfMemoryError)
+_ROOM = 32 << 20  # bytes for a result other than a photo
+_BYTES = 4  # of a pixel of a photo that is saved, at most
 
 
 class Handlers:
@@ -56,53 +59,104 @@ class Handlers:
         try:
             session = self.studio.opened(session, *read())
         except _REFUSED as error:
-            return {'upload': None, 'status': warned(one_sentence(error))}
-        self._stop(key)
-        text = 'The code is loaded.'
-        if session.code is None:
-            text = 'The photo is open: its inversion begins when those of others are done.'
-        return {'upload': None, **self._all(session), 'status': message(text)}
+            return {'upload': None, 'status': refused(error)}
+        self._supersede(key)
+        view = SQUARES if session.photo is None else WHOLE
+        session = replace(session, view=view)
+        text = answers.opened(session, looked=self.studio.finder is not None)
+        shown = {'upload': None, 'tabs': view, 'view': view, **all_of(self.studio, session)}
+        return {**shown, 'status': text}
+
+    def place(self, session: Session, window: Mapping[str, float], key: str) -> Shown:
+        """Move the window to ``x``, ``y``, ``size`` and ``angle``; :meth:`invert` comes next."""
+
+        def moved(photo: Photo) -> Window:
+            return Window(*(float(window.get(name)) for name in ('x', 'y', 'size', 'angle')))
+
+        return self._look_at(session, moved, key)
+
+    def choose(self, session: Session, name: str, key: str) -> Shown:
+        """Move the window to a face, or to the centre square."""
+
+        def chosen(photo: Photo) -> Window:
+            if name not in photo.choices:
+                raise ValueError(f'The photo has no face {name!r}: choose another one.')
+            return photo.choices[name]
+
+        return self._look_at(session, chosen, key)
+
+    def _look_at(self, session: Session, find: Callable[[Photo], Window], key: str) -> Shown:
+        if session.photo is None:
+            return {'status': warned('Open a photo first: there is no window to move.')}
+        try:
+            photo = self.studio.looked_at(session.photo, find(session.photo))
+            session = self.studio.opened(session, photo)
+        except _REFUSED as error:
+            return {**answers.window_of(session.photo), 'status': refused(error)}
+        self._supersede(key)
+        text = message('The window has moved: press Invert when it is right.')
+        return {**all_of(self.studio, session), 'status': text}
 
     def invert(self, session: Session, key: str, *, again: bool = True) -> Iterator[Shown]:
-        """Invert the photo, and show the progress.
+        """Invert the window of the photo, and show the progress.
 
         Args:
             session (Session): With a photo.
             key (str): The person's, for :meth:`cancel`.
-            again (bool): Whether a photo that has a code is inverted again. Defaults to True.
+            again (bool): With False, only a prepared photo without a code is inverted: in others,
+                the person chooses the window first. Defaults to True.
         """
-        if not again and (session.photo is None or session.code is not None):
+        photo = session.photo
+        if not again and (photo is None or session.code is not None or not photo.prepared):
             yield {}
             return
-        if session.photo is None:
+        if photo is None:
             yield {'status': warned('Open a photo first: there is nothing to invert.')}
             return
         self._running[key] = cancelled = threading.Event()
         totals: list[float] = []
         try:
-            for step in watch_inversion(self.studio.inverter, session.photo, cancelled):
+            for step in watch_inversion(self.studio.inverter, photo.square, cancelled):
                 totals.append(step.losses['total'])
-                yield {'reconstruction': _look(step.picture), 'status': progress(step, totals)}
-            session = self.studio.opened(session, session.photo, step.result.code.to('cpu'))
-            yield {**self._all(session), 'status': message(_outcome(session, step))}
-        except InversionCancelled as error:
-            text = f'The inversion was {error}.'
-            yield {'reconstruction': _look(session.reconstruction), 'status': message(text)}
-        except _REFUSED as error:
-            yield {'status': warned(one_sentence(error))}
+                inside = look(step.picture)
+                yield {
+                    'reconstruction': inside,
+                    'photo': {'inside': inside},
+                    'status': progress(step, totals),
+                }
+            verdict = self.studio.verdict(photo, step.result)
+            session = self.studio.opened(session, photo, step.result.code.to('cpu'))
+            text = answers.inverted(session, step, verdict)
+            yield {**all_of(self.studio, session), 'status': text}
+        except (InversionCancelled, *_REFUSED) as error:
+            if self._running.get(key) is not cancelled:  # another photo or window is shown
+                yield {}
+            elif isinstance(error, InversionCancelled):
+                text = message(f'The inversion was {error}.')
+                yield {**self._before(session), 'status': text}
+            else:
+                yield {**self._before(session), 'status': refused(error)}
         finally:
             if self._running.get(key) is cancelled:
                 del self._running[key]
 
+    def _before(self, session: Session) -> Shown:
+        """Return what an inversion that has no result leaves as it was."""
+        return {'reconstruction': look(session.reconstruction), 'photo': {'inside': ''}}
+
     def cancel(self, key: str) -> Shown:
         """End the person's inversion, if there is one."""
-        return {} if self._stop(key) else {'status': message('No inversion is running.')}
-
-    def _stop(self, key: str) -> bool:
         cancelled = self._running.get(key)
+        if cancelled is None:
+            return {'status': message('No inversion is running.')}
+        cancelled.set()
+        return {}
+
+    def _supersede(self, key: str) -> None:
+        """End the person's inversion without a word: something else is shown."""
+        cancelled = self._running.pop(key, None)
         if cancelled is not None:
             cancelled.set()
-        return cancelled is not None
 
     def change(
         self,
@@ -118,7 +172,7 @@ class Handlers:
         try:
             motion = GeometricTransform((shift_x, shift_y), rotate, scale, flip)
         except _REFUSED as error:
-            return {'status': warned(one_sentence(error))}
+            return {'status': refused(error)}
         edit = replace(session.edit.with_motion(motion), strengths=strengths)
         return self._edited(session, lambda: session.edited(edit, time.monotonic()))
 
@@ -128,18 +182,29 @@ class Handlers:
             shift = tuple(_within('shift', value) for value in (shift_x, shift_y))
             motion = replace(session.edit.motion, shift=shift, scale=_within('scale', scale))
         except _REFUSED as error:
-            return {'status': warned(one_sentence(error))}
+            return {'status': refused(error)}
         edit = session.edit.with_motion(motion)
         return self._edited(session, lambda: session.edited(edit, time.monotonic()), True)
 
     def straighten(self, session: Session, straightened: bool) -> Shown:
-        """Show the face in alignment, or where the photo shows it."""
-        edit = replace(session.edit, straightened=straightened)
-        return self._pressed(session, edit)
+        """Show the square with the face in alignment, or where the photo shows it."""
+        if not straightened or session.code is None:
+            return self._pressed(session, session.edit.in_place)
+        edit = self.studio.straightened(session)
+        motion = edit.motion
+        shift = tuple(_on_control('shift', value) for value in motion.shift)
+        turn, scale = _on_control('rotate', motion.rotate), _on_control('scale', motion.scale)
+        edit = edit.with_motion(replace(motion, shift=shift, rotate=turn, scale=scale))
+        session = replace(session, view=SQUARES)
+        return {'tabs': SQUARES, 'view': SQUARES, **self._pressed(session, edit)}
 
     def undo(self, session: Session) -> Shown:
         """Undo the last gesture."""
         return self._edited(session, session.undone, True)
+
+    def redo(self, session: Session) -> Shown:
+        """Do again what was undone."""
+        return self._edited(session, session.redone, True)
 
     def reset(self, session: Session) -> Shown:
         """Remove the whole edit; this can be undone."""
@@ -155,99 +220,52 @@ class Handlers:
         self, session: Session, change: Callable[[], Session], controls: bool = False
     ) -> Shown:
         if session.code is None:
-            return {'status': _nothing(session)}
+            return {'status': answers.nothing(session)}
         session = change()
-        picture = self.studio.picture(session)
-        shown = {'session': session, 'stage': _stage(session, picture)}
-        shown.update(self._wiped(session, picture))
-        return {**shown, **(_controls(session) if controls else {})}
+        return {**edit_of(self.studio, session), **(controls_of(session) if controls else {})}
 
-    def wipe(self, session: Session, names: str) -> Shown:
-        """Show two pictures on top of each other, one of ``WIPES``; '' shows them side by side."""
-        session = replace(session, wipe=names)
-        picture = None if session.code is None else self.studio.picture(session)
-        return {'session': session, 'names': names, **self._wiped(session, picture)}
+    def show(self, session: Session, view: str) -> Shown:
+        """Show the whole photo, the squares, or two of them on top of each other."""
+        if view not in (WHOLE, SQUARES, *WIPES):
+            raise ValueError(f'There is no view {view!r}.')
+        session = replace(session, view=view)
+        return {'view': view, **edit_of(self.studio, session)}
 
-    def _wiped(self, session: Session, picture) -> Shown:
-        if not session.wipe:
-            return {}
-        pictures = {'original': session.photo, 'reconstruction': session.reconstruction}
-        pictures['edit'] = picture
-        pair = tuple(pictures[name] for name in session.wipe.split(' and '))
-        return {'wipe': None if any(one is None for one in pair) else pair}
-
-    def _all(self, session: Session) -> Shown:
-        picture = None if session.code is None else self.studio.picture(session)
-        return {
-            'session': session,
-            'original': _look(session.photo),
-            'reconstruction': _look(session.reconstruction),
-            'stage': _stage(session, picture),
-            **self._wiped(session, picture),
-            **_controls(session),
-        }
+    def save_photo(self, session: Session) -> Shown:
+        """Offer the photo with the edit in it as a file."""
+        if session.photo is None:
+            return self._save(session, 'photo.png', saving.photo_to_png)
+        width, height = session.photo.size
+        name = f'{Path(session.photo.place.photo).stem[:100]}_edited.png'
+        return self._save(session, name, saving.photo_to_png, _BYTES * width * height)
 
     def save_picture(self, session: Session) -> Shown:
         """Offer the edited picture as a file."""
-        return self._save(
-            session, 'edit.png', 'image/png', lambda: as_png(self.studio.picture(session))
-        )
+        return self._save(session, 'edit.png', saving.square_to_png)
 
     def save_code(self, session: Session) -> Shown:
         """Offer the edited code as a file."""
-        kind = 'application/octet-stream'
-        return self._save(
-            session, 'code.safetensors', kind, lambda: self.studio.write_code(session)
-        )
+        return self._save(session, 'code.safetensors', saving.to_code)
 
     def save_video(self, session: Session) -> Shown:
         """Offer a video from the reconstruction to the edit as a file."""
-        return self._save(session, 'edit.webp', 'image/webp', lambda: self.studio.video(session))
+        return self._save(session, 'edit.mp4', saving.to_mp4)
 
-    def _save(self, session: Session, name: str, kind: str, write: Callable[[], bytes]) -> Shown:
+    def _save(
+        self,
+        session: Session,
+        name: str,
+        write: Callable[[Studio, Session, Path], None],
+        room: int = _ROOM,
+    ) -> Shown:
         if session.code is None:
-            return {'file': None, 'status': _nothing(session)}
+            return {'file': None, 'status': answers.nothing(session)}
         try:
-            content = write()
+            path = new_result(name, room)
+            write(self.studio, session, path)
         except _REFUSED as error:
-            return {'file': None, 'status': warned(one_sentence(error))}
-        return {'file': {'name': name, 'href': data_url(content, kind)}}
-
-
-def _nothing(session: Session) -> str:
-    """Return why there is nothing to edit."""
-    if session.photo is None:
-        return warned('Open a photo or a code file first.')
-    return warned('The photo is not inverted yet: wait, or press Invert.')
-
-
-def _look(picture) -> str:
-    """Return a picture as an address, '' for none."""
-    return '' if picture is None else data_url(as_jpeg(picture), 'image/jpeg')
-
-
-def _stage(session: Session, picture) -> dict[str, Any]:
-    """Return what the picture that can be dragged needs."""
-    motion = session.edit.motion
-    return {
-        'picture': _look(picture),
-        'shift': motion.shift,
-        'scale': motion.scale,
-        'straightened': session.edit.straightened,
-    }
-
-
-def _controls(session: Session) -> Shown:
-    edit, motion = session.edit, session.edit.motion
-    values = {
-        'straightened': edit.straightened,
-        'shift_x': motion.shift[0],
-        'shift_y': motion.shift[1],
-        'rotate': motion.rotate,
-        'scale': motion.scale,
-        'flip': motion.flip,
-    }
-    return {**values, **{f'strength_{i}': value for i, value in enumerate(edit.strengths)}}
+            return {'file': None, 'status': refused(error)}
+        return {'file': {'name': name, 'path': str(path)}}
 
 
 def _within(name: str, value: float) -> float:
@@ -256,10 +274,7 @@ def _within(name: str, value: float) -> float:
     return min(max(float(value), low), high)
 
 
-def _outcome(session: Session, step) -> str:
-    images = (image_to_tensor(picture) for picture in (session.reconstruction, session.photo))
-    text = f'Inverted in {step.num_steps} steps: {psnr(*images).item():.1f} dB.'
-    stopped = int(step.result.stopped_at[0])
-    if stopped >= 0:
-        text += f' Its loss became non-finite at step {stopped}: its best state is shown.'
-    return text
+def _on_control(name: str, value: float) -> float:
+    """Return the position of a control that is nearest to a value."""
+    step = STEPS[name]
+    return _within(name, round(round(value / step) * step, 3))

@@ -1,5 +1,5 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
-"""The state of one person: photo, code, edit, and the edits before it."""
+"""The state of one person: photo, code, edit, and the edits before and after it."""
 
 from __future__ import annotations
 
@@ -7,9 +7,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from ..apis.whole_photos import PhotoFrames
 from ..structures import LatentCode
 from .edit import Edit
+from .photo import Photo
 
+WHOLE, SQUARES = 'whole photo', 'squares'
 WIPES = ('original and edit', 'original and reconstruction', 'reconstruction and edit')
 
 _ONE_GESTURE = 1.0  # seconds between two changes of one value that count as one
@@ -22,23 +25,27 @@ class Session:
 
     Args:
         edit (Edit): The edit of the code.
-        photo (np.ndarray | None): RGB uint8 (H, W, 3) at the generator's resolution. None for a
-            code from a file. Defaults to None.
+        photo (Photo | None): None for a code from a file. Defaults to None.
         code (LatentCode | None): Code of one image, as it was inverted or loaded. Defaults to None.
-        reconstruction (np.ndarray | None): Picture of ``code``, like ``photo``. Defaults to None.
-        wipe (str): The two pictures that are shown on top of each other, one of :data:`WIPES`; ''
-            if they lie side by side. Defaults to ''.
+        reconstruction (np.ndarray | None): Picture of ``code``, RGB uint8 at the generator's
+            resolution. Defaults to None.
+        whole (PhotoFrames | None): Puts edits back into the photo. Defaults to None.
+        view (str): What is looked at: :data:`WHOLE`, :data:`SQUARES`, or two pictures on top of
+            each other, one of :data:`WIPES`. Defaults to :data:`WHOLE`.
         past (tuple[Edit, ...]): Edits that :meth:`undone` goes back to, the latest last.
+        future (tuple[Edit, ...]): Edits that :meth:`redone` goes on to, the latest last.
         changed (frozenset[str]): Names of the values that the last change concerned.
         changed_at (float): Time of the last change.
     """
 
     edit: Edit
-    photo: np.ndarray | None = None
+    photo: Photo | None = None
     code: LatentCode | None = None
     reconstruction: np.ndarray | None = None
-    wipe: str = ''
+    whole: PhotoFrames | None = None
+    view: str = WHOLE
     past: tuple[Edit, ...] = ()
+    future: tuple[Edit, ...] = ()
     changed: frozenset[str] = frozenset()
     changed_at: float = 0.0
 
@@ -55,10 +62,19 @@ class Session:
             past = (*past, self.edit)[-_MOST_PAST:]
         if at_once:
             changed = frozenset()  # the next change is another gesture
-        return replace(self, edit=edit, past=past, changed=changed, changed_at=now)
+        return replace(self, edit=edit, past=past, future=(), changed=changed, changed_at=now)
 
     def undone(self) -> Session:
         """Return the session before the last gesture; without one, the session itself."""
         if not self.past:
             return self
-        return replace(self, edit=self.past[-1], past=self.past[:-1], changed=frozenset())
+        return self._moved(self.past[-1], self.past[:-1], (*self.future, self.edit))
+
+    def redone(self) -> Session:
+        """Return the session before the last undo; without one, the session itself."""
+        if not self.future:
+            return self
+        return self._moved(self.future[-1], (*self.past, self.edit), self.future[:-1])
+
+    def _moved(self, edit: Edit, past: tuple[Edit, ...], future: tuple[Edit, ...]) -> Session:
+        return replace(self, edit=edit, past=past, future=future, changed=frozenset())

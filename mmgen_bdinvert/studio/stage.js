@@ -1,4 +1,5 @@
-// The picture that can be dragged. Gradio gives `element`, `props`, `trigger` and `watch`.
+// The picture that can be dragged. Gradio gives `element`, `props`, `trigger` and `watch`; layout.py
+// writes LIMITS, those of the controls, before this.
 // One finger or the mouse shifts the face, two fingers or the wheel scale it, and so do the keys.
 const frame = element.querySelector('.frame');
 const image = frame.querySelector('img.picture');
@@ -41,8 +42,8 @@ function send() {
 function move(dx, dy, factor) {
   if (frame.classList.contains('empty')) return;
   handled = Date.now();
-  motion.shift = [motion.shift[0] + dx, motion.shift[1] + dy].map((v) => within(v, props.limits.shift));
-  motion.scale = within(motion.scale * factor, props.limits.scale);
+  motion.shift = [motion.shift[0] + dx, motion.shift[1] + dy].map((v) => within(v, LIMITS.shift));
+  motion.scale = within(motion.scale * factor, LIMITS.scale);
   send();
 }
 

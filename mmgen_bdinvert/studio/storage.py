@@ -33,6 +33,21 @@ def studio_folder() -> Path:
     return folder
 
 
+@lru_cache(maxsize=1)
+def _results() -> Storage:
+    folder = studio_folder() / 'results'
+    folder.mkdir()
+    return Storage(folder)
+
+
+def new_result(name: str, size: int) -> Path:
+    """Return where a file of about so many bytes may be saved for a visitor.
+
+    It is removed after an hour, or before that if others need its place.
+    """
+    return _results().new(name, size)
+
+
 class Storage:
     """Limits what visitors store: each within an hour, and all of them at any time.
 
@@ -67,6 +82,12 @@ class Storage:
             uploads.append((now, size))
             self._tidy(room=size)
         return ''
+
+    def new(self, name: str, size: int) -> Path:
+        """Make room for a file of about so many bytes, and a folder for it alone."""
+        with self._lock:
+            self._tidy(room=size)
+        return Path(tempfile.mkdtemp(dir=self._folder), name)
 
     def watch(self) -> None:
         """Remove old files from now on, in a thread, until the process ends."""

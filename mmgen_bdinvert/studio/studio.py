@@ -4,10 +4,11 @@
 from __future__ import annotations
 
 import os
-import tempfile
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -16,17 +17,24 @@ from bdinvert_cli.text import printable
 
 from ..apis import render
 from ..apis.codes import code_sources
+from ..apis.whole_photos import PhotoFrames
 from ..editing import Direction, load_direction
-from ..io import local_path, read_image, tensor_to_image
+from ..geometry import GeometricTransform, estimate_similarity
+from ..io import image_to_tensor, local_path, tensor_to_image
+from ..io.decoding import decode
 from ..models import BaseDetailGenerator
 from ..models.inverters.base_inverter import OptimizationInverter
-from ..structures import LatentCode
-from .display import animated_webp
+from ..models.verdict import verdicts_of
+from ..photos import FaceFinder, Window
+from ..photos.window import MIN_SIDE
+from ..structures import InversionResult, LatentCode
 from .edit import Edit
+from .photo import PREVIEW, Photo
 from .session import Session
 
-_FRAMES = 24
 _GUIDE_COLOUR = (79, 70, 229)
+_CORNERS = torch.tensor([[-1.0, -1.0], [1.0, 1.0]])
+_Read = TypeVar('_Read')
 
 
 class Studio:
@@ -35,15 +43,23 @@ class Studio:
     Args:
         inverter (OptimizationInverter): From :func:`mmgen_bdinvert.apis.init_inverter`.
         directions (Sequence[Direction]): What can be edited. Defaults to nothing.
+        finder (FaceFinder | None): Finds the windows of photos. Defaults to None, which leaves that
+            to the visitors.
 
     Raises:
         ValueError: A direction belongs to another generator.
     """
 
-    def __init__(self, inverter: OptimizationInverter, directions: Sequence[Direction] = ()):
+    def __init__(
+        self,
+        inverter: OptimizationInverter,
+        directions: Sequence[Direction] = (),
+        finder: FaceFinder | None = None,
+    ) -> None:
         for direction in directions:
             direction.offset(inverter.generator)  # raises the ValueError
-        self.inverter, self.directions = inverter, tuple(directions)
+        self.inverter, self.directions, self.finder = inverter, tuple(directions), finder
+        self._finding = threading.Lock()  # detectors keep the size of what they look at
 
     @property
     def names(self) -> list[str]:
@@ -57,18 +73,29 @@ class Studio:
         """Return the session of a new visitor."""
         return Session(Edit(strengths=(0.0,) * len(self.directions)))
 
-    def read_photo(self, path: str | os.PathLike) -> np.ndarray:
-        """Read an image file at the generator's resolution, its centre square.
-
-        Returns:
-            np.ndarray: RGB uint8 (H, W, 3).
+    def read_photo(self, path: str | os.PathLike) -> Photo:
+        """Read an image file of any size, and look for faces in it.
 
         Raises:
-            ValueError: It cannot be read; the sentence names the file, not its folder.
+            ValueError: It cannot be read, or is too small; the sentence names the file, not its
+                folder.
         """
-        return _without_folder(
-            path, lambda: read_image(path, self.inverter.generator.resolution, fit='crop')
-        )
+
+        def read() -> Photo:
+            picture = decode(path)
+            with self._finding:
+                faces = [] if self.finder is None else self.finder.find(picture)
+            return Photo.of(Path(path), picture, faces, self.inverter.generator.resolution)
+
+        return _without_folder(path, read)
+
+    def looked_at(self, photo: Photo, window: Window) -> Photo:
+        """Return a photo with another window.
+
+        Raises:
+            ValueError: The window is none of this photo, or its file is no longer there.
+        """
+        return of_photo(photo, lambda: photo.at(window))
 
     def read_code(self, path: str | os.PathLike) -> LatentCode:
         """Read a code file of one image, of this package or of another program.
@@ -89,35 +116,80 @@ class Studio:
 
         return _without_folder(path, read)
 
-    def write_code(self, session: Session) -> bytes:
-        """Return a code file of the edited code."""
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder, 'code.safetensors')
-            self.edited_code(session).save(path)
-            return path.read_bytes()
-
     def edited_code(self, session: Session) -> LatentCode:
         """Return the session's code with its edit."""
         return session.edit.apply(self.inverter, session.code, self.directions)
 
     def opened(
-        self, session: Session, photo: np.ndarray | None, code: LatentCode | None = None
+        self, session: Session, photo: Photo | None, code: LatentCode | None = None
     ) -> Session:
-        """Return the session with another photo, or the code of one, and no edit."""
+        """Return the session with another photo, or the code of one, and no edit.
+
+        Raises:
+            ValueError: The file of the photo is no longer there.
+        """
         reconstruction = None if code is None else render(self.inverter, code)[0]
+        whole = None
+        if photo is not None and reconstruction is not None:
+            whole = of_photo(photo, lambda: frames_of(photo, reconstruction, PREVIEW))
         return replace(
             session,
             photo=photo,
             code=code,
             reconstruction=reconstruction,
+            whole=whole,
             edit=self.new_session().edit,
             past=(),
+            future=(),
             changed=frozenset(),
         )
+
+    def verdict(self, photo: Photo, result: InversionResult) -> str:
+        """Say whether the generator knows what the window of a photo shows.
+
+        Returns:
+            str: 'fits', 'doubtful' or 'does not fit'; '' where the statistics have no yardstick.
+        """
+        generator = self.inverter.generator
+        target = image_to_tensor(photo.square).to(generator.device)
+        output = generator.to_rgb(result.reconstruction)
+        return (verdicts_of(self.inverter, target, output, result.code) or [''])[0]
+
+    def straightened(self, session: Session) -> Edit:
+        """Return the edit as the face looks in alignment, by the landmarks that it was found with.
+
+        A motion that a person has set stays, and so does that of a photo without a face.
+        """
+        edit = replace(session.edit, straightened=True)
+        square = session.photo and session.photo.place.square
+        if not square or not edit.straighten.is_identity:
+            return edit
+        seen = session.photo.place.window.to_window(square.to_photo(_CORNERS))
+        return replace(edit, straighten=estimate_similarity(seen, _CORNERS))
 
     def picture(self, session: Session) -> np.ndarray:
         """Render the session's code with its edit: RGB uint8 (H, W, 3)."""
         return render(self.inverter, self.edited_code(session))[0]
+
+    def whole_picture(self, session: Session) -> np.ndarray | None:
+        """Return the photo with the edit in it, RGB uint8 as small as the page shows it."""
+        if session.whole is None:
+            return None
+        return session.whole(*self.put_back(session, session.edit.in_place))
+
+    def put_back(
+        self, session: Session, edit: Edit
+    ) -> tuple[np.ndarray, np.ndarray, GeometricTransform]:
+        """Render what goes back into the photo.
+
+        Returns:
+            tuple[np.ndarray, np.ndarray, GeometricTransform]: The moved code before and after the
+            directions, RGB uint8 (H, W, 3), and the motion.
+        """
+        edits = [replace(edit, strengths=()), edit] if any(edit.strengths) else [edit]
+        codes = [one.apply(self.inverter, session.code, self.directions) for one in edits]
+        pictures = [render(self.inverter, code)[0] for code in codes]
+        return pictures[0], pictures[-1], edit.motion
 
     def guide(self) -> np.ndarray:
         """Draw the outlines of the mean face, which show where an aligned face lies.
@@ -134,18 +206,6 @@ class Studio:
         lines[..., :3] = _GUIDE_COLOUR
         lines[..., 3] = np.clip(255 * edges / np.percentile(edges, 97), 0, 255)
         return lines
-
-    def video(self, session: Session) -> bytes:
-        """Return a WebP video from the reconstruction to the edit.
-
-        Raises:
-            ValueError: Nothing is edited.
-        """
-        if session.edit.is_nothing:
-            raise ValueError('A video shows the way to an edit, but nothing is edited yet.')
-        ways = (session.edit.at(i / (_FRAMES - 1)) for i in range(_FRAMES))
-        codes = (way.apply(self.inverter, session.code, self.directions) for way in ways)
-        return animated_webp([render(self.inverter, code)[0] for code in codes])
 
 
 def shipped_directions(generator: BaseDetailGenerator) -> list[Direction]:
@@ -168,7 +228,23 @@ def shipped_directions(generator: BaseDetailGenerator) -> list[Direction]:
     return sorted(found, key=lambda direction: direction.name)
 
 
-def _without_folder(path, read):
+def frames_of(photo: Photo, reconstruction: np.ndarray, longest: int = 1920) -> PhotoFrames:
+    """Return what puts edits into the photo, reduced as far as its window stays one."""
+    least = max(photo.size) * (MIN_SIDE + 1) / photo.place.window.size
+    return PhotoFrames(photo.place, reconstruction, max(longest, round(least)))
+
+
+def of_photo(photo: Photo, read: Callable[[], _Read]) -> _Read:
+    """Read a photo again."""
+    path = Path(photo.place.photo)
+    if not path.exists():
+        raise ValueError(
+            f'{path.name} is no longer here, as the studio keeps files for an hour: open it again.'
+        )
+    return _without_folder(path, read)
+
+
+def _without_folder(path: str | os.PathLike, read: Callable[[], _Read]) -> _Read:
     """Read an uploaded file; errors do not tell where it lies on the server."""
     try:
         return read()

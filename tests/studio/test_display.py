@@ -4,11 +4,18 @@ import io
 import re
 
 import numpy as np
-import pytest
 from PIL import Image
 
-from mmgen_bdinvert.studio import InversionStep, animated_webp
-from mmgen_bdinvert.studio.display import as_jpeg, as_png, data_url, message, progress, warned
+from mmgen_bdinvert.studio import InversionStep
+from mmgen_bdinvert.studio.display import (
+    as_jpeg,
+    as_png,
+    data_url,
+    judged,
+    message,
+    progress,
+    warned,
+)
 
 
 def test_pictures_travel_in_their_address():
@@ -39,20 +46,7 @@ def test_progress_shows_step_time_and_losses():
     assert 'nan' not in progress(step, [nan]).partition('<svg')[2]
 
 
-def test_an_animation_plays_forth_and_back_and_holds_the_ends():
-    pictures = [np.full((16, 16, 3), level, np.uint8) for level in (10, 90, 170, 250)]
-    film = Image.open(io.BytesIO(animated_webp(pictures, frame_ms=50, hold_ms=700)))
-    levels, durations = [], []
-    for frame in range(film.n_frames):
-        film.seek(frame)
-        film.load()
-        levels.append(round(np.asarray(film.convert('RGB'), float).mean() / 80 - 0.125))
-        durations.append(film.info['duration'])
-    assert levels == [0, 1, 2, 3, 2, 1]
-    assert durations == [700, 50, 50, 700, 50, 50]
-    assert film.info['loop'] == 0
-
-
-def test_one_picture_is_no_animation():
-    with pytest.raises(ValueError, match='two pictures or more, but got 1'):
-        animated_webp([np.zeros((16, 16, 3), np.uint8)])
+def test_a_verdict_stands_before_its_sentence():
+    assert judged('28 dB.', '') == '<p role="status">28 dB.</p>'
+    text = judged('28 < 30 dB.', 'does not fit')
+    assert '<b class="verdict does-not-fit">does not fit</b> 28 &lt; 30 dB.' in text

@@ -1,6 +1,4 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
-import base64
-import io
 from dataclasses import replace
 
 import numpy as np
@@ -8,9 +6,9 @@ import pytest
 from PIL import Image
 
 from mmgen_bdinvert.geometry import GeometricTransform
-from mmgen_bdinvert.studio.display import as_jpeg, data_url
+from mmgen_bdinvert.studio.display import look
 from mmgen_bdinvert.studio.handlers import Handlers
-from mmgen_bdinvert.studio.session import WIPES
+from mmgen_bdinvert.studio.session import SQUARES, WIPES
 
 NEUTRAL = (0.0, 0.0, 0.0, 1.0, False, 0.0, 0.0)
 
@@ -18,10 +16,6 @@ NEUTRAL = (0.0, 0.0, 0.0, 1.0, False, 0.0, 0.0)
 @pytest.fixture()
 def handlers(studio, photos):
     return Handlers(studio, photos)
-
-
-def look(picture):
-    return data_url(as_jpeg(picture), 'image/jpeg')
 
 
 def opened(handlers, path, key='me'):
@@ -32,13 +26,13 @@ def opened(handlers, path, key='me'):
 
 def test_a_photo_is_shown_inverted_and_measured(handlers, photos):
     first, *during, last = opened(handlers, photos[0])
-    photo = handlers.studio.read_photo(photos[0])
+    photo = handlers.studio.read_photo(photos[0]).square
     assert first['original'] == look(photo) and first['stage']['picture'] == ''
-    assert [set(shown) for shown in during] == [{'reconstruction', 'status'}] * 8
+    assert [set(shown) for shown in during] == [{'reconstruction', 'photo', 'status'}] * 8
     assert 'Step 3 of 6' in during[3]['status'] and '<progress' in during[3]['status']
     assert last['reconstruction'] == last['stage']['picture'] == during[-1]['reconstruction']
     assert 'Inverted in 6 steps: ' in last['status'] and ' dB.' in last['status']
-    assert np.array_equal(last['session'].photo, photo)
+    assert np.array_equal(last['session'].photo.square, photo)
 
 
 def test_a_photo_that_has_its_code_is_inverted_again_only_if_asked(handlers, photos):
@@ -71,8 +65,8 @@ def test_another_photo_cancels_the_inversion_of_the_first(handlers, photos):
     steps = handlers.invert(shown['session'], 'me')
     next(steps)
     other = handlers.open_example(shown['session'], 1, 'me')
-    assert 'cancelled' in list(steps)[-1]['status']
-    assert other['original'] == look(handlers.studio.read_photo(photos[1]))
+    assert list(steps)[-1] == {}
+    assert other['original'] == look(handlers.studio.read_photo(photos[1]).square)
 
 
 def test_a_bad_file_leaves_all_as_it_is(handlers, session, tmp_path):
@@ -92,7 +86,7 @@ def test_controls_change_the_picture(handlers, session):
     assert edit.strengths == (0.5, -1.0)
     expected = look(studio.picture(replace(session, edit=edit)))
     assert shown['stage']['picture'] == expected != look(session.reconstruction)
-    assert set(shown) == {'session', 'stage'}
+    assert set(shown) == {'session', 'stage', 'whole'}
 
 
 def test_a_hand_moves_within_the_limits_and_the_controls_follow(handlers, session):
@@ -126,6 +120,8 @@ def test_undo_and_reset(handlers, session):
     assert (shown['shift_x'], shown['strength_0']) == (0.1, 2.0)
     shown = handlers.undo(shown['session'])
     assert (shown['shift_x'], shown['strength_0']) == (0.1, 0.0)
+    shown = handlers.redo(shown['session'])
+    assert (shown['shift_x'], shown['strength_0']) == (0.1, 2.0)
 
 
 def test_a_reset_right_after_a_slider_can_be_undone(handlers, session, monkeypatch):
@@ -137,38 +133,36 @@ def test_a_reset_right_after_a_slider_can_be_undone(handlers, session, monkeypat
 
 def test_wipes_show_the_pair_that_was_chosen(handlers, photos):
     session = opened(handlers, photos[0])[-1]['session']
-    shown = handlers.wipe(session, WIPES[0])
-    assert all(map(np.array_equal, shown['wipe'], (session.photo, session.reconstruction)))
+    photo = session.photo.square
+    shown = handlers.show(session, WIPES[0])
+    assert all(map(np.array_equal, shown['wipe'], (photo, session.reconstruction)))
     changed = handlers.change(shown['session'], 0.25, 0, 0, 1, False, 0, 0)
     picture = handlers.studio.picture(changed['session'])
-    assert all(map(np.array_equal, changed['wipe'], (session.photo, picture)))
-    shown = handlers.wipe(changed['session'], WIPES[2])
+    assert all(map(np.array_equal, changed['wipe'], (photo, picture)))
+    shown = handlers.show(changed['session'], WIPES[2])
     assert all(map(np.array_equal, shown['wipe'], (session.reconstruction, picture)))
-    shown = handlers.wipe(shown['session'], '')
+    shown = handlers.show(shown['session'], SQUARES)
     session = shown['session']
-    assert shown['names'] == ''
+    assert shown['view'] == SQUARES
     assert 'wipe' not in handlers.change(session, *NEUTRAL)
 
 
 def test_a_wipe_with_a_picture_that_is_missing_is_empty(handlers, session):
-    assert handlers.wipe(session, WIPES[0])['wipe'] is None
-    assert len(handlers.wipe(session, WIPES[2])['wipe']) == 2
-    assert handlers.wipe(handlers.studio.new_session(), WIPES[2])['wipe'] is None
+    assert handlers.show(session, WIPES[0])['wipe'] is None
+    assert len(handlers.show(session, WIPES[2])['wipe']) == 2
+    assert handlers.show(handlers.studio.new_session(), WIPES[2])['wipe'] is None
 
 
-def test_what_is_saved_is_what_is_shown(handlers, session, tmp_path):
+def test_what_is_saved_is_what_is_shown(handlers, session):
     session = handlers.change(session, 0.25, 0, 0, 1, False, 1.0, 0)['session']
     files = {}
-    for save in (handlers.save_picture, handlers.save_code, handlers.save_video):
+    for save in (handlers.save_picture, handlers.save_code):
         file = save(session)['file']
-        files[file['name']] = base64.b64decode(file['href'].partition(',')[2])
+        files[file['name']] = file['path']
     picture = handlers.studio.picture(session)
-    seen = np.asarray(Image.open(io.BytesIO(files['edit.png'])))
-    assert np.array_equal(seen, picture)
-    assert Image.open(io.BytesIO(files['edit.webp'])).n_frames == 46
-    path = tmp_path / 'code.safetensors'
-    path.write_bytes(files['code.safetensors'])
-    shown = handlers.open_code(session, path, 'me')
+    assert np.array_equal(np.asarray(Image.open(files['edit.png'])), picture)
+    shown = handlers.open_code(session, files['code.safetensors'], 'me')
+    assert shown['tabs'] == SQUARES
     assert shown['stage']['picture'] == shown['reconstruction'] == look(picture)
     assert shown['original'] == '' and shown['shift_x'] == 0.0
 
@@ -180,7 +174,9 @@ def test_without_a_code_every_control_says_so(handlers):
         handlers.drag(session, 0.1, 0.1, 1),
         handlers.straighten(session, True),
         handlers.undo(session),
+        handlers.redo(session),
         handlers.reset(session),
+        handlers.save_photo(session),
         handlers.save_picture(session),
         handlers.save_code(session),
         handlers.save_video(session),

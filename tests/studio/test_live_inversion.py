@@ -12,7 +12,7 @@ from mmgen_bdinvert.studio import InversionCancelled, watch_inversion
 
 @pytest.fixture()
 def photo(studio, photos):
-    return studio.read_photo(photos[0])
+    return studio.read_photo(photos[0]).square
 
 
 def others():

@@ -120,7 +120,7 @@ def test_an_address_is_no_upload(address, form, monkeypatch):
 
 
 def test_a_request_that_fails_is_one_printable_line(address, capfd):
-    call(address, 'wipe', '\x1b[31m\x9b\u202e')
+    call(address, 'show', '\x1b[31m\x9b\u202e')
     (line,) = capfd.readouterr().err.splitlines()
     assert line.startswith('error: a request failed: ValueError: ') and line.isprintable()
     assert r'\x1b[31m\x9b\u202e' in line
@@ -232,6 +232,9 @@ def test_nothing_is_reported_or_shared(address, outside):
 def test_the_files_of_the_page_lie_in_the_package():
     folder = Path(__file__).parents[2] / 'mmgen_bdinvert/studio'
     assert {path.name for path in folder.iterdir() if path.suffix in ('.js', '.css')} == {
-        'stage.js',
+        'keys.js',
         'page.css',
+        'stage.js',
+        'whole.js',
+        'window.js',
     }

@@ -24,6 +24,17 @@ def test_one_gesture_is_one_undo():
         assert session.edit == expected
 
 
+def test_what_is_undone_is_redone_until_something_else_changes():
+    one, two = shifted(NOTHING, 0.1), shifted(NOTHING, 0.2)
+    session = Session(NOTHING).edited(one, now=1.0).edited(two, now=9.0)
+    assert session.redone() is session
+    back = session.undone().undone()
+    assert (back.edit, back.redone().edit, back.redone().redone().edit) == (NOTHING, one, two)
+    assert back.redone().redone().undone().edit == one
+    other = back.edited(shifted(NOTHING, -0.3), now=20.0)
+    assert other.redone() is other and other.undone().edit == NOTHING
+
+
 def test_the_same_value_after_an_undo_is_a_gesture_of_its_own():
     session = Session(NOTHING).edited(shifted(NOTHING, 0.1), now=1.0).undone()
     session = session.edited(shifted(NOTHING, 0.2), now=1.1)

@@ -67,6 +67,15 @@ def test_files_are_kept_for_an_hour(tmp_path):
     assert kept.refusal('one', 1) == '' and names(tmp_path) == []
 
 
+def test_a_result_takes_the_place_of_the_oldest(limits, tmp_path):
+    kept = Storage(tmp_path)
+    for name in 'abc':
+        put(tmp_path, name)
+    path = kept.new('photo.png', 25)
+    assert path.name == 'photo.png' and names(tmp_path) == sorted(['b', 'c', path.parent.name])
+    assert kept.new('photo.png', 1).parent != path.parent
+
+
 def test_the_folder_is_one_and_gradios():
     folder = storage.studio_folder()
     assert folder == storage.studio_folder() and folder.is_dir()

@@ -1,24 +1,22 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
-import io
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 
-from mmgen_bdinvert.apis import init_generator, render
+from mmgen_bdinvert.apis import init_generator
 from mmgen_bdinvert.editing import Direction
 from mmgen_bdinvert.geometry import GeometricTransform
 from mmgen_bdinvert.io import read_image, tensor_to_image
-from mmgen_bdinvert.studio import Edit, Studio, shipped_directions
+from mmgen_bdinvert.studio import Edit, Studio, saving, shipped_directions
 
 EDIT = Edit(move=GeometricTransform((0.2, 0.0), 10), strengths=(1.0, -0.5))
 
 
-def test_photos_come_at_the_resolution_of_the_generator(studio, photos):
+def test_prepared_squares_come_as_they_are(studio, photos):
     photo = studio.read_photo(photos[0])
-    assert photo.shape == (32, 32, 3) and np.array_equal(photo, read_image(photos[0], 32))
+    assert photo.prepared and np.array_equal(photo.square, read_image(photos[0], 32))
 
 
 @pytest.mark.parametrize('content', [b'no image', b''])
@@ -33,7 +31,7 @@ def test_what_is_no_photo_is_named_without_its_folder(studio, tmp_path, content)
 def test_the_edited_code_is_saved_and_read_back(studio, session, tmp_path):
     session = replace(session, edit=EDIT)
     path = tmp_path / 'code.safetensors'
-    path.write_bytes(studio.write_code(session))
+    saving.to_code(studio, session, path)
     again = studio.opened(session, None, studio.read_code(path))
     assert np.array_equal(studio.picture(again), studio.picture(session))
     assert np.array_equal(again.reconstruction, studio.picture(session))
@@ -73,24 +71,6 @@ def test_the_guide_draws_the_edges_of_the_mean_face(studio, inverter):
     partial = (alpha > 20) & (alpha < 255)
     ratio = alpha[partial] / edges[partial]
     assert ratio.std() / ratio.mean() < 0.05  # as opaque as the edge is strong
-
-
-def test_the_video_goes_from_the_reconstruction_to_the_edit_and_back(studio, session):
-    with pytest.raises(ValueError, match='nothing is edited yet'):
-        studio.video(session)
-    session = replace(session, edit=EDIT)
-    film = Image.open(io.BytesIO(studio.video(session)))
-    assert (film.format, film.n_frames, film.size) == ('WEBP', 46, (32, 32))
-
-    def distance(frame, picture):
-        film.seek(frame)
-        return np.abs(np.asarray(film.convert('RGB'), float) - picture).mean()
-
-    first, last = render(studio.inverter, session.code)[0], studio.picture(session)
-    between = np.abs(first.astype(float) - last).mean()
-    # Random weights make noise, which WebP keeps less well than a face.
-    assert distance(0, first) < between / 3 and distance(23, last) < between / 3
-    assert distance(45, first) < distance(30, first)
 
 
 def test_directions_have_names_and_fit_the_generator(studio, inverter):
