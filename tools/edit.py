@@ -76,7 +76,8 @@ def main(argv=None):
 
     # Everything that needs no network is checked before one is built.
     move = read_motion(args)
-    if not args.direction and move.is_identity and args.align != 'auto':
+    asked = args.direction or args.strength or args.layers
+    if not asked and move.is_identity and args.align != 'auto':
         raise ValueError('there is nothing to do: give a --direction, or a motion')
     device = check_device(args.device)
     codes = apis.find_codes(args.codes)

@@ -74,7 +74,7 @@ class TestBadInput:
         [
             (['--checkpoint', 'none.pth'], ['none.pth']),
             (['--cfg-options', 'model.type=NoInverter'], ["type 'NoInverter'"]),
-            (['--cfg-options', 'model.num_stepz=3'], ["argument 'num_stepz'"]),
+            (['--cfg-options', 'model.num_stepz=3'], ['unknown setting num_stepz']),
             (['--cfg-options', 'model.generator.checkpoint=none.pth'], ['none.pth']),
             (['--cfg-options', 'model.generator.generator.num_mlps=3'], ['does not fit']),
         ],
