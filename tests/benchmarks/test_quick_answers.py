@@ -18,6 +18,7 @@ MISSING = {
     'equivariance': ['none.py'],
     'evaluate_generator': ['bdinvert_inv_toon64', 'none'],
     'figures': ['--images', 'none', *OUT],
+    'full_size': ['--statistics', 'none', *OUT],
     'quality': ['--images', 'none'],
     'scaling': ['bdinvert_inv_toon64', 'none', *OUT],
     'speed': ['--repeats', 'none'],
