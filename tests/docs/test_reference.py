@@ -61,7 +61,7 @@ def test_settings_that_a_class_passes_on_are_listed(reference):
 @pytest.mark.parametrize(
     ('name', 'first', 'steps'),
     [
-        ('RegularizedInverter', ['generator', 'encoder', 'losses'], '1200'),
+        ('RegularizedInverter', ['generator', 'encoder', 'detail_encoder'], '1200'),
         ('WPlusInverter', ['generator', 'losses', 'one_style'], '1200'),
         ('NoiseProjector', ['generator', 'optimizer', 'num_steps'], '1000'),
         ('PivotalTuningInverter', ['pivot', 'losses', 'locality_weight'], '350'),
