@@ -2,6 +2,7 @@
 """The studio as its server: several people at once, and what it lets in and out."""
 
 import contextlib
+import io
 import os
 import socket
 from pathlib import Path
@@ -15,6 +16,7 @@ import httpx  # noqa: E402
 from gradio import processing_utils  # noqa: E402
 from gradio_client import Client, handle_file  # noqa: E402
 from gradio_client.exceptions import AppError  # noqa: E402
+from PIL import Image  # noqa: E402
 
 from mmgen_bdinvert.studio import storage  # noqa: E402
 from mmgen_bdinvert.studio.handlers import Handlers  # noqa: E402
@@ -55,7 +57,7 @@ def names(client, endpoint):
     """The parts of the page in the order of an answer."""
     (found,) = (d for d in client.config['dependencies'] if d['api_name'] == endpoint)
     ids = {c['id']: c for c in client.config['components']}
-    shown = [ids[i] for i in found['outputs'] if ids[i]['type'] != 'state']
+    shown = [ids[i] for i in found['outputs'] if ids[i]['type'] not in ('state', 'tabs')]
     return [c['props'].get('elem_id') for c in shown]
 
 
@@ -83,6 +85,23 @@ def test_two_people_do_not_see_each_other(address, studio, photos):
     for client in (one, two):
         answer = client.predict(api_name='/undo')
         assert stage(client, answer, 'undo') == handlers.undo(expected[client])['stage']['picture']
+
+
+def test_a_whole_photo_comes_back_to_its_page_alone(address, wide):
+    client = Client(address, verbose=False)
+    answer = client.predict(handle_file(wide), api_name='/open_photo')
+    assert answer[names(client, 'open_photo').index('choice')]['value'] == '1'
+    answer = client.predict('2', api_name='/choose')
+    assert answer[names(client, 'choose').index('choice')]['value'] == '2'
+    client.submit(api_name='/invert').result(timeout=300)
+    client.predict(*STEPS, 2.0, 0.0, api_name='/change')
+    file, _ = client.predict(api_name='/save_photo')
+    url = f'{address}/gradio_api/file={file["path"]}'
+    image = Image.open(io.BytesIO(httpx.get(url, timeout=60).content))
+    assert file['name'] == 'group_edited.png' and image.size == (300, 200)
+    assert Path(file['path']).is_relative_to(studio_folder() / 'results')
+    for headers in ({'Host': 'evil.example'}, {'Origin': 'http://evil.example'}):
+        assert httpx.get(url, headers=headers, timeout=60).status_code == 403
 
 
 @pytest.mark.parametrize('prefix', ['/gradio_api/file=', '/file='])
