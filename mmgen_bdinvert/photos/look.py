@@ -56,6 +56,8 @@ class Look:
                 f'find is one of {", ".join(FINDS)} and no_face one of {", ".join(NO_FACE)}, but '
                 f'got {self.find!r} and {self.no_face!r}'
             )
+        if self.finder is None and self.mask == 'face':
+            raise ValueError("a mask of the kind 'face' needs --find, but a window was given")
         if not 0 <= self.margin <= 2:
             raise ValueError(f'the margin of a window is from 0 to 2, but got {self.margin!r}')
 

@@ -112,3 +112,8 @@ def test_options_that_make_no_sense(options, match):
     given = dict(find=None, window=None, window_margin=None, no_face=None, mask=None, **{})
     with pytest.raises(ValueError, match=match):
         look_of(Namespace(**{**given, **options}), Config())
+
+
+def test_a_given_window_has_no_face_to_mask():
+    with pytest.raises(ValueError, match='needs --find, but a window was given'):
+        Look(WINDOW, mask='face')
