@@ -65,7 +65,7 @@ format: $(STAMP)  ## mend style and formatting
 docs: $(STAMP)  ## build the documentation into docs/_build/html
 	$(PY) -m sphinx -q -W --keep-going -b html docs docs/_build/html
 	@echo 'Look at it, with its search: $(PY) -m http.server --directory docs/_build/html 8000'
-	@echo 'and http://localhost:8000'
+	@echo 'in a browser, at localhost:8000'
 
 wheel: $(STAMP)  ## build a wheel into dist/
 	$(PY) -m pip wheel --no-deps --no-build-isolation -w dist .

@@ -26,7 +26,7 @@ if not (ROOT / 'setup.py').exists():
 NOT_SOURCE = shutil.ignore_patterns(
     '.*', '__pycache__', '*.egg-info', 'build', 'dist', '_build', 'data', 'work_dirs'
 )
-PACKED = {'.py', '.safetensors', '.json', '.png', '.html', '.css', '.js'}
+PACKED = {'.py', '.safetensors', '.json', '.png', '.html', '.css', '.js', '.webp'}
 SDIST = 'from setuptools import build_meta; print(build_meta.build_sdist({!r}))'
 
 
