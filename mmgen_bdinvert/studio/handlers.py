@@ -265,7 +265,7 @@ class Handlers:
             write(self.studio, session, path)
         except _REFUSED as error:
             return {'file': None, 'status': refused(error)}
-        return {'file': {'name': name, 'path': str(path)}}
+        return {'file': {'name': name, 'at': str(path)}}
 
 
 def _within(name: str, value: float) -> float:

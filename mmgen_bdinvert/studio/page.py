@@ -17,7 +17,7 @@ from .storage import studio_folder
 _FOLDER = Path(__file__).parent
 _SAVE = """(file) => {
   if (!file) return;
-  const href = 'gradio_api/file=' + encodeURI(file.path);
+  const href = 'gradio_api/file=' + encodeURI(file.at);
   const link = Object.assign(document.createElement('a'), {href, download: file.name});
   document.body.append(link);
   link.click();

@@ -158,7 +158,7 @@ def test_what_is_saved_is_what_is_shown(handlers, session):
     files = {}
     for save in (handlers.save_picture, handlers.save_code):
         file = save(session)['file']
-        files[file['name']] = file['path']
+        files[file['name']] = file['at']
     picture = handlers.studio.picture(session)
     assert np.array_equal(np.asarray(Image.open(files['edit.png'])), picture)
     shown = handlers.open_code(session, files['code.safetensors'], 'me')

@@ -96,10 +96,10 @@ def test_a_whole_photo_comes_back_to_its_page_alone(address, wide):
     client.submit(api_name='/invert').result(timeout=300)
     client.predict(*STEPS, 2.0, 0.0, api_name='/change')
     file, _ = client.predict(api_name='/save_photo')
-    url = f'{address}/gradio_api/file={file["path"]}'
+    url = f'{address}/gradio_api/file={file["at"]}'
     image = Image.open(io.BytesIO(httpx.get(url, timeout=60).content))
     assert file['name'] == 'group_edited.png' and image.size == (300, 200)
-    assert Path(file['path']).is_relative_to(studio_folder() / 'results')
+    assert Path(file['at']).is_relative_to(studio_folder() / 'results')
     for headers in ({'Host': 'evil.example'}, {'Origin': 'http://evil.example'}):
         assert httpx.get(url, headers=headers, timeout=60).status_code == 403
 

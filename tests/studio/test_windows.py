@@ -119,13 +119,13 @@ def test_the_whole_photo_changes_inside_the_window_alone(handlers, inverted, wid
 def test_the_whole_photo_is_saved_at_its_size_with_what_it_carries(handlers, inverted, wide):
     session = handlers.change(inverted, *EDIT)['session']
     file = handlers.save_photo(session)['file']
-    assert file['name'] == 'group_edited.png' == Path(file['path']).name
-    image, original = Image.open(file['path']), Image.open(wide)
+    assert file['name'] == 'group_edited.png' == Path(file['at']).name
+    image, original = Image.open(file['at']), Image.open(wide)
     assert image.size == original.size and image.getexif()[0x010E] == 'two people'
     assert image.info['icc_profile'] == original.info['icc_profile']
-    assert np.array_equal(pixels(file['path']), handlers.studio.whole_picture(session))
+    assert np.array_equal(pixels(file['at']), handlers.studio.whole_picture(session))
     unedited = handlers.save_photo(inverted)['file']
-    assert np.array_equal(pixels(unedited['path']), pixels(wide))
+    assert np.array_equal(pixels(unedited['at']), pixels(wide))
 
 
 def test_a_code_has_no_photo_to_save(handlers, session):
@@ -178,7 +178,7 @@ def test_videos_show_what_is_looked_at(handlers, inverted):
     for view, size in ((WHOLE, (300, 200)), (SQUARES, (192, 192))):
         file = handlers.save_video(handlers.show(session, view)['session'])['file']
         assert file['name'] == 'edit.mp4'
-        with av.open(file['path']) as film:
+        with av.open(file['at']) as film:
             (stream,) = film.streams.video
             assert stream.codec_context.name == 'h264'
             assert (stream.width, stream.height) == size
