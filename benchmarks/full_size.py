@@ -106,7 +106,7 @@ def main(argv=None):
     claim_outputs([*files.values(), log], 'full-size')
     # In a process of its own: what this one holds would count as memory of those it starts.
     write = 'import sys; from benchmarks.full_size import write_weights; write_weights(sys.argv[1])'
-    measured(['-c', write, out_dir], log)
+    measured(['-c', write, str(out_dir)], log)
     photo = ROOT / 'demo/images/rotated_0.png'
     for line in ('| command | seconds | CPU seconds | peak MiB |', '| --- | --- | --- | --- |'):
         say(line)
