@@ -6,6 +6,8 @@ model = dict(
     type='LabelledGANTrainer',
     discriminator=dict(type='FeatureDiscriminator'),
     margin=0.0,
+    warm_up=(60, 300),
+    fade_out=(3000, 12000),
     grow_from='work_dirs/stylegan2_toon128_start/iter_4000.pth',
 )
 optim_wrapper = dict(
@@ -14,7 +16,7 @@ optim_wrapper = dict(
     generator=dict(
         type='CpuAmpOptimWrapper', optimizer=dict(type='Adam', lr=0.001, betas=(0.0, 0.99))
     ),
-    discriminator=dict(optimizer=dict(type='Adam', lr=0.001, betas=(0.0, 0.99))),
+    discriminator=dict(optimizer=dict(type='Adam', lr=0.0002, betas=(0.0, 0.99))),
 )
 param_scheduler = None
 train_cfg = dict(max_iters=200000)
