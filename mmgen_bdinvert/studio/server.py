@@ -12,7 +12,10 @@ from types import SimpleNamespace
 
 import gradio as gr
 from gradio import queueing, routes
+from gradio.route_utils import FnIndexInferError
 from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse
 
 from bdinvert_cli.running import DEBUG_VARIABLE, say
 from bdinvert_cli.sentences import one_sentence
@@ -80,7 +83,10 @@ def launch(
             theme=gr.themes.Soft(font=['system-ui', 'sans-serif'], font_mono=['monospace']),
             css=Path(__file__).with_name('page.css').read_text('utf-8'),
             head=_HEAD,
-            app_kwargs={'middleware': [Middleware(Guard, **guard)]},
+            app_kwargs={
+                'middleware': [Middleware(Guard, **guard)],
+                'exception_handlers': {FnIndexInferError: _no_such_function},
+            },
         )
     except OSError as error:
         place = f'{host}, port {port or "7860 and up"}'
@@ -89,6 +95,10 @@ def launch(
     page.app.middleware_stack = Guard(page.app.middleware_stack, **guard)
     storage.watch()
     return address
+
+
+async def _no_such_function(request: Request, error: Exception) -> PlainTextResponse:
+    return PlainTextResponse('The studio has no such function.', 404)
 
 
 def _take_files_only(page: gr.Blocks) -> None:

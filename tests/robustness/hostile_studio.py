@@ -94,13 +94,16 @@ def foreign_files(client, folder) -> None:
 
 def wrong_values(client, folder) -> None:
     for value in ('x', '\x1b[31m\x9b\u202e', None, [], {}, 1e999, -1e999, 10**400, True, '<b>'):
-        for endpoint, count in (('change', 6), ('straighten', 1), ('wipe', 1)):
+        calls = ('change', 6), ('straighten', 2), ('side_by_side', 1), ('whole_photo', 1)
+        for endpoint, count in (*calls, ('choose', 2), ('drag', 1), ('no_such_function', 1)):
             text = json.dumps({'data': [value] * count})
             headers = {'content-type': 'application/json'}
             answer = client.post(f'{API}/call/{endpoint}', content=text, headers=headers)
             if answer.status_code == 200:
                 said = client.get(f'{API}/call/{endpoint}/{answer.json()["event_id"]}').text
                 assert 'Traceback' not in said
+            else:
+                assert (answer.status_code, endpoint) == (404, 'no_such_function'), answer.text
 
 
 def garbage(client, folder) -> None:

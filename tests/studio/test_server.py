@@ -145,6 +145,14 @@ def test_a_request_that_fails_is_one_printable_line(address, capfd):
     assert r'\x1b[31m\x9b\u202e' in line
 
 
+def test_a_function_that_is_not_there_is_one_sentence(address, capfd):
+    with httpx.Client(base_url=address) as client:
+        for _ in range(2):  # the connection stays
+            answer = client.post('/gradio_api/call/none', json={'data': [1]})
+            assert (answer.status_code, answer.text) == (404, 'The studio has no such function.')
+    assert 'Traceback' not in capfd.readouterr().err
+
+
 def test_a_browser_is_kept_to_this_server(address):
     policy = httpx.get(address, timeout=60).headers['content-security-policy']
     assert "default-src 'self'" in policy and 'http' not in policy
