@@ -33,7 +33,7 @@ from ..io.outputs import temporary_name
 from ..io.stamps import FileStamp, source_stamp
 from ..models.inverters.base_inverter import OptimizationInverter, StepCallback
 from ..models.verdict import verdicts_of
-from ..photos.in_photo import InPhoto, Target, photo_of, read_target
+from ..photos.in_photo import InPhoto, Target, faces_of, photo_of, read_target
 from ..photos.recent import Decoder
 from ..structures import InversionResult
 from .batch_size import is_out_of_memory
@@ -171,7 +171,7 @@ class BatchInversion:
         result = self.inverter.invert(generator.to_rgb(rgb), on_step, **masked)
         output = generator.to_rgb(result.reconstruction)
         seen = output if mask is None else torch.lerp(rgb, output, mask)
-        faces = _faces([source for source, _, _ in batch], rgb)
+        faces = faces_of([source for source, _, _ in batch], rgb)
         verdicts = verdicts_of(self.inverter, rgb, seen, result.code, faces)
         rows = self._measure(rgb, output, result)
         seconds = round((time.perf_counter() - began) / len(batch), 3)
@@ -244,15 +244,3 @@ class BatchInversion:
         finally:
             self._pool.shutdown(cancel_futures=True)
             shutil.rmtree(self._work, ignore_errors=True)
-
-
-def _faces(sources: Sequence[Target], images: Tensor) -> Tensor | None:
-    """Return where faces were found, (n, 1, H, W) from 0 to 1; None if nowhere."""
-    found = [
-        source.face_mask(images.shape[-1]) if isinstance(source, InPhoto) else None
-        for source in sources
-    ]
-    if all(mask is None for mask in found):
-        return None
-    rows = [torch.zeros(images.shape[2:]) if m is None else torch.from_numpy(m) for m in found]
-    return torch.stack(rows)[:, None].to(images)  # [N1HW]

@@ -4,11 +4,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Union
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from ..io import ImageReadError, read_image
 from ..io.decoding import decode
@@ -19,7 +21,15 @@ from .mask import ellipse_of, mask_of
 from .recent import Decoder
 from .window import Window, cut
 
-__all__ = ['InPhoto', 'Target', 'photo_of', 'read_target', 'target_from_json', 'target_to_json']
+__all__ = [
+    'InPhoto',
+    'Target',
+    'faces_of',
+    'photo_of',
+    'read_target',
+    'target_from_json',
+    'target_to_json',
+]
 
 _FACE = {'face_x': 'x', 'face_y': 'y', 'face_size': 'size', 'face_angle': 'angle'}
 _WINDOW = {'window_x': 'x', 'window_y': 'y', 'window_size': 'size', 'window_angle': 'angle'}
@@ -143,3 +153,19 @@ def target_from_json(value: Any) -> Target:
         return source_from_json(value)
     photo = source_from_json(value['photo'])
     return InPhoto.of_facts(photo, value) or InPhoto(photo, None, fault=value['fault'])
+
+
+def faces_of(sources: Sequence[Target], images: Tensor) -> Tensor | None:
+    """Return where faces were found in images (n, 3, H, W).
+
+    Returns:
+        Tensor | None: Shape (n, 1, H, W), from 0 to 1; None if there are none.
+    """
+    found = [
+        source.face_mask(images.shape[-1]) if isinstance(source, InPhoto) else None
+        for source in sources
+    ]
+    if all(mask is None for mask in found):
+        return None
+    rows = [torch.zeros(images.shape[2:]) if m is None else torch.from_numpy(m) for m in found]
+    return torch.stack(rows)[:, None].to(images)  # [N1HW]

@@ -26,6 +26,7 @@ from ..models import BaseDetailGenerator
 from ..models.inverters.base_inverter import OptimizationInverter
 from ..models.verdict import verdicts_of
 from ..photos import FaceFinder, Window
+from ..photos.in_photo import faces_of
 from ..photos.window import MIN_SIDE
 from ..structures import InversionResult, LatentCode
 from .edit import Edit
@@ -153,7 +154,8 @@ class Studio:
         generator = self.inverter.generator
         target = image_to_tensor(photo.square).to(generator.device)
         output = generator.to_rgb(result.reconstruction)
-        return (verdicts_of(self.inverter, target, output, result.code) or [''])[0]
+        faces = faces_of([photo.place], target)
+        return (verdicts_of(self.inverter, target, output, result.code, faces) or [''])[0]
 
     def straightened(self, session: Session) -> Edit:
         """Return the edit as the face looks in alignment, by the landmarks that it was found with.

@@ -218,13 +218,15 @@ def test_the_verdict_is_shown(handlers, inverted, verdict, text, monkeypatch):
 def test_verdicts_are_those_of_a_job(studio, inverted, monkeypatch):
     asked = []
 
-    def judge(inverter, images, output, code):
-        asked.append((images, output, code))
+    def judge(inverter, images, output, code, faces):
+        asked.append((images, output, code, faces))
         return ['doubtful']
 
     monkeypatch.setattr('mmgen_bdinvert.studio.studio.verdicts_of', judge)
     handlers = Handlers(studio)
     last = list(handlers.invert(inverted, 'me'))[-1]
-    ((images, output, code),) = asked
+    ((images, output, code, faces),) = asked
     assert 'doubtful' in last['status'] and images.shape == output.shape == (1, 3, 32, 32)
     assert code.detail.equal(last['session'].code.detail)
+    found = last['session'].photo.place.face_mask(32)  # the face that the window is about
+    assert 0 < found.mean() < 1 and faces.numpy() == pytest.approx(found[None, None])
