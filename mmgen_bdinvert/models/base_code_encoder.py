@@ -6,12 +6,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-import torch.nn.functional as F
 from mmgen.registry import MODULES
 from torch import Tensor, nn
 
 from ..utils.numbers import checked_number
-from .bound import BoundToGenerator
+from .bound import BoundToGenerator, encoder_input
 from .checkpoint import ENCODER_PREFIXES, load_weights
 
 __all__ = ['BaseCodeEncoder']
@@ -96,10 +95,5 @@ class BaseCodeEncoder(BoundToGenerator):
 
         They are in float32 or better, under autocast too.
         """
-        size = (self.input_size, self.input_size)
-        if images.shape[-2:] != size:
-            images = F.interpolate(
-                images, size, mode='bilinear', align_corners=False, antialias=True
-            )
-        base = self.model(images.contiguous(memory_format=torch.channels_last))
+        base = self.model(encoder_input(images, self.input_size))
         return base.to(torch.promote_types(base.dtype, torch.float32))

@@ -1,12 +1,13 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
-"""Encoders that belong to one generator."""
+"""What the encoders share: they belong to one generator, and see images at a size of their own."""
 
 from __future__ import annotations
 
 import torch
-from torch import nn
+import torch.nn.functional as F
+from torch import Tensor, nn
 
-__all__ = ['BoundToGenerator']
+__all__ = ['BoundToGenerator', 'encoder_input']
 
 
 class BoundToGenerator(nn.Module):
@@ -35,3 +36,12 @@ class BoundToGenerator(nn.Module):
                 f'The encoder was trained for another generator (fingerprint {digest[:12]}…, this '
                 f'one is {generator.fingerprint[:12]}…): use the encoder of this generator.'
             )
+
+
+def encoder_input(images: Tensor, side: int) -> Tensor:
+    """Resize images (n, 3, H, W) to (n, 3, side, side), channels last, with antialiasing."""
+    if images.shape[-2:] != (side, side):
+        images = F.interpolate(
+            images, (side, side), mode='bilinear', align_corners=False, antialias=True
+        )
+    return images.contiguous(memory_format=torch.channels_last)

@@ -6,12 +6,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-import torch.nn.functional as F
 from mmgen.registry import MODULES
 from torch import Tensor, nn
 
 from ..utils.numbers import checked_number
-from .bound import BoundToGenerator
+from .bound import BoundToGenerator, encoder_input
 from .checkpoint import DETAIL_PREFIXES, load_weights
 
 __all__ = ['DetailCodeEncoder']
@@ -111,12 +110,7 @@ class DetailCodeEncoder(BoundToGenerator):
 
         They are in float32 or better, under autocast too.
         """
-        size = (self.input_size, self.input_size)
-        if images.shape[-2:] != size:
-            images = F.interpolate(
-                images, size, mode='bilinear', align_corners=False, antialias=True
-            )
-        places = self.stages(images.contiguous(memory_format=torch.channels_last))  # [NCHW]
+        places = self.stages(encoder_input(images, self.input_size))  # [NCHW]
         steps = self.heads(self.hidden(torch.cat([places.mean((2, 3)), places.amax((2, 3))], 1)))
         steps = steps.to(torch.promote_types(steps.dtype, torch.float32))
         return self.mean + self.deviation * steps.unflatten(1, (self.num_detail, -1))  # [NLD]

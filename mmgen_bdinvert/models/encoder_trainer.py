@@ -136,6 +136,17 @@ class BaseCodeEncoderTrainer(HoldsFrozen, BaseModel):
         images = torch.cat([self.generator.quick_synthesis(mixed[:count]), images[count:]])
         return mixed, images
 
+    def predicted(
+        self, target: Tensor, rgb: Tensor, base: Tensor, true_base: Tensor
+    ) -> list[GenDataSample]:
+        """Return what a metric compares, of RGB images (n, 3, H, W) and base codes."""
+        normalized = self.generator.normalizes_base
+        distance = base_code_distance(base, true_base, normalized=normalized)
+        return [
+            GenDataSample(target=t, reconstruction=r, base_distance=d)
+            for t, r, d in zip(target, rgb, distance)
+        ]
+
     def train_step(self, data, optim_wrapper) -> dict[str, Tensor]:
         """Train for one iteration; on a CPU, its memory is kept for the next one."""
         if self.generator.device.type == 'cpu':
@@ -168,12 +179,7 @@ class BaseCodeEncoderTrainer(HoldsFrozen, BaseModel):
         if mode == 'loss':
             return {f'loss_{k}': weighted(v, *seen[v.compares]) for k, v in self.losses.items()}
         if mode == 'predict':
-            normalized = self.generator.normalizes_base
-            distance = base_code_distance(base, true_base, normalized=normalized)
-            return [
-                GenDataSample(target=t, reconstruction=r, base_distance=d)
-                for t, r, d in zip(target, rgb, distance)
-            ]
+            return self.predicted(target, rgb, base, true_base)
         raise ValueError(f"mode is 'loss', 'predict' or 'tensor', but got {mode!r}.")
 
 

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from mmgen.registry import DATASETS, MODELS
-from mmgen.structures import GenDataSample
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
@@ -15,7 +14,6 @@ from ..geometry import transform_base, transform_image
 from ..utils.numbers import checked_number
 from .derived import Derived
 from .encoder_trainer import BaseCodeEncoderTrainer, moved_each, weighted
-from .losses.latent import base_code_distance
 from .parts import build_losses, build_part, build_statistics
 from .visibility import visibility
 
@@ -138,12 +136,7 @@ class JointEncoderTrainer(BaseCodeEncoderTrainer):
         if mode != 'predict':
             raise ValueError(f"mode is 'loss', 'predict' or 'tensor', but got {mode!r}.")
         truth = moved_each(self.generator.split(w_plus).base, motions, transform_base)
-        distance = base_code_distance(base, truth, normalized=self.generator.normalizes_base)
-        rgb = self.generator.to_rgb(output)
-        return [
-            GenDataSample(target=t, reconstruction=r, base_distance=d)
-            for t, r, d in zip(target, rgb, distance)
-        ]
+        return self.predicted(target, self.generator.to_rgb(output), base, truth)
 
     def _losses(self, seeds: Tensor) -> dict[str, Tensor]:
         to_rgb, first = self.generator.to_rgb, self.generator.first_detail
