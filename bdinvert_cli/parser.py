@@ -37,6 +37,9 @@ class ToolParser(argparse.ArgumentParser):
         kwargs.setdefault('formatter_class', argparse.RawDescriptionHelpFormatter)
         if examples:
             kwargs['epilog'] = 'examples:\n' + textwrap.indent(examples.strip(), '  ')
+        started = getattr(sys.modules['__main__'], '__spec__', None)  # None unless by python -m
+        if started is not None and started.origin == sys.argv[0]:
+            kwargs.setdefault('prog', f'python -m {started.name.removesuffix(".__main__")}')
         super().__init__(**kwargs)
 
     def error(self, message: str) -> NoReturn:

@@ -1,5 +1,7 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
 import logging
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -134,6 +136,13 @@ class TestToolParser:
         assert info.value.code == 2
         assert err.startswith('error: ') and err.endswith('see tool --help\n')
         assert err.count('\n') == 1
+
+    @pytest.mark.parametrize('module', ['benchmarks.quality', 'benchmarks.verdicts'])
+    def test_a_module_is_named_as_it_was_started(self, module):
+        command = [sys.executable, '-m', module, '--no-such']
+        ended = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert ended.returncode == 2
+        assert ended.stderr.endswith(f'; see python -m {module} --help\n')
 
 
 class TestCheckDevice:
