@@ -11,14 +11,7 @@ from bdinvert_cli.text import markdown_text, printable
 from .comparisons import conclusions, edit_comparisons, motion_comparisons, verdict
 from .plan import Plan
 from .runner import DRAWN
-from .summary import (
-    ALL_EDITS,
-    EDIT_METRICS,
-    Cell,
-    all_kinds,
-    metrics_of,
-    shared_edit,
-)
+from .summary import ALL_EDITS, EDIT_METRICS, Cell, all_kinds, metrics_of, shared_edit
 from .tables import Column, measures, method_table
 
 __all__ = ['write_page']
@@ -125,7 +118,7 @@ def _headline(plan: Plan, cells: Sequence[Cell]) -> str:
 def _reconstructions(plan: Plan, cells: Sequence[Cell]) -> list[str]:
     """Write the tables of reconstruction: one for each motion, and the paired differences."""
     plain = [c for c in cells if not c.edit and c.method != DRAWN]
-    parts = []
+    parts: list[str] = []
     for kind in dict.fromkeys(c.kind for c in cells):
         columns = measures([c for c in plain if c.kind == kind], metrics_of(plan))
         parts += [f'## Reconstruction: {markdown_text(kind)}', method_table(plan, columns)]

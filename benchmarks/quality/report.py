@@ -72,10 +72,11 @@ def _measured(benchmark: Benchmark, methods: list[str]) -> str:
     whole = (
         ' (combined: shifted, turned and scaled at once)' if 'combined' in benchmark.kinds else ''
     )
-    steps = 'the steps of its config' if plan.num_steps is None else f'{plan.num_steps} steps'
+    steps = 'the steps of their configs' if plan.num_steps is None else f'{plan.num_steps} steps'
+    named = f'{len(methods)} method{"s" * (len(methods) != 1)}'
     text = (
         f'{count} {faces}, each {listed}{whole}, were inverted into the generator of '
-        f'{markdown_text(plan.domain.stem)} by {len(methods)} methods, those that optimise for '
+        f'{markdown_text(plan.domain.stem)} by {named}, those that optimise for '
         f'{steps}. '
         'Measured is how near a reconstruction comes to its target'
     )

@@ -1,5 +1,6 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -66,3 +67,21 @@ def test_a_method_that_is_not_surely_ahead_is_not_named(make_plan, rows, share):
     plan = make_plan()
     (*_, against) = conclusions(plan, summarise(plan, {'fw_plain': close, 'bdinvert_16': ours}))
     assert 'no other method is ahead of it in any measure' in against and '\n' not in against
+
+
+def test_the_mean_over_all_edits_is_not_counted_as_one_more(make_plan, rows, pale):
+    other = replace(pale, name='other')
+    both = {
+        m: {
+            k: [
+                {**row, 'edits': {**row['edits'], 'other': row['edits'].get('pale skin', {})}}
+                for row in found
+            ]
+            for k, found in kinds.items()
+        }
+        for m, kinds in rows.items()
+    }
+    plan = make_plan(edits=(pale, other))
+    _, edits, against = conclusions(plan, summarise(plan, both))
+    assert 'BDInvert edits better in 4 of 4 comparisons' in edits
+    assert '(all edits, all moved)' in against
