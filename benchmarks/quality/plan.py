@@ -64,7 +64,8 @@ class Plan:
         domain (Path): Inverter config of the generator; its 8×8 variant lies beside it.
         methods (dict[str, str]): Config in ``configs/baselines`` to the name that is shown.
         reference (str): The method that the others are compared with.
-        judges (dict[str, dict]): Perceptual distances by the name that is shown.
+        judges (dict[str, dict]): Perceptual distances by the name that is shown. The first
+            leads the page: a network that no method optimises.
         without_geometry (tuple[str, ...]): Methods that have no base code.
         free (tuple[str, ...]): Methods without any regulariser.
         num_steps (int | None): Steps of every optimisation. Defaults to those of the configs.

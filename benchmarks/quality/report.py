@@ -6,13 +6,16 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from bdinvert_cli.text import markdown_text
 from mmgen_bdinvert.io import atomic_write, claim_folder, claim_outputs
 from mmgen_bdinvert.io.tables import save_table
 
+from .faces import Photos
 from .figures import plot_intervals, save_sheets
+from .page import write_page
 from .runner import DRAWN, Benchmark, Rows
 from .summary import best_strengths, summarise
-from .tables import CSV_COLUMNS, csv_rows, markdown
+from .tables import CSV_COLUMNS, csv_rows
 
 __all__ = ['write_report']
 
@@ -43,19 +46,40 @@ def write_report(
     claim_outputs([folder / name for name in _FILES], _MAKER)
     plan = benchmark.plan
     cells = summarise(plan, rows)
-    count = len(benchmark.indices)
-    steps = '' if plan.num_steps is None else f', {plan.num_steps} steps'
     methods = [name for name in rows if name != DRAWN]
     sheets = save_sheets(benchmark, folder, methods, best_strengths(plan, rows))
     plot_intervals(plan, cells, folder / 'benchmark.png')
-    text = markdown(
+    text = write_page(
         plan,
         cells,
-        title=f'{plan.domain.stem}: {count} faces of each kind{steps}',
+        measured=_measured(benchmark, methods),
+        figure='benchmark.png',
+        pictures=sheets,
         command=command,
-        pictures=['benchmark.png', *sheets],
     )
     atomic_write(folder / 'benchmark.md', lambda path: path.write_text(text, encoding='utf-8'))
     save_table(folder / 'benchmark.csv', csv_rows(cells), CSV_COLUMNS)
     names = ['benchmark.md', 'benchmark.csv', 'benchmark.png', *sheets]
     return [folder / name for name in names]
+
+
+def _measured(benchmark: Benchmark, methods: list[str]) -> str:
+    """Say what was measured: of which faces, into which generator, by how many methods."""
+    plan, count = benchmark.plan, len(benchmark.indices)
+    faces = 'photos' if isinstance(benchmark.faces, Photos) else 'held-out drawn faces'
+    *kinds, last = benchmark.kinds
+    listed = f'{", ".join(kinds)} and {last}' if kinds else last
+    whole = (
+        ' (combined: shifted, turned and scaled at once)' if 'combined' in benchmark.kinds else ''
+    )
+    steps = 'the steps of their configs' if plan.num_steps is None else f'{plan.num_steps} steps'
+    named = f'{len(methods)} method{"s" * (len(methods) != 1)}'
+    text = (
+        f'{count} {faces}, each {listed}{whole}, were inverted into the generator of '
+        f'{markdown_text(plan.domain.stem)} by {named}, those that optimise for '
+        f'{steps}. '
+        'Measured is how near a reconstruction comes to its target'
+    )
+    if plan.edits:
+        text += ', and how near an edit comes to the same face, drawn with that attribute'
+    return f'{text}.'

@@ -1,5 +1,5 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
-"""Means of rows with intervals, and the conclusions from them."""
+"""Means of rows with intervals."""
 
 from __future__ import annotations
 
@@ -8,13 +8,23 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bdinvert_cli.text import markdown_text
-
 from .intervals import Interval, mean_interval, paired_interval
 from .plan import Plan
 from .runner import DRAWN, Rows
 
-__all__ = ['ALL_EDITS', 'Cell', 'Metric', 'best_strengths', 'metrics_of', 'summarise', 'verdicts']
+__all__ = [
+    'ALL_EDITS',
+    'EDIT_METRICS',
+    'MOVED',
+    'Cell',
+    'Metric',
+    'all_kinds',
+    'best_strengths',
+    'metrics_of',
+    'moved_kinds',
+    'shared_edit',
+    'summarise',
+]
 
 MOVED = 'all moved'
 ALL_EDITS = 'all edits'
@@ -73,6 +83,23 @@ def metrics_of(plan: Plan) -> tuple[Metric, ...]:
     )
 
 
+def moved_kinds(cells: Sequence[Cell]) -> list[str]:
+    """Return the single kinds of motion among cells, in their order."""
+    return [k for k in dict.fromkeys(c.kind for c in cells) if k not in ('aligned', MOVED)]
+
+
+def all_kinds(cells: Sequence[Cell]) -> str:
+    """Return the kind that stands for all motions: ``'all moved'``, or the first there is."""
+    kinds = dict.fromkeys(c.kind for c in cells)
+    return MOVED if MOVED in kinds else next(iter([*moved_kinds(cells), *kinds]))
+
+
+def shared_edit(cells: Sequence[Cell]) -> str:
+    """Return the edit that stands for all: ``'all edits'``, the only one, or '' without any."""
+    edits = dict.fromkeys(c.edit for c in cells if c.edit)
+    return ALL_EDITS if ALL_EDITS in edits else next(iter(edits), '')
+
+
 def summarise(plan: Plan, rows: Rows) -> list[Cell]:
     """Summarise all rows.
 
@@ -124,52 +151,6 @@ def best_strengths(plan: Plan, rows: Rows) -> dict[tuple[str, str], str]:
                 gaps[strength] = values.mean() if values.size else np.inf
             best[method, edit.name] = min(gaps, key=gaps.get)
     return best
-
-
-def verdicts(plan: Plan, cells: Sequence[Cell]) -> list[str]:
-    """Compare the reference with the methods it should beat, in a sentence each.
-
-    In reconstruction (PSNR, and the first judge) on each moved kind with the methods without
-    geometry; in edits with the methods without any regulariser.
-    """
-    table = {(c.kind, c.method, c.edit, c.metric.key): c for c in cells}
-    kinds = dict.fromkeys(c.kind for c in cells if c.kind not in ('aligned', MOVED))
-    every = MOVED if any(c.kind == MOVED for c in cells) else next(iter(kinds), 'aligned')
-    edits = [e.name for e in plan.edits] + [ALL_EDITS]
-    wanted = [
-        (kind, method, '', key)
-        for method in plan.without_geometry
-        for kind in kinds
-        for key in ('psnr', next(iter(plan.judges)))
-    ]
-    wanted += [
-        (every, method, edit, key)
-        for method in plan.free
-        for edit in edits
-        for key in ('gap', 'done')
-    ]
-    lines = []
-    for kind, method, edit, key in wanted:
-        ours = table.get((kind, plan.reference, edit, key))
-        theirs = table.get((kind, method, edit, key))
-        if ours and theirs and ours.value.count and theirs.value.count:
-            lines.append(_verdict(plan, ours, theirs))
-    return lines
-
-
-def _verdict(plan: Plan, ours: Cell, theirs: Cell) -> str:
-    sign = 1 if ours.metric.more_is_better else -1
-    gain = sign * (ours.value.mean - theirs.value.mean)
-    apart = ours.value.low > theirs.value.high or theirs.value.low > ours.value.high
-    word = 'better' if gain > 0 else 'worse' if gain < 0 else 'equal'
-    word += ', intervals apart' if apart else ', intervals overlap'
-    where = f'{ours.edit}, {ours.kind}' if ours.edit else ours.kind
-    methods = f'{plan.methods[ours.method]} against {plan.methods[theirs.method]}'
-    what = markdown_text(f'{methods}, {where}, {ours.metric.label}')
-    return (
-        f'{what}: **{word}** ({ours.value} and {theirs.value}; the latter less the '
-        f'former on the same faces {theirs.difference})'
-    )
 
 
 def _cells(kind, edit, metric, table, reference, strengths) -> Iterable[Cell]:

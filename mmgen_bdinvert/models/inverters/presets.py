@@ -14,7 +14,8 @@ _QUICK = dict(
     detail_space='pnorm',
 )
 
-# Of a RegularizedInverter; None takes a setting away. docs/performance.md compares what they reach.
+# Of a RegularizedInverter; None takes a setting away. docs/performance_details.md compares what
+# they reach.
 PRESETS: dict[str, dict[str, Any]] = {
     'paper': dict(
         optimizer=dict(type='Adam', lr=0.01),

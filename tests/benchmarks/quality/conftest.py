@@ -10,6 +10,7 @@ from torch import nn
 from benchmarks.quality.plan import Edit, Plan
 from mmgen_bdinvert.editing import Direction
 from projects.toon_faces import TOON_LABELS
+from tests.fixtures.benchmark_rows import measured_rows
 
 PALE = 'f1c3a5'
 
@@ -116,3 +117,8 @@ def make_plan(domain, pale):
         )
 
     return make
+
+
+@pytest.fixture(scope='session')
+def rows():
+    return measured_rows()

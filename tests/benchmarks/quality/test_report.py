@@ -6,10 +6,11 @@ import pytest
 from PIL import Image
 
 from benchmarks.quality.faces import DrawnFaces
+from benchmarks.quality.page import write_page
 from benchmarks.quality.report import write_report
 from benchmarks.quality.runner import Benchmark
 from benchmarks.quality.summary import summarise
-from benchmarks.quality.tables import csv_rows, markdown
+from benchmarks.quality.tables import csv_rows
 
 
 @pytest.fixture(scope='module')
@@ -38,13 +39,17 @@ def test_a_report_is_written(run, tmp_path):
     )
     assert float(found['mean']) == pytest.approx(psnr)
     assert found['faces'] == '3' and found['edit'] == found['strength'] == ''
+    text = files[0].read_text(encoding='utf-8')
+    assert '3 held-out drawn faces, each aligned and shifted, were inverted into the' in text
+    assert ' generator of tiny by 3 methods, those that optimise for 2 steps. ' in text
+    assert text.index('(benchmark.png)') < text.index('## What it says') < text.index('(edits.png)')
 
 
 def test_the_tables_show_every_method(run):
     benchmark, rows = run
     cells = summarise(benchmark.plan, rows)
-    text = markdown(benchmark.plan, cells, title='A title')
-    assert text.startswith('# A title\n')
+    text = write_page(benchmark.plan, cells, measured='Three faces.')
+    assert text.startswith('# Inversion methods compared\n\nThree faces.\n')
     for part in ('## Reconstruction: aligned', '## Reconstruction: shifted', '### pale skin'):
         section = text[text.index(part) :].split('\n#')[0]
         lines = [line for line in section.splitlines() if line.startswith('|')]
@@ -53,7 +58,8 @@ def test_the_tables_show_every_method(run):
         names = [line.split('|')[1].strip() for line in lines[2:]]
         assert names[:3] == ['W+', 'free', 'BDInvert']
     assert '| the drawn truth itself |' in text and '## Verdicts' in text
-    column = [line for line in text.splitlines() if line.startswith('| W+')][0]
+    section = text[text.index('## Reconstruction: aligned') :]
+    column = [line for line in section.splitlines() if line.startswith('| W+')][0]
     assert f'{rows["w_plus"]["aligned"][0]["psnr"]:.0f}'[:1] in column
     assert len(csv_rows(cells)) == len(cells)
 

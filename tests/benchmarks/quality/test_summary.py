@@ -1,46 +1,9 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
-import math
-
 import pytest
 
 from benchmarks.quality.intervals import mean_interval, paired_interval
-from benchmarks.quality.summary import ALL_EDITS, MOVED, best_strengths, summarise, verdicts
-
-PSNR = {
-    'w_plus': dict(aligned=[20, 22, 21], shifted=[15, 16, 14], scaled=[18, 19, 20]),
-    'fw_plain': dict(aligned=[30, 31, 29], shifted=[28, 27, 29], scaled=[28, 27, 29]),
-    'bdinvert_16': dict(aligned=[29, 28, 30], shifted=[27, 28, 26], scaled=[19, 21, 17]),
-}
-GAPS = {  # of the strengths 0.5 and 1
-    'w_plus': (0.9, 1.4),
-    'fw_plain': (1.0, 0.8),
-    'bdinvert_16': (0.5, 0.3),
-}
-
-
-def edits(gaps, face):
-    if face == 2:
-        return {}
-    return {
-        'pale skin': {
-            f'{s:g}': dict(gap=gap + 0.01 * face, done=float(gap < 0.4), kept=1.0, outside=0.1)
-            for s, gap in zip((0.5, 1), gaps)
-        }
-    }
-
-
-@pytest.fixture(scope='module')
-def rows():
-    return {
-        method: {
-            kind: [
-                dict(psnr=v, judge=1 / v, seconds=1.0, edits=edits(GAPS[method], i))
-                for i, v in enumerate(values)
-            ]
-            for kind, values in kinds.items()
-        }
-        for method, kinds in PSNR.items()
-    }
+from benchmarks.quality.summary import ALL_EDITS, MOVED, best_strengths, summarise
+from tests.fixtures.benchmark_rows import PSNR
 
 
 def find(cells, kind, method, key, edit=''):
@@ -95,23 +58,3 @@ def test_all_edits_average_over_the_edits_of_a_face(make_plan, rows, pale):
     cells = summarise(make_plan(edits=(pale, other)), both)
     cell = find(cells, 'shifted', 'bdinvert_16', 'gap', ALL_EDITS)
     assert cell.value == mean_interval([(0.3 + 0.1) / 2, (0.31 + 0.1) / 2, 0.1])
-
-
-def test_verdicts_say_what_is_better_and_whether_intervals_are_apart(make_plan, rows):
-    plan = make_plan()
-    lines = verdicts(plan, summarise(plan, rows))
-    assert len(lines) == 2 * 2 + 2  # kinds × (PSNR, judge), and gap and done of the one edit
-    assert lines[0].startswith('BDInvert against W+, shifted, PSNR (dB): **better, intervals apart')
-    (scaled,) = (line for line in lines if 'W+, scaled, PSNR' in line)
-    assert '**equal, intervals overlap** (19.00 [' in scaled
-    (gap,) = (line for line in lines if 'gap left' in line)
-    assert 'BDInvert against free, pale skin, all moved' in gap
-    assert '**better, intervals apart** (0.305 [0.300, 0.310] and 0.805' in gap
-
-
-def test_missing_methods_leave_no_verdict(make_plan, rows):
-    plan = make_plan()
-    part = {name: rows[name] for name in ('w_plus', 'fw_plain')}
-    cells = summarise(plan, part)
-    assert verdicts(plan, cells) == []
-    assert all(c.difference.count == 0 and math.isnan(c.difference.mean) for c in cells)
