@@ -24,7 +24,7 @@ from ..models.joint_encoder_trainer import JointEncoderTrainer
 from .composed import kind_of
 from .config import download_weights, named_backbones, pivot_of, read_config, read_settings
 from .host import drop_host
-from .strict_runner import MAKER, StrictRunner, adopt_work_dir
+from .strict_runner import MAKER, StrictRunner, adopt_work_dir, latest_checkpoint
 
 __all__ = [
     'build_runner',
@@ -83,10 +83,17 @@ def use_amp(cfg: Config) -> None:
 
 
 def set_resume(cfg: Config, checkpoint: str | None) -> None:
-    """Resume from a given checkpoint, which must exist, or from the latest of the work dir."""
-    if checkpoint is not None:
-        check_resumed(checkpoint)
-        cfg.resume, cfg.load_from = True, None if checkpoint == 'auto' else checkpoint
+    """Resume from a given checkpoint, which must exist, or from the latest of the work dir.
+
+    With 'auto' and none in the work dir yet, the weights of ``load_from`` are where it starts.
+    """
+    if checkpoint is None:
+        return
+    check_resumed(checkpoint)
+    if checkpoint != 'auto':
+        cfg.resume, cfg.load_from = True, checkpoint
+    elif cfg.get('load_from') is None or latest_checkpoint(cfg.work_dir) is not None:
+        cfg.resume, cfg.load_from = True, None
 
 
 def set_checkpoint(cfg: Config, checkpoint: str | None) -> None:

@@ -23,7 +23,7 @@ from ..io.stamps import input_digests
 from ..models.checkpoint import load_weights, read_checkpoint
 from .config import is_config
 
-__all__ = ['MAKER', 'StrictRunner', 'adopt_work_dir']
+__all__ = ['MAKER', 'StrictRunner', 'adopt_work_dir', 'latest_checkpoint']
 
 MAKER = 'train'  # and test: they share a work dir
 _CHECKPOINTS = ('iter_*.pth', 'epoch_*.pth', 'best_*.pth')
@@ -35,7 +35,7 @@ def _leave_group() -> None:
         torch.distributed.destroy_process_group()
 
 
-def _latest_checkpoint(work_dir: str) -> str | None:
+def latest_checkpoint(work_dir: str) -> str | None:
     """Return the checkpoint to resume from, even if a kill left `last_checkpoint` empty or old."""
     named = Path(work_dir, 'last_checkpoint').is_file() and find_latest_checkpoint(work_dir)
     if named and Path(named).is_file():
@@ -137,7 +137,7 @@ class StrictRunner(Runner):
         if self._has_loaded or not self._resume or self._load_from is not None:
             super().load_or_resume()
             return
-        latest = _latest_checkpoint(self.work_dir)
+        latest = latest_checkpoint(self.work_dir)
         start = printable(latest or 'the start: there is no checkpoint yet')
         self.logger.info(f'Resuming from {start}.')
         if latest is not None:

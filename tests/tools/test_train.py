@@ -149,6 +149,19 @@ def test_training_that_stops_and_resumes_gives_the_same_weights(project, trained
     assert any(not torch.equal(first[name], last[name]) for name in first)
 
 
+def test_the_first_start_of_a_training_that_resumes_takes_load_from(project, trained, train):
+    work_dir, weights = project / 'loaded', trained / 'iter_2.pth'
+    options = [f'load_from={weights}', 'optim_wrapper.optimizer.lr=0.0', 'train_cfg.max_iters=2']
+    args = (project / 'enc.py', '--work-dir', work_dir, '--resume')
+    assert train(*args, options=options) == (0, '')
+    first, loaded = read_state_dict(work_dir / 'iter_2.pth'), read_state_dict(weights)
+    assert all(torch.equal(first[k], v) for k, v in loaded.items() if k.endswith('.weight'))
+    options[-1:] = ['train_cfg.max_iters=4']
+    options[0] = f'load_from={project / "gone.pth"}'  # has been read: it resumes without
+    assert train(*args, options=options) == (0, '')
+    assert (work_dir / 'iter_4.pth').is_file()
+
+
 def test_settings_that_do_not_fit_are_one_sentence(project, train, tmp_path):
     def error(*args, options=()):
         code, line = train(*args, '--work-dir', tmp_path / 'run', options=options)
