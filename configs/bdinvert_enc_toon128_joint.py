@@ -1,11 +1,10 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
-# The detail-code encoder, and the base-code encoder tuned to it. Half of each batch are drawn
-# faces of projects/toon_faces/draw.py, of which nothing but the image is known.
+# Both encoders, trained together. Three of eight images are drawn faces of
+# projects/toon_faces/draw.py, of which nothing but the image is known.
 _base_ = ['./bdinvert_enc_toon128.py']
 
 model = dict(
     type='JointEncoderTrainer',
-    encoder=dict(checkpoint='asset://toon128/encoder_16x16.safetensors'),
     detail_encoder=_base_.detail_encoder,
     statistics=_base_.statistics,
     losses=dict(
@@ -13,5 +12,11 @@ model = dict(
         detail=dict(type='PNormLoss', loss_weight=0.01),
     ),
     moved_share=0.75,
-    photos=dict(type='InversionImageFolder', data_root='data/toon128/train', size=128),
+    photos=dict(type='InversionImageFolder', data_root='data/toon128_small/train', size=128),
+    photo_share=0.375,
 )
+train_dataloader = dict(batch_size=8)
+train_cfg = dict(max_iters=4000, val_interval=500)
+param_scheduler = [
+    dict(type='CosineAnnealingLR', eta_min_ratio=0.01, begin=0, end=4000, by_epoch=False)
+]

@@ -21,7 +21,7 @@ model = dict(
     choices=[4, 4, 2, 5, 2, 5, 5, 5, 5, 5, 5, 10, 8],  # of TOON_LABELS
     detail_labels=[3, 4, 5, 6, 7, 9, 10, 11, 12],  # all but the shapes of hair and clothes
     margin=0.1,
-    grow_from='work_dirs/carried128.safetensors',
+    grow_from='work_dirs/stylegan2_toon128_start32/iter_800.pth',
 )
 train_dataloader = dict(
     batch_size=16,

@@ -4,7 +4,7 @@ _base_ = ['./stylegan2_toon128_start.py']
 model = dict(
     generator=dict(out_size=32),
     losses=dict(perceptual=None),
-    grow_from='work_dirs/carried.safetensors',
+    grow_from='work_dirs/stylegan2_toon128_mapping/iter_2400.pth',
     readout_weight=3.0,
 )
 optim_wrapper = dict(optimizer=dict(lr=0.008))

@@ -7,13 +7,13 @@ generator = dict(
     generator=dict(
         type='NarrowStyleGANv2Generator',
         out_size=128,
-        style_channels=128,
+        style_channels=192,
         num_mlps=4,
-        channels={4: 128, 8: 128, 16: 128, 32: 96, 64: 48, 128: 16},
+        channels={4: 256, 8: 256, 16: 192, 32: 192, 64: 96, 128: 32},
     ),
 )
-encoder = dict(type='BaseCodeEncoder', base_channels=128, base_size=16, widths=(16, 48, 96))
-detail_encoder = dict(type='DetailCodeEncoder', num_detail=8, style_dim=128)
+encoder = dict(type='BaseCodeEncoder', base_channels=192, base_size=16, widths=(24, 64, 128))
+detail_encoder = dict(type='DetailCodeEncoder', num_detail=8, style_dim=192)
 statistics = dict(type='LatentStatistics', path='asset://toon128/statistics.safetensors')
 perceptual = dict(type='STLPIPSLoss', loss_weight=10.0, resize=64)
 face_finder = dict(type='ToonFinder')

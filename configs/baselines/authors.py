@@ -24,4 +24,5 @@ model = dict(
     keep_best=False,
     amp=False,
     detail_space='w+',
+    detail_encoder=None,
 )

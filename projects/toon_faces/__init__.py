@@ -9,12 +9,10 @@ from .feature_discriminator import FeatureDiscriminator
 from .labelled_faces import TOON_LABELS, LabelledToonFaces
 from .labelled_gan_trainer import LabelledGANTrainer
 from .labelled_start_trainer import LabelledStartTrainer
-from .labelled_trainer import LabelledGeneratorTrainer
 
 __all__ = [
     'FeatureDiscriminator',
     'LabelledGANTrainer',
-    'LabelledGeneratorTrainer',
     'LabelledStartTrainer',
     'LabelledToonFaces',
     'MOVES',

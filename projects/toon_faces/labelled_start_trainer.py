@@ -15,8 +15,8 @@ from torch import Tensor, nn
 from mmgen_bdinvert.models.acceleration.precision import synthesis_dtype
 from mmgen_bdinvert.models.checkpoint import GENERATOR_PREFIXES, read_state_dict, select_part
 
+from .grow import grow
 from .labelled_noise import LabelledNoise, start_from_coordinates
-from .labelled_trainer import grow
 from .training_synthesis import synthesize
 
 __all__ = ['LabelledStartTrainer']

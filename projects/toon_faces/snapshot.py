@@ -2,7 +2,7 @@
 """Write the weights from which another training of the toon generator can start, in float16.
 
 These are the moving average, or the generator if there is none yet, and the discriminator: for
-``model.start_from`` of ``stylegan2_toon128_gan``, or ``model.grow_from`` of the stages before it.
+``model.start_from`` of ``stylegan2_toon128``, or ``model.grow_from`` of the stages before it.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from mmgen_bdinvert.io.saved import save_tensors
 from mmgen_bdinvert.models.checkpoint import read_state_dict
 
 EXAMPLES = """
-python -m projects.toon_faces.snapshot work_dirs/stylegan2_toon128_gan/iter_200.pth gan.safetensors
+python -m projects.toon_faces.snapshot work_dirs/stylegan2_toon128/iter_200.pth gan.safetensors
 """
 
 

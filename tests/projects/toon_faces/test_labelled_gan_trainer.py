@@ -39,7 +39,7 @@ def runner_for(name, faces, work_dir, iterations, resume=False, **model):
 def gan_runner(faces, work_dir, iterations, resume=False, **model):
     often = dict(warm_up=(1, 2), fade_out=(2, 4), path_interval=2, r1_interval=2)
     return runner_for(
-        'stylegan2_toon128_gan', faces, work_dir, iterations, resume, **{**often, **model}
+        'stylegan2_toon128', faces, work_dir, iterations, resume, **{**often, **model}
     )
 
 

@@ -1,0 +1,8 @@
+# Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
+_base_ = ['./bdinvert_enc_toon128_joint.py']
+
+model = dict(
+    generator=dict(base_size=8),
+    encoder=dict(base_channels=256, base_size=8),
+    detail_encoder=dict(num_detail=10),
+)
