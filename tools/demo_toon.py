@@ -15,10 +15,12 @@ IMAGES = Path(__file__).resolve().parents[1] / 'demo/images'  # in a wheel too
 SHIFT = (0.125, -0.0625)  # whole cells of the base code
 ROTATION = 15
 EDITS = {
-    'lighter skin': ('skin_lightness', 1.5),
-    'darker skin': ('skin_lightness', -1.0),
-    'lighter hair': ('hair_lightness', 1.5),
-    'darker hair': ('hair_lightness', -2.0),
+    'lighter skin': ('skin_lightness', 1.3),
+    'darker skin': ('skin_lightness', -0.6),
+    'lighter hair': ('hair_lightness', 1.0),
+    'darker hair': ('hair_lightness', -1.5),
+    'beard': ('beard', 1.5),
+    'lighter clothes': ('clothes_lightness', 2.0),
 }
 
 

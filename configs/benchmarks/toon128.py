@@ -2,8 +2,6 @@
 _base_ = ['./_methods.py']
 
 domain = 'bdinvert_inv_toon128'
-# Of 0.02, 0.05, 0.1 and 0.2, the rate that serves them best in 60 steps.
-settings = dict(w_plus=dict(optimizer=dict(lr=0.2)), w_plus_pnorm=dict(optimizer=dict(lr=0.2)))
 judges = {
     'ST-LPIPS VGG': dict(type='STLPIPSLoss', net='vgg', resize=64),
     'ST-LPIPS Alex (optimised)': dict(type='STLPIPSLoss', net='alex', resize=64),

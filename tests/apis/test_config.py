@@ -117,7 +117,7 @@ DETAIL_ENCODER = dict(type='DetailCodeEncoder', num_detail=8, style_dim=128)
 
 @pytest.mark.parametrize('preset', PRESETS)
 def test_a_preset_replaces_the_schedule_alone(preset):
-    own = load_config('bdinvert_inv_toon128', {'model.detail_encoder': DETAIL_ENCODER})
+    own = load_config('bdinvert_inv_toon128')
     cfg = load_config(own, None, preset)
     assert ('detail_encoder' in cfg.model) == (preset != 'paper')  # as before there was one
     for name, value in PRESETS[preset].items():

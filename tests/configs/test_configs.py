@@ -20,6 +20,8 @@ from mmgen_bdinvert.models import LatentStatistics
 from projects.toon_faces import TOON_LABELS
 
 CONFIGS = Path(__file__).parents[2] / 'configs'
+# Of base codes, by base size.
+CHANNELS = dict(ffhq={8: 512, 16: 512}, toon128={8: 256, 16: 192}, toon64={8: 128, 16: 128})
 NAMES = sorted(path.stem for path in CONFIGS.glob('*.py'))
 FFHQ_WEIGHTS = dict(
     StyleGANv1Generator='https://download.openmmlab.com/mmgen/styleganv1/'
@@ -81,10 +83,12 @@ def build(statistics_file):
             options['model.generator.checkpoint'] = None
         if 'ffhq' in name:
             options['model.losses.perceptual.backbone'] = 'random'
-        if name.startswith('bdinvert_inv') or name.endswith('joint'):
+        if name.startswith('bdinvert_inv') or 'joint' in name:
             dim = cfg.model.generator.generator.style_channels
             options['model.encoder.checkpoint'] = None
             options['model.statistics.path'] = statistics_file(dim)
+            if 'detail_encoder' in cfg.model:
+                options['model.detail_encoder.checkpoint'] = None
         if 'photos' in cfg.model:
             options['model.photos'] = None  # a folder that projects/toon_faces/draw.py makes
         return MODELS.build(read_config(CONFIGS / f'{name}.py', options).model)
@@ -116,9 +120,9 @@ def test_a_config_names_only_registered_components(name):
 def test_a_config_builds_a_model_whose_parts_fit(name, build):
     model = build(name)
     size = 8 if name.endswith('8x8') else 16
-    channels = 512 if 'ffhq' in name else 128
+    domain = next(domain for domain in CHANNELS if domain in name)
     resolution = 1024 if 'ffhq' in name else int(re.search(r'toon(\d+)', name)[1])
-    assert model.generator.base_shape == (channels, size, size)
+    assert model.generator.base_shape == (CHANNELS[domain][size], size, size)
     assert model.generator.first_detail == (2 if size == 8 else 4)  # 2(k - 2) for s = 2^k
     assert model.generator.resolution == resolution
     assert model.encoder.input_size == 8 * size

@@ -43,12 +43,12 @@ def test_a_grown_generator_draws_what_the_small_one_drew():
 def test_training_teaches_the_labels_colours():
     torch.manual_seed(0)
     trainer = LabelledStartTrainer(
-        small_generator(), LOSSES, [2, 2], margin=0.1, readout_latents=64
+        small_generator(), LOSSES, [2, 2], margin=0.25, readout_latents=64
     )
     labels = torch.randint(0, 2, (32, 2))
     images = torch.zeros(32, 3, 16, 16)
     images[:, :2] = labels[:, :, None, None] * 1.6 - 0.8  # label 0 is the blue, 1 the green
-    optimizer = torch.optim.Adam(trainer.parameters(), lr=0.01, betas=(0.9, 0.99))
+    optimizer = torch.optim.Adam(trainer.parameters(), lr=0.02, betas=(0.9, 0.99))
     for _ in range(150):
         losses = trainer(images, samples_with(labels), 'loss')
         optimizer.zero_grad()
