@@ -6,7 +6,5 @@ model = dict(
     encoder=dict(
         base_channels=256, base_size=8, checkpoint='asset://toon128/encoder_8x8.safetensors'
     ),
-    detail_encoder=dict(
-        num_detail=10, checkpoint='asset://toon128/detail_encoder_8x8.safetensors'
-    ),
+    detail_encoder=dict(num_detail=10, checkpoint='asset://toon128/detail_encoder_8x8.safetensors'),
 )

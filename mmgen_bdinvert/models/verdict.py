@@ -16,8 +16,8 @@ __all__ = ['VERDICTS', 'signs_of', 'strangeness', 'verdict', 'verdicts_of']
 VERDICTS = ('fits', 'doubtful', 'does not fit')
 _LEAST = 1e-6  # of what is divided by: an image may be one colour
 # Of strangeness, between the verdicts: benchmarks.verdicts tries them.
-_LIMITS = (10.4, 11.0)
-_FACE_LIMITS = (11.3, 11.6)
+_LIMITS = (5.5, 6.5)
+_FACE_LIMITS = (8.6, 9.0)
 
 
 @torch.no_grad()
