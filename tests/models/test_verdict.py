@@ -135,7 +135,7 @@ def test_statistics_keep_yardsticks_and_refuse_others(fit_statistics, make_gener
 
 
 @pytest.mark.parametrize(
-    ('factor', 'expected'), [(1, 'fits'), (0.0457, 'doubtful'), (0.01, 'does not fit')]
+    ('factor', 'expected'), [(1, 'fits'), (0.177, 'doubtful'), (0.01, 'does not fit')]
 )
 def test_results_tell_known_images_from_strange_ones(
     factor, expected, inverter, tmp_path, monkeypatch
