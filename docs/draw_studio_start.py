@@ -20,7 +20,7 @@ from projects.toon_faces.drawing import cut_out
 CONFIG = 'bdinvert_inv_toon128'
 FACES = (('h6', 520, 420, 480, 20), ('h9', 420, 1080, 560, -12))  # seed, side, middle, angle
 OUT = Path(mmgen_bdinvert.studio.__file__).with_name('start.webp')
-EDITS = ({'hair_lightness': 2.0, 'laugh': 1.5}, {'hair_lightness': 1.5})
+EDITS = ({'skin_lightness': -1.0}, {'skin_lightness': 1.2})
 CORNERS = torch.tensor([[-1.0, -1], [1, -1], [1, 1], [-1, 1], [-1, -1]])
 
 
