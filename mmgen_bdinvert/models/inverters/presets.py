@@ -27,7 +27,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     ),
     'fast': dict(_QUICK, num_steps=210),
     'draft': dict(_QUICK, num_steps=30),
-    'quick': dict(_QUICK, num_steps=12),
+    'quick': dict(_QUICK, num_steps=20),
     'instant': dict(num_steps=0, keep_best=False, amp=False, detail_space='w+'),
 }
 NEED_DETAIL_ENCODER = ('quick', 'instant')
