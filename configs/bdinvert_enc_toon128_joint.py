@@ -12,7 +12,7 @@ model = dict(
         detail=dict(type='PNormLoss', loss_weight=0.01),
     ),
     moved_share=0.75,
-    photos=dict(type='InversionImageFolder', data_root='data/toon128_small/train', size=128),
+    photos=dict(type='InversionImageFolder', data_root='data/toon128/train', size=128),
     photo_share=0.375,
 )
 train_dataloader = dict(batch_size=8)

@@ -27,7 +27,7 @@ train_dataloader = dict(
     batch_size=16,
     num_workers=0,
     sampler=dict(type='InfiniteSampler', shuffle=True),
-    dataset=dict(type='LabelledToonFaces', data_root='data/toon128_small/train'),
+    dataset=dict(type='LabelledToonFaces', data_root='data/toon128/train'),
 )
 optim_wrapper = dict(
     type='CpuAmpOptimWrapper',

@@ -16,8 +16,7 @@ from mmgen_bdinvert.io import claim_folder
 from projects.toon_faces import MOVES, draw_set
 
 EXAMPLES = """
-python -m projects.toon_faces.draw --out-dir data/toon128 --size 128
-python -m projects.toon_faces.draw --out-dir data/toon128_small --size 128 --train-move small
+python -m projects.toon_faces.draw --out-dir data/toon128 --size 128 --train-move small
 python -m projects.toon_faces.draw --out-dir data/few --train 100 --heldout 4
 """
 

@@ -1,13 +1,11 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
-"""``tools/train.py`` and its wrappers, as a user runs them."""
+"""``tools/train.py``, as a user runs it."""
 
 from __future__ import annotations
 
 import importlib.util
 import itertools
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -20,6 +18,7 @@ from bdinvert_cli.running import run_tool
 from mmgen_bdinvert.engine import running
 from mmgen_bdinvert.models import BaseCodeEncoder
 from mmgen_bdinvert.models.checkpoint import read_state_dict
+from tests.fixtures.shell import shell, the_error
 
 ROOT = Path(__file__).parents[2]
 GENERATOR = dict(
@@ -98,24 +97,6 @@ def train(capsys):
         return code, lines[-1] if lines else ''
 
     return call
-
-
-def shell(tool, *args, **env):
-    command = [sys.executable] if tool.endswith('.py') else ['bash']
-    return subprocess.run(
-        [*command, str(ROOT / 'tools' / tool), *map(str, args)],
-        capture_output=True,
-        text=True,
-        env={**os.environ, 'OMP_NUM_THREADS': '1', 'PYTHON': sys.executable, **env},
-    )
-
-
-def the_error(done):
-    """Return the message of a tool that was called wrongly: one sentence, no traceback."""
-    assert done.returncode == 2, done.stdout + done.stderr
-    assert 'Traceback' not in done.stderr
-    (line,) = [s for s in done.stderr.splitlines() if s.startswith('error: ')]
-    return line
 
 
 def assert_same_weights(one, two):
@@ -283,21 +264,3 @@ def test_amp_on_a_cpu_is_bfloat16_alone(project, train, monkeypatch, tmp_path):
     half = ['--cfg-options', 'optim_wrapper.dtype=float16', '--work-dir', tmp_path]
     code, line = train(project / 'enc.py', '--amp', *half)
     assert code == 2 and '--amp trains in bfloat16 on a CPU, but the config says float16.' in line
-
-
-def test_wrappers_without_arguments_show_their_usage():
-    for script in ('dist_train.sh', 'dist_test.sh', 'slurm_train.sh'):
-        assert 'CONFIG' in the_error(shell(script))
-
-
-def test_the_slurm_wrapper_asks_for_what_it_is_told(tmp_path):
-    srun = tmp_path / 'srun'
-    srun.write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n')
-    srun.chmod(0o755)
-    env = dict(PATH=f'{tmp_path}:{os.environ["PATH"]}', GPUS='16', SRUN_ARGS='--qos high')
-    done = shell('slurm_train.sh', 'part', 'name', 'bdinvert_enc_ffhq', '--resume', **env)
-    words = done.stdout.splitlines()
-    assert {'--partition=part', '--job-name=name', '--ntasks=16', '--gres=gpu:8'} <= set(words)
-    assert words[words.index('--qos') + 1] == 'high'
-    tail = [str(ROOT / 'tools/train.py'), 'bdinvert_enc_ffhq', '--launcher', 'slurm', '--resume']
-    assert words[-5:] == tail
