@@ -78,11 +78,14 @@ class Bundle:
 
 
 _NVIDIA = 'NVIDIA Source Code License-NC (not for commercial use)'
-_AGPL = 'AGPL-3.0'
+_AGPL = 'AGPL-3.0 (of the repository)'
+_FROM_E4E = 'AGPL-3.0 (of the repository, which has it from e4e, MIT)'
 _AUTHORS = 'https://github.com/kkang831/BDInvert_Release'
 
 
-def _published(path: str, size: int, sha256: str, what: str) -> RemoteFile:
+def _published(
+    path: str, size: int, sha256: str, what: str, licence: str = _AGPL
+) -> RemoteFile:
     """Describe a file of the authors' repository."""
     name = path.rpartition('/')[2]
     folder = 'pnorm/' if path.startswith('pnorm/') else ''
@@ -90,7 +93,7 @@ def _published(path: str, size: int, sha256: str, what: str) -> RemoteFile:
         name=name.partition('.')[0],
         what=what,
         place=f'ffhq-authors/{folder}{name}',
-        licence=_AGPL,
+        licence=licence,
         url=f'https://raw.githubusercontent.com/kkang831/BDInvert_Release/HEAD/BDInvert/{path}',
         size=size,
         sha256=sha256,
@@ -114,7 +117,7 @@ CATALOGUE = {
                 name='vgg16',
                 what="torchvision's VGG16, trained on ImageNet",
                 place='vgg16-397923af.pth',
-                licence='BSD-3-Clause (torchvision)',
+                licence='BSD-3-Clause (torchvision; its training data may set terms of its own)',
                 url='https://download.pytorch.org/models/vgg16-397923af.pth',
                 size=553_433_881,
                 sha256='397923af8e79cdbb6a7127f12361acd7a2f83e06b05044ddf496e83de57a5bf0',
@@ -147,18 +150,21 @@ CATALOGUE = {
                 2_808,
                 '50074516b1629707d89b5e43d6b8abd1792212fa3b961a87a11323d6a5222ae0',
                 'direction of age',
+                _FROM_E4E,
             ),
             _published(
                 'editings/interfacegan_directions/pose.pt',
                 37_624,
                 '736e0eacc8488fa0b020a2e7bd256b957284c364191dfea693705e5d06d43e7d',
                 'direction of pose',
+                _FROM_E4E,
             ),
             _published(
                 'editings/interfacegan_directions/smile.pt',
                 2_808,
                 '817a7e732b59dee9eba862bec8bd7e8373568443bc9f9731a21cf9b0356f0653',
                 'direction of smile',
+                _FROM_E4E,
             ),
             RemoteFile(
                 name='encoder.pth',
