@@ -83,9 +83,7 @@ _FROM_E4E = 'AGPL-3.0 (of the repository, which has it from e4e, MIT)'
 _AUTHORS = 'https://github.com/kkang831/BDInvert_Release'
 
 
-def _published(
-    path: str, size: int, sha256: str, what: str, licence: str = _AGPL
-) -> RemoteFile:
+def _published(path: str, size: int, sha256: str, what: str, licence: str = _AGPL) -> RemoteFile:
     """Describe a file of the authors' repository."""
     name = path.rpartition('/')[2]
     folder = 'pnorm/' if path.startswith('pnorm/') else ''
