@@ -91,5 +91,14 @@ def test_named_tests_exist(page):
         assert (ROOT / folder / match[2]).is_file(), match[0]
 
 
+@pytest.mark.parametrize('page', [page for page in PAGES if page.name != 'coming_from.md'])
+def test_named_programs_exist(page):
+    """Pages named files where they were before they were moved; other programs' are in one page."""
+    rooms = {p.name for root in (ROOT, ROOT / 'mmgen_bdinvert') for p in root.iterdir()}
+    for name in re.findall(r'`((?:\w+/)+\w+\.py)`', page.read_text(encoding='utf-8')):
+        if name.partition('/')[0] in rooms and not name.endswith(('NAME.py', '_AREA.py')):
+            assert (ROOT / name).is_file() or (ROOT / 'mmgen_bdinvert' / name).is_file(), name
+
+
 def test_there_is_something_to_test():
     assert len(commands()) > 40 and len(PYTHON) > 3 and any('init_inverter' in b for _, b in PYTHON)
