@@ -90,7 +90,9 @@ def test_an_edit_during_the_refinement_stays(handlers, predicted):
     assert 'Predicted at once: ' in during['status']
     edited = handlers.change(predicted, *EDIT)['session']
     last = list(steps)[-1]
-    assert set(last) == {'refined', 'reconstruction', 'status'} and 'Inverted in 6' in last['status']
+    assert (
+        set(last) == {'refined', 'reconstruction', 'status'} and 'Inverted in 6' in last['status']
+    )
 
     shown = handlers.take_over(edited, last['refined'], SQUARES)
     session = shown['session']
