@@ -40,7 +40,7 @@ class Handlers(Inversions):
         self.examples = tuple(examples)
 
     def open_photo(self, session: Session, path: str | os.PathLike, key: str) -> Shown:
-        """Open a photo; :meth:`predict` and :meth:`invert` come next."""
+        """Open a photo, with its predicted code if it is prepared; :meth:`invert` comes next."""
         return self._open(session, key, lambda: (self.studio.read_photo(path), None))
 
     def open_example(self, session: Session, index: int, key: str) -> Shown:
@@ -59,12 +59,14 @@ class Handlers(Inversions):
         self.supersede(key)
         view = SQUARES if session.photo is None else WHOLE
         session = replace(session, view=view)
-        text = answers.opened(session, looked=self.studio.finder is not None)
-        shown = {'upload': None, 'tabs': view, 'view': view, **all_of(self.studio, session)}
-        return {**shown, 'status': text}
+        found = self.predict(session, again=False)
+        if 'session' not in found:
+            text = answers.opened(session, looked=self.studio.finder is not None)
+            found = {**all_of(self.studio, session), 'status': text, **found}
+        return {'upload': None, 'tabs': view, 'view': view, **found}
 
     def place(self, session: Session, window: Mapping[str, float], key: str) -> Shown:
-        """Move the window to ``x``, ``y``, ``size`` and ``angle``; :meth:`invert` follows."""
+        """Move the window to ``x``, ``y``, ``size`` and ``angle``; :meth:`predict` follows."""
 
         def moved(photo: Photo) -> Window:
             return Window(*(float(window.get(name)) for name in ('x', 'y', 'size', 'angle')))

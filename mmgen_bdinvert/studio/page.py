@@ -78,9 +78,6 @@ def _wire(page: gr.Blocks, parts: dict, handlers: Handlers, buttons: dict) -> No
     def choose(state: Session, name: str, request: gr.Request) -> dict:
         return named(handlers.choose(state, name, request.session_hash))
 
-    def predict_new(state: Session) -> dict:
-        return named(handlers.predict(state, again=False))
-
     def invert(state: Session, request: gr.Request) -> Iterator[dict]:
         yield from map(named, handlers.invert(state, request.session_hash))
 
@@ -114,9 +111,8 @@ def _wire(page: gr.Blocks, parts: dict, handlers: Handlers, buttons: dict) -> No
     if 'examples' in buttons:
         opened.append(buttons['examples'].select(open_example, session, shown, **quiet))
     asked = buttons['invert'].click(call(handlers.predict), session, shown, **in_turn)
-    predicted = [event.then(predict_new, session, shown, **in_turn) for event in opened]
     inverted = [
-        *(event.then(invert_new, session, shown, **quiet, **one_at_a_time) for event in predicted),
+        *(event.then(invert_new, session, shown, **quiet, **one_at_a_time) for event in opened),
         asked.then(invert, session, shown, **quiet, **one_at_a_time),
     ]
     refined = parts['refined']

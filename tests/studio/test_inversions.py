@@ -35,7 +35,8 @@ def handlers(predicting, studio, photos):
 
 @pytest.fixture()
 def opened(handlers, photos):
-    return handlers.open_photo(handlers.studio.new_session(), photos[0], 'me')['session']
+    studio = handlers.studio
+    return studio.opened(studio.new_session(), studio.read_photo(photos[0]))
 
 
 @pytest.fixture()
@@ -61,6 +62,14 @@ def test_the_code_of_the_encoders_is_shown_with_its_likeness(handlers, opened):
     picture = look(render(handlers.studio.inverter, session.code)[0])
     assert shown['reconstruction'] == shown['stage']['picture'] == picture != ''
     assert shown['whole'] != ''
+
+
+def test_a_small_square_comes_with_its_code(handlers, opened, photos):
+    shown = handlers.open_photo(handlers.studio.new_session(), photos[0], 'me')
+    expected = handlers.predict(opened)
+    assert 'Predicted at once: ' in shown['status'] and shown['tabs'] == shown['view'] == WHOLE
+    for name in ('original', 'reconstruction', 'stage', 'whole', 'photo', 'status'):
+        assert shown[name] == expected[name] != ''
 
 
 def test_pivotal_tuning_predicts_with_its_pivot(predicting, photos):
@@ -131,8 +140,6 @@ def test_a_cancelled_refinement_leaves_the_prediction(handlers, predicted):
 def test_a_refined_code_is_not_put_under_another_photo(handlers, predicted, photos):
     refined = refine(handlers, predicted)[-1]['refined']
     other = handlers.open_photo(predicted, photos[1], 'me')['session']
-    assert handlers.take_over(other, refined, WHOLE)['session'].code is None
-    other = handlers.predict(other)['session']
     assert handlers.take_over(other, refined, WHOLE)['session'].code is other.code
 
 
@@ -163,7 +170,8 @@ def test_inverting_again_keeps_code_and_edit_until_it_is_done(handlers, predicte
 def test_a_photo_that_is_gone_is_a_sentence(handlers, photos, tmp_path):
     path = tmp_path / 'x.png'
     path.write_bytes(photos[0].read_bytes())
-    session = handlers.open_photo(handlers.studio.new_session(), path, 'me')['session']
+    session = handlers.studio.new_session()
+    session = handlers.studio.opened(session, handlers.studio.read_photo(path))
     path.unlink()
     shown = handlers.predict(session)
     assert set(shown) == {'status'} and 'x.png is no longer here' in shown['status']
