@@ -22,7 +22,7 @@ from ..editing import Direction, load_direction
 from ..geometry import GeometricTransform, estimate_similarity
 from ..io import image_to_tensor, local_path, tensor_to_image
 from ..io.decoding import decode
-from ..models import BaseDetailGenerator
+from ..models import BaseDetailGenerator, PivotalTuningInverter
 from ..models.inverters.base_inverter import OptimizationInverter
 from ..models.verdict import verdicts_of
 from ..photos import FaceFinder, Window
@@ -129,7 +129,8 @@ class Studio:
     @property
     def _pivot(self) -> OptimizationInverter:
         """OptimizationInverter: What has the encoders; pivotal tuning has them in its pivot."""
-        return getattr(self.inverter, 'pivot', self.inverter)
+        inverter = self.inverter
+        return inverter.pivot if isinstance(inverter, PivotalTuningInverter) else inverter
 
     @torch.no_grad()
     def predicted(self, photo: Photo) -> LatentCode:
@@ -200,7 +201,7 @@ class Studio:
 
     def picture(self, session: Session) -> np.ndarray:
         """Render the session's code with its edit: RGB uint8 (H, W, 3)."""
-        if session.edit.is_nothing:
+        if session.edit.is_nothing and session.reconstruction is not None:
             return session.reconstruction
         return render(self.inverter, self.edited_code(session))[0]
 
@@ -219,7 +220,7 @@ class Studio:
             tuple[np.ndarray, np.ndarray, GeometricTransform]: The moved code before and after the
             directions, RGB uint8 (H, W, 3), and the motion.
         """
-        if edit.is_nothing:
+        if edit.is_nothing and session.reconstruction is not None:
             return session.reconstruction, session.reconstruction, edit.motion
         edits = [replace(edit, strengths=()), edit] if any(edit.strengths) else [edit]
         codes = [one.apply(self.inverter, session.code, self.directions) for one in edits]
