@@ -90,7 +90,8 @@ def main(argv=None):
             batch_size=args.batch_size,
             device=device,
         )
-    total = len(faces.names) * len(benchmark.kinds) * len(args.methods or plan.methods)
+    counts = [len(benchmark.indices_of(method)) for method in args.methods or plan.methods]
+    total = len(benchmark.kinds) * sum(counts)
     with tqdm(total=total, desc='faces', disable=None) as bar:
 
         def on_inverted(method, kind, count):

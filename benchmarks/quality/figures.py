@@ -118,7 +118,8 @@ def save_sheets(
     Raises:
         OutputError: A file cannot be written.
     """
-    keys = [(kind, i) for kind in benchmark.kinds for i in benchmark.indices[:faces_per_kind]]
+    count = min(faces_per_kind, *map(len, map(benchmark.indices_of, methods)))
+    keys = [(kind, i) for kind in benchmark.kinds for i in benchmark.indices[:count]]
     plain = [{'target': tensor_to_image(benchmark.faces.face(*key).image)} for key in keys]
     drawn: dict[tuple[str, str], tuple[int, dict]] = {}  # the first face of each kind and edit
     for number, key in enumerate(keys):

@@ -24,6 +24,10 @@ _FIGURE = (
     'Means and intervals of every measure, by motion; → more is better, ← less is better. The '
     'measures are explained [below](#the-measures).'
 )
+_PACE = (
+    'What the seconds of a face buy: means and intervals over all its motions. Seconds on a CPU '
+    'are those of computing; other work on the machine is left out.'
+)
 _NOTE = (
     '*PSNR*, *SSIM* and *MSE* compare pixels. Perceptual distances compare features of a network; '
     'no method was optimised for the first one. '
@@ -51,7 +55,7 @@ def write_page(
     cells: Sequence[Cell],
     *,
     measured: str,
-    figure: str = '',
+    figures: Sequence[str] = (),
     pictures: Sequence[str] = (),
     command: str = '',
 ) -> str:
@@ -61,7 +65,8 @@ def write_page(
         plan (Plan): The benchmark.
         cells (Sequence[Cell]): From :func:`summarise`.
         measured (str): What was measured, in a sentence or two of Markdown.
-        figure (str): File of the intervals, beside the page. Defaults to none.
+        figures (Sequence[str]): Files of the intervals and of the pace, beside the page. Defaults
+            to none.
         pictures (Sequence[str]): Files of faces beside the page. Defaults to none.
         command (str): The command that made it. Defaults to nothing.
 
@@ -69,8 +74,10 @@ def write_page(
         str: What was measured, one table, the figure, what it says; then the details.
     """
     parts = ['# Inversion methods compared', measured, _READING, _headline(plan, cells)]
-    if figure:
-        parts += [f'![Means and intervals by method]({figure})', _FIGURE]
+    if figures:
+        intervals, pace = figures
+        parts += [f'![Means and intervals by method]({intervals})', _FIGURE]
+        parts += [f'![Quality over seconds of a face]({pace})', _PACE]
     said = conclusions(plan, cells)
     if said:
         parts += ['## What it says', '\n'.join(f'- {line}' for line in said)]

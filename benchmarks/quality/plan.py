@@ -18,6 +18,7 @@ from mmgen_bdinvert.apis.config import config_folder, find_config, load_config
 from mmgen_bdinvert.apis.inference import init_inverter
 from mmgen_bdinvert.models.inverters.base_inverter import OptimizationInverter
 from mmgen_bdinvert.models.state_dicts import update_digest
+from mmgen_bdinvert.utils.numbers import checked_number
 from projects.toon_faces import TOON_LABELS
 
 __all__ = [
@@ -71,6 +72,8 @@ class Plan:
         num_steps (int | None): Steps of every optimisation. Defaults to those of the configs.
         settings (dict[str, dict]): Settings of single methods, as in their config's ``model``:
             such as another learning rate. Defaults to none.
+        most_faces (dict[str, int]): How many faces of each kind single methods invert at most, two
+            or more: such as one that takes much longer than others. Defaults to all.
         classifier (dict | None): Classifier that judges edits. Defaults to None.
         read (tuple[str, ...]): Attributes of which the share that it reads as drawn is shown one by
             one. Defaults to none.
@@ -85,6 +88,7 @@ class Plan:
     free: tuple[str, ...] = ()
     num_steps: int | None = None
     settings: dict[str, dict] = field(default_factory=dict)
+    most_faces: dict[str, int] = field(default_factory=dict)
     classifier: dict | None = None
     read: tuple[str, ...] = ()
     edits: tuple[Edit, ...] = field(default=())
@@ -122,7 +126,8 @@ def read_plan(path: str | os.PathLike) -> Plan:
             f'A benchmark has {", ".join(_REQUIRED)} and no unknown setting, but {file} lacks '
             f'{", ".join(missing) or "none"} and has {", ".join(unknown) or "nothing unknown"}.'
         )
-    named = (*cfg.get('without_geometry', ()), *cfg.get('free', ()), *cfg.get('settings', ()))
+    keys = ('without_geometry', 'free', 'settings', 'most_faces')
+    named = [name for key in keys for name in cfg.get(key, ())]
     for name in (cfg['reference'], *named):
         if name not in cfg['methods']:
             raise ValueError(f'{file} names the method {name!r}, which is not among its methods.')
@@ -133,6 +138,8 @@ def read_plan(path: str | os.PathLike) -> Plan:
             )
     for name in cfg['methods']:
         method_config(name)
+    for name, most in cfg.get('most_faces', {}).items():
+        checked_number(f'most_faces of {name}', most, least=2, whole=True)
     cfg['domain'] = find_config(cfg['domain']).resolve()
     for name in ('without_geometry', 'free', 'read'):
         cfg[name] = tuple(cfg.get(name, ()))

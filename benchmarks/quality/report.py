@@ -12,6 +12,7 @@ from mmgen_bdinvert.io.tables import save_table
 
 from .faces import Photos
 from .figures import plot_intervals, save_sheets
+from .pace import plot_pace
 from .page import write_page
 from .runner import DRAWN, Benchmark, Rows
 from .summary import best_strengths, summarise
@@ -20,7 +21,8 @@ from .tables import CSV_COLUMNS, csv_rows
 __all__ = ['write_report']
 
 _MAKER = 'benchmark-quality'
-_FILES = ('benchmark.md', 'benchmark.csv', 'benchmark.png', 'reconstructions.png', 'edits.png')
+_FIGURES = ('benchmark.png', 'pace.png')
+_FILES = ('benchmark.md', 'benchmark.csv', *_FIGURES, 'reconstructions.png', 'edits.png')
 
 
 def write_report(
@@ -32,7 +34,7 @@ def write_report(
         benchmark (Benchmark): It has run.
         rows (dict): What its :meth:`~Benchmark.run` returned.
         folder (str | os.PathLike): Folder for ``benchmark.md``, ``benchmark.csv``,
-            ``benchmark.png``, ``reconstructions.png`` and, with edits, ``edits.png``.
+            ``benchmark.png``, ``pace.png``, ``reconstructions.png`` and, with edits, ``edits.png``.
         command (str): The command that the page names as its origin. Defaults to nothing.
 
     Returns:
@@ -49,17 +51,18 @@ def write_report(
     methods = [name for name in rows if name != DRAWN]
     sheets = save_sheets(benchmark, folder, methods, best_strengths(plan, rows))
     plot_intervals(plan, cells, folder / 'benchmark.png')
+    plot_pace(plan, cells, folder / 'pace.png')
     text = write_page(
         plan,
         cells,
         measured=_measured(benchmark, methods),
-        figure='benchmark.png',
+        figures=_FIGURES,
         pictures=sheets,
         command=command,
     )
     atomic_write(folder / 'benchmark.md', lambda path: path.write_text(text, encoding='utf-8'))
     save_table(folder / 'benchmark.csv', csv_rows(cells), CSV_COLUMNS)
-    names = ['benchmark.md', 'benchmark.csv', 'benchmark.png', *sheets]
+    names = ['benchmark.md', 'benchmark.csv', *_FIGURES, *sheets]
     return [folder / name for name in names]
 
 
@@ -80,6 +83,11 @@ def _measured(benchmark: Benchmark, methods: list[str]) -> str:
         f'{steps}. '
         'Measured is how near a reconstruction comes to its target'
     )
+    fewer = [
+        f'{plan.methods[m]}: {n}' for m in methods if (n := len(benchmark.indices_of(m))) < count
+    ]
     if plan.edits:
         text += ', and how near an edit comes to the same face, drawn with that attribute'
-    return f'{text}.'
+    return f'{text}.' + (
+        f' Fewer faces of each kind: {markdown_text("; ".join(fewer))}.' if fewer else ''
+    )

@@ -82,8 +82,9 @@ class Benchmark:
             on_step (Callable | None): As ``callback`` of ``OptimizationInverter.invert``.
 
         Returns:
-            dict[str, dict[str, list[dict]]]: Rows of :class:`Measures` with ``seconds``, by method
-            and kind, and those of the drawings under ``'drawn'`` if the plan has edits.
+            dict[str, dict[str, list[dict]]]: Rows of :class:`Measures` with ``seconds`` (on a CPU
+            without those that the machine spent on other work), by method and kind, and those of
+            the drawings under ``'drawn'`` if the plan has edits.
 
         Raises:
             ValueError: A method is not in the plan.
@@ -110,6 +111,10 @@ class Benchmark:
             rows[DRAWN] = self._measure(DRAWN, None, None, measures)
         return rows
 
+    def indices_of(self, method: str) -> list[int]:
+        """Return the numbers of the faces that a method inverts."""
+        return self.indices[: self.plan.most_faces.get(method)]
+
     def inversions(self, method: str) -> tuple[OptimizationInverter, InversionStore]:
         """Return a method's inverter and the store of its results."""
         inverter = build_method(self.plan, method, self.device)
@@ -131,14 +136,14 @@ class Benchmark:
         self, store: InversionStore, kind: str, on_inverted, method: str
     ) -> Iterator[list[int]]:
         """Yield batches of the faces that are not inverted yet."""
-        todo = []
-        for index in self.indices:
+        todo, indices = [], self.indices_of(method)
+        for index in indices:
             face = self.faces.face(kind, index)
             facts = store.facts(kind, face.name)
             if facts is None or facts['target'] != face.digest:
                 todo.append(index)
-        if on_inverted is not None and len(todo) < len(self.indices):
-            on_inverted(method, kind, len(self.indices) - len(todo))
+        if on_inverted is not None and len(todo) < len(indices):
+            on_inverted(method, kind, len(indices) - len(todo))
         for first in range(0, len(todo), self.batch_size):
             yield todo[first : first + self.batch_size]
 
@@ -152,13 +157,15 @@ class Benchmark:
     ) -> None:
         faces = [self.faces.face(kind, index) for index in indices]
         images = torch.stack([face.image for face in faces]).to(inverter.generator.device)
-        began = time.perf_counter()
+        began, used = time.perf_counter(), time.process_time()
         result = inverter.invert(inverter.generator.to_rgb(images), on_step)
-        seconds = (time.perf_counter() - began) / len(faces)
+        seconds, used = time.perf_counter() - began, time.process_time() - used
+        if images.device.type == 'cpu':  # the machine may have had other work in between
+            seconds = min(seconds, used)
         for i, face in enumerate(faces):
             facts = {
                 'target': face.digest,
-                'seconds': round(seconds, 4),
+                'seconds': round(seconds / len(faces), 4),
                 'stopped_at': int(result.stopped_at[i]),
             }
             variables = {name: values[i] for name, values in result.variables.items()}
@@ -171,16 +178,18 @@ class Benchmark:
         found: InversionStore | None,
         measures: Measures,
     ) -> dict[str, list[dict]]:
-        """Read the rows of a method, and measure the missing ones."""
+        """Read the rows of a method, and measure what is missing; others have empty rows."""
         name = method if found is None else found.folder.name
         store = RowStore(self.out_dir / 'measures', name, measures.digest)
         rows: dict[str, list[dict]] = {}
+        indices = self.indices_of(method)
         for kind in self.kinds:
-            for first in range(0, len(self.indices), self.batch_size):
-                batch = self.indices[first : first + self.batch_size]
+            for first in range(0, len(indices), self.batch_size):
+                batch = indices[first : first + self.batch_size]
                 rows.setdefault(kind, []).extend(
                     self._measured(kind, batch, inverter, found, measures, store)
                 )
+            rows[kind] += [{'edits': {}} for _ in self.indices[len(indices) :]]
         return rows
 
     def _measured(self, kind, batch, inverter, found, measures, store) -> list[dict]:

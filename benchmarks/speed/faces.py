@@ -41,6 +41,7 @@ class FaceSetting:
                 f'{sorted(inverter.losses)}.'
             )
         self.generator, self.encoder = inverter.generator, inverter.encoder
+        self.detail_encoder = inverter.detail_encoder
         self.statistics, self.perceptual = inverter.statistics, inverter.losses['perceptual']
         self.weights = {name: loss.loss_weight for name, loss in inverter.losses.items()}
         self.size, self.batch, self.device = self.generator.resolution, count, torch.device(device)

@@ -6,7 +6,8 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from typing import Any
+from statistics import fmean
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -22,7 +23,8 @@ from .setting import Setting
 
 __all__ = ['SHORTER', 'measure_objective']
 
-SHORTER = ('fast', 'draft')  # the presets that are measured
+SHORTER = ('fast', 'draft')  # the presets that are measured, from the centre of P-norm+ space
+PREDICTED = ' predicted'  # the same from a detail encoder's prediction
 
 
 def measure_objective(
@@ -34,8 +36,9 @@ def measure_objective(
 ) -> Row:
     """Invert pictures with unmodified mmgen (the plain side), and with the shorter presets.
 
-    The plain side follows the paper's schedule. The sides take turns, batch by batch; the time of
-    an inversion includes the encoder's guess.
+    Where the setting has a detail encoder, the presets start at its prediction too. The plain side
+    follows the paper's schedule. The sides take turns, batch by batch; the time of an inversion
+    includes the encoder's guess.
 
     Args:
         setting (Setting | FaceSetting): All pictures, and what inverts them.
@@ -49,24 +52,28 @@ def measure_objective(
 
     Returns:
         Row: Seconds of all pictures, and in ``figures`` the means of objective, perceptual distance
-        and ``mean(v²)``, and the seconds after which the batches' mean objective was as low as that
-        of the paper's schedule. NaN for an objective that was not reached, and for the means of a
-        plain side that did not do all steps.
+        and ``mean(v²)``, and the seconds and steps after which the batches' mean objective was as
+        low as that of the paper's schedule (steps are means over the batches). NaN for an objective
+        that was not reached, and for the means of a plain side that did not do all steps.
     """
-    sides = ('plain', *SHORTER) if sample is None else ('plain', 'paper', *SHORTER)
+    sides = ['plain', *([] if sample is None else ['paper']), *SHORTER]
+    if setting.detail_encoder is not None:
+        sides += [f'{side}{PREDICTED}' for side in SHORTER]
     seconds = dict.fromkeys(sides, 0.0)
     reached = dict.fromkeys(sides, 0.0)
+    counts: dict[str, list[float]] = {side: [] for side in sides}
     found: dict[str, list[dict[str, Tensor]]] = {side: [] for side in sides}
     for start in range(0, setting.batch, batch):
         part = setting.part(start, start + batch)
         judge = PlainInversion(part)
         target = math.nan
         for side in sides:
-            codes, passed, until = _invert(part, side, steps, sample, target)
-            seconds[side] += passed
-            reached[side] += until
+            done = _invert(part, side, steps, sample, target)
+            seconds[side] += done.seconds
+            reached[side] += done.until
+            counts[side].append(done.steps)
             with torch.no_grad():
-                terms = judge.terms(*codes)
+                terms = judge.terms(*done.codes)
             terms['objective'] = judge.total(terms)
             if side == 'plain' and sample is not None:
                 terms = {name: torch.full_like(value, torch.nan) for name, value in terms.items()}
@@ -77,7 +84,10 @@ def measure_objective(
                 losses = ', '.join(
                     f'{name} {float(loss.mean()):.5f}' for name, loss in terms.items()
                 )
-                report(f'picture {start + 1}, {side}: {passed:.1f} s ({until:.1f} s); {losses}')
+                report(
+                    f'picture {start + 1}, {side}: {done.seconds:.1f} s (as low as the schedule '
+                    f'after {done.until:.1f} s, {done.steps:.0f} steps); {losses}'
+                )
     figures = {
         title: {side: float(torch.cat([t[key] for t in found[side]]).mean()) for side in sides}
         for title, key in (
@@ -87,6 +97,7 @@ def measure_objective(
         )
     }
     figures["seconds to the schedule's objective"] = reached
+    figures["steps to the schedule's objective"] = {k: fmean(v) for k, v in counts.items()}
     return Row('objective', setting.size, batch, seconds, figures=figures)
 
 
@@ -97,7 +108,7 @@ class _Stopwatch:
     """
 
     def __init__(self, target: float):
-        self.target, self.reached = target, math.nan
+        self.target, self.reached, self.step = target, math.nan, math.nan
         self._best: Tensor | None = None
         self._began = time.perf_counter()
 
@@ -110,23 +121,35 @@ class _Stopwatch:
         total = losses['total']
         self._best = total if self._best is None else torch.fmin(self._best, total)
         if math.isnan(self.reached) and float(self._best.mean()) <= self.target:
-            self.reached = self.passed(total.device)
+            self.reached, self.step = self.passed(total.device), step
+
+
+class _Inversion(NamedTuple):
+    """Codes of a side, the seconds of all its steps, and seconds and steps until the target."""
+
+    codes: tuple[Tensor, Tensor]
+    seconds: float
+    until: float
+    steps: float
 
 
 def _invert(
     setting: Setting | FaceSetting, side: str, steps: int, sample: int | None, target: float
-) -> tuple[tuple[Tensor, Tensor], float, float]:
-    """Return the codes of a side, and the seconds of all its steps and until the target."""
+) -> _Inversion:
     if side == 'plain':
         codes, passed = _plainly(setting, steps, sample)
-        return codes, passed, passed
-    preset = dict(PRESETS[side])
+        return _Inversion(codes, passed, passed, steps)
+    preset: dict[str, Any] = {'detail_encoder': None, **PRESETS[side.removesuffix(PREDICTED)]}
     if side == 'paper':
         preset['num_steps'] = steps
+    elif side.endswith(PREDICTED):
+        preset['detail_encoder'] = setting.detail_encoder
     watch = _Stopwatch(target)
     codes = _with_preset(setting, preset, watch)
     passed = watch.passed(setting.device)
-    return codes, passed, passed if side == 'paper' else watch.reached
+    if side == 'paper':
+        return _Inversion(codes, passed, passed, steps)
+    return _Inversion(codes, passed, watch.reached, watch.step)
 
 
 def _plainly(

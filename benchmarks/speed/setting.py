@@ -72,6 +72,7 @@ class Setting:
             channels = self.generator.base_shape[0]
             blocks = dict() if width is None else dict(widths=(width,) * 3)
             self.encoder = BaseCodeEncoder(channels, **blocks).to(device)
+        self.detail_encoder = None  # one of random weights would predict nothing
         self.size, self.batch, self.device, self.width = size, batch, torch.device(device), width
         self.weights = dict(pixel=1, perceptual=10, base=10, detail=0.01)
         self.perceptual = LPIPSLoss(backbone='random').to(device)

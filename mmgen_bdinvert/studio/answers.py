@@ -104,15 +104,24 @@ def opened(session: Session, *, looked: bool) -> str:
     return message(f'{found}, then press Invert.')
 
 
+def predicted(session: Session) -> str:
+    """Say how near the encoders' prediction comes, in words."""
+    return f'Predicted at once: {_likeness(session)}. Edit it while it is refined.'
+
+
 def inverted(session: Session, step: InversionStep, verdict: str) -> str:
     """Say how an inversion went."""
-    images = (image_to_tensor(one) for one in (session.reconstruction, session.photo.square))
     known = f'{_KNOWN[verdict]}. ' if verdict else ''
-    text = f'{known}Inverted in {step.num_steps} steps: {psnr(*images).item():.1f} dB.'
+    text = f'{known}Inverted in {step.num_steps} steps: {_likeness(session)}.'
     stopped = int(step.result.stopped_at[0])
     if stopped >= 0:
         text += f' Its loss became non-finite at step {stopped}: its best state is shown.'
     return judged(text, verdict)
+
+
+def _likeness(session: Session) -> str:
+    images = (image_to_tensor(one) for one in (session.reconstruction, session.photo.square))
+    return f'{psnr(*images).item():.1f} dB'
 
 
 def nothing(session: Session) -> str:

@@ -51,15 +51,21 @@ def judged(text: str, verdict: str) -> str:
     return f'<p role="status">{badge}{html.escape(text)}</p>'
 
 
-def progress(step: InversionStep, totals: list[float]) -> str:
-    """Return HTML that shows the progress of an inversion, and a curve of its total losses."""
+def progress(step: InversionStep, totals: list[float], before: str = '') -> str:
+    """Return HTML that shows the progress of an inversion, and a curve of its total losses.
+
+    Args:
+        step (InversionStep): Its state.
+        totals (list[float]): The total losses up to there.
+        before (str): A sentence before that. Defaults to nothing.
+    """
     left = '' if step.seconds_left is None else f', {max(round(step.seconds_left), 1)} s left'
     losses = ', '.join(
         f'{name} {value:.3g}' for name, value in step.losses.items() if name != 'total'
     )
     text = f'Step {step.step} of {step.num_steps}{left}. Loss {step.losses["total"]:.3g}: {losses}.'
     bar = f'<progress max="{step.num_steps}" value="{step.step}"></progress>'
-    return message(text) + bar + _curve(totals)
+    return message(f'{before} {text}'.strip()) + bar + _curve(totals)
 
 
 def _curve(values: list[float]) -> str:

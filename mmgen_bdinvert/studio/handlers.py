@@ -4,21 +4,18 @@
 from __future__ import annotations
 
 import os
-import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-
-import torch
 
 from ..geometry import GeometricTransform
 from ..photos import Window
 from . import answers, saving
 from .answers import Shown, all_of, controls_of, edit_of, refused
-from .display import look, message, progress, warned
+from .display import message, warned
 from .edit import Edit
-from .live_inversion import InversionCancelled, watch_inversion
+from .inversions import REFUSED, Inversions
 from .photo import Photo
 from .session import SQUARES, WHOLE, WIPES, Session
 from .storage import new_result
@@ -26,12 +23,11 @@ from .studio import Studio
 
 LIMITS = {'shift': (-0.5, 0.5), 'rotate': (-180, 180), 'scale': (0.4, 2.5), 'strength': (-3, 3)}
 STEPS = {'shift': 0.005, 'rotate': 1, 'scale': 0.01, 'strength': 0.05}
-_REFUSED = (ValueError, TypeError, OSError, ImportError, MemoryError, torch.cuda.OutOfMemoryError)
 _ROOM = 32 << 20  # bytes for a result other than a photo
 _BYTES = 4  # of a pixel of a photo that is saved, at most
 
 
-class Handlers:
+class Handlers(Inversions):
     """Each method takes the session of one person, and returns what the page shows next.
 
     Args:
@@ -40,11 +36,11 @@ class Handlers:
     """
 
     def __init__(self, studio: Studio, examples: Sequence[str | os.PathLike] = ()):
-        self.studio, self.examples = studio, tuple(examples)
-        self._running: dict[str, threading.Event] = {}  # by the key of a person
+        super().__init__(studio)
+        self.examples = tuple(examples)
 
     def open_photo(self, session: Session, path: str | os.PathLike, key: str) -> Shown:
-        """Open a photo; :meth:`invert` comes next."""
+        """Open a photo, with its predicted code if it is prepared; :meth:`invert` comes next."""
         return self._open(session, key, lambda: (self.studio.read_photo(path), None))
 
     def open_example(self, session: Session, index: int, key: str) -> Shown:
@@ -58,17 +54,19 @@ class Handlers:
     def _open(self, session: Session, key: str, read: Callable[[], tuple]) -> Shown:
         try:
             session = self.studio.opened(session, *read())
-        except _REFUSED as error:
+        except REFUSED as error:
             return {'upload': None, 'status': refused(error)}
-        self._supersede(key)
+        self.supersede(key)
         view = SQUARES if session.photo is None else WHOLE
         session = replace(session, view=view)
-        text = answers.opened(session, looked=self.studio.finder is not None)
-        shown = {'upload': None, 'tabs': view, 'view': view, **all_of(self.studio, session)}
-        return {**shown, 'status': text}
+        found = self.predict(session, again=False)
+        if 'session' not in found:
+            text = answers.opened(session, looked=self.studio.finder is not None)
+            found = {**all_of(self.studio, session), 'status': text, **found}
+        return {'upload': None, 'tabs': view, 'view': view, **found}
 
     def place(self, session: Session, window: Mapping[str, float], key: str) -> Shown:
-        """Move the window to ``x``, ``y``, ``size`` and ``angle``; :meth:`invert` comes next."""
+        """Move the window to ``x``, ``y``, ``size`` and ``angle``; :meth:`predict` follows."""
 
         def moved(photo: Photo) -> Window:
             return Window(*(float(window.get(name)) for name in ('x', 'y', 'size', 'angle')))
@@ -91,72 +89,11 @@ class Handlers:
         try:
             photo = self.studio.looked_at(session.photo, find(session.photo))
             session = self.studio.opened(session, photo)
-        except _REFUSED as error:
+        except REFUSED as error:
             return {**answers.window_of(session.photo), 'status': refused(error)}
-        self._supersede(key)
+        self.supersede(key)
         text = message('The window has moved: press Invert when it is right.')
         return {**all_of(self.studio, session), 'status': text}
-
-    def invert(self, session: Session, key: str, *, again: bool = True) -> Iterator[Shown]:
-        """Invert the window of the photo, and show the progress.
-
-        Args:
-            session (Session): With a photo.
-            key (str): The person's, for :meth:`cancel`.
-            again (bool): With False, only a prepared photo without a code is inverted: in others,
-                the person chooses the window first. Defaults to True.
-        """
-        photo = session.photo
-        if not again and (photo is None or session.code is not None or not photo.prepared):
-            yield {}
-            return
-        if photo is None:
-            yield {'status': warned('Open a photo first: there is nothing to invert.')}
-            return
-        self._running[key] = cancelled = threading.Event()
-        totals: list[float] = []
-        try:
-            for step in watch_inversion(self.studio.inverter, photo.square, cancelled):
-                totals.append(step.losses['total'])
-                inside = look(step.picture)
-                yield {
-                    'reconstruction': inside,
-                    'photo': {'inside': inside},
-                    'status': progress(step, totals),
-                }
-            verdict = self.studio.verdict(photo, step.result)
-            session = self.studio.opened(session, photo, step.result.code.to('cpu'))
-            text = answers.inverted(session, step, verdict)
-            yield {**all_of(self.studio, session), 'status': text}
-        except (InversionCancelled, *_REFUSED) as error:
-            if self._running.get(key) is not cancelled:  # another photo or window is shown
-                yield {}
-            elif isinstance(error, InversionCancelled):
-                text = message(f'The inversion was {error}.')
-                yield {**self._before(session), 'status': text}
-            else:
-                yield {**self._before(session), 'status': refused(error)}
-        finally:
-            if self._running.get(key) is cancelled:
-                del self._running[key]
-
-    def _before(self, session: Session) -> Shown:
-        """Return what an inversion that has no result leaves as it was."""
-        return {'reconstruction': look(session.reconstruction), 'photo': {'inside': ''}}
-
-    def cancel(self, key: str) -> Shown:
-        """End the person's inversion, if there is one."""
-        cancelled = self._running.get(key)
-        if cancelled is None:
-            return {'status': message('No inversion is running.')}
-        cancelled.set()
-        return {}
-
-    def _supersede(self, key: str) -> None:
-        """End the person's inversion without a word: something else is shown."""
-        cancelled = self._running.pop(key, None)
-        if cancelled is not None:
-            cancelled.set()
 
     def change(
         self,
@@ -171,7 +108,7 @@ class Handlers:
         """Set the motion and the strengths to the values of all controls."""
         try:
             motion = GeometricTransform((shift_x, shift_y), rotate, scale, flip)
-        except _REFUSED as error:
+        except REFUSED as error:
             return {'status': refused(error)}
         edit = replace(session.edit.with_motion(motion), strengths=strengths)
         return self._edited(session, lambda: session.edited(edit, time.monotonic()))
@@ -181,7 +118,7 @@ class Handlers:
         try:
             shift = tuple(_within('shift', value) for value in (shift_x, shift_y))
             motion = replace(session.edit.motion, shift=shift, scale=_within('scale', scale))
-        except _REFUSED as error:
+        except REFUSED as error:
             return {'status': refused(error)}
         edit = session.edit.with_motion(motion)
         return self._edited(session, lambda: session.edited(edit, time.monotonic()), True)
@@ -263,7 +200,7 @@ class Handlers:
         try:
             path = new_result(name, room)
             write(self.studio, session, path)
-        except _REFUSED as error:
+        except REFUSED as error:
             return {'file': None, 'status': refused(error)}
         return {'file': {'name': name, 'at': str(path)}}
 

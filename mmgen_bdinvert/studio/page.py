@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import gradio as gr
 
@@ -48,7 +49,9 @@ def _wire(page: gr.Blocks, parts: dict, handlers: Handlers, buttons: dict) -> No
     shown = list(parts.values())
     picture = [session, parts['stage'], parts['whole'], parts['wipe'], parts['status']]
     viewed = [*picture, parts['view']]
-    quiet = {'show_progress': 'hidden'}
+    quiet: dict[str, Any] = {'show_progress': 'hidden'}
+    # Each reads the session and writes it: none may overwrite what another one has just done.
+    in_turn = {**quiet, 'concurrency_limit': 1, 'concurrency_id': 'session'}
     one_at_a_time = {'concurrency_limit': 1, 'concurrency_id': 'long'}
 
     def named(values: Shown) -> dict:
@@ -107,12 +110,15 @@ def _wire(page: gr.Blocks, parts: dict, handlers: Handlers, buttons: dict) -> No
     opened = [parts['upload'].upload(open_photo, [session, parts['upload']], shown, **quiet)]
     if 'examples' in buttons:
         opened.append(buttons['examples'].select(open_example, session, shown, **quiet))
+    asked = buttons['invert'].click(call(handlers.predict), session, shown, **in_turn)
     inverted = [
         *(event.then(invert_new, session, shown, **quiet, **one_at_a_time) for event in opened),
-        buttons['invert'].click(invert, session, shown, **quiet, **one_at_a_time),
+        asked.then(invert, session, shown, **quiet, **one_at_a_time),
     ]
-    for event in inverted:  # the tab may have changed meanwhile
-        event.then(call(handlers.show), [session, parts['view']], viewed, **quiet)
+    refined = parts['refined']
+    for event in inverted:  # the edit and the tab may have changed meanwhile
+        found = [session, refined, parts['view']]
+        event.then(call(handlers.take_over), found, [*picture, refined], **in_turn)
     buttons['cancel'].click(cancel, None, parts['status'], queue=False, **quiet)
     page.unload(leave)
     buttons['code'].upload(open_code, [session, buttons['code']], shown, **quiet)
@@ -125,18 +131,18 @@ def _wire(page: gr.Blocks, parts: dict, handlers: Handlers, buttons: dict) -> No
         [session, *controls],
         picture,
         trigger_mode='always_last',
-        **quiet,
+        **in_turn,
     )
-    parts['stage'].drag(drag, session, shown, trigger_mode='multiple', **quiet)
+    parts['stage'].drag(drag, session, shown, trigger_mode='multiple', **in_turn)
     switch = parts['straightened']
-    switch.input(call(handlers.straighten), [session, switch], shown, **quiet)
+    switch.input(call(handlers.straighten), [session, switch], shown, **in_turn)
     for name in ('undo', 'redo', 'reset'):
-        buttons[name].click(call(getattr(handlers, name)), session, shown, **quiet)
+        buttons[name].click(call(getattr(handlers, name)), session, shown, **in_turn)
 
-    buttons['whole'].select(whole_photo, session, viewed, **quiet)
-    buttons['side'].select(side_by_side, session, viewed, **quiet)
+    buttons['whole'].select(whole_photo, session, viewed, **in_turn)
+    buttons['side'].select(side_by_side, session, viewed, **in_turn)
     for event in (buttons['wiping'].select, buttons['pair'].input):
-        event(call(handlers.show), [session, buttons['pair']], viewed, **quiet)
+        event(call(handlers.show), [session, buttons['pair']], viewed, **in_turn)
 
     file = [parts['file'], parts['status']]
     for name in SAVES:

@@ -30,6 +30,8 @@ class Session:
         reconstruction (np.ndarray | None): Picture of ``code``, RGB uint8 at the generator's
             resolution. Defaults to None.
         whole (PhotoFrames | None): Puts edits back into the photo. Defaults to None.
+        refining (bool): Whether the code is only what the encoders predict, and an inversion is to
+            refine it. Defaults to False.
         view (str): What is looked at: :data:`WHOLE`, :data:`SQUARES`, or two pictures on top of
             each other, one of :data:`WIPES`. Defaults to :data:`WHOLE`.
         past (tuple[Edit, ...]): Edits that :meth:`undone` goes back to, the latest last.
@@ -43,6 +45,7 @@ class Session:
     code: LatentCode | None = None
     reconstruction: np.ndarray | None = None
     whole: PhotoFrames | None = None
+    refining: bool = False
     view: str = WHOLE
     past: tuple[Edit, ...] = ()
     future: tuple[Edit, ...] = ()
@@ -75,6 +78,16 @@ class Session:
         if not self.future:
             return self
         return self._moved(self.future[-1], (*self.past, self.edit), self.future[:-1])
+
+    def with_code_of(self, other: Session) -> Session:
+        """Return the session with the code of another one of the same photo, under its own edit."""
+        return replace(
+            self,
+            code=other.code,
+            reconstruction=other.reconstruction,
+            whole=other.whole,
+            refining=other.refining,
+        )
 
     def _moved(self, edit: Edit, past: tuple[Edit, ...], future: tuple[Edit, ...]) -> Session:
         return replace(self, edit=edit, past=past, future=future, changed=frozenset())

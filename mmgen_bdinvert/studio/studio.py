@@ -22,7 +22,7 @@ from ..editing import Direction, load_direction
 from ..geometry import GeometricTransform, estimate_similarity
 from ..io import image_to_tensor, local_path, tensor_to_image
 from ..io.decoding import decode
-from ..models import BaseDetailGenerator
+from ..models import BaseDetailGenerator, PivotalTuningInverter
 from ..models.inverters.base_inverter import OptimizationInverter
 from ..models.verdict import verdicts_of
 from ..photos import FaceFinder, Window
@@ -121,10 +121,39 @@ class Studio:
         """Return the session's code with its edit."""
         return session.edit.apply(self.inverter, session.code, self.directions)
 
+    @property
+    def predicts(self) -> bool:
+        """bool: Whether the encoders alone give a code that is worth editing."""
+        return getattr(self._pivot, 'detail_encoder', None) is not None
+
+    @property
+    def _pivot(self) -> OptimizationInverter:
+        """OptimizationInverter: What has the encoders; pivotal tuning has them in its pivot."""
+        inverter = self.inverter
+        return inverter.pivot if isinstance(inverter, PivotalTuningInverter) else inverter
+
+    @torch.no_grad()
+    def predicted(self, photo: Photo) -> LatentCode:
+        """Return the code that the encoders predict of the window of a photo, on the CPU."""
+        generator = self.inverter.generator
+        image = image_to_tensor(photo.square, generator.channel_order).to(generator.device)
+        return self._pivot.to_code(self._pivot.start(image)).to('cpu')
+
     def opened(
-        self, session: Session, photo: Photo | None, code: LatentCode | None = None
+        self,
+        session: Session,
+        photo: Photo | None,
+        code: LatentCode | None = None,
+        *,
+        refining: bool = False,
     ) -> Session:
         """Return the session with another photo, or the code of one, and no edit.
+
+        Args:
+            session (Session): Of the same person.
+            photo (Photo | None): None for a code from a file.
+            code (LatentCode | None): Of the window of the photo. Defaults to None.
+            refining (bool): See :class:`Session`. Defaults to False.
 
         Raises:
             ValueError: The file of the photo is no longer there.
@@ -139,6 +168,7 @@ class Studio:
             code=code,
             reconstruction=reconstruction,
             whole=whole,
+            refining=refining,
             edit=self.new_session().edit,
             past=(),
             future=(),
@@ -171,6 +201,8 @@ class Studio:
 
     def picture(self, session: Session) -> np.ndarray:
         """Render the session's code with its edit: RGB uint8 (H, W, 3)."""
+        if session.edit.is_nothing and session.reconstruction is not None:
+            return session.reconstruction
         return render(self.inverter, self.edited_code(session))[0]
 
     def whole_picture(self, session: Session) -> np.ndarray | None:
@@ -188,6 +220,8 @@ class Studio:
             tuple[np.ndarray, np.ndarray, GeometricTransform]: The moved code before and after the
             directions, RGB uint8 (H, W, 3), and the motion.
         """
+        if edit.is_nothing and session.reconstruction is not None:
+            return session.reconstruction, session.reconstruction, edit.motion
         edits = [replace(edit, strengths=()), edit] if any(edit.strengths) else [edit]
         codes = [one.apply(self.inverter, session.code, self.directions) for one in edits]
         pictures = [render(self.inverter, code)[0] for code in codes]

@@ -18,11 +18,14 @@ MISSING = {
     'equivariance': ['none.py'],
     'evaluate_generator': ['bdinvert_inv_toon64', 'none'],
     'figures': ['--images', 'none', *OUT],
+    'folders': ['--images', 'none'],
     'full_size': ['--statistics', 'none', *OUT],
     'quality': ['--images', 'none'],
     'scaling': ['bdinvert_inv_toon64', 'none', *OUT],
     'speed': ['--repeats', 'none'],
     'start': ['--against', 'none'],
+    'studio': ['--images', 'none'],
+    'twins': ['none.py'],
 }
 SPY = """
 import runpy, sys

@@ -6,7 +6,11 @@ from benchmarks.quality.summary import summarise
 
 
 def page(plan, rows, **settings):
-    settings = {'measured': 'Three faces were measured.', 'figure': 'benchmark.png', **settings}
+    settings = {
+        'measured': 'Three faces were measured.',
+        'figures': ('benchmark.png', 'pace.png'),
+        **settings,
+    }
     return write_page(plan, summarise(plan, rows), **settings)
 
 

@@ -16,12 +16,7 @@ from mmgen_bdinvert.models import NoiseProjector, PivotalTuningInverter, WPlusIn
 from mmgen_bdinvert.models.inverters.presets import PRESETS
 
 CONFIGS = Path(__file__).parents[3] / 'configs'
-# No detail encoder is shipped, so that the benchmark has no quick and no instant inversions.
-PRESET_METHODS = {
-    f'bdinvert_{name}': preset
-    for name, preset in PRESETS.items()
-    if name not in ('quick', 'instant')
-}
+PRESET_METHODS = {f'bdinvert_{name}': preset for name, preset in PRESETS.items()}
 # The released program's objective is no method of the benchmark.
 METHODS = sorted({p.stem for p in (CONFIGS / 'baselines').glob('[!_]*.py')} - {'authors'})
 
@@ -32,7 +27,8 @@ def test_a_shipped_plan_names_what_there_is(name):
     assert plan.domain.is_file() and plan.domain.with_name(f'{plan.domain.stem}_8x8.py').is_file()
     assert resolution(plan) in (64, 128, 1024)
     if name == 'presets':
-        assert set(plan.methods) == set(PRESET_METHODS) and plan.num_steps is None
+        assert set(plan.methods) == {*PRESET_METHODS, 'w_plus', 'bdinvert_pti'}
+        assert plan.num_steps is None and plan.most_faces == dict(bdinvert_paper=2)
         return
     assert set(plan.methods) == set(METHODS) - set(PRESET_METHODS)
     assert set(plan.without_geometry) == {'w', 'w_plus', 'w_plus_pnorm'}
@@ -141,6 +137,8 @@ def test_a_plan_is_read(tmp_path):
             ('reference = ', "read = ['nose']\nreference = "),
             "reads the attribute 'nose', not one of",
         ),
+        (('reference =', 'most_faces = dict(w=2)\nreference ='), "names the method 'w', which is"),
+        (('reference =', 'most_faces = dict(w_plus=1)\nreference ='), 'most_faces of w_plus'),
         (('strengths=2, ', ''), 'an edit that is not complete: .*strengths'),
         (('strengths=2, ', 'strengths=[], '), "'a' needs one strength or more"),
         (('judges = dict(', 'judges = dict(('), 'cannot be read as a config'),

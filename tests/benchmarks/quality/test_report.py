@@ -6,6 +6,7 @@ import pytest
 from PIL import Image
 
 from benchmarks.quality.faces import DrawnFaces
+from benchmarks.quality.pace import plot_pace
 from benchmarks.quality.page import write_page
 from benchmarks.quality.report import write_report
 from benchmarks.quality.runner import Benchmark
@@ -24,7 +25,7 @@ def run(make_plan, tmp_path_factory):
 def test_a_report_is_written(run, tmp_path):
     benchmark, rows = run
     files = write_report(benchmark, rows, tmp_path / 'report')
-    names = 'benchmark.md benchmark.csv benchmark.png reconstructions.png edits.png'
+    names = 'benchmark.md benchmark.csv benchmark.png pace.png reconstructions.png edits.png'
     assert [file.name for file in files] == names.split()
     assert all(file.is_file() for file in files)
     width = Image.open(tmp_path / 'report' / 'reconstructions.png').width
@@ -42,7 +43,12 @@ def test_a_report_is_written(run, tmp_path):
     text = files[0].read_text(encoding='utf-8')
     assert '3 held-out drawn faces, each aligned and shifted, were inverted into the' in text
     assert ' generator of tiny by 3 methods, those that optimise for 2 steps. ' in text
-    assert text.index('(benchmark.png)') < text.index('## What it says') < text.index('(edits.png)')
+    assert (
+        text.index('(benchmark.png)')
+        < text.index('(pace.png)')
+        < text.index('## What it says')
+        < text.index('(edits.png)')
+    )
 
 
 def test_the_tables_show_every_method(run):
@@ -67,7 +73,7 @@ def test_the_tables_show_every_method(run):
 def test_a_part_of_the_methods_is_reported_too(run, tmp_path):
     benchmark, rows = run
     part = {'w_plus': rows['w_plus']}
-    assert len(write_report(benchmark, part, tmp_path)) == 5
+    assert len(write_report(benchmark, part, tmp_path)) == 6
     text = (tmp_path / 'benchmark.md').read_text(encoding='utf-8')
     assert '| W+ |' in text and '| BDInvert |' not in text
 
@@ -78,3 +84,31 @@ def test_without_edits_there_is_no_picture_of_them(make_plan, tmp_path):
     files = write_report(benchmark, benchmark.run(['w_plus']), tmp_path / 'report')
     assert 'edits.png' not in [file.name for file in files]
     assert '## Edits' not in files[0].read_text(encoding='utf-8')
+
+
+def test_the_pace_has_a_point_for_each_method(run, tmp_path, monkeypatch):
+    benchmark, rows = run
+    figures = []
+    monkeypatch.setattr('benchmarks.quality.pace.save_figure', lambda f, path: figures.append(f))
+    cells = summarise(benchmark.plan, rows)
+    plot_pace(benchmark.plan, cells, tmp_path / 'pace.png')
+    axes = figures[0].axes
+    assert [axis.get_title() for axis in axes] == ['PSNR (dB) ↑', 'judge ↓']
+    for axis, key in zip(axes, ('psnr', 'judge')):
+        assert axis.get_xscale() == 'log'
+        assert [text.get_text() for text in axis.texts] == list(benchmark.plan.methods.values())
+        for text, method in zip(axis.texts, benchmark.plan.methods):
+            found = rows[method]['shifted']
+            expected = [np.mean([row[name] for row in found]) for name in ('seconds', key)]
+            assert text.xy == pytest.approx((max(expected[0], 1e-3), expected[1]))
+
+
+def test_a_method_may_take_fewer_faces(make_plan, tmp_path):
+    plan = make_plan(edits=(), classifier=None, most_faces=dict(w_plus=2))
+    benchmark = Benchmark(plan, DrawnFaces(3, 32), ['shifted'], tmp_path / 'out', device='cpu')
+    rows = benchmark.run(['w_plus', 'bdinvert_16'])
+    assert [len(row) > 1 for row in rows['w_plus']['shifted']] == [True, True, False]
+    counts = {c.method: c.value.count for c in summarise(plan, rows) if c.metric.key == 'psnr'}
+    assert counts == dict(w_plus=2, bdinvert_16=3)
+    text = write_report(benchmark, rows, tmp_path / 'report')[0].read_text(encoding='utf-8')
+    assert 'Fewer faces of each kind: W+: 2.' in text

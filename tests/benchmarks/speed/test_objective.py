@@ -13,6 +13,7 @@ from benchmarks.speed.objective import measure_objective
 from benchmarks.speed.plain import PlainInversion
 from benchmarks.speed.report import speed_table
 from benchmarks.speed.setting import Setting
+from mmgen_bdinvert.models import DetailCodeEncoder
 from mmgen_bdinvert.models.inverters import presets
 
 CONFIGS = Path(__file__).parents[3] / 'configs'
@@ -61,11 +62,29 @@ def test_the_time_of_many_plain_steps_is_that_of_a_few_scaled(short_presets, mon
 
 def test_a_sample_is_scaled_and_a_target_is_reached_or_not(short_presets):
     setting = Setting(32, batch=1, width=8)
-    _, passed, until = objective._invert(setting, 'plain', 1_000_000, 2, math.nan)
-    assert passed == until > 1000
-    _, passed, until = objective._invert(setting, 'fast', 1, 2, 1e4)
-    assert 0 < until < passed  # the first step will do
-    assert math.isnan(objective._invert(setting, 'draft', 1, 2, -1.0)[2])
+    plain = objective._invert(setting, 'plain', 1_000_000, 2, math.nan)
+    assert plain.seconds == plain.until > 1000 and plain.steps == 1_000_000
+    fast = objective._invert(setting, 'fast', 1, 2, 1e4)
+    assert 0 < fast.until < fast.seconds and fast.steps == 0  # the start will do
+    draft = objective._invert(setting, 'draft', 1, 2, -1.0)
+    assert math.isnan(draft.until) and math.isnan(draft.steps)
+
+
+def test_presets_start_at_a_prediction_too(short_presets):
+    setting = Setting(32, batch=2, width=8, moved=True)
+    generator = setting.generator
+    encoder = DetailCodeEncoder(generator.num_detail, generator.style_dim, 32, (4, 6), 8)
+    encoder.adapt(generator)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(5)
+        torch.nn.init.normal_(encoder.heads.weight, std=0.3)
+    setting.detail_encoder = encoder.eval()
+    row = measure_objective(setting, steps=2, batch=2, sample=2)
+    sides = ['plain', 'paper', 'fast', 'draft', 'fast predicted', 'draft predicted']
+    assert list(row.values) == sides
+    totals, steps = row.figures['objective'], row.figures["steps to the schedule's objective"]
+    assert totals['fast predicted'] != totals['fast'] and steps['paper'] == 2
+    assert 0 <= steps['fast'] <= 8
 
 
 @pytest.mark.long
