@@ -122,8 +122,8 @@ class Measures:
         if inverter is not None and 'base' in variables:
             for i, (row, face) in enumerate(zip(rows, faces)):
                 if face.aligned is not None:
-                    part = {k: v[i : i + 1] for k, v in variables.items()}
-                    row['straightened'] = _straightened(inverter, part, face)
+                    single = {k: v[i : i + 1] for k, v in variables.items()}
+                    row['straightened'] = _straightened(inverter, single, face)
         if self.classifier is not None:
             found = self._classify(output, faces)
             for i, (row, face) in enumerate(zip(rows, faces)):
