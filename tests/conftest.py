@@ -30,6 +30,7 @@ from mmgen_bdinvert.models import (
 pytest_plugins = [
     'tests.fixtures.authors_encoder',
     'tests.fixtures.file_server',
+    'tests.fixtures.fresh',
     'tests.fixtures.profiles',
     'tests.fixtures.tiny_config',
     'tests.fixtures.tools',
@@ -43,6 +44,14 @@ RUNS = itertools.count()
 def one_thread():
     """Tiny networks are fastest on one thread, and their sums do not depend on the machine."""
     torch.set_num_threads(1)
+
+
+@pytest.fixture(scope='session', autouse=True)
+def no_layout_of_configs():
+    """Let mmengine write configs without yapf's layout, which takes longer than a tiny inversion."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr('mmengine.config.config.FormatCode', lambda text, **style: (text, True))
+        yield
 
 
 def channels(size):
