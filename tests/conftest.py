@@ -48,7 +48,7 @@ def one_thread():
 
 @pytest.fixture(scope='session', autouse=True)
 def no_layout_of_configs():
-    """Let mmengine write configs without yapf's layout, which takes longer than a tiny inversion."""
+    """Let mmengine write configs as they are: yapf's layout takes longer than a tiny inversion."""
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr('mmengine.config.config.FormatCode', lambda text, **style: (text, True))
         yield

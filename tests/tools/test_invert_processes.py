@@ -80,10 +80,11 @@ class TestProcess:
         for i in range(30):
             (photos / f'q{i}.png').write_bytes((photos / 'p0.png').read_bytes())
         out = tmp_path / 'out'
-        running = start_forked('invert', tiny_config, photos, '--out-dir', out, '--batch-size', 1, '--steps', 20)
+        args = (tiny_config, photos, '--out-dir', out, '--steps', 20)
+        running = start_forked('invert', *args, '--batch-size', 1)
         wait_for(running, (out / 'p1' / 'metrics.json').exists)
         # A second run does not touch the folder.
-        second, _, err = invert(tiny_config, photos, '--out-dir', out, '--steps', 20)
+        second, _, err = invert(*args)
         assert second == 2 and is_one_error(err, 'another run is writing to')
         running.send_signal(signum)
         stdout, stderr = running.communicate(timeout=120)

@@ -15,9 +15,7 @@ def run(run_in_process):
     return run_in_process('benchmarks.figures.__main__')
 
 
-def test_all_figures_by_one_command_whose_inversions_are_kept(
-    run, tmp_path, monkeypatch
-):
+def test_all_figures_by_one_command_whose_inversions_are_kept(run, tmp_path, monkeypatch):
     pytest.importorskip('stlpips_pytorch')
     command = ('--work-dir', tmp_path / 'work', '--images', PHOTOS, '--steps', 1)
     code, out, err = run('--out-dir', tmp_path / 'one', *command)
