@@ -14,7 +14,7 @@ model = dict(
         detail=dict(type='PNormLoss', loss_weight=0.01),
     ),
     truncation=1.0,
-    swapped_share=0.5,
+    swapped_share=1.0,  # see bdinvert_enc_toon128_joint.py
     moves=dict(shift=0.25, rotate=45.0, scale=(0.6, 1.6)),
     moved_share=0.75,
 )

@@ -1,6 +1,7 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
 # Both encoders, trained together. Three of eight images are drawn faces of
-# projects/toon_faces/draw.py, of which nothing but the image is known.
+# projects/toon_faces/draw.py, of which nothing but the image is known. All detail codes of the
+# others are swapped: while base codes may show a mouth or an eye, detail codes do not learn to.
 _base_ = ['./bdinvert_enc_toon128.py']
 
 model = dict(
@@ -8,9 +9,11 @@ model = dict(
     detail_encoder=_base_.detail_encoder,
     statistics=_base_.statistics,
     losses=dict(
+        base=dict(loss_weight=20.0),
         whitened=dict(type='WhitenedCodeDistance', loss_weight=0.2),
         detail=dict(type='PNormLoss', loss_weight=0.01),
     ),
+    swapped_share=1.0,
     moved_share=0.75,
     photos=dict(type='InversionImageFolder', data_root='data/toon128/train', size=128),
     photo_share=0.375,

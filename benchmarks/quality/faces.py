@@ -32,12 +32,14 @@ class Face:
         move (GeometricTransform | None): What took it out of alignment.
         labels (dict[str, int] | None): Choices of ``TOON_LABELS`` by attribute, -1 for none;
             None if unknown.
+        aligned (Tensor | None): The picture before it was moved, (3, H, W); None if it was not.
     """
 
     name: str
     image: Tensor
     move: GeometricTransform | None = None
     labels: dict[str, int] | None = None
+    aligned: Tensor | None = None
 
     def choice(self, attribute: str) -> str | None:
         """Return the choice of ``TOON_LABELS`` that an attribute has; None if it has none."""
@@ -79,7 +81,10 @@ class DrawnFaces:
         """
         frozen = tuple(sorted((k, _frozen(v)) for k, v in (options or {}).items()))
         pixels, labels, move = self._drawn(kind, index, frozen)
-        return Face(self.names[index], image_to_tensor(pixels)[0], move, labels)
+        aligned = None
+        if move is not None:
+            aligned = image_to_tensor(self._drawn('aligned', index, frozen)[0])[0]
+        return Face(self.names[index], image_to_tensor(pixels)[0], move, labels, aligned)
 
     def _draw(self, kind: str, index: int, options: tuple):
         move = random_move(kind, index)
@@ -119,9 +124,10 @@ class Photos:
             raise ValueError('The truth of an edit can be drawn, but not be had of a photo.')
         image = image_to_tensor(read_image(self.paths[index], self.size, fit=self.fit))
         move = random_move(kind, index)
-        if move is not None:
-            image = transform_image(image, move)
-        return Face(self.names[index], image[0], move)
+        if move is None:
+            return Face(self.names[index], image[0])
+        moved = transform_image(image, move)
+        return Face(self.names[index], moved[0], move, aligned=image[0])
 
 
 def unmove(images: Tensor, moves: list[GeometricTransform | None]) -> Tensor:

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from mmgen_bdinvert.editing import load_direction
 from mmgen_bdinvert.evaluation.functional import masked_rmse, mse, psnr, ssim
+from mmgen_bdinvert.geometry import inverse, transform_base
 from mmgen_bdinvert.models.inverters.base_inverter import OptimizationInverter
 from mmgen_bdinvert.models.state_dicts import update_digest
 
@@ -26,7 +27,7 @@ from .plan import Edit, Plan, stable_json
 __all__ = ['Measures', 'edit_region']
 
 _VISIBLE = 16 / 255  # a change of a pixel that counts, of 0 to 2
-_REVISION = 1  # raised when a number of a row changes its meaning: stored rows are no longer used
+_REVISION = 2  # raised when a number of a row changes its meaning: stored rows are no longer used
 
 
 def edit_region(before: Tensor, after: Tensor) -> Tensor:
@@ -47,7 +48,9 @@ class Measures:
 
     A row holds, for a face, ``mse``, ``psnr``, ``ssim``, each judge's distance, ``mean v²``
     (squared length of the style vectors in P-norm+ space, 1 for the generator's own samples),
-    ``attributes`` (share of what was drawn that the classifier finds), and ``edits``, by edit and
+    ``straightened`` (PSNR of the base code moved back into alignment, against the picture before it
+    was moved; methods with a base code only), ``attributes`` (share of what was drawn that the
+    classifier finds), ``NAME read`` for single ones of them (1 or 0), and ``edits``, by edit and
     strength:
 
     * ``gap``: error inside the region that the drawn edit changes, as a share of that of the target
@@ -73,7 +76,8 @@ class Measures:
     @property
     def digest(self) -> str:
         """str: SHA-256 of all that a row depends on besides the inversion."""
-        settings = [_REVISION, self.plan.judges, self.plan.classifier, *map(vars, self.plan.edits)]
+        settings = [_REVISION, self.plan.judges, self.plan.classifier, self.plan.read]
+        settings += map(vars, self.plan.edits)
         digest = hashlib.sha256(stable_json(settings).encode())
         if self.classifier is not None:
             update_digest(digest, self.classifier.state_dict())
@@ -115,10 +119,19 @@ class Measures:
         rows: list[dict[str, Any]] = [
             {k: float(v[i]) for k, v in columns.items()} for i in range(len(faces))
         ]
+        if inverter is not None and 'base' in variables:
+            for i, (row, face) in enumerate(zip(rows, faces)):
+                if face.aligned is not None:
+                    part = {k: v[i : i + 1] for k, v in variables.items()}
+                    row['straightened'] = _straightened(inverter, part, face)
         if self.classifier is not None:
             found = self._classify(output, faces)
             for i, (row, face) in enumerate(zip(rows, faces)):
                 row['attributes'] = _agreement(found, i, face, face.labels)
+                for name in self.plan.read:
+                    label = (face.labels or {}).get(name, -1)
+                    if label >= 0:
+                        row[f'{name} read'] = float(found[name][i] == label)
         for row in rows:
             row['edits'] = {}
         for edit in self.plan.edits:
@@ -173,6 +186,14 @@ class Measures:
 
 def _rgb(inverter: OptimizationInverter, variables: dict[str, Tensor]) -> Tensor:
     return inverter.generator.to_rgb(inverter.render(variables)).clamp(-1, 1)
+
+
+def _straightened(
+    inverter: OptimizationInverter, variables: dict[str, Tensor], face: Face
+) -> float:
+    base = transform_base(variables['base'], inverse(face.move))
+    output = _rgb(inverter, {**variables, 'base': base})
+    return float(psnr(output, face.aligned[None].to(output.device)))
 
 
 def _agreement(found: dict[str, Tensor], index: int, face: Face, labels: dict | None) -> float:

@@ -27,12 +27,14 @@ _FIGURE = (
 _NOTE = (
     '*PSNR*, *SSIM* and *MSE* compare pixels. Perceptual distances compare features of a network; '
     'no method was optimised for the first one. '
+    '*PSNR straightened* compares the picture before it was moved with the base code moved back. '
     '*mean v²* is the squared length of the style vectors in P-norm+ space: 1 is what the '
     'generator draws by itself. There is no identity distance: no network for faces is packaged.'
 )
 _ATTRIBUTE_NOTE = (
     '*attributes kept* stands in for identity: the share of what was drawn that a classifier, '
-    'which has never seen a generator, finds in the reconstruction, moved back into alignment.'
+    'which has never seen a generator, finds in the reconstruction, moved back into alignment; '
+    '*… as drawn* is the share of faces in which it finds that one.'
 )
 _EDIT_NOTE = (
     'The truth of an edit is the same face, drawn with that attribute and under the same '

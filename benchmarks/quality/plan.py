@@ -72,6 +72,8 @@ class Plan:
         settings (dict[str, dict]): Settings of single methods, as in their config's ``model``:
             such as another learning rate. Defaults to none.
         classifier (dict | None): Classifier that judges edits. Defaults to None.
+        read (tuple[str, ...]): Attributes of which the share that it reads as drawn is shown one by
+            one. Defaults to none.
         edits (tuple[Edit, ...]): Defaults to none.
     """
 
@@ -84,6 +86,7 @@ class Plan:
     num_steps: int | None = None
     settings: dict[str, dict] = field(default_factory=dict)
     classifier: dict | None = None
+    read: tuple[str, ...] = ()
     edits: tuple[Edit, ...] = field(default=())
 
 
@@ -123,10 +126,15 @@ def read_plan(path: str | os.PathLike) -> Plan:
     for name in (cfg['reference'], *named):
         if name not in cfg['methods']:
             raise ValueError(f'{file} names the method {name!r}, which is not among its methods.')
+    for name in cfg.get('read', ()):
+        if name not in TOON_LABELS:
+            raise ValueError(
+                f'{file} reads the attribute {name!r}, not one of {", ".join(TOON_LABELS)}.'
+            )
     for name in cfg['methods']:
         method_config(name)
     cfg['domain'] = find_config(cfg['domain']).resolve()
-    for name in ('without_geometry', 'free'):
+    for name in ('without_geometry', 'free', 'read'):
         cfg[name] = tuple(cfg.get(name, ()))
     try:
         cfg['edits'] = tuple(_edit(**edit) for edit in cfg.get('edits', ()))

@@ -77,7 +77,9 @@ def metrics_of(plan: Plan) -> tuple[Metric, ...]:
         Metric('ssim', 'SSIM', True),
         Metric('mse', 'MSE', False),
         *(Metric(name, name, False) for name in plan.judges),
+        Metric('straightened', 'PSNR straightened (dB)', True),
         Metric('attributes', 'attributes kept', True),
+        *(Metric(f'{name} read', f'{name} as drawn', True) for name in plan.read),
         Metric('mean v²', 'mean v²', False),
         Metric('seconds', 'seconds', False),
     )

@@ -7,6 +7,7 @@ judges = {
     'ST-LPIPS Alex (optimised)': dict(type='STLPIPSLoss', net='alex', resize=64),
 }
 classifier = dict(type='ToonAttributes', checkpoint='asset://toon_attributes/judge.safetensors')
+read = ['mouth', 'eyes']
 edits = [
     dict(
         name='pale skin',

@@ -27,7 +27,9 @@ class JointEncoderTrainer(BaseCodeEncoderTrainer):
     Images come from the generator as for :class:`BaseCodeEncoderTrainer`, moved and with swapped
     detail codes: there ``G(E(I), D(I'))`` must give the generator's image of the first styles of
     ``I`` and the detail code of ``I'``. With ``photos``, a part of each batch are photos, moved
-    too, which only losses on images and on the length of detail codes see.
+    too, which only losses on images and on the length of detail codes see, and ``D`` alone learns
+    from: ``E`` would put into the base code what ``D`` does not know yet, as a mouth or an eye, and
+    no edit of the detail code could change it any more.
 
     Losses may compare 'image', 'base' (``E(T(I))`` with ``T(f)``), 'whitened' (``D(T(I))`` with the
     true detail code in P-norm+ space, each coordinate as far as it is visible) and 'detail'
@@ -44,7 +46,8 @@ class JointEncoderTrainer(BaseCodeEncoderTrainer):
         tune_encoder (bool): Whether the base-code encoder learns too. Defaults to True.
         photos (dict | Dataset | None): Photos as InversionImageFolder gives them, or its config.
             Defaults to None.
-        photo_share (float): Share of each batch that are photos, if there are any. Defaults to 0.5.
+        photo_share (float): Share of each batch that are photos, if there are any; one image at
+            least is generated. Defaults to 0.5.
         **settings: As for :class:`BaseCodeEncoderTrainer`.
 
     Raises:
@@ -140,7 +143,9 @@ class JointEncoderTrainer(BaseCodeEncoderTrainer):
 
     def _losses(self, seeds: Tensor) -> dict[str, Tensor]:
         to_rgb, first = self.generator.to_rgb, self.generator.first_detail
-        count = 0 if self.photos is None else round(self.photo_share * len(seeds))
+        count = 0
+        if self.photos is not None:  # one image at least is generated
+            count = min(round(self.photo_share * len(seeds)), len(seeds) - 1)
         motions = self.motions(seeds)
         photos = to_rgb(self.photos_of(seeds[:count])) if count else None
         w_plus, images = self.sample(seeds[count:])
@@ -154,7 +159,8 @@ class JointEncoderTrainer(BaseCodeEncoderTrainer):
         base, detail = self.encoder(seen), self.detail_encoder(seen)
         rendered = detail.clone()
         rendered[count : count + swaps] = detail[count:].roll(-1, 0)[:swaps]
-        output = to_rgb(self.generator(base, rendered))
+        shown = torch.cat([base[:count].detach(), base[count:]])
+        output = to_rgb(self.generator(shown, rendered))
         compared: dict[str, tuple[Tensor, Any]] = {
             'image': (output, targets(self.swapped(w_plus, images)[1]) if swaps else seen),
             'detail': (detail, self.statistics),

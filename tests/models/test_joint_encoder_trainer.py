@@ -108,6 +108,18 @@ def test_both_encoders_learn_or_the_detail_encoder_alone(make_trainer):
         assert parts == {'encoder', 'detail_encoder'}
 
 
+def test_photos_teach_the_detail_encoder_alone(make_trainer):
+    trainer = make_trainer(photos=Pictures(), photo_share=1.0, losses={'pixel': LOSSES['pixel']})
+    answers = []
+    for encoder in (trainer.encoder, trainer.detail_encoder):
+        encoder.register_forward_hook(
+            lambda _, images, answer: answers.append(answer) or answer.retain_grad()
+        )
+    trainer(SEEDS, mode='loss')['loss_pixel'].backward()  # three photos, one generated image
+    of_base, of_detail = ([part.any().item() for part in answer.grad] for answer in answers)
+    assert of_base == [False, False, False, True] and of_detail == [True] * 4
+
+
 @torch.no_grad()
 def test_predictions_are_of_generated_images(make_trainer):
     trainer = make_trainer(photos=Pictures()).eval()

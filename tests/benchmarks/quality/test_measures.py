@@ -7,6 +7,7 @@ from benchmarks.quality.faces import DrawnFaces
 from benchmarks.quality.measures import Measures, edit_region
 from benchmarks.quality.plan import build_method
 from benchmarks.quality.runner import Benchmark
+from mmgen_bdinvert.apis import align
 from mmgen_bdinvert.editing import load_direction
 from projects.toon_faces import draw_face, random_move
 
@@ -51,6 +52,25 @@ def test_reconstruction_is_measured_in_rgb(measured):
         assert row['judge'] == pytest.approx(mse, rel=1e-5)  # unweighted
         assert row['mean v²'] == pytest.approx(v[i].square().mean().item(), rel=1e-4)
         assert 0 <= row['attributes'] <= 1 and -1 <= row['ssim'] <= 1
+
+
+@torch.no_grad()
+def test_a_moved_face_is_straightened_by_its_base_code(make_plan):
+    plan, faces = make_plan(read=('skinColor',)), DrawnFaces(2, 32)
+    targets = [faces.face(KIND, i) for i in range(2)] + [faces.face('aligned', 0)]
+    inverter = build_method(plan, 'encoder_only', 'cpu')
+    images = torch.stack([face.image for face in targets])
+    result = inverter.invert(images.flip(1))
+    rows = Measures(plan, torch.device('cpu')).rows(targets, [{}] * 3, inverter, result.variables)
+    for i in range(2):
+        code = align(inverter, result.code[i : i + 1], random_move(KIND, i))
+        image = inverter.generator(code.base, code.detail).flip(1).clamp(-1, 1)[0]
+        pixels, _ = draw_face(f'h{i}', 32)
+        aligned = torch.from_numpy(pixels).permute(2, 0, 1) / 127.5 - 1
+        mse = (image - aligned).square().mean().item()
+        assert rows[i]['straightened'] == pytest.approx(10 * np.log10(4 / mse), rel=1e-4)
+    assert 'straightened' not in rows[2]
+    assert all(row['skinColor read'] == row['attributes'] for row in rows)
 
 
 def test_edits_are_compared_with_the_drawn_truth(measured, pale):

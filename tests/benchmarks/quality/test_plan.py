@@ -137,6 +137,10 @@ def test_a_plan_is_read(tmp_path):
         (("w_plus='W+'", "w_minus='W-'"), "no method 'w_minus', only authors, bdinvert_16"),
         (("reference = 'bdinvert_16'", "reference = 'w'"), "names the method 'w', which is not"),
         (("values='smile'", "values='grin'"), "'a' needs values .* but got mouth: grin"),
+        (
+            ('reference = ', "read = ['nose']\nreference = "),
+            "reads the attribute 'nose', not one of",
+        ),
         (('strengths=2, ', ''), 'an edit that is not complete: .*strengths'),
         (('strengths=2, ', 'strengths=[], '), "'a' needs one strength or more"),
         (('judges = dict(', 'judges = dict(('), 'cannot be read as a config'),
