@@ -32,6 +32,7 @@ pytest_plugins = [
     'tests.fixtures.file_server',
     'tests.fixtures.fresh',
     'tests.fixtures.profiles',
+    'tests.fixtures.quick',
     'tests.fixtures.tiny_config',
     'tests.fixtures.tools',
 ]
@@ -44,19 +45,6 @@ RUNS = itertools.count()
 def one_thread():
     """Tiny networks are fastest on one thread, and their sums do not depend on the machine."""
     torch.set_num_threads(1)
-
-
-@pytest.fixture(scope='session', autouse=True)
-def nothing_for_later():
-    """Leave out what takes longer than a tiny inversion and shows in no test.
-
-    mmengine has yapf lay out the configs that it writes, and files are to outlast a power cut.
-    Tools in interpreters of their own do both.
-    """
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr('mmengine.config.config.FormatCode', lambda text, **style: (text, True))
-        patched.setattr(os, 'fsync', lambda handle: None)
-        yield
 
 
 def channels(size):
