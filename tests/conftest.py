@@ -30,7 +30,9 @@ from mmgen_bdinvert.models import (
 pytest_plugins = [
     'tests.fixtures.authors_encoder',
     'tests.fixtures.file_server',
+    'tests.fixtures.fresh',
     'tests.fixtures.profiles',
+    'tests.fixtures.quick',
     'tests.fixtures.tiny_config',
     'tests.fixtures.tools',
 ]

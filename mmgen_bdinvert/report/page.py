@@ -11,10 +11,11 @@ import os
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timezone
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
 from PIL import Image
 
@@ -83,19 +84,11 @@ def write_page(
     metrics = [metric for metric in METRICS if values[metric]]
     shown = _worst_first(inverted, metrics)[:max_images]
     assets = local_path('asset://report/page.html').parent
-    environment = Environment(
-        loader=FileSystemLoader(assets),
-        autoescape=True,
-        undefined=StrictUndefined,
-        finalize=_shown,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     script = (assets / 'page.js').read_text('utf-8').strip()
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     starts = sorted(read_events(folder, 'start'), key=lambda event: event['time'])
     refused = [result for result in found.results if result.reason]
-    stream = environment.get_template('page.html').stream(
+    stream = _template(assets / 'page.html').stream(
         title=f'{"Inversion" if found.inverted else "Edits"}: {found.folder.resolve().name}',
         inverted=found.inverted,
         counts=_counts(found.results),
@@ -118,6 +111,20 @@ def write_page(
     claim_outputs([path], _MAKER)
     atomic_write(path, lambda temporary: stream.dump(str(temporary), encoding='utf-8'))
     return path
+
+
+@cache
+def _template(path: Path) -> Template:
+    """Compile the page's template, once in a process."""
+    environment = Environment(
+        loader=FileSystemLoader(path.parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=_shown,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template(path.name)
 
 
 def _worst_first(results: Sequence[Result], metrics: Sequence[Metric]) -> list[Result]:

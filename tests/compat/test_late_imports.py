@@ -1,45 +1,41 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
 """What is imported late: nothing heavy by the package, and everything when it is used."""
 
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 
-ROOT = Path(__file__).parents[2]
 HEAVY = ('torch._dynamo', 'torch.distributed.fsdp', 'sympy', 'IPython', 'scipy.signal')
 HEAVY += ('matplotlib.figure', 'sklearn', 'skimage', 'gradio')
 
 
-def python(code, cwd=ROOT):
-    """Run code in a process of its own; return what it prints."""
-    done = subprocess.run([sys.executable, '-c', code], cwd=cwd, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    return done.stdout.strip()
+@pytest.fixture()
+def python(run_fresh):
+    """Return a function that runs code in a process of its own; it gives what is printed."""
+
+    def run(code):
+        done = run_fresh(code)
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
+
+    return run
 
 
-def imported_after(code):
-    shown = f'print("heavy:", *(n for n in {HEAVY!r} if n in sys.modules))'
-    return python(f'import sys\n{code}\n{shown}').rpartition('heavy:')[2].strip()
-
-
-def test_the_package_imports_nothing_heavy():
+def test_the_package_imports_nothing_heavy(python):
     more = ('mmgen.models', 'torchvision', 'mmgen_bdinvert.models')
     code = f'import sys, mmgen_bdinvert\nprint(*(n for n in {HEAVY + more!r} if n in sys.modules))'
     assert python(code) == ''
 
 
-def test_nor_does_an_inversion():
+def test_nor_does_an_inversion(python):
     code = """
-import mmgen_bdinvert
+import sys, mmgen_bdinvert
 from mmgen_bdinvert import apis
 import numpy as np
 options = {'model.num_steps': 1}
 inverter = apis.init_inverter('bdinvert_inv_toon64', device='cpu', cfg_options=options)
 apis.invert(inverter, [np.zeros((64, 64, 3), np.uint8)])
 """
-    assert imported_after(code) == ''
+    shown = f'print("heavy:", *(n for n in {HEAVY!r} if n in sys.modules))'
+    assert python(code + shown).rpartition('heavy:')[2] == ''
 
 
 CLASSES = [
@@ -73,7 +69,7 @@ CLASSES = [
 
 
 @pytest.mark.parametrize('classes', [CLASSES, CLASSES[::-1]], ids=['models first', 'models last'])
-def test_every_registry_finds_its_classes_at_once(classes):
+def test_every_registry_finds_its_classes_at_once(python, classes):
     code = f"""
 import mmgen_bdinvert
 from mmgen import registry
@@ -82,7 +78,7 @@ print(*(name for kind, name in {classes!r} if getattr(registry, kind).get(name) 
     assert python(code) == ''
 
 
-def test_they_are_found_by_the_default_scope_and_by_name():
+def test_they_are_found_by_the_default_scope_and_by_name(python):
     code = """
 import mmgen_bdinvert
 from mmengine.registry import MODELS, init_default_scope
@@ -102,7 +98,7 @@ def test_an_unknown_attribute_of_the_package_is_an_error():
         mmgen_bdinvert.no_such  # noqa: B018
 
 
-def test_torchvisions_function_is_that_of_the_compiler():
+def test_torchvisions_function_is_that_of_the_compiler(python):
     code = """
 import mmgen_bdinvert, sys, torch
 from torchvision.ops import roi_align
@@ -115,7 +111,7 @@ print(is_compile_supported('cpu') == sys.modules['torch._dynamo.utils'].is_compi
     assert python(code).splitlines() == ['False', 'torch.Size([1, 1, 1, 1])', 'True']
 
 
-def test_optimisers_speak_to_the_compiler_once_it_is_there():
+def test_optimisers_speak_to_the_compiler_once_it_is_there(python):
     code = """
 import mmgen_bdinvert, sys, torch
 v = torch.nn.Parameter(torch.ones(2))
@@ -130,7 +126,7 @@ print(hasattr(getattr(function, '__dynamo_disable'), '_torchdynamo_disable'))
     assert python(code).split() == ['False', 'True']
 
 
-def test_classes_that_shard_are_mmengines_own_when_they_are_used():
+def test_classes_that_shard_are_mmengines_own_when_they_are_used(python):
     code = """
 import mmgen_bdinvert, sys, torch
 from mmengine.model import BaseModel, MMFullyShardedDataParallel, is_model_wrapper

@@ -6,72 +6,72 @@ of four. Batch normalisation that learns sees the images of its own process alon
 SyncBatchNorm, which would see all, needs GPUs.
 """
 
-import subprocess
-import sys
-
 import pytest
 import torch
-
-SCRIPT = """
-import os, sys, torch
-import mmgen_bdinvert
 from mmengine.model import MMDistributedDataParallel
-from mmgen_bdinvert.models import BaseCodeEncoderTrainer
 
-rank, size, frozen, out = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3] == 'frozen', sys.argv[4]
-torch.set_num_threads(1)
-torch.manual_seed(0)
-channels = {4: 8, 8: 8, 16: 8, 32: 8}
-generator = dict(
-    type='NarrowStyleGANv2Generator', out_size=32, style_channels=16, num_mlps=2, channels=channels
+from mmgen_bdinvert.models import BaseCodeEncoderTrainer
+from tests.fixtures.forked import Forked
+
+GENERATOR = dict(
+    type='NarrowStyleGANv2Generator',
+    out_size=32,
+    style_channels=16,
+    num_mlps=2,
+    channels={4: 8, 8: 8, 16: 8, 32: 8},
 )
-model = BaseCodeEncoderTrainer(
-    dict(type='BaseDetailGenerator', base_size=8, generator=generator),
-    dict(type='BaseCodeEncoder', base_channels=8, base_size=8, widths=(4, 6, 8)),
-    dict(pixel=dict(type='PixelMSELoss')),
-)
-if size > 1:
-    torch.distributed.init_process_group('gloo', rank=rank, world_size=size)
-    model = MMDistributedDataParallel(module=model, broadcast_buffers=False)
-trainer = model.module if size > 1 else model
-model.train()
-if frozen:
-    trainer.encoder.eval()
-optimizer = torch.optim.Adam(trainer.encoder.parameters(), lr=1e-3)
-for step in range(3):
-    seeds = torch.arange(4 * step, 4 * step + 4)[rank::size]
-    optimizer.zero_grad()
-    sum(model(seeds, mode='loss').values()).backward()
-    optimizer.step()
-if rank == 0:
-    torch.save(trainer.encoder.state_dict(), out)
-if size > 1:
-    torch.distributed.barrier()
-    torch.distributed.destroy_process_group()
-"""
+
+
+def train_as(rank, size, frozen, out):
+    """Be one of ``size`` processes; the first saves the state of the encoder."""
+    torch.manual_seed(0)
+    model = BaseCodeEncoderTrainer(
+        dict(type='BaseDetailGenerator', base_size=8, generator=GENERATOR),
+        dict(type='BaseCodeEncoder', base_channels=8, base_size=8, widths=(4, 6, 8)),
+        dict(pixel=dict(type='PixelMSELoss')),
+    )
+    if size > 1:
+        torch.distributed.init_process_group('gloo', rank=rank, world_size=size)
+        model = MMDistributedDataParallel(module=model, broadcast_buffers=False)
+    trainer = model.module if size > 1 else model
+    model.train()
+    if frozen:
+        trainer.encoder.eval()
+    optimizer = torch.optim.Adam(trainer.encoder.parameters(), lr=1e-3)
+    for step in range(3):
+        seeds = torch.arange(4 * step, 4 * step + 4)[rank::size]
+        optimizer.zero_grad()
+        sum(model(seeds, mode='loss').values()).backward()
+        optimizer.step()
+    if rank == 0:
+        torch.save(trainer.encoder.state_dict(), out)
+    if size > 1:
+        torch.distributed.barrier()
+        torch.distributed.destroy_process_group()
 
 
 @pytest.fixture()
-def train(tmp_path, monkeypatch):
+def train(tmp_path, free_port):
     """Train for three iterations of four images; return the state of the encoder."""
 
-    def run(size, frozen, port):
-        monkeypatch.setenv('MASTER_ADDR', '127.0.0.1')
-        monkeypatch.setenv('MASTER_PORT', str(port))
+    def run(size, statistics):
+        env = dict(MASTER_ADDR='127.0.0.1', MASTER_PORT=str(free_port))
         out = tmp_path / f'{size}.pth'
         running = [
-            subprocess.Popen([sys.executable, '-c', SCRIPT, str(rank), str(size), frozen, str(out)])
+            Forked(lambda rank=rank: train_as(rank, size, statistics == 'frozen', out), env)
             for rank in range(size)
         ]
-        assert [one.wait(timeout=300) for one in running] == size * [0]
+        for one in running:
+            _, err = one.communicate(timeout=300)
+            assert one.returncode == 0, err
         return torch.load(out, weights_only=True)
 
     return run
 
 
 @pytest.mark.parametrize('statistics', ['frozen', pytest.param('learnt', marks=pytest.mark.long)])
-def test_two_processes_train_as_one_where_batch_statistics_are_fixed(train, free_port, statistics):
-    one, two = train(1, statistics, free_port), train(2, statistics, free_port)
+def test_two_processes_train_as_one_where_batch_statistics_are_fixed(train, statistics):
+    one, two = train(1, statistics), train(2, statistics)
     if statistics == 'frozen':
         # Adam's step is 1e-3 each; a gradient near zero may take another sign after rounding.
         torch.testing.assert_close(two, one, atol=1e-5, rtol=1e-4)

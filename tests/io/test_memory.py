@@ -1,7 +1,6 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
 """How much memory reading a large picture takes, in a process of its own."""
 
-import subprocess
 import sys
 
 import numpy as np
@@ -40,12 +39,13 @@ def colour(mode):
         ('.tif', colour('F'), None),
     ],
 )
-def test_a_picture_is_in_memory_about_twice(tmp_path, icc_profile, suffix, make, profile):
+def test_a_picture_is_in_memory_about_twice(
+    run_fresh, tmp_path, icc_profile, suffix, make, profile
+):
     options = {'icc_profile': icc_profile()} if profile else {}
     for side in (8, SIDE):
         make(side).save(tmp_path / f'{side}{suffix}', **options)
     files = [str(tmp_path / f'{side}{suffix}') for side in (8, SIDE)]
-    command = [sys.executable, '-c', PEAK.format(side=SIDE), *files]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    done = run_fresh(PEAK.format(side=SIDE), *files)
     # 4 bytes as decoded, 4 in sRGB, and what does not grow with the picture.
     assert float(done.stdout.split()[-1]) < 12

@@ -1,8 +1,6 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
 import json
 import os
-import subprocess
-import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -16,24 +14,24 @@ from mmgen_bdinvert.jobs.workers import (
     join_workers,
     launched_environment,
 )
+from tests.fixtures.forked import Forked
 
-SHARE = """
-import json, sys, time
-from mmgen_bdinvert.jobs.workers import WorkQueue, join_workers
-workers = join_workers('pytorch')
-queue = WorkQueue(workers)
-if workers.rank == 0:
-    queue.publish(list(range(2500)))
-queue.open(lambda: None)
-taken = []
-while (item := queue.take()) is not None:
-    taken.append(item)
-    queue.count_finished(1)
+
+def share():
+    """Take items as one of two processes of which the first is slow, and print them."""
+    workers = join_workers('pytorch')
+    queue = WorkQueue(workers)
     if workers.rank == 0:
-        time.sleep(0.01)  # the slow one
-workers.leave(lambda: None)
-print(json.dumps([workers.rank, queue.count_finished(), taken]))
-"""
+        queue.publish(list(range(2500)))
+    queue.open(lambda: None)
+    taken = []
+    while (item := queue.take()) is not None:
+        taken.append(item)
+        queue.count_finished(1)
+        if workers.rank == 0:
+            time.sleep(0.01)
+    workers.leave(lambda: None)
+    print(json.dumps([workers.rank, queue.count_finished(), taken]))
 
 
 def never():
@@ -80,14 +78,9 @@ def test_waiting_can_be_interrupted():
         Workers(0, 2, 0, dist.HashStore()).leave(stop)
 
 
-def test_processes_share_and_the_slow_one_takes_less(free_port, monkeypatch):
+def test_processes_share_and_the_slow_one_takes_less(free_port):
     env = dict(MASTER_ADDR='127.0.0.1', MASTER_PORT=str(free_port), WORLD_SIZE='2')
-    running = []
-    for rank in range(2):
-        for key, value in {**env, 'RANK': str(rank), 'LOCAL_RANK': str(rank)}.items():
-            monkeypatch.setenv(key, value)
-        command = [sys.executable, '-c', SHARE]
-        running.append(subprocess.Popen(command, stdout=subprocess.PIPE, text=True))
+    running = [Forked(share, dict(env, RANK=rank, LOCAL_RANK=rank)) for rank in '01']
     results = [json.loads(one.communicate(timeout=300)[0]) for one in running]
     taken = {rank: items for rank, _, items in results}
     assert sorted(taken[0] + taken[1]) == list(range(2500))

@@ -1,7 +1,6 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
 """Files that people have, and how much memory a large one takes."""
 
-import subprocess
 import sys
 
 import numpy as np
@@ -73,12 +72,10 @@ def test_a_damaged_photo(tmp_path):
 
 
 @pytest.mark.skipif(not sys.platform.startswith('linux'), reason='ru_maxrss is in KiB on Linux')
-def test_memory_of_a_large_photo(tmp_path):
+def test_memory_of_a_large_photo(run_fresh, tmp_path):
     for side in (64, 3000):
         picture((side, side)).save(tmp_path / f'{side}.jpg')
     files = [str(tmp_path / f'{side}.jpg') for side in (64, 3000)]
-    done = subprocess.run(
-        [sys.executable, '-c', PEAK, *files], capture_output=True, text=True, check=True
-    )
+    done = run_fresh(PEAK, *files)
     # Twice as stored and twice as pixels, and what does not grow with the photo.
     assert float(done.stdout.split()[-1]) < 28

@@ -22,7 +22,7 @@ from pathlib import Path
 
 import bdinvert_cli
 
-__all__ = ['DONE', 'FAILED', 'Case', 'Ended', 'bdinvert', 'in_child', 'statuses']
+__all__ = ['DONE', 'FAILED', 'Case', 'Ended', 'bdinvert', 'be_child', 'in_child', 'statuses']
 
 DONE, FAILED = 'done', 'failed'
 TOOLS = Path(__file__).parents[2] / 'tools'
@@ -150,7 +150,7 @@ def in_child(function: Callable[[], object], folder: Path, seconds: float = SECO
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         pid = os.fork()
         if pid == 0:
-            _child(function, folder, out.fileno(), err.fileno())
+            be_child(function, folder, out.fileno(), err.fileno())
         while True:
             ended, status, usage = os.wait4(pid, os.WNOHANG)
             if ended:
@@ -167,11 +167,13 @@ def in_child(function: Callable[[], object], folder: Path, seconds: float = SECO
     return Ended(os.waitstatus_to_exitcode(status), *texts, spent, usage.ru_maxrss / 2**20)
 
 
-def _child(function: Callable[[], object], folder: Path, out: int, err: int) -> None:
-    """Be the child process, until its end."""
+def be_child(function: Callable[[], object], folder: Path, out: int, err: int) -> None:
+    """Be a forked child process, until its end."""
     code = 1
     try:
         os.setsid()
+        # In the background of a script, Ctrl-C is ignored, and children inherit that.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         os.chdir(folder)
         for target, source in enumerate((os.open(os.devnull, os.O_RDONLY), out, err)):
             os.dup2(source, target)

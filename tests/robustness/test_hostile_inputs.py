@@ -2,7 +2,6 @@
 """A sample of the hostile inputs comes out right, and what does not come out right is seen."""
 
 import os
-import subprocess
 import sys
 from pathlib import Path
 
@@ -11,20 +10,48 @@ import hostile_inputs
 import pytest
 from hostile import Case
 
-RUNNER = Path(hostile_inputs.__file__)
+from bdinvert_cli.running import run_tool
+
 AREAS = hostile_inputs.areas()
-
-
 LONG = ('images', 'names', 'outward')  # with many inversions
+
+
+@pytest.fixture()
+def run(monkeypatch, capsys):
+    """Run the runner in this process, of which the processes of the cases are forks."""
+    for name in ('CUDA_VISIBLE_DEVICES', 'OMP_NUM_THREADS'):
+        monkeypatch.setenv(name, '')  # so that what it sets is taken back
+
+    def call(*args):
+        with pytest.raises(SystemExit) as info:
+            run_tool(hostile_inputs.main, args)
+        return (info.value.code, *capsys.readouterr())
+
+    return call
 
 
 @pytest.mark.parametrize(
     'area', [pytest.param(a, marks=pytest.mark.long) if a in LONG else a for a in AREAS]
 )
-def test_the_sample_comes_out_right(area):
-    command = [sys.executable, RUNNER, '--sample', '--area', area]
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
+def test_the_sample_comes_out_right(run, area):
+    cases = [case for case in hostile_inputs.cases_of(area) if case.sample]
+    code, out, err = run('--sample', '--area', area)
+    assert code == 0, err
+    assert f'\n| all | {len(cases)} | {sum(case.inputs for case in cases)} |' in out
+
+
+def test_what_comes_out_wrong_is_reported(run, monkeypatch):
+    right, wrong = Case('good', refuse), Case('bad', refuse, says='another')
+    monkeypatch.setattr(hostile_inputs, 'cases_of', lambda area: [right, wrong])
+    code, out, err = run('--area', 'codes')
+    assert code == 1
+    problem, folder, *_ = err.splitlines()
+    assert problem == "wrong: codes: bad: it does not say 'another'"
+    assert Path(folder.strip()).is_dir()  # is kept
+    hostile.remove(Path(folder.strip()).parent)
+    header, _, row, _ = out.splitlines()
+    assert header == '| area | cases | inputs | refused | wrong |'
+    assert row == '| codes | 2 | 2 | 2 | 1 |'
 
 
 def test_the_corpus_is_large():

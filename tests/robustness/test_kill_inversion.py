@@ -3,27 +3,32 @@
 
 import json
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
+import hostile
 import kill_inversion
 import pytest
 
 from mmgen_bdinvert.io.outputs import temporary_name
+from tests.fixtures.forked import Forked
 
-TOOL = Path(kill_inversion.__file__)
+
+def start_quickly(command, stdout, stderr):
+    """Start the tool that is to be killed as a fork of this process, which has all modules."""
+    words = [str(part) for part in command[2:]]
+    return Forked(lambda: hostile.run_command(('invert', *words)), out=stdout, err=stderr)
 
 
 @pytest.fixture(scope='module')
 def killed(tmp_path_factory):
     """Return the folder of a test with three kills."""
     out = tmp_path_factory.mktemp('kills') / 'out'
-    photos = Path(__file__).parents[2] / 'demo' / 'images'
-    command = [sys.executable, TOOL, 'bdinvert_inv_toon64', photos, '--out-dir', out]
-    command += ['--kills', 3, '--every', 1, '--steps', 1]
-    done = subprocess.run([str(part) for part in command], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr + (out / 'log.txt').read_text()[-2000:]
+    photos = sorted((Path(__file__).parents[2] / 'demo' / 'images').glob('*.png'))[:8]
+    args = ('bdinvert_inv_toon64', *photos, '--out-dir', out, '--kills', 3, '--every', 0.5)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(kill_inversion.psutil, 'Popen', start_quickly)
+        code = kill_inversion.main([*map(str, args), '--steps', '1'])
+    assert code == 0, (out / 'log.txt').read_text()[-2000:]
     return out
 
 

@@ -33,8 +33,11 @@ CASES = {
     'edit': ('edit', 'RESULTS', '--rotate', 9, '--out-dir', 'OUT/e'),
     'report': ('report', 'RESULTS', '--out-file', 'OUT/page.html'),
     **{
-        kind: ('make_video', 'RESULTS/rotated_0', '--rotate', 90, '--out-file', f'OUT/v.{kind}')
-        for kind in ('gif', 'webp', 'mp4')
+        kind: (
+            *('make_video', 'RESULTS/rotated_0', '--rotate', 90),
+            *('--frames', frames, '--out-file', f'OUT/v.{kind}'),
+        )
+        for kind, frames in dict(gif=12, webp=24, mp4=60).items()
     },
     'latent-stats': ('latent_stats', CONFIG, 'OUT/s.safetensors', '--num-samples', 5000),
     'publish-model': ('publish_model', 'CHECKPOINT', 'OUT/e.safetensors', '--part', 'encoder'),

@@ -1,5 +1,5 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
-"""tools/invert.py as processes of their own: whole runs, interruptions, several at once."""
+"""``bdinvert invert`` in other processes: whole runs, interruptions, several at once."""
 
 import json
 import os
@@ -15,7 +15,7 @@ import pytest
 from mmgen_bdinvert.apis import init_generator, render
 from mmgen_bdinvert.io import read_image
 from mmgen_bdinvert.structures import LatentCode
-from tests.fixtures.forked import run_forked
+from tests.fixtures.forked import run_forked, start_forked
 from tests.fixtures.results import FILES, is_one_error, names, rows
 
 TOOL = Path(__file__).parents[2] / 'tools' / 'invert.py'
@@ -36,17 +36,6 @@ def invert(run_in_process):
 
 def process(*args):
     return run_forked('invert', *args)
-
-
-def start(*args):
-    return subprocess.Popen(
-        [sys.executable, str(TOOL), *map(str, args)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        # A test run in the background of a shell ignores Ctrl-C, and so would its children.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
-    )
 
 
 def wait_for(running, reached):
@@ -86,17 +75,17 @@ class TestProcess:
 
     @pytest.mark.parametrize(('signum', 'code'), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
     def test_an_interruption_keeps_what_is_finished(
-        self, tiny_config, photos, tmp_path, signum, code
+        self, tiny_config, photos, tmp_path, invert, signum, code
     ):
         for i in range(30):
             (photos / f'q{i}.png').write_bytes((photos / 'p0.png').read_bytes())
         out = tmp_path / 'out'
-        running = start(tiny_config, photos, '--out-dir', out, '--batch-size', 1, '--steps', 20)
+        args = (tiny_config, photos, '--out-dir', out, '--steps', 20)
+        running = start_forked('invert', *args, '--batch-size', 1)
         wait_for(running, (out / 'p1' / 'metrics.json').exists)
         # A second run does not touch the folder.
-        second = process(tiny_config, photos, '--out-dir', out, '--steps', 20)
-        assert second.returncode == 2
-        assert is_one_error(second.stderr, 'another run is writing to')
+        second, _, err = invert(*args)
+        assert second == 2 and is_one_error(err, 'another run is writing to')
         running.send_signal(signum)
         stdout, stderr = running.communicate(timeout=120)
         assert running.returncode == code, stderr
@@ -155,14 +144,12 @@ class TestProcesses:
         self, tiny_config, photos, tmp_path, free_port
     ):
         (photos / 'p1.png').write_bytes(b'no picture')
-        command = [sys.executable, TOOL, tiny_config, photos, '--out-dir', tmp_path / 'out']
-        command = [str(part) for part in (*command, '--steps', 1, '--launcher', 'mpi')]
-        env = dict(os.environ, OMP_NUM_THREADS='1', OMPI_COMM_WORLD_SIZE='2')
-        env.update(MASTER_ADDR='127.0.0.1', MASTER_PORT=str(free_port))
+        args = (tiny_config, photos, '--out-dir', tmp_path / 'out', '--steps', 1)
+        env = dict(MASTER_ADDR='127.0.0.1', MASTER_PORT=str(free_port), OMPI_COMM_WORLD_SIZE='2')
         running = []
         for rank in '01':
             env.update(OMPI_COMM_WORLD_RANK=rank, OMPI_COMM_WORLD_LOCAL_RANK=rank)
-            running.append(subprocess.Popen(command, env=env))
+            running.append(start_forked('invert', *args, '--launcher', 'mpi', env=env))
         assert [process.wait(timeout=500) for process in running] == [1, 0]
         assert [r['status'] for r in rows(tmp_path / 'out')] == ['done', 'failed', 'done']
 

@@ -249,7 +249,7 @@ def test_yardsticks_are_added_for_each_base_size(project, call):
         config.write_text(
             f'{text}model.update(num_steps=1)\n'.replace(
                 'base_size=16', f'base_size={size}'
-            ).replace("type='BaseCodeEncoder'", f"type='BaseCodeEncoder', base_size={size}")
+            ).replace("'BaseCodeEncoder'", f"'BaseCodeEncoder', base_size={size}, widths=(4, 6, 8)")
         )
         code, _, _ = call(
             config, out, '--num-samples', 4096, '--verdict-samples', 8, '--device', 'cpu'

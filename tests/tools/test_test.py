@@ -1,14 +1,11 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
-"""``tools/test.py`` and ``tools/dist_test.sh``, as a user runs them."""
+"""``tools/test.py``, as a user runs it, also in two processes."""
 
 from __future__ import annotations
 
 import importlib.util
 import itertools
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +19,8 @@ from bdinvert_cli.running import run_tool
 from mmgen_bdinvert.apis import init_inverter, invert
 from mmgen_bdinvert.apis.statistics import fit_statistics
 from mmgen_bdinvert.models import BaseCodeEncoder
+from tests.fixtures.forked import start_forked
+from tests.fixtures.shell import shell
 
 ROOT = Path(__file__).parents[2]
 GENERATOR = dict(
@@ -133,16 +132,6 @@ def metrics_of(out):
     return {k: float(v) for k, v in re.findall(r'reconstruction/(\w+) (-?\d+\.\d+)', out)}
 
 
-def shell(tool, *args, **env):
-    command = [sys.executable] if tool.endswith('.py') else ['bash']
-    return subprocess.run(
-        [*command, str(ROOT / 'tools' / tool), *map(str, args)],
-        capture_output=True,
-        text=True,
-        env={**os.environ, 'OMP_NUM_THREADS': '1', 'PYTHON': sys.executable, **env},
-    )
-
-
 def test_a_folder_is_inverted_as_python_does_it(project, call, tmp_path):
     photos = project / 'photos'
     args = [project / 'inv.py', project / 'encoder.pth', '--data-root', photos]
@@ -176,15 +165,19 @@ def test_mixed_precision_gives_nearly_the_same(project, call, tmp_path):
     assert mixed != full
 
 
-def test_two_processes_give_the_metrics_of_one(project, call, tmp_path):
+def test_two_processes_give_the_metrics_of_one(project, call, tmp_path, free_port):
     args = [project / 'inv.py', project / 'encoder.pth', '--data-root', project / 'photos']
     _, alone, _ = call(*args, '--work-dir', tmp_path / 'alone')
-    env = dict(CUDA_VISIBLE_DEVICES='-1', PORT=str(29300 + os.getpid() % 300))
-    config, *rest = args
-    done = shell('dist_test.sh', config, 2, *rest, '--work-dir', tmp_path / 'run', **env)
-    assert done.returncode == 0, done.stderr
-    assert 'GPU number: 2' in done.stdout  # mmengine's word for processes
-    assert metrics_of(done.stdout) == pytest.approx(alone, abs=2e-4)
+    command = (*args, '--work-dir', tmp_path / 'run', '--launcher', 'pytorch')
+    env = dict(MASTER_ADDR='127.0.0.1', MASTER_PORT=str(free_port), WORLD_SIZE='2')
+    env['CUDA_VISIBLE_DEVICES'] = '-1'
+    running = [
+        start_forked('test', *command, env=dict(env, RANK=rank, LOCAL_RANK=rank)) for rank in '01'
+    ]
+    (out, err), _ = (one.communicate() for one in running)
+    assert [one.returncode for one in running] == [0, 0], err
+    assert 'GPU number: 2' in out  # mmengine's word for processes
+    assert metrics_of(out) == pytest.approx(alone, abs=2e-4)
     assert (tmp_path / 'run' / 'vis' / 'test_000000.png').is_file()
 
 

@@ -18,6 +18,7 @@ from bdinvert_cli.running import run_tool
 from mmgen_bdinvert.engine import running
 from mmgen_bdinvert.models import BaseCodeEncoder
 from mmgen_bdinvert.models.checkpoint import read_state_dict
+from tests.fixtures.forked import run_forked
 from tests.fixtures.shell import shell, the_error
 
 ROOT = Path(__file__).parents[2]
@@ -218,7 +219,7 @@ def test_a_work_dir_that_is_a_file_is_one_sentence(project, train, tmp_path):
 
 def test_a_missing_generator_is_named_with_its_source_and_the_option(tmp_path):
     env = dict(OFFLINE, TORCH_HOME=str(tmp_path))
-    done = shell('train.py', 'bdinvert_enc_ffhq', '--work-dir', tmp_path / 'run', **env)
+    done = run_forked('train', 'bdinvert_enc_ffhq', '--work-dir', tmp_path / 'run', env=env)
     message = the_error(done)
     assert 'Config:' not in done.stdout and not (tmp_path / 'run').exists()  # 139 lines came first
     assert 'stylegan2-ffhq-config-f-official_20210327_171224-bce9310c.pth' in message

@@ -137,7 +137,7 @@ class TestToolParser:
         assert err.startswith('error: ') and err.endswith('see tool --help\n')
         assert err.count('\n') == 1
 
-    @pytest.mark.parametrize('module', ['benchmarks.quality', 'benchmarks.verdicts'])
+    @pytest.mark.parametrize('module', ['benchmarks.quality', 'benchmarks.scaling'])
     def test_a_module_is_named_as_it_was_started(self, module):
         command = [sys.executable, '-m', module, '--no-such']
         ended = subprocess.run(command, capture_output=True, text=True, check=False)

@@ -2,7 +2,9 @@
 """The benchmark's two sides do the same work; what it reports is arithmetic."""
 
 import json
+import sys
 
+import psutil
 import pytest
 import torch
 
@@ -15,6 +17,7 @@ from benchmarks.speed.report import short_form, write_speed
 from benchmarks.speed.setting import Setting
 from mmgen_bdinvert.apis.statistics import fit_statistics
 from mmgen_bdinvert.models import RegularizedInverter
+from tests.fixtures.forked import run_forked
 
 
 @pytest.fixture(scope='module')
@@ -110,11 +113,17 @@ def test_what_a_row_says(tmp_path):
     assert facts['rows'][1]['shares'] == dict(plain=None, checkpointed=None)
 
 
-def test_memory_of_a_process(monkeypatch):
-    monkeypatch.setattr(memory, 'MEMORY_SIDES', ('plain', 'checkpointed'))
+def test_memory_of_processes(monkeypatch):
+    def run(command, **pipes):
+        python, flag, module, *args = command
+        assert (python, flag) == (sys.executable, '-m')
+        return run_forked(module, *args)
+
+    monkeypatch.setattr(memory.subprocess, 'run', run)
     row = memory.measure_memory(32, 1, torch.device('cpu'), width=8)
-    assert set(row.values) == {'plain', 'checkpointed'}
-    assert all(100 < value < 8000 for value in row.values.values())
+    assert tuple(row.values) == memory.MEMORY_SIDES
+    resident = psutil.Process().memory_info().rss / 2**20
+    assert all(0.5 * resident < value < resident + 2000 for value in row.values.values())
 
 
 def test_a_process_that_fails_says_why():

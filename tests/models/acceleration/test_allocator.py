@@ -2,8 +2,6 @@
 import contextlib
 import gc
 import platform
-import subprocess
-import sys
 import types
 
 import pytest
@@ -53,8 +51,8 @@ assert resident() < before + 50
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != 'glibc', reason='glibc alone has this')
-def test_memory_stays_inside_and_goes_afterwards():
-    subprocess.run([sys.executable, '-c', SCRIPT], check=True)
+def test_memory_stays_inside_and_goes_afterwards(run_fresh):
+    assert run_fresh(SCRIPT).stderr == ''
 
 
 # Maps of 16 MiB, of which every second one is freed: the holes between them.
@@ -79,8 +77,8 @@ assert holes() > 100
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != 'glibc', reason='glibc alone has this')
-def test_memory_is_returned_inside():
-    subprocess.run([sys.executable, '-c', RETURNED], check=True)
+def test_memory_is_returned_inside(run_fresh):
+    assert run_fresh(RETURNED).stderr == ''
 
 
 def test_what_is_kept_elsewhere_is_not_returned(monkeypatch):

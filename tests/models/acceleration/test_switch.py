@@ -1,10 +1,6 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
 """All of the acceleration can be switched off, and nothing but time is lost."""
 
-import os
-import subprocess
-import sys
-
 import pytest
 import torch
 
@@ -91,14 +87,8 @@ def test_the_switch_goes_back():
     assert enabled()
 
 
-def test_the_environment_switches_it_off():
+@pytest.mark.parametrize(('value', 'shown'), [('0', 'False'), ('1', 'True')])
+def test_the_environment_switches_it_off(run_fresh, value, shown):
     code = 'from mmgen_bdinvert.models.acceleration.switch import enabled; print(enabled())'
-    for value, shown in (('0', 'False'), ('1', 'True')):
-        done = subprocess.run(
-            [sys.executable, '-c', code],
-            env={**os.environ, 'BDINVERT_ACCELERATION': value},
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        assert done.stdout.split()[-1] == shown
+    done = run_fresh(code, env={'BDINVERT_ACCELERATION': value})
+    assert done.stdout.split()[-1] == shown, done.stderr
