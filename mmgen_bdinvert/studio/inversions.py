@@ -117,7 +117,7 @@ class Inversions:
                 is another one by now.
             view (str): What is looked at by now.
         """
-        session = replace(session, view=view)
+        session = replace(session, view=view, refining=False)
         if refined is not None and refined.photo is session.photo:
             session = session.with_code_of(refined)
         return {'refined': None, **edit_of(self.studio, session)}

@@ -82,11 +82,7 @@ class Session:
     def with_code_of(self, other: Session) -> Session:
         """Return the session with the code of another one of the same photo, under its own edit."""
         return replace(
-            self,
-            code=other.code,
-            reconstruction=other.reconstruction,
-            whole=other.whole,
-            refining=other.refining,
+            self, code=other.code, reconstruction=other.reconstruction, whole=other.whole
         )
 
     def _moved(self, edit: Edit, past: tuple[Edit, ...], future: tuple[Edit, ...]) -> Session:

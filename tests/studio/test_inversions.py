@@ -135,6 +135,7 @@ def test_a_cancelled_refinement_leaves_the_prediction(handlers, predicted):
     assert last['reconstruction'] == look(predicted.reconstruction)
     session = handlers.take_over(predicted, None, SQUARES)['session']
     assert session.code is predicted.code
+    assert refine(handlers, session, again=False) == [{}]  # such as after a bad file
 
 
 def test_a_refined_code_is_not_put_under_another_photo(handlers, predicted, photos):
