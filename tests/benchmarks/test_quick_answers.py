@@ -25,6 +25,7 @@ MISSING = {
     'speed': ['--repeats', 'none'],
     'start': ['--against', 'none'],
     'studio': ['--images', 'none'],
+    'swaps': ['none.py'],
     'twins': ['none.py'],
 }
 SPY = """
