@@ -19,7 +19,7 @@ def test_wrappers_without_arguments_show_their_usage():
     [
         ('dist_train.sh', ['train.py', 'c.py', '--launcher', 'pytorch', 'x.pth', '--amp']),
         ('dist_test.sh', ['test.py', 'c.py', 'x.pth', '--amp', '--launcher', 'pytorch']),
-        ('dist_invert.sh', ['invert.py', 'c.py', 'x.pth', '--amp', '--launcher', 'pytorch']),
+        ('dist_invert.sh', ['invert.py', 'c.py', '--launcher', 'pytorch', 'x.pth', '--amp']),
     ],
 )
 def test_a_wrapper_starts_torchrun_as_it_is_told(script, tail, tmp_path):
