@@ -10,7 +10,7 @@ model = dict(
     statistics=_base_.statistics,
     losses=dict(
         base=dict(loss_weight=20.0),
-        whitened=dict(type='WhitenedCodeDistance', loss_weight=0.2),
+        whitened=dict(type='WhitenedCodeDistance', loss_weight=3.0),
         detail=dict(type='PNormLoss', loss_weight=0.01),
     ),
     swapped_share=1.0,
