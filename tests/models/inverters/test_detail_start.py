@@ -46,7 +46,7 @@ def test_the_image_is_rendered_once_without_steps(make_inverter, images, monkeyp
 
 def test_steps_lead_on_from_there(make_inverter, images, detail_encoder):
     settings = dict(optimizer=dict(type='ImageLBFGS'), detail_space='pnorm', keep_best=True)
-    inverter = make_inverter(num_steps=10, detail_encoder=detail_encoder, **settings)
+    inverter = make_inverter(num_steps=30, detail_encoder=detail_encoder, **settings)
     start = make_inverter(num_steps=0, detail_encoder=detail_encoder).invert(images).history
     history = inverter.invert(images).history
     torch.testing.assert_close(history['total'][0], start['total'][0], rtol=1e-3, atol=0)
