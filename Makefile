@@ -41,7 +41,7 @@ demo: $(STAMP)  ## invert, move and edit toon faces; pictures go to work_dirs/de
 	$(PY) tools/demo_toon.py --out-dir work_dirs/demo
 
 test: $(STAMP)  ## run the tests, in two processes (ARGS='-k name' picks some)
-	OMP_NUM_THREADS=1 $(PY) -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
+	OMP_NUM_THREADS=1 $(PY) -m pytest -q -n 2 --dist loadfile $(ARGS)
 
 test-long: $(STAMP)  ## run what takes hours: long tests, hostile inputs, fuzz, kills, a soak
 	OMP_NUM_THREADS=1 $(PY) -m pytest -q -n 2 --dist loadfile -m long

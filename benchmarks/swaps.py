@@ -78,7 +78,8 @@ def shares(inverter, classifier, count: int) -> dict[str, dict[str, tuple[float,
     def share(seen: torch.Tensor, of_base: torch.Tensor) -> tuple[float, float]:
         of_detail = of_base.roll(-1, 0)
         chosen = of_base != of_detail
-        return tuple(float((seen == of)[chosen].float().mean()) for of in (of_detail, of_base))
+        as_detail, as_base = ((seen == of)[chosen].float().mean() for of in (of_detail, of_base))
+        return float(as_detail), float(as_base)
 
     return {k: {a: share(seen, faces[a]) for a, seen in v.items()} for k, v in whole.items()}
 

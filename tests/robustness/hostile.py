@@ -20,6 +20,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import psutil
+
 import bdinvert_cli
 
 __all__ = ['DONE', 'FAILED', 'Case', 'Ended', 'bdinvert', 'be_child', 'in_child', 'statuses']
@@ -38,7 +40,7 @@ class Ended:
         code (int): Its exit code; minus the signal that ended it.
         out, err (str): What it printed; bytes that are no UTF-8 are surrogates.
         seconds (float): How long it took.
-        gib (float): Its largest memory.
+        gib (float): Its largest memory, beyond what it shared with its parent from the start.
     """
 
     code: int
@@ -146,6 +148,8 @@ def in_child(function: Callable[[], object], folder: Path, seconds: float = SECO
     """
     sys.stdout.flush()
     sys.stderr.flush()
+    memory = psutil.Process().memory_info()  # a fork shares all of it but the mapped files
+    held = (memory.rss - memory.shared) / 2**30
     began = time.monotonic()
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         pid = os.fork()
@@ -164,7 +168,8 @@ def in_child(function: Callable[[], object], folder: Path, seconds: float = SECO
             file.seek(0)
             texts.append(file.read().decode('utf-8', 'surrogateescape'))
     spent = time.monotonic() - began
-    return Ended(os.waitstatus_to_exitcode(status), *texts, spent, usage.ru_maxrss / 2**20)
+    gib = max(usage.ru_maxrss / 2**20 - held, 0.0)
+    return Ended(os.waitstatus_to_exitcode(status), *texts, spent, gib)
 
 
 def be_child(function: Callable[[], object], folder: Path, out: int, err: int) -> None:

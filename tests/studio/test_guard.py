@@ -2,6 +2,7 @@
 """Whose requests the studio answers."""
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -101,7 +102,8 @@ def answer(scope, tmp_path):
         sent.append(message)
 
     guard = Guard(Guard(app, LOCAL, Storage(tmp_path)), LOCAL, Storage(tmp_path))
-    asyncio.run(guard(scope, None, send))
+    with ThreadPoolExecutor(1) as thread:  # this one may have the loop of a browser
+        thread.submit(asyncio.run, guard(scope, None, send)).result()
     return sent
 
 
