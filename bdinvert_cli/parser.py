@@ -74,6 +74,14 @@ class ToolParser(argparse.ArgumentParser):
             help='accept a folder that has other files; none of them is replaced',
         )
 
+    def check_least(self, args: argparse.Namespace, least: int, *names: str) -> None:
+        """Refuse numbers below ``least``, alone or in a list; what is None or empty is fine."""
+        for name in names:
+            value = getattr(args, name)
+            numbers = value if isinstance(value, list) else [value]
+            if numbers and value is not None and min(numbers) < least:
+                self.error(f'--{name.replace("_", "-")} is {least} or more, but got {value}')
+
     def add_cfg_options(self) -> None:
         """Add mmengine's ``--cfg-options``; its values stay strings until they are read."""
         self.add_argument(

@@ -48,9 +48,7 @@ def parse_args(argv=None):
     parser.add_argument('--rounds', type=int, default=3, help='runs of each (default: 3)')
     add_device(parser)
     args = parser.parse_args(argv)
-    for name in ('count', 'batch_size', 'rounds'):
-        if getattr(args, name) < 1:
-            parser.error(f'--{name.replace("_", "-")} is 1 or more, but got {getattr(args, name)}')
+    parser.check_least(args, 1, 'count', 'batch_size', 'rounds')
     return args
 
 

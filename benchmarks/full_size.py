@@ -47,10 +47,7 @@ def parse_args(argv=None):
     parser.add_argument('--device', default='cpu', help='device, as of torch (default: cpu)')
     parser.add_out_dir('folder for files and results', default='work_dirs/full_size')
     args = parser.parse_args(argv)
-    for name in ('steps', 'iterations', *(['batch_size'] if args.batch_size else [])):
-        value = getattr(args, name)
-        if min(value if isinstance(value, list) else [value]) < 1:
-            parser.error(f'--{name.replace("_", "-")} is 1 or more, but got {value}')
+    parser.check_least(args, 1, 'steps', 'iterations', 'batch_size')
     return args
 
 

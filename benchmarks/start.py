@@ -56,8 +56,7 @@ def parse_args(argv=None):
         help='config of the inversion (default: bdinvert_inv_toon128)',
     )
     args = parser.parse_args(argv)
-    if args.rounds < 1:
-        parser.error(f'--rounds is 1 or more, but got {args.rounds}')
+    parser.check_least(args, 1, 'rounds')
     return args
 
 

@@ -71,8 +71,7 @@ def parse_args(argv=None):
     )
     parser.add_argument('--drops', type=int, default=12, help='photos to drop (default: 12)')
     args = parser.parse_args(argv)
-    if args.drops < 1:
-        parser.error(f'--drops is 1 or more, but got {args.drops}')
+    parser.check_least(args, 1, 'drops')
     return args
 
 

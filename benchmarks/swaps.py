@@ -34,8 +34,7 @@ def parse_args(argv=None):
     parser.add_cfg_options()
     add_device(parser)
     args = parser.parse_args(argv)
-    if args.count < 2:
-        parser.error(f'--count is 2 or more, but got {args.count}')
+    parser.check_least(args, 2, 'count')
     return args
 
 

@@ -30,8 +30,7 @@ def parse_args(argv=None):
     parser.add_argument('--count', type=int, default=64, help='faces (default: 64)')
     add_device(parser)
     args = parser.parse_args(argv)
-    if args.count < 2:
-        parser.error(f'--count is 2 or more, but got {args.count}')
+    parser.check_least(args, 2, 'count')
     return args
 
 

@@ -45,10 +45,8 @@ def parse_args(argv=None):
     )
     add_device(parser)
     args = parser.parse_args(argv)
-    if args.count is not None and args.count < 1:
-        parser.error(f'--count is 1 or more, but got {args.count}')
-    if args.steps is not None and args.steps < 0:
-        parser.error(f'--steps is 0 or more, but got {args.steps}')
+    parser.check_least(args, 1, 'count')
+    parser.check_least(args, 0, 'steps')
     return args
 
 

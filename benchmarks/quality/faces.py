@@ -32,7 +32,8 @@ class Face:
         move (GeometricTransform | None): What took it out of alignment.
         labels (dict[str, int] | None): Choices of ``TOON_LABELS`` by attribute, -1 for none;
             None if unknown.
-        aligned (Tensor | None): The picture before it was moved, (3, H, W); None if it was not.
+        aligned (Tensor | None): The picture before it was moved, (3, H, W); None if it was not, and
+            for the truth of an edit.
     """
 
     name: str
@@ -82,8 +83,8 @@ class DrawnFaces:
         frozen = tuple(sorted((k, _frozen(v)) for k, v in (options or {}).items()))
         pixels, labels, move = self._drawn(kind, index, frozen)
         aligned = None
-        if move is not None:
-            aligned = image_to_tensor(self._drawn('aligned', index, frozen)[0])[0]
+        if move is not None and not options:
+            aligned = self.face('aligned', index).image
         return Face(self.names[index], image_to_tensor(pixels)[0], move, labels, aligned)
 
     def _draw(self, kind: str, index: int, options: tuple):

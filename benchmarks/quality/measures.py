@@ -18,6 +18,7 @@ from torch import Tensor
 from mmgen_bdinvert.editing import load_direction
 from mmgen_bdinvert.evaluation.functional import masked_rmse, mse, psnr, ssim
 from mmgen_bdinvert.geometry import inverse, transform_base
+from mmgen_bdinvert.models.encoder_trainer import moved_each
 from mmgen_bdinvert.models.inverters.base_inverter import OptimizationInverter
 from mmgen_bdinvert.models.state_dicts import update_digest
 
@@ -119,11 +120,12 @@ class Measures:
         rows: list[dict[str, Any]] = [
             {k: float(v[i]) for k, v in columns.items()} for i in range(len(faces))
         ]
-        if inverter is not None and 'base' in variables:
-            for i, (row, face) in enumerate(zip(rows, faces)):
-                if face.aligned is not None:
-                    single = {k: v[i : i + 1] for k, v in variables.items()}
-                    row['straightened'] = _straightened(inverter, single, face)
+        moved = [face.aligned is not None for face in faces]
+        if inverter is not None and 'base' in variables and any(moved):
+            values = _straightened(inverter, variables, faces)
+            for row, value, known in zip(rows, values.tolist(), moved):
+                if known:
+                    row['straightened'] = value
         if self.classifier is not None:
             found = self._classify(output, faces)
             for i, (row, face) in enumerate(zip(rows, faces)):
@@ -189,11 +191,13 @@ def _rgb(inverter: OptimizationInverter, variables: dict[str, Tensor]) -> Tensor
 
 
 def _straightened(
-    inverter: OptimizationInverter, variables: dict[str, Tensor], face: Face
-) -> float:
-    base = transform_base(variables['base'], inverse(face.move))
-    output = _rgb(inverter, {**variables, 'base': base})
-    return float(psnr(output, face.aligned[None].to(output.device)))
+    inverter: OptimizationInverter, variables: dict[str, Tensor], faces: Sequence[Face]
+) -> Tensor:
+    """Measure the PSNR (n,) of faces that are moved back, against those before the motion."""
+    back = [None if face.move is None else inverse(face.move) for face in faces]
+    base = moved_each(variables['base'], back, transform_base)
+    before = [face.image if face.aligned is None else face.aligned for face in faces]
+    return psnr(_rgb(inverter, {**variables, 'base': base}), torch.stack(before).to(base.device))
 
 
 def _agreement(found: dict[str, Tensor], index: int, face: Face, labels: dict | None) -> float:

@@ -7,6 +7,7 @@ import os
 from collections.abc import Sequence
 
 from mmgen_bdinvert.visualization.drawing import new_figure, own_style, save_figure
+from mmgen_bdinvert.visualization.plots import bare_axes
 
 from .plan import Plan
 from .runner import DRAWN
@@ -14,7 +15,7 @@ from .summary import Cell, all_kinds, metrics_of
 
 __all__ = ['plot_pace']
 
-_POINT, _RULE = '#0072B2', '#e4e4e4'
+_POINT = '#0072B2'
 _LEAST = 1e-3  # seconds: a logarithm has no zero
 
 
@@ -58,8 +59,5 @@ def plot_pace(plan: Plan, cells: Sequence[Cell], path: str | os.PathLike) -> Non
         axis.margins(x=0.15)
         axis.set_xlabel('seconds of a face')
         axis.set_title(f'{metric.label} {"↑" if metric.more_is_better else "↓"}', fontsize=9)
-        axis.grid(color=_RULE, linewidth=0.8)
-        axis.set_axisbelow(True)
-        for spine in axis.spines.values():
-            spine.set_visible(False)
+        bare_axes(axis)
     save_figure(figure, path)

@@ -61,12 +61,9 @@ def parse_args(argv=None):
     )
     add_device(parser)
     args = parser.parse_args(argv)
-    for name in ('size', 'batch_size', 'repeats', 'width', 'pictures', 'steps', 'sample'):
-        values = getattr(args, name)
-        if values is not None and min([values] if isinstance(values, int) else values) < 1:
-            parser.error(f'--{name.replace("_", "-")} is 1 or more, but got {values}')
-    if args.sample is not None and args.sample < 2:
-        parser.error(f'--sample is 2 or more, but got {args.sample}')
+    names = ('size', 'batch_size', 'repeats', 'width', 'pictures', 'steps', 'sample')
+    parser.check_least(args, 1, *names)
+    parser.check_least(args, 2, 'sample')
     if args.json is not None and Path(args.json).suffix != '.json':
         parser.error(f'--json takes a file that ends in .json, but got {args.json!r}')
     return args

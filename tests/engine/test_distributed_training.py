@@ -13,20 +13,12 @@ from mmengine.model import MMDistributedDataParallel
 from mmgen_bdinvert.models import BaseCodeEncoderTrainer
 from tests.fixtures.forked import Forked
 
-GENERATOR = dict(
-    type='NarrowStyleGANv2Generator',
-    out_size=32,
-    style_channels=16,
-    num_mlps=2,
-    channels={4: 8, 8: 8, 16: 8, 32: 8},
-)
 
-
-def train_as(rank, size, frozen, out):
+def train_as(rank, size, generator, frozen, out):
     """Be one of ``size`` processes; the first saves the state of the encoder."""
     torch.manual_seed(0)
     model = BaseCodeEncoderTrainer(
-        dict(type='BaseDetailGenerator', base_size=8, generator=GENERATOR),
+        dict(type='BaseDetailGenerator', base_size=8, generator=generator),
         dict(type='BaseCodeEncoder', base_channels=8, base_size=8, widths=(4, 6, 8)),
         dict(pixel=dict(type='PixelMSELoss')),
     )
@@ -51,16 +43,14 @@ def train_as(rank, size, frozen, out):
 
 
 @pytest.fixture()
-def train(tmp_path, free_port):
+def train(tmp_path, free_port, generator_config):
     """Train for three iterations of four images; return the state of the encoder."""
 
     def run(size, statistics):
         env = dict(MASTER_ADDR='127.0.0.1', MASTER_PORT=str(free_port))
         out = tmp_path / f'{size}.pth'
-        running = [
-            Forked(lambda rank=rank: train_as(rank, size, statistics == 'frozen', out), env)
-            for rank in range(size)
-        ]
+        settings = size, generator_config(), statistics == 'frozen', out
+        running = [Forked(lambda rank=rank: train_as(rank, *settings), env) for rank in range(size)]
         for one in running:
             _, err = one.communicate(timeout=300)
             assert one.returncode == 0, err
