@@ -60,4 +60,5 @@ def plot_pace(plan: Plan, cells: Sequence[Cell], path: str | os.PathLike) -> Non
         axis.set_xlabel('seconds of a face')
         axis.set_title(f'{metric.label} {"↑" if metric.more_is_better else "↓"}', fontsize=9)
         bare_axes(axis)
+        axis.tick_params(which='both', labelsize=7)  # those of a decade lie close
     save_figure(figure, path)
