@@ -79,6 +79,7 @@ class Inversions:
         totals: list[float] = []
         try:
             for step in watch_inversion(self.studio.inverter, photo.square, cancelled):
+                self._go_on(key, cancelled)
                 totals.append(step.losses['total'])
                 inside = look(step.picture)
                 yield {
@@ -88,8 +89,7 @@ class Inversions:
                 }
             verdict = self.studio.verdict(photo, step.result)
             found = self.studio.opened(session, photo, step.result.code.to('cpu'))
-            if self._running.get(key) is not cancelled:
-                raise InversionCancelled('superseded by another one')
+            self._go_on(key, cancelled)
             text = answers.inverted(found, step, verdict)
             if keeps:
                 refined = {'refined': found, 'reconstruction': look(found.reconstruction)}
@@ -107,6 +107,11 @@ class Inversions:
         finally:
             if self._running.get(key) is cancelled:
                 del self._running[key]
+
+    def _go_on(self, key: str, cancelled: threading.Event) -> None:
+        """End an inversion that is superseded: nothing of it may be shown any more."""
+        if self._running.get(key) is not cancelled:
+            raise InversionCancelled('superseded by another one')
 
     def take_over(self, session: Session, refined: Session | None, view: str) -> Shown:
         """Put a refined code under the edit as it is now; the controls stay where they are.

@@ -8,9 +8,10 @@ from torch import nn
 
 from mmgen_bdinvert.apis import invert, render
 from mmgen_bdinvert.models import DetailCodeEncoder, PivotalTuningInverter
-from mmgen_bdinvert.studio import Studio
+from mmgen_bdinvert.studio import Studio, inversions
 from mmgen_bdinvert.studio.display import look
 from mmgen_bdinvert.studio.handlers import Handlers
+from mmgen_bdinvert.studio.live_inversion import watch_inversion
 from mmgen_bdinvert.studio.session import SQUARES, WHOLE
 
 EDIT = (0.25, 0.0, 30.0, 1.0, False, 1.5, 0.0)
@@ -155,6 +156,18 @@ def test_an_inversion_that_ends_as_another_photo_opens_changes_nothing(
 
     monkeypatch.setattr(handlers.studio, 'verdict', verdict)
     assert refine(handlers, predicted)[-1] == {}
+
+
+def test_a_step_that_is_done_as_the_window_moves_is_not_shown(handlers, predicted, monkeypatch):
+    def steps(*args):
+        for step in watch_inversion(*args):
+            if step.step == step.num_steps:  # the last one: nothing asks after it
+                handlers.place(predicted, dict(x=1, y=1, size=20, angle=0), 'me')
+            yield step
+
+    monkeypatch.setattr(inversions, 'watch_inversion', steps)
+    *during, last = refine(handlers, predicted)
+    assert during and last == {} and all('Step 6 of 6' not in shown['status'] for shown in during)
 
 
 def test_inverting_again_keeps_code_and_edit_until_it_is_done(handlers, predicted):
