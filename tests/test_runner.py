@@ -20,6 +20,9 @@ from mmgen_bdinvert.engine import StrictRunner
 from mmgen_bdinvert.evaluation import psnr
 from mmgen_bdinvert.io import StorageError, claim_outputs
 
+STEPS = dict(type='MultiStepLR', milestones=[2, 4], gamma=0.1, by_epoch=False)
+ONE_CYCLE = dict(type='OneCycleLR', eta_max=0.01, total_steps=6, by_epoch=False)
+
 
 class StopAfterThree(Hook):
     """Interrupt training, as a user does; the checkpoint of that step is written."""
@@ -99,9 +102,7 @@ def encoder_config(tmp_path, make_stylegan2, generator_config, runner_defaults):
                 val_cfg=dict(),
                 train_cfg=dict(by_epoch=False, max_iters=max_iters, val_interval=2),
                 optim_wrapper=dict(optimizer=dict(type='Adam', lr=0.01)),
-                param_scheduler=[
-                    dict(type='MultiStepLR', milestones=[2, 4], gamma=0.1, by_epoch=False)
-                ],
+                param_scheduler=[STEPS],
                 default_hooks=dict(
                     checkpoint=dict(
                         type='CheckpointHook',
@@ -119,22 +120,30 @@ def encoder_config(tmp_path, make_stylegan2, generator_config, runner_defaults):
     return make
 
 
+@pytest.mark.parametrize(
+    ('schedule', 'last_rate'), [(STEPS, 1e-4), (ONE_CYCLE, 4e-8)], ids=['steps', 'one cycle']
+)
 def test_encoder_training_stopped_and_resumed_equals_training_at_a_stretch(
-    encoder_config, tmp_path, read_checkpoint, assert_same_state
+    encoder_config, tmp_path, read_checkpoint, assert_same_state, schedule, last_rate
 ):
-    Runner.from_cfg(encoder_config('whole')).train()
-    cfg = encoder_config('parts')
+    def config(work_dir, **settings):
+        cfg = encoder_config(work_dir, **settings)
+        cfg.param_scheduler = [dict(schedule)]
+        return cfg
+
+    Runner.from_cfg(config('whole')).train()
+    cfg = config('parts')
     cfg.custom_hooks.append(dict(type='TestStopAfterThree'))
     with pytest.raises(KeyboardInterrupt):
         Runner.from_cfg(cfg).train()
     torch.manual_seed(99)  # a new process has other random streams
-    resumed = Runner.from_cfg(encoder_config('parts', resume=True))
+    resumed = Runner.from_cfg(config('parts', resume=True))
     resumed.train()
     assert resumed.iter == 6
     whole, parts = (read_checkpoint(tmp_path / name / 'iter_6.pth') for name in ('whole', 'parts'))
     for part in ('state_dict', 'optimizer', 'param_schedulers'):
         assert_same_state(whole[part], parts[part])
-    assert whole['optimizer']['param_groups'][0]['lr'] == pytest.approx(1e-4)
+    assert whole['optimizer']['param_groups'][0]['lr'] == pytest.approx(last_rate)
     stopped = read_checkpoint(tmp_path / 'parts' / 'iter_3.pth')['state_dict']
     assert not torch.equal(
         stopped['encoder.model.0.weight'], whole['state_dict']['encoder.model.0.weight']

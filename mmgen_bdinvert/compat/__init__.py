@@ -16,6 +16,7 @@ from . import (
     optimizers,
     registries,
     safe_load,
+    schedules,
     sharding,
     versions,
 )
@@ -33,6 +34,6 @@ def apply() -> None:
     logging.getLogger('torch.utils.cpp_extension').setLevel(logging.ERROR)
     versions.check()
     # The last three import mmgen, which needs the others.
-    early = (mmcv_ops, ada, safe_load, compiler, sharding)
+    early = (mmcv_ops, ada, safe_load, schedules, compiler, sharding)
     for workaround in (*early, optimizers, registries, conv_gradfix):
         workaround.install()
