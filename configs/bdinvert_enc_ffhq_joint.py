@@ -10,7 +10,9 @@ model = dict(
     statistics=_base_.statistics,
     losses=dict(
         base=dict(type='BaseCodeDistance', loss_weight=10.0),
-        whitened=dict(type='WhitenedCodeDistance', loss_weight=0.2),
+        frame=dict(type='FrameDistance', loss_weight=10.0),
+        styles=dict(type='StyleVectorDistance', loss_weight=1.0),
+        whitened=dict(type='WhitenedCodeDistance', loss_weight=0.5),
         detail=dict(type='PNormLoss', loss_weight=0.01),
     ),
     truncation=1.0,

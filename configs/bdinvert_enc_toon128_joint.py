@@ -10,7 +10,9 @@ model = dict(
     statistics=_base_.statistics,
     losses=dict(
         base=dict(loss_weight=20.0),
-        whitened=dict(type='WhitenedCodeDistance', loss_weight=3.0),
+        frame=dict(type='FrameDistance', loss_weight=10.0),
+        styles=dict(type='StyleVectorDistance', loss_weight=2.0),
+        whitened=dict(type='WhitenedCodeDistance', loss_weight=1.0),
         detail=dict(type='PNormLoss', loss_weight=0.01),
     ),
     swapped_share=1.0,

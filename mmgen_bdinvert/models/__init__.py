@@ -21,6 +21,7 @@ from .joint_encoder_trainer import JointEncoderTrainer
 from .latent_stats import LatentStatistics
 from .losses import (
     BaseCodeDistance,
+    FrameDistance,
     GradientL1Loss,
     LPIPSLoss,
     PixelL1Loss,
@@ -28,6 +29,7 @@ from .losses import (
     PNormLoss,
     ReleasedPerceptualLoss,
     STLPIPSLoss,
+    StyleVectorDistance,
     WhitenedCodeDistance,
 )
 
@@ -37,6 +39,7 @@ __all__ = [
     'BaseCodeEncoderTrainer',
     'BaseDetailGenerator',
     'DetailCodeEncoder',
+    'FrameDistance',
     'GradientL1Loss',
     'ImageLBFGS',
     'JointEncoderTrainer',
@@ -55,6 +58,7 @@ __all__ = [
     'ReleasedInverter',
     'ReleasedPerceptualLoss',
     'STLPIPSLoss',
+    'StyleVectorDistance',
     'WPlusInverter',
     'WhitenedCodeDistance',
 ]

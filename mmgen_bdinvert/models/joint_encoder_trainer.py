@@ -10,7 +10,7 @@ from mmgen.registry import DATASETS, MODELS
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
-from ..geometry import transform_base, transform_image
+from ..geometry import Transform, transform_base, transform_image
 from ..utils.numbers import checked_number
 from .derived import Derived
 from .encoder_trainer import BaseCodeEncoderTrainer, moved_each, weighted
@@ -31,9 +31,11 @@ class JointEncoderTrainer(BaseCodeEncoderTrainer):
     from: ``E`` would put into the base code what ``D`` does not know yet, as a mouth or an eye, and
     no edit of the detail code could change it any more.
 
-    Losses may compare 'image', 'base' (``E(T(I))`` with ``T(f)``), 'whitened' (``D(T(I))`` with the
-    true detail code in P-norm+ space, each coordinate as far as it is visible) and 'detail'
-    (:class:`PNormLoss`). Checkpoints hold both encoders.
+    Losses may compare 'image', 'base' (``E(T(I))`` with ``T(f)``), 'frame' (that of ``T(I)`` with
+    ``T``), 'styles' (``D(T(I))`` with the true style vectors), 'whitened' (the same in P-norm+
+    space, each coordinate as far as it is visible) and 'detail' (:class:`PNormLoss`). Without a
+    loss on images, nothing is reconstructed, which takes half the time: a good start for ``D``.
+    Checkpoints hold both encoders.
 
     Args:
         generator (dict | BaseDetailGenerator): The frozen generator, or its config.
@@ -43,6 +45,9 @@ class JointEncoderTrainer(BaseCodeEncoderTrainer):
         statistics (dict | LatentStatistics): P-norm+ statistics of that generator, or their config.
         losses (dict[str, dict | nn.Module | None] | None): Losses by name, or their configs.
             Defaults to those of :meth:`config_defaults`.
+        latents (int | None): Number of different images to train on: further seeds show the same
+            ones, with motions of their own, from memory (8 bits a value), so that none is rendered
+            again. Defaults to None: every seed is an image of its own.
         tune_encoder (bool): Whether the base-code encoder learns too. Defaults to True.
         photos (dict | Dataset | None): Photos as InversionImageFolder gives them, or its config.
             Defaults to None.
@@ -62,6 +67,7 @@ class JointEncoderTrainer(BaseCodeEncoderTrainer):
         statistics: dict | nn.Module,
         losses: dict[str, dict] | None = None,
         *,
+        latents: int | None = None,
         tune_encoder: bool = True,
         photos: dict | Dataset | None = None,
         photo_share: float = 0.5,
@@ -72,13 +78,17 @@ class JointEncoderTrainer(BaseCodeEncoderTrainer):
         built = build_losses(
             self.config_defaults()['losses'] if losses is None else losses,
             type(self).__name__,
-            comparable=('image', 'base', 'whitened', 'detail'),
+            comparable=('image', 'base', 'frame', 'styles', 'whitened', 'detail'),
             statistics=statistics,
         )
         super().__init__(generator, encoder, built, **settings)
         self.hold_frozen(generator, statistics)
         self.detail_encoder = build_part('detail_encoder', detail_encoder, has='adapt')
         self.detail_encoder.adapt(generator)
+        if latents is not None:
+            latents = checked_number('latents', latents, least=1, whole=True)
+        self.latents = latents
+        self._rendered: dict[int, tuple[Tensor, Tensor]] = {}  # by seed: w+ [ND], image [CHW]
         self.tune_encoder = tune_encoder
         self.encoder.requires_grad_(tune_encoder)
         self.photos = DATASETS.build(photos) if isinstance(photos, dict) else photos
@@ -100,7 +110,9 @@ class JointEncoderTrainer(BaseCodeEncoderTrainer):
             pixel=dict(type='PixelMSELoss', loss_weight=10.0),
             perceptual=dict(type='LPIPSLoss', loss_weight=10.0),
             base=dict(type='BaseCodeDistance', loss_weight=10.0),
-            whitened=dict(type='WhitenedCodeDistance', loss_weight=0.2),
+            frame=dict(type='FrameDistance', loss_weight=10.0),
+            styles=dict(type='StyleVectorDistance', loss_weight=1.0),
+            whitened=dict(type='WhitenedCodeDistance', loss_weight=1.0),
             detail=dict(type='PNormLoss', loss_weight=0.01),
         )
         return dict(losses=losses)
@@ -119,6 +131,19 @@ class JointEncoderTrainer(BaseCodeEncoderTrainer):
         """Return RGB photos (n, 3, H, W) in [-1, 1]: of each seed (n,) always the same."""
         chosen = [self.photos[seed % len(self.photos)]['inputs'] for seed in seeds.tolist()]
         return torch.stack(chosen).to(self.generator.device).float() / 127.5 - 1
+
+    def remembered(self, seeds: Tensor) -> tuple[Tensor, Tensor]:
+        """Return w+ (n, N, D) and images as :meth:`sample` does, of ``latents`` different ones."""
+        if self.latents is None:
+            return self.sample(seeds)
+        wanted = (seeds % self.latents).tolist()
+        new = [seed for seed in dict.fromkeys(wanted) if seed not in self._rendered]
+        if new:
+            w_plus, images = self.sample(torch.tensor(new))
+            pixels = ((images.clamp(-1, 1) + 1) * 127.5).round().byte()
+            self._rendered.update(zip(new, zip(w_plus.unbind(), pixels.unbind())))
+        w_plus, pixels = zip(*(self._rendered[seed] for seed in wanted))
+        return torch.stack(w_plus), torch.stack(pixels) / 127.5 - 1
 
     def forward(self, inputs: Tensor, data_samples=None, mode: str = 'tensor'):
         """Reconstruct the images of seeds (n,), as :class:`BaseCodeEncoderTrainer` does.
@@ -148,7 +173,7 @@ class JointEncoderTrainer(BaseCodeEncoderTrainer):
             count = min(round(self.photo_share * len(seeds)), len(seeds) - 1)
         motions = self.motions(seeds)
         photos = to_rgb(self.photos_of(seeds[:count])) if count else None
-        w_plus, images = self.sample(seeds[count:])
+        w_plus, images = self.remembered(seeds[count:])
         swaps = round(self.swapped_share * len(w_plus))
 
         def targets(generated: Tensor) -> Tensor:
@@ -156,20 +181,35 @@ class JointEncoderTrainer(BaseCodeEncoderTrainer):
             return to_rgb(moved_each(parts, motions, transform_image))
 
         seen = targets(images)
-        base, detail = self.encoder(seen), self.detail_encoder(seen)
-        rendered = detail.clone()
-        rendered[count : count + swaps] = detail[count:].roll(-1, 0)[:swaps]
-        shown = torch.cat([base[:count].detach(), base[count:]])
-        output = to_rgb(self.generator(shown, rendered))
+        frames = self.detail_encoder.locate(seen)
+        detail = self.detail_encoder(seen, frames)
         compared: dict[str, tuple[Tensor, Any]] = {
-            'image': (output, targets(self.swapped(w_plus, images)[1]) if swaps else seen),
+            'frame': (frames, frames_of(motions).to(frames)),
             'detail': (detail, self.statistics),
         }
         wanted = {loss.compares for loss in self.losses.values()}
+        if wanted & {'image', 'base'}:
+            base = self.encoder(seen)
+        if 'image' in wanted:
+            rendered = detail.clone()
+            rendered[count : count + swaps] = detail[count:].roll(-1, 0)[:swaps]
+            shown = torch.cat([base[:count].detach(), base[count:]])
+            output = to_rgb(self.generator(shown, rendered))
+            target = targets(self.swapped(w_plus, images)[1]) if swaps else seen
+            compared['image'] = output, target
         if 'base' in wanted:
             truth = moved_each(self.generator.split(w_plus).base, motions[count:], transform_base)
             compared['base'] = base[count:], truth
+        if 'styles' in wanted:
+            unit = self.detail_encoder.deviation.square().mean().sqrt()
+            compared['styles'] = detail[count:] / unit, w_plus[:, first:] / unit
         if 'whitened' in wanted:
             truth = self.visible(w_plus[:, first:])
             compared['whitened'] = self.visible(detail[count:]), truth
         return {f'loss_{k}': weighted(v, *compared[v.compares]) for k, v in self.losses.items()}
+
+
+def frames_of(motions: list[Transform | None]) -> Tensor:
+    """Return the frames (n, 2, 3) of equally moved square images; None is no motion."""
+    frames = [torch.eye(3) if motion is None else motion.matrix() for motion in motions]
+    return torch.stack([frame[:2].float() for frame in frames])

@@ -5,7 +5,9 @@ from mmgen.registry import MODULES
 from safetensors.torch import save_file
 from torch import nn
 
+from mmgen_bdinvert.geometry import GeometricTransform, transform_image
 from mmgen_bdinvert.models import BaseDetailGenerator, DetailCodeEncoder
+from mmgen_bdinvert.models.joint_encoder_trainer import frames_of
 
 TINY = dict(input_size=16, widths=(4, 6), features=8)
 
@@ -61,12 +63,36 @@ def test_images_of_any_size_are_resized(make_generator, size):
     assert (encoder(picture) - encoder(picture.flip(1))).abs().max() > 0.01
 
 
-def test_places_are_pooled(make_generator):
-    encoder = random_heads(encoder_of(make_generator(), widths=(4,)))
-    patch, wide = photos(1, 8), torch.zeros(1, 3, 16, 16)
-    wide[..., 2:10, 2:10] = patch
-    shifted = wide.roll((4, 4), (2, 3))  # by strides, away from the edges
-    torch.testing.assert_close(encoder(shifted), encoder(wide), rtol=0, atol=1e-5)
+def placed(encoder, motion):
+    """Let an encoder find the frame of equally moved images."""
+    (a, b, x), (_, _, y) = motion.matrix()[:2].tolist()
+    encoder.placing[-1].bias.data = torch.tensor([a - 1, -b, x, y])
+    return encoder
+
+
+def test_an_untrained_encoder_takes_the_whole_image_for_the_frame(make_generator):
+    frames = encoder_of(make_generator()).locate(photos())
+    assert torch.equal(frames, torch.eye(3)[:2].expand(2, 2, 3))
+
+
+def test_faces_are_read_in_their_frame(make_generator):
+    encoder = random_heads(encoder_of(make_generator(), input_size=32))
+    smooth = nn.functional.interpolate(photos(1, 4), 32, mode='bilinear')
+    face = transform_image(smooth, GeometricTransform(scale=0.4), padding_mode='zeros')
+    motion = GeometricTransform(shift=(0.2, -0.1), rotate=90, scale=1.5)
+    moved = transform_image(face, motion)
+    straight, lost = encoder(face), encoder(moved)
+    again = placed(encoder, motion)(moved)
+    assert (again - straight).abs().mean() < 0.2 * (lost - straight).abs().mean()
+    assert torch.equal(encoder(moved, encoder.locate(moved)), again)
+
+
+def test_frames_are_those_of_the_motions(make_generator):
+    motion = GeometricTransform(shift=(0.2, -0.1), rotate=30, scale=1.5)
+    found = placed(encoder_of(make_generator()), motion).locate(photos(2))
+    expected = frames_of([motion, None])
+    torch.testing.assert_close(found[0], expected[0])
+    assert torch.equal(expected[1], torch.eye(3)[:2])
 
 
 def test_codes_are_float32_under_autocast(make_generator):

@@ -13,6 +13,8 @@ MOVES = dict(shift=0.25, rotate=45.0, scale=(0.6, 1.6))
 LOSSES = dict(
     pixel=dict(type='PixelMSELoss', loss_weight=2.0),
     base=dict(type='BaseCodeDistance', loss_weight=3.0),
+    frame=dict(type='FrameDistance', loss_weight=4.0),
+    styles=dict(type='StyleVectorDistance', loss_weight=0.75),
     whitened=dict(type='WhitenedCodeDistance', loss_weight=0.5),
     detail=dict(type='PNormLoss', loss_weight=0.25),
 )
@@ -73,6 +75,12 @@ def test_losses_equal_their_formula(make_trainer, settings):
     truth = moved(generator.split(w_plus).base, motions, transform_base)
     expected = 3 * (base - truth).square().mean()
     torch.testing.assert_close(losses['loss_base'], expected, rtol=1e-4, atol=0)
+    truth = torch.stack([torch.eye(3) if m is None else m.matrix().float() for m in motions])
+    expected = 4 * (detail_encoder.locate(seen) - truth[:, :2]).square().mean()
+    torch.testing.assert_close(losses['loss_frame'], expected, rtol=1e-4, atol=1e-9)
+    variance = detail_encoder.deviation.square().mean()
+    expected = 0.75 * (detail - w_plus[:, 2:]).square().mean() / variance
+    torch.testing.assert_close(losses['loss_styles'], expected, rtol=1e-4, atol=0)
     whiten = trainer.statistics.whiten
     scale = visibility(generator, trainer.statistics)
     gap = scale * (whiten(detail) - whiten(w_plus[:, 2:]))
@@ -92,7 +100,7 @@ def test_photos_are_the_first_part_of_a_batch_and_only_seen(make_trainer):
     expected = 2 * (output - rgb).square().mean()
     torch.testing.assert_close(losses['loss_pixel'], expected, rtol=1e-4, atol=0)
     alone = make_trainer().eval()(SEEDS[1:], mode='loss')
-    for name in ('loss_base', 'loss_whitened'):
+    for name in ('loss_base', 'loss_styles', 'loss_whitened'):
         torch.testing.assert_close(losses[name], alone[name], rtol=1e-4, atol=0)
 
 
@@ -108,15 +116,40 @@ def test_both_encoders_learn_or_the_detail_encoder_alone(make_trainer):
         assert parts == {'encoder', 'detail_encoder'}
 
 
+def test_nothing_is_rendered_without_a_loss_on_images(make_trainer):
+    trainer = make_trainer(losses={name: LOSSES[name] for name in ('frame', 'styles', 'whitened')})
+    trainer.visible(trainer.sample(SEEDS)[0][:, 2:])  # measures the visibility, once
+    trainer.encoder.forward = trainer.generator.forward = None  # not to be called
+    losses = trainer(SEEDS, mode='loss')
+    assert set(losses) == {'loss_frame', 'loss_styles', 'loss_whitened'}
+
+
+def test_few_latents_are_rendered_once_and_moved_anew(make_trainer):
+    trainer = make_trainer(latents=3, moves=MOVES, moved_share=1.0)
+    w_plus, images = trainer.sample(torch.tensor([0, 1, 2]))
+    again = trainer.remembered(torch.tensor([3, 1, 8]))
+    assert torch.equal(again[0], w_plus)
+    assert (again[1] - images.clamp(-1, 1)).abs().max() < 1.01 / 255
+    trainer.sample = None  # not to be called
+    assert torch.equal(trainer.remembered(torch.tensor([5]))[1], again[1][2:])
+    assert trainer.motions(torch.tensor([2])) != trainer.motions(torch.tensor([5]))
+    make_trainer(latents=3, moves=MOVES)(SEEDS, mode='predict')
+    with pytest.raises(ValueError, match='latents'):
+        make_trainer(latents=0)
+
+
 def test_photos_teach_the_detail_encoder_alone(make_trainer):
     trainer = make_trainer(photos=Pictures(), photo_share=1.0, losses={'pixel': LOSSES['pixel']})
-    answers = []
+    answers = {}
     for encoder in (trainer.encoder, trainer.detail_encoder):
         encoder.register_forward_hook(
-            lambda _, images, answer: answers.append(answer) or answer.retain_grad()
+            lambda of, images, answer: answers.update({of: answer}) or answer.retain_grad()
         )
     trainer(SEEDS, mode='loss')['loss_pixel'].backward()  # three photos, one generated image
-    of_base, of_detail = ([part.any().item() for part in answer.grad] for answer in answers)
+    of_base, of_detail = (
+        [part.any().item() for part in answers[encoder].grad]
+        for encoder in (trainer.encoder, trainer.detail_encoder)
+    )
     assert of_base == [False, False, False, True] and of_detail == [True] * 4
 
 

@@ -12,13 +12,20 @@ Every loss of this folder is registered in ``MODULES`` and follows one contract:
 Image losses receive RGB in [-1, 1], whatever channel order the generator emits.
 """
 
-from .latent import BaseCodeDistance, PNormLoss, WhitenedCodeDistance
+from .latent import (
+    BaseCodeDistance,
+    FrameDistance,
+    PNormLoss,
+    StyleVectorDistance,
+    WhitenedCodeDistance,
+)
 from .perceptual import LPIPSLoss, STLPIPSLoss
 from .pixel import GradientL1Loss, PixelL1Loss, PixelMSELoss
 from .released import ReleasedPerceptualLoss
 
 __all__ = [
     'BaseCodeDistance',
+    'FrameDistance',
     'GradientL1Loss',
     'LPIPSLoss',
     'PNormLoss',
@@ -26,5 +33,6 @@ __all__ = [
     'PixelMSELoss',
     'ReleasedPerceptualLoss',
     'STLPIPSLoss',
+    'StyleVectorDistance',
     'WhitenedCodeDistance',
 ]

@@ -94,9 +94,29 @@ class PNormLoss(nn.Module):
         return state.whiten(value).square().mean((1, 2))  # (n, L, D) -> (n,)
 
 
+class _ForTraining(nn.Module):
+    """Mean squared distance of what an encoder predicts from the truth.
+
+    Args:
+        loss_weight (float): Factor that the parent applies. Defaults to 1.
+    """
+
+    def __init__(self, loss_weight: float = 1.0) -> None:
+        super().__init__()
+        self.loss_weight = checked_number('loss_weight', loss_weight, least=0)
+
+    def prepare(self, reference: Tensor) -> Tensor:
+        """Take the truth, (n, ...)."""
+        return reference.detach()
+
+    def forward(self, value: Tensor, state: Tensor) -> Tensor:
+        """Measure the distance of predictions of the same shape; returns (n,)."""
+        return mean_squared_difference(value, state)
+
+
 @MODULES.register_module()
-class WhitenedCodeDistance(nn.Module):
-    """Squared distance of whitened detail codes, ``mean(s · (v - v'))²``, for training encoders.
+class WhitenedCodeDistance(_ForTraining):
+    """Squared distance of whitened detail codes (n, L, D), ``mean(s · (v - v'))²``.
 
     ``s`` says how much an image changes with each coordinate (see
     :func:`mmgen_bdinvert.models.visibility.visibility`): most coordinates hardly show, and no
@@ -108,14 +128,26 @@ class WhitenedCodeDistance(nn.Module):
 
     compares = 'whitened'
 
-    def __init__(self, loss_weight: float = 1.0) -> None:
-        super().__init__()
-        self.loss_weight = checked_number('loss_weight', loss_weight, least=0)
 
-    def prepare(self, reference: Tensor) -> Tensor:
-        """Take the true code in P-norm+ space times its visibility, (n, L, D)."""
-        return reference.detach()
+@MODULES.register_module()
+class StyleVectorDistance(_ForTraining):
+    """Squared distance of style vectors (n, L, D), in units of their mean variance.
 
-    def forward(self, value: Tensor, state: Tensor) -> Tensor:
-        """Measure the distance of another such code; returns (n,)."""
-        return mean_squared_difference(value, state)
+    In pixels a mouth is little beside hair and clothes; in a style vector it counts about as much.
+
+    Args:
+        loss_weight (float): Factor that the parent applies. Defaults to 1.
+    """
+
+    compares = 'styles'
+
+
+@MODULES.register_module()
+class FrameDistance(_ForTraining):
+    """Squared distance of frames (n, 2, 3), which :meth:`DetailCodeEncoder.locate` finds.
+
+    Args:
+        loss_weight (float): Factor that the parent applies. Defaults to 1.
+    """
+
+    compares = 'frame'
