@@ -40,18 +40,20 @@ API = {
         read_outcomes remember_settings settings_of""",
     'models': """BaseCodeDistance BaseCodeEncoder BaseCodeEncoderTrainer BaseDetailGenerator
         DetailCodeEncoder FrameDistance GradientL1Loss ImageLBFGS JointEncoderTrainer LPIPSLoss
-        LatentStatistics NarrowStyleGAN2Discriminator NarrowStyleGANv1Generator NarrowStyleGANv2Generator
-        NoiseProjector OfficialStyleGANv1Generator PNormLoss PivotalTuningInverter PixelL1Loss
-        PixelMSELoss RegularizedInverter ReleasedInverter ReleasedPerceptualLoss STLPIPSLoss
-        StyleVectorDistance WPlusInverter WhitenedCodeDistance""",
+        LatentStatistics NarrowStyleGAN2Discriminator NarrowStyleGANv1Generator
+        NarrowStyleGANv2Generator NoiseProjector OfficialStyleGANv1Generator PNormLoss
+        PivotalTuningInverter PixelL1Loss PixelMSELoss RegularizedInverter ReleasedInverter
+        ReleasedPerceptualLoss STLPIPSLoss StyleVectorDistance WPlusInverter
+        WhitenedCodeDistance""",
     'models.acceleration': 'enabled switched_off',
     'models.generators': """BaseDetailGenerator GeneratorSplit NarrowStyleGAN2Discriminator
         NarrowStyleGANv1Generator NarrowStyleGANv2Generator OfficialStyleGANv1Generator
         register_split""",
     'models.inverters': """ImageLBFGS NoiseProjector PRESETS PivotalTuningInverter
         RegularizedInverter ReleasedInverter WPlusInverter""",
-    'models.losses': """BaseCodeDistance FrameDistance GradientL1Loss LPIPSLoss PNormLoss PixelL1Loss
-        PixelMSELoss ReleasedPerceptualLoss STLPIPSLoss StyleVectorDistance WhitenedCodeDistance""",
+    'models.losses': """BaseCodeDistance FrameDistance GradientL1Loss LPIPSLoss PNormLoss
+        PixelL1Loss PixelMSELoss ReleasedPerceptualLoss STLPIPSLoss StyleVectorDistance
+        WhitenedCodeDistance""",
     'photos': """FINDS Face FaceFinder InPhoto Look NO_FACE ToonFinder Window YuNetFinder
         centre_window cut""",
     'report': 'write_page',
@@ -69,9 +71,9 @@ REGISTERED = {
         RegularizedInverter ReleasedInverter WPlusInverter""",
     'MODULES': """BaseCodeDistance BaseCodeEncoder BaseDetailGenerator ClassScores Composition
         DetailCodeEncoder FrameDistance GANSpace GeometricTransform GradientL1Loss InterFaceGAN
-        LPIPSLoss LatentStatistics MatrixTransform NarrowStyleGAN2Discriminator NarrowStyleGANv1Generator
-        NarrowStyleGANv2Generator OfficialStyleGANv1Generator PNormLoss PatchLightness
-        PerspectiveTransform PixelL1Loss PixelMSELoss RandomTransform Regression
+        LPIPSLoss LatentStatistics MatrixTransform NarrowStyleGAN2Discriminator
+        NarrowStyleGANv1Generator NarrowStyleGANv2Generator OfficialStyleGANv1Generator PNormLoss
+        PatchLightness PerspectiveTransform PixelL1Loss PixelMSELoss RandomTransform Regression
         ReleasedPerceptualLoss STLPIPSLoss SeFa StyleVectorDistance ThinPlateSpline ToonFinder
         WhitenedCodeDistance YuNetFinder""",
     'OPTIMIZERS': 'ImageLBFGS',
