@@ -203,7 +203,10 @@ def known_places() -> dict[str, str]:
     return places
 
 
-def known_file(url: str) -> RemoteFile | None:
-    """Return what is known about the file at an address, if anything is."""
-    files = (file for bundle in CATALOGUE.values() for file in bundle.files)
-    return next((file for file in files if file.url == url and not file.by_hand), None)
+def known_file(url: str) -> tuple[str, RemoteFile] | None:
+    """Return the bundle and the entry of the file at an address, if the catalogue has it."""
+    for name, bundle in CATALOGUE.items():
+        for file in bundle.files:
+            if file.url == url and not file.by_hand:
+                return name, file
+    return None

@@ -53,7 +53,8 @@ def download(url: str, remedy: str) -> Path:
     cached = cache_folder() / name
     if not cached.is_file():
         print_log(printable(f'Downloading {url} to {cached}'), logger='current')
-        known, digest = known_file(url), torch.hub.HASH_REGEX.search(name)
+        bundle, known = known_file(url) or ('', None)
+        digest = torch.hub.HASH_REGEX.search(name)
         try:
             download_file(
                 url,
@@ -62,7 +63,10 @@ def download(url: str, remedy: str) -> Path:
                 sha256=known.sha256 if known else digest[1] if digest else '',
             )
         except DownloadError as error:
-            raise DownloadError(f'{error}: {remedy}, or place it at {cached}.') from error
+            fetch = f'fetch it with `bdinvert fetch {bundle}` once there is a network, or '
+            raise DownloadError(
+                f'{error}: {fetch if bundle else ""}{remedy}, or place it at {cached}.'
+            ) from error
     return cached
 
 

@@ -5,6 +5,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from mmgen_bdinvert.apis import load_config
 from mmgen_bdinvert.io import DownloadError, file_digest
 from mmgen_bdinvert.models import BaseDetailGenerator, checkpoint
 from mmgen_bdinvert.models.checkpoint import ENCODER_PREFIXES, load_weights, read_state_dict
@@ -231,3 +232,6 @@ def test_an_address_that_cannot_be_reached_says_what_to_do(make_stylegan2, tmp_p
     refused(make_stylegan2(), URL, message, DownloadError)
     with pytest.raises(FileNotFoundError, match=message):
         BaseDetailGenerator(make_stylegan2(), 8, checkpoint=URL)
+    url = load_config('bdinvert_inv_ffhq').model.generator.checkpoint
+    message = 'could not be.*: fetch it with `bdinvert fetch ffhq` once .*, or download it on'
+    refused(make_stylegan2(), url, message, DownloadError)

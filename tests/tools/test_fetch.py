@@ -179,7 +179,7 @@ def test_names_that_are_not_known(hub):
 def test_the_catalogue_is_what_the_configs_use():
     model = load_config('bdinvert_inv_ffhq').model
     generator, network = CATALOGUE['ffhq'].files
-    assert known_file(model.generator.checkpoint) is generator
+    assert known_file(model.generator.checkpoint) == ('ffhq', generator)
     import torchvision
 
     assert network.url == torchvision.models.VGG16_Weights.IMAGENET1K_V1.url
