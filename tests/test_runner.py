@@ -71,7 +71,7 @@ def encoder_config(tmp_path, make_stylegan2, generator_config, runner_defaults):
     checkpoint = tmp_path / 'generator.safetensors'
     save_file(make_stylegan2().state_dict(), checkpoint)
 
-    def make(work_dir, max_iters=6, **settings):
+    def make(work_dir, max_iters=6, schedule=STEPS, **settings):
         seeds = dict(num_workers=0, batch_size=4)
         return Config(
             dict(
@@ -102,7 +102,7 @@ def encoder_config(tmp_path, make_stylegan2, generator_config, runner_defaults):
                 val_cfg=dict(),
                 train_cfg=dict(by_epoch=False, max_iters=max_iters, val_interval=2),
                 optim_wrapper=dict(optimizer=dict(type='Adam', lr=0.01)),
-                param_scheduler=[STEPS],
+                param_scheduler=[schedule],
                 default_hooks=dict(
                     checkpoint=dict(
                         type='CheckpointHook',
@@ -126,18 +126,13 @@ def encoder_config(tmp_path, make_stylegan2, generator_config, runner_defaults):
 def test_encoder_training_stopped_and_resumed_equals_training_at_a_stretch(
     encoder_config, tmp_path, read_checkpoint, assert_same_state, schedule, last_rate
 ):
-    def config(work_dir, **settings):
-        cfg = encoder_config(work_dir, **settings)
-        cfg.param_scheduler = [dict(schedule)]
-        return cfg
-
-    Runner.from_cfg(config('whole')).train()
-    cfg = config('parts')
+    Runner.from_cfg(encoder_config('whole', schedule=schedule)).train()
+    cfg = encoder_config('parts', schedule=schedule)
     cfg.custom_hooks.append(dict(type='TestStopAfterThree'))
     with pytest.raises(KeyboardInterrupt):
         Runner.from_cfg(cfg).train()
     torch.manual_seed(99)  # a new process has other random streams
-    resumed = Runner.from_cfg(config('parts', resume=True))
+    resumed = Runner.from_cfg(encoder_config('parts', schedule=schedule, resume=True))
     resumed.train()
     assert resumed.iter == 6
     whole, parts = (read_checkpoint(tmp_path / name / 'iter_6.pth') for name in ('whole', 'parts'))

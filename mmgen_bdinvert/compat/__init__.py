@@ -34,6 +34,6 @@ def apply() -> None:
     logging.getLogger('torch.utils.cpp_extension').setLevel(logging.ERROR)
     versions.check()
     # The last three import mmgen, which needs the others.
-    early = (mmcv_ops, ada, safe_load, compiler, sharding)
-    for workaround in (*early, schedules, optimizers, registries, conv_gradfix):
+    early = (mmcv_ops, ada, safe_load, compiler, sharding, schedules)
+    for workaround in (*early, optimizers, registries, conv_gradfix):
         workaround.install()

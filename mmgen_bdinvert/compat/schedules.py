@@ -1,9 +1,9 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
 """Checkpoints of a training with OneCycleLR under safe loading.
 
-Cause: the state of mmengine's OneCycleLR and OneCycleMomentum holds a function, which only a full
-pickle can read: a checkpoint with it could be neither resumed nor loaded. They are built with that
-function anyway, so it is left out of the state.
+Cause: the state of mmengine's OneCycleLR holds a function, which only a full pickle can read: a
+checkpoint with it could be neither resumed nor loaded. The schedule is built with that function
+anyway, so it is left out of the state.
 May be deleted: when mmengine leaves it out itself.
 """
 
@@ -12,7 +12,10 @@ from __future__ import annotations
 
 def install() -> None:
     """Leave functions out of the states of mmengine's parameter schedulers."""
-    from mmengine.optim.scheduler.param_scheduler import OneCycleParamScheduler, _ParamScheduler
+    from mmengine.optim.scheduler.param_scheduler import (  # not at the top: after `sharding`
+        OneCycleParamScheduler,
+        _ParamScheduler,
+    )
 
     def state_dict(self) -> dict:
         state = _ParamScheduler.state_dict(self)
