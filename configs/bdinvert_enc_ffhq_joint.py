@@ -6,7 +6,10 @@ _base_ = ['./bdinvert_enc_ffhq.py']
 model = dict(
     type='JointEncoderTrainer',
     encoder=dict(checkpoint='work_dirs/bdinvert_enc_ffhq/iter_10000.pth'),
-    detail_encoder=_base_.detail_encoder,
+    detail_encoder=dict(
+        **_base_.detail_encoder,
+        checkpoint='work_dirs/bdinvert_enc_ffhq_detail/iter_10000.pth',
+    ),
     statistics=_base_.statistics,
     losses=dict(
         base=dict(type='BaseCodeDistance', loss_weight=10.0),

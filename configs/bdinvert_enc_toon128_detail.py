@@ -1,10 +1,12 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
-# The detail-code encoder alone, on true codes: a start for bdinvert_enc_toon128_joint.py. Nothing
-# is reconstructed, and 24,000 generated images are moved anew each time that they are shown.
+# The detail-code encoder alone, on true codes, between bdinvert_enc_toon128.py and
+# bdinvert_enc_toon128_joint.py. Nothing is reconstructed, and each of 24,000 generated images is
+# rendered once, and moved anew each time that it is shown.
 _base_ = ['./bdinvert_enc_toon128.py']
 
 model = dict(
     type='JointEncoderTrainer',
+    encoder=dict(checkpoint='work_dirs/bdinvert_enc_toon128/iter_2000.pth'),
     detail_encoder=_base_.detail_encoder,
     statistics=_base_.statistics,
     losses=dict(

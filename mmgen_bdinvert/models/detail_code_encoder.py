@@ -144,8 +144,9 @@ class DetailCodeEncoder(BoundToGenerator):
         """
         seen = encoder_input(images, self.input_size)
         frames = self.locate(seen) if frames is None else frames
-        grid = F.affine_grid(frames, seen.shape, align_corners=False)  # [NHW2]
-        straight = F.grid_sample(seen.to(grid), grid, align_corners=False)
+        with torch.autocast(seen.device.type, enabled=False):  # bfloat16 is too coarse for places
+            grid = F.affine_grid(frames, seen.shape, align_corners=False)  # [NHW2]
+            straight = F.grid_sample(seen.to(grid), grid, align_corners=False)
         straight = encoder_input(straight.to(images.dtype), self.input_size)
         steps = self.heads(self.hidden(self.stages(straight)))
         steps = steps.to(torch.promote_types(steps.dtype, torch.float32))

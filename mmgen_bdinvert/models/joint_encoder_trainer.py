@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from mmgen.registry import DATASETS, MODELS
 from torch import Tensor, nn
@@ -45,9 +46,9 @@ class JointEncoderTrainer(BaseCodeEncoderTrainer):
         statistics (dict | LatentStatistics): P-norm+ statistics of that generator, or their config.
         losses (dict[str, dict | nn.Module | None] | None): Losses by name, or their configs.
             Defaults to those of :meth:`config_defaults`.
-        latents (int | None): Number of different images to train on: further seeds show the same
-            ones, with motions of their own, from memory (8 bits a value), so that none is rendered
-            again. Defaults to None: every seed is an image of its own.
+        latents (int | None): Number of different images to train on: every seed shows one of them,
+            with a motion of its own, and none is rendered twice. Each takes 3 · H · W bytes of the
+            CPU's memory, and those of its w+. Defaults to None: every seed is an image of its own.
         tune_encoder (bool): Whether the base-code encoder learns too. Defaults to True.
         photos (dict | Dataset | None): Photos as InversionImageFolder gives them, or its config.
             Defaults to None.
@@ -88,7 +89,7 @@ class JointEncoderTrainer(BaseCodeEncoderTrainer):
         if latents is not None:
             latents = checked_number('latents', latents, least=1, whole=True)
         self.latents = latents
-        self._rendered: dict[int, tuple[Tensor, Tensor]] = {}  # by seed: w+ [ND], image [CHW]
+        self._rendered: dict[int, tuple[Tensor, Tensor]] = {}  # w+ [ND] and image [CHW] uint8
         self.tune_encoder = tune_encoder
         self.encoder.requires_grad_(tune_encoder)
         self.photos = DATASETS.build(photos) if isinstance(photos, dict) else photos
@@ -129,21 +130,22 @@ class JointEncoderTrainer(BaseCodeEncoderTrainer):
 
     def photos_of(self, seeds: Tensor) -> Tensor:
         """Return RGB photos (n, 3, H, W) in [-1, 1]: of each seed (n,) always the same."""
-        chosen = [self.photos[seed % len(self.photos)]['inputs'] for seed in seeds.tolist()]
+        chosen = [self.photos[i]['inputs'] for i in _picks(seeds, len(self.photos))]
         return torch.stack(chosen).to(self.generator.device).float() / 127.5 - 1
 
     def remembered(self, seeds: Tensor) -> tuple[Tensor, Tensor]:
         """Return w+ (n, N, D) and images as :meth:`sample` does, of ``latents`` different ones."""
         if self.latents is None:
             return self.sample(seeds)
-        wanted = (seeds % self.latents).tolist()
+        wanted = _picks(seeds, self.latents)
         new = [seed for seed in dict.fromkeys(wanted) if seed not in self._rendered]
         if new:
             w_plus, images = self.sample(torch.tensor(new))
             pixels = ((images.clamp(-1, 1) + 1) * 127.5).round().byte()
-            self._rendered.update(zip(new, zip(w_plus.unbind(), pixels.unbind())))
+            self._rendered.update(zip(new, zip(w_plus.cpu().unbind(), pixels.cpu().unbind())))
         w_plus, pixels = zip(*(self._rendered[seed] for seed in wanted))
-        return torch.stack(w_plus), torch.stack(pixels) / 127.5 - 1
+        device = self.generator.device
+        return torch.stack(w_plus).to(device), torch.stack(pixels).to(device) / 127.5 - 1
 
     def forward(self, inputs: Tensor, data_samples=None, mode: str = 'tensor'):
         """Reconstruct the images of seeds (n,), as :class:`BaseCodeEncoderTrainer` does.
@@ -183,11 +185,10 @@ class JointEncoderTrainer(BaseCodeEncoderTrainer):
         seen = targets(images)
         frames = self.detail_encoder.locate(seen)
         detail = self.detail_encoder(seen, frames)
-        compared: dict[str, tuple[Tensor, Any]] = {
-            'frame': (frames, frames_of(motions).to(frames)),
-            'detail': (detail, self.statistics),
-        }
+        compared: dict[str, tuple[Tensor, Any]] = {'detail': (detail, self.statistics)}
         wanted = {loss.compares for loss in self.losses.values()}
+        if 'frame' in wanted:
+            compared['frame'] = frames[count:], frames_of(motions[count:]).to(frames)
         if wanted & {'image', 'base'}:
             base = self.encoder(seen)
         if 'image' in wanted:
@@ -207,6 +208,11 @@ class JointEncoderTrainer(BaseCodeEncoderTrainer):
             truth = self.visible(w_plus[:, first:])
             compared['whitened'] = self.visible(detail[count:]), truth
         return {f'loss_{k}': weighted(v, *compared[v.compares]) for k, v in self.losses.items()}
+
+
+def _picks(seeds: Tensor, count: int) -> list[int]:
+    """Choose one of ``count`` things for each seed (n,): always the same one."""
+    return [int(np.random.default_rng(seed).integers(count)) for seed in seeds.tolist()]
 
 
 def frames_of(motions: list[Transform | None]) -> Tensor:

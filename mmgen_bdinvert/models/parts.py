@@ -62,7 +62,7 @@ def build_losses(
             leaves out a loss of a base config.
         owner (str): Name of the model's class.
         comparable (Collection[str]): What the model can compare: 'image', 'base', 'detail',
-            'whitened'.
+            'frame', 'styles', 'whitened'.
         reserved (Collection[str]): Names that no loss may have.
         statistics (LatentStatistics | None): Without them, no detail codes can be compared.
 
@@ -81,7 +81,7 @@ def build_losses(
         called = f'the loss {name!r} ({type(loss).__name__})'
         if loss.compares not in comparable:
             raise ValueError(
-                f'{owner} has no {loss.compares} code for {called} to compare: leave it out.'
+                f"{owner} cannot compare '{loss.compares}', as {called} would: leave it out."
             )
         if loss.compares == 'detail' and statistics is None:
             raise ValueError(

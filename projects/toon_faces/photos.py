@@ -1,5 +1,5 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
-"""Drawn photos: several toon faces before a textured background, with where they are."""
+"""Drawn photos: several toon faces before a background, with where they are."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFilter
 
 from mmgen_bdinvert.photos import Window
 
 from .drawing import cut_out
 
-__all__ = ['DrawnFace', 'background', 'draw_photo']
+__all__ = ['SCENES', 'DrawnFace', 'background', 'draw_photo']
 
 _cut_out = functools.lru_cache(maxsize=512)(cut_out)
 _APART = 0.62  # of the mean side of two faces, between their middles
@@ -72,11 +72,31 @@ def background(size: tuple[int, int], rng: np.random.Generator) -> Image.Image:
     return picture
 
 
+def _hills(size: tuple[int, int], rng: np.random.Generator) -> Image.Image:
+    """Draw an evening sky over hills, out of focus, with the grain of a camera."""
+    width, height = size
+    x, y = np.arange(width), np.arange(height)[:, None]
+    share = (y / height)[..., None]
+    picture = (1 - share) * (168, 196, 236) + share * (255, 226, 200)
+    for colour, level in (((206, 200, 222), 0.62), ((176, 186, 206), 0.75), ((150, 170, 176), 0.9)):
+        waves = zip(rng.uniform(1, 4, 3), rng.uniform(0, 2 * np.pi, 3))
+        ridge = sum(np.sin(n * 2 * np.pi * x / width + phase) / n for n, phase in waves)
+        picture = np.where((y > height * (level + 0.04 * ridge))[..., None], colour, picture)
+    scene = Image.fromarray(np.broadcast_to(picture, (height, width, 3)).astype(np.uint8))
+    scene = scene.filter(ImageFilter.GaussianBlur(height / 60))
+    grain = rng.normal(0, 2, (height, width, 1))
+    return Image.fromarray((np.asarray(scene) + grain).clip(0, 255).astype(np.uint8))
+
+
+SCENES = {'texture': background, 'hills': _hills}
+
+
 def draw_photo(
     seed: str,
     size: tuple[int, int] = (3000, 2000),
     *,
     faces: Sequence[str],
+    scene: str = 'texture',
     sides: tuple[float, float] = (0.2, 0.45),
     turn: float = 45.0,
     options: Mapping[str, Mapping[str, object]] | None = None,
@@ -87,6 +107,7 @@ def draw_photo(
         seed (str): Decides everything but which faces there are.
         size (tuple[int, int]): Width and height. Defaults to (3000, 2000).
         faces (Sequence[str]): Their seeds; one that finds no room is left out.
+        scene (str): What is behind them, a name in ``SCENES``. Defaults to 'texture'.
         sides (tuple[float, float]): Of the faces, as shares of the photo's shorter side. Defaults
             to (0.2, 0.45).
         turn (float): Degrees that a face is turned at most. Defaults to 45.0.
@@ -100,7 +121,7 @@ def draw_photo(
         ImportError: The drawing packages (extra ``toon``) are missing.
     """
     rng = np.random.default_rng(list(seed.encode()))
-    photo = background(size, rng)
+    photo = SCENES[scene](size, rng)
     drawn: list[DrawnFace] = []
     for name in faces:
         for _ in range(_TRIES):

@@ -83,7 +83,7 @@ def build(statistics_file):
             options['model.generator.checkpoint'] = None
         if 'ffhq' in name:
             options['model.losses.perceptual.backbone'] = 'random'
-        if name.startswith('bdinvert_inv') or 'joint' in name:
+        if name.startswith('bdinvert_inv') or cfg.model.type == 'JointEncoderTrainer':
             dim = cfg.model.generator.generator.style_channels
             options['model.encoder.checkpoint'] = None
             options['model.statistics.path'] = statistics_file(dim)

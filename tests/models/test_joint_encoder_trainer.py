@@ -39,7 +39,8 @@ def make_trainer(make_generator, make_encoder, fit_statistics):
             torch.manual_seed(0)
             detail = DetailCodeEncoder(generator.num_detail, 16, 32, (8, 16, 32), features=32)
         rng = torch.Generator().manual_seed(0)
-        detail.heads.weight.data = 0.1 * torch.randn(detail.heads.weight.shape, generator=rng)
+        for layer in (detail.heads, detail.placing[-1]):
+            layer.weight.data = 0.1 * torch.randn(layer.weight.shape, generator=rng)
         statistics = fit_statistics(generator)
         settings = {'losses': LOSSES, 'truncation': 1.0, **settings}
         return JointEncoderTrainer(generator, make_encoder(), detail, statistics, **settings)
@@ -93,14 +94,14 @@ def test_losses_equal_their_formula(make_trainer, settings):
 @torch.no_grad()
 def test_photos_are_the_first_part_of_a_batch_and_only_seen(make_trainer):
     trainer = make_trainer(photos=Pictures(), photo_share=0.25).eval()
-    photo = Pictures()[3]['inputs'][None].float() / 127.5 - 1  # 3: the first seed
+    photo = trainer.photos_of(SEEDS[:1])
     rgb = torch.cat([photo, trainer.sample(SEEDS[1:])[1].flip(1)])
     output = trainer.generator(trainer.encoder(rgb), trainer.detail_encoder(rgb)).flip(1)
     losses = trainer(SEEDS, mode='loss')
     expected = 2 * (output - rgb).square().mean()
     torch.testing.assert_close(losses['loss_pixel'], expected, rtol=1e-4, atol=0)
     alone = make_trainer().eval()(SEEDS[1:], mode='loss')
-    for name in ('loss_base', 'loss_styles', 'loss_whitened'):
+    for name in ('loss_base', 'loss_frame', 'loss_styles', 'loss_whitened'):
         torch.testing.assert_close(losses[name], alone[name], rtol=1e-4, atol=0)
 
 
@@ -109,7 +110,8 @@ def test_both_encoders_learn_or_the_detail_encoder_alone(make_trainer):
         trainer = make_trainer(tune_encoder=tuned).train()
         assert trainer.encoder.training == tuned and trainer.detail_encoder.training
         sum(trainer(SEEDS, mode='loss').values()).backward()
-        assert trainer.detail_encoder.stages[0].weight.grad.any()
+        for part in (trainer.detail_encoder.stages[0], trainer.detail_encoder.locator[0]):
+            assert part.weight.grad.any()
         assert all((p.grad is not None) == tuned for p in trainer.encoder.parameters())
         assert all(p.grad is None for p in trainer.generator.parameters())
         parts = {name.partition('.')[0] for name in trainer.state_dict()}
@@ -125,17 +127,32 @@ def test_nothing_is_rendered_without_a_loss_on_images(make_trainer):
 
 
 def test_few_latents_are_rendered_once_and_moved_anew(make_trainer):
-    trainer = make_trainer(latents=3, moves=MOVES, moved_share=1.0)
-    w_plus, images = trainer.sample(torch.tensor([0, 1, 2]))
-    again = trainer.remembered(torch.tensor([3, 1, 8]))
-    assert torch.equal(again[0], w_plus)
-    assert (again[1] - images.clamp(-1, 1)).abs().max() < 1.01 / 255
+    trainer = make_trainer(latents=3, moves=MOVES, moved_share=1.0).eval()
+    w_plus, images = trainer.sample(torch.arange(3))
+    many = torch.arange(40)
+    codes, shown = trainer.remembered(many)
     trainer.sample = None  # not to be called
-    assert torch.equal(trainer.remembered(torch.tensor([5]))[1], again[1][2:])
-    assert trainer.motions(torch.tensor([2])) != trainer.motions(torch.tensor([5]))
-    make_trainer(latents=3, moves=MOVES)(SEEDS, mode='predict')
+    for code, picture in zip(codes, shown):
+        which = int((w_plus - code).abs().sum((1, 2)).argmin())
+        assert torch.equal(code, w_plus[which])
+        assert (picture - images[which].clamp(-1, 1)).abs().max() < 1.01 / 255
+    assert len({code.sum().item() for code in codes}) == 3
+    assert len({motion.matrix()[0, 2].item() for motion in trainer.motions(many)}) == 40
+    losses = [trainer(many[:4], mode='loss') for _ in range(2)]
+    seen = moved(shown[:4], trainer.motions(many[:4]), transform_image).flip(1)
+    truth = 0.75 / trainer.detail_encoder.deviation.square().mean()
+    expected = truth * (trainer.detail_encoder(seen) - codes[:4, 2:]).square().mean()
+    for found in losses:
+        torch.testing.assert_close(found['loss_styles'], expected, rtol=1e-4, atol=0)
     with pytest.raises(ValueError, match='latents'):
         make_trainer(latents=0)
+
+
+@torch.no_grad()
+def test_all_photos_are_shown(make_trainer):
+    trainer = make_trainer(photos=Pictures())
+    every_eighth = trainer.photos_of(torch.arange(0, 320, 8))  # as the first of batches of eight
+    assert len({photo.sum().item() for photo in every_eighth}) == 4
 
 
 def test_photos_teach_the_detail_encoder_alone(make_trainer):

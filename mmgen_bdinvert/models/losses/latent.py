@@ -94,7 +94,7 @@ class PNormLoss(nn.Module):
         return state.whiten(value).square().mean((1, 2))  # (n, L, D) -> (n,)
 
 
-class _ForTraining(nn.Module):
+class _MeanSquaredDistance(nn.Module):
     """Mean squared distance of what an encoder predicts from the truth.
 
     Args:
@@ -115,7 +115,7 @@ class _ForTraining(nn.Module):
 
 
 @MODULES.register_module()
-class WhitenedCodeDistance(_ForTraining):
+class WhitenedCodeDistance(_MeanSquaredDistance):
     """Squared distance of whitened detail codes (n, L, D), ``mean(s · (v - v'))²``.
 
     ``s`` says how much an image changes with each coordinate (see
@@ -130,8 +130,8 @@ class WhitenedCodeDistance(_ForTraining):
 
 
 @MODULES.register_module()
-class StyleVectorDistance(_ForTraining):
-    """Squared distance of style vectors (n, L, D), in units of their mean variance.
+class StyleVectorDistance(_MeanSquaredDistance):
+    """Squared distance of style vectors (n, L, D), which the trainer divides by their deviation.
 
     In pixels a mouth is little beside hair and clothes; in a style vector it counts about as much.
 
@@ -143,7 +143,7 @@ class StyleVectorDistance(_ForTraining):
 
 
 @MODULES.register_module()
-class FrameDistance(_ForTraining):
+class FrameDistance(_MeanSquaredDistance):
     """Squared distance of frames (n, 2, 3), which :meth:`DetailCodeEncoder.locate` finds.
 
     Args:

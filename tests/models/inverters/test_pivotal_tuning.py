@@ -147,5 +147,5 @@ def test_bad_settings_are_refused(make_generator, make_tuner):
         ValueError, match='locality_weight is a finite number of at least 0, but got -1'
     ):
         make_tuner(locality_weight=-1)
-    with pytest.raises(ValueError, match=r"has no detail code for the loss 'detail'"):
+    with pytest.raises(ValueError, match=r"cannot compare 'detail', as the loss 'detail'"):
         make_tuner(losses=dict(detail=dict(type='PNormLoss')))

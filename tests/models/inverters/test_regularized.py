@@ -167,7 +167,9 @@ def test_bad_settings_are_refused(make_inverter, make_generator, images):
         with pytest.raises(ValueError, match='losses is a dict with at least one loss, but got'):
             make_inverter(nothing)
     base = dict(base=dict(type='BaseCodeDistance'))
-    with pytest.raises(ValueError, match=r"WPlusInverter has no base code for the loss 'base'"):
+    with pytest.raises(
+        ValueError, match=r"WPlusInverter cannot compare 'base', as the loss 'base'"
+    ):
         WPlusInverter(make_generator(), losses=base)
 
 
