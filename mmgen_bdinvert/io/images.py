@@ -16,6 +16,7 @@ from .decoding import decode
 from .outputs import atomic_write, shown_path
 
 FIT_MODES = ('crop', 'pad', 'squash')
+PNG_LEVEL = 3  # of compression: half the time of the usual 6, and files a tenth larger
 
 
 def read_image(
@@ -130,7 +131,8 @@ def save_png(path: str | os.PathLike, rgb: np.ndarray) -> None:
     picture = Image.fromarray(np.ascontiguousarray(checked_picture(rgb)))
     if os.path.splitext(path)[1].lower() != '.png':
         raise ValueError(f'picture file must end in .png, but got {shown_path(path)}')
-    atomic_write(path, lambda temporary: picture.save(temporary, 'PNG', pnginfo=png_of_srgb()))
+    options = dict(pnginfo=png_of_srgb(), compress_level=PNG_LEVEL)
+    atomic_write(path, lambda temporary: picture.save(temporary, 'PNG', **options))
 
 
 def png_of_srgb() -> PngImagePlugin.PngInfo:

@@ -173,7 +173,7 @@ class BatchInversion:
         seen = output if mask is None else torch.lerp(rgb, output, mask)
         faces = faces_of([source for source, _, _ in batch], rgb)
         verdicts = verdicts_of(self.inverter, rgb, seen, result.code, faces)
-        rows = self._measure(rgb, output, result)
+        rows = self._measure(rgb, output, result, mask)
         seconds = round((time.perf_counter() - began) / len(batch), 3)
         codes, output = result.code.to('cpu'), output.cpu()
         for i, (source, name, target) in enumerate(batch):
@@ -212,12 +212,17 @@ class BatchInversion:
         rows = [torch.ones(images.shape[2:]) if m is None else torch.from_numpy(m) for m in masks]
         return torch.stack(rows)[:, None].to(images)  # [N1HW]
 
-    def _measure(self, target: Tensor, output: Tensor, result: InversionResult) -> list[dict]:
+    def _measure(
+        self, target: Tensor, output: Tensor, result: InversionResult, mask: Tensor | None
+    ) -> list[dict]:
         columns = {'psnr': psnr(output, target), 'mse': mse(output, target)}
         if 'perceptual' in self.inverter.losses:
             distance = self.inverter.losses['perceptual']
-            with torch.no_grad():
-                columns['perceptual'] = distance(output, distance.prepare(target))
+            if not self.inverter.num_steps and mask is None and distance.loss_weight:
+                columns['perceptual'] = result.history['perceptual'][-1] / distance.loss_weight
+            else:
+                with torch.no_grad():
+                    columns['perceptual'] = distance(output, distance.prepare(target))
         rows: list[dict[str, Any]] = [
             {name: float(v[i]) for name, v in columns.items()} for i in range(len(target))
         ]

@@ -36,6 +36,16 @@ def test_each_image_gets_code_picture_and_metrics(instant, photos, tmp_path):
     assert seen == []  # all is there: nothing is left to do
 
 
+def test_the_distance_is_measured_once(instant, photos, tmp_path, monkeypatch):
+    distance, calls = instant.losses['perceptual'], []
+    forward = distance.forward
+    monkeypatch.setattr(distance, 'forward', lambda *args: calls.append(args) or forward(*args))
+    outcomes = invert_files(instant, photos, tmp_path / 'out', batch_size=3)
+    ((output, features),) = calls
+    expected = forward(output, features).tolist()
+    assert [o.metrics['perceptual'] for o in outcomes] == pytest.approx(expected, rel=1e-5)
+
+
 def test_pictures_of_an_earlier_inversion_with_steps_are_removed(make_config, photos, tmp_path):
     path, out = make_config(), tmp_path / 'out'
     invert_files(init_inverter(path, device='cpu'), photos, out)
