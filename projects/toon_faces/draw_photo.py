@@ -14,13 +14,14 @@ from bdinvert_cli.parser import ToolParser
 from bdinvert_cli.running import run_tool, say
 from mmgen_bdinvert.io import check_outputs, claim_outputs
 from mmgen_bdinvert.io.outputs import atomic_write
+from mmgen_bdinvert.photos import Window
 
 from .photos import SCENES, draw_photo
 
 _MAKER = 'draw-toon-photo'
 EXAMPLES = """
-python -m projects.toon_faces.draw_photo demo/photo.jpg --seed evening237 --faces h107 h82 \\
-    --scene hills --sides 0.45 0.62
+python -m projects.toon_faces.draw_photo demo/photo.jpg --faces h107 h82 --scene hills \\
+    --at 230 415 640 17 --at 800 505 590 -21
 """
 
 
@@ -40,16 +41,18 @@ def parse_args(argv=None):
         help='what is behind them (default: texture)',
     )
     parser.add_argument(
-        '--sides',
+        '--at',
         type=float,
-        nargs=2,
-        default=(0.2, 0.45),
-        metavar=('LEAST', 'MOST'),
-        help="sides of the faces, as shares of the photo's shorter side (default: 0.2 0.45)",
+        nargs=4,
+        action='append',
+        metavar=('X', 'Y', 'SIZE', 'ANGLE'),
+        help='where a face is, as --window of bdinvert invert, once for each (default: anywhere)',
     )
     args = parser.parse_args(argv)
-    if not 0 < args.sides[0] <= args.sides[1]:
-        parser.error(f'--sides are 0 < LEAST <= MOST, but got {args.sides[0]:g} {args.sides[1]:g}')
+    if args.at and len(args.at) != len(args.faces):
+        parser.error(f'--at is given for {len(args.at)} of {len(args.faces)} faces')
+    if any(size <= 0 for _, _, size, _ in args.at or ()):
+        parser.error('the SIZE of --at must be positive')
     if not args.out.lower().endswith(('.jpg', '.png')):
         parser.error(f'OUT ends in .jpg or .png, but got {args.out!r}')
     return args
@@ -63,15 +66,16 @@ def main(argv=None):
         (1500, 1000),
         faces=args.faces,
         scene=args.scene,
-        sides=args.sides,
+        squares=args.at and [Window(*numbers) for numbers in args.at],
         turn=30,
     )
     claim_outputs([args.out], _MAKER)
     atomic_write(args.out, lambda temporary: photo.save(temporary, quality=90))
     for face in drawn:
         say(f'{face.seed}: --window {face.square}')
-    if missing := set(args.faces) - {face.seed for face in drawn}:
-        say(f'note: no room for {", ".join(sorted(missing))}', file=sys.stderr)
+    if len(drawn) < len(args.faces):
+        lacking = len(args.faces) - len(drawn)
+        say(f'note: no room for {lacking} of {len(args.faces)} faces', file=sys.stderr)
 
 
 if __name__ == '__main__':

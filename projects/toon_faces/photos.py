@@ -97,6 +97,7 @@ def draw_photo(
     *,
     faces: Sequence[str],
     scene: str = 'texture',
+    squares: Sequence[Window] | None = None,
     sides: tuple[float, float] = (0.2, 0.45),
     turn: float = 45.0,
     options: Mapping[str, Mapping[str, object]] | None = None,
@@ -108,6 +109,7 @@ def draw_photo(
         size (tuple[int, int]): Width and height. Defaults to (3000, 2000).
         faces (Sequence[str]): Their seeds; one that finds no room is left out.
         scene (str): What is behind them, a name in ``SCENES``. Defaults to 'texture'.
+        squares (Sequence[Window] | None): Where they are. Defaults to None: anywhere.
         sides (tuple[float, float]): Of the faces, as shares of the photo's shorter side. Defaults
             to (0.2, 0.45).
         turn (float): Degrees that a face is turned at most. Defaults to 45.0.
@@ -123,23 +125,37 @@ def draw_photo(
     rng = np.random.default_rng(list(seed.encode()))
     photo = SCENES[scene](size, rng)
     drawn: list[DrawnFace] = []
-    for name in faces:
-        for _ in range(_TRIES):
-            side = min(size) * np.exp(rng.uniform(*np.log(sides)))
-            reach = (0.5 - _OUTSIDE) * side
-            x, y = (float(rng.uniform(reach, n - reach)) for n in size)
-            if all(
-                np.hypot(*(other.square.centre.numpy() - (x, y)))
-                > _APART * (side + other.square.size)
-                for other in drawn
-            ):
-                break
+    for i, name in enumerate(faces):
+        if squares is None:
+            square = _anywhere(size, sides, turn, drawn, rng)
         else:
+            square = squares[i]
+        if square is None:
             continue
-        square = Window(x - side / 2, y - side / 2, side, float(rng.uniform(-turn, turn)))
+        side, (x, y) = square.size, square.centre.tolist()
         face = _cut_out(name, 1024 if side > 256 else 256, **(options or {}).get(name, {}))
         face = face.resize((round(side),) * 2, Image.Resampling.LANCZOS)
         face = face.rotate(square.angle, Image.Resampling.BICUBIC, expand=True)
         photo.paste(face, (round(x - face.width / 2), round(y - face.height / 2)), face)
         drawn.append(DrawnFace(name, square))
     return photo, drawn
+
+
+def _anywhere(
+    size: tuple[int, int],
+    sides: tuple[float, float],
+    turn: float,
+    others: Sequence[DrawnFace],
+    rng: np.random.Generator,
+) -> Window | None:
+    """Find room for a face among others; None if there is none."""
+    for _ in range(_TRIES):
+        side = min(size) * np.exp(rng.uniform(*np.log(sides)))
+        reach = (0.5 - _OUTSIDE) * side
+        x, y = (float(rng.uniform(reach, n - reach)) for n in size)
+        if all(
+            np.hypot(*(other.square.centre.numpy() - (x, y))) > _APART * (side + other.square.size)
+            for other in others
+        ):
+            return Window(x - side / 2, y - side / 2, side, float(rng.uniform(-turn, turn)))
+    return None

@@ -1,4 +1,6 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
+import re
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -21,12 +23,17 @@ def test_faces_before_a_scene(scene):
     assert len(np.unique(np.asarray(again).reshape(-1, 3), axis=0)) > 100
 
 
-def test_the_tool_says_where_the_faces_are_and_which_found_no_room(tmp_path, capsys):
-    out = tmp_path / 'photo.jpg'
-    tool.main([str(out), '--faces', 'h1', 'h2', '--sides', '1.2', '1.4', '--scene', 'hills'])
-    said = capsys.readouterr()
-    assert said.out.startswith('h1: --window ') and said.err == 'note: no room for h2\n'
+def test_the_tool_says_where_the_faces_are(tmp_path, capsys):
+    out, at = tmp_path / 'photo.jpg', ['--at', '300', '400', '500', '-20']
+    tool.main([str(out), '--faces', 'h1', '--scene', 'hills', *at])
+    assert capsys.readouterr().out == 'h1: --window 300 400 500 -20\n'
     assert Image.open(out).size == (1500, 1000)
-    with pytest.raises(SystemExit):
-        tool.parse_args([str(out), '--sides', '0.6', '0.4'])
-    assert '0 < LEAST <= MOST, but got 0.6 0.4' in capsys.readouterr().err
+    for faces, fault in (
+        ([*at, *at], 'given for 2 of 1 faces'),
+        (['--at', '1', '1', '0', '1'], 'positive'),
+    ):
+        with pytest.raises(SystemExit):
+            tool.parse_args([str(out), '--faces', 'h1', *faces])
+        assert fault in capsys.readouterr().err
+    tool.main([str(out), '--faces', *['h1'] * 30])
+    assert re.search(r'^note: no room for \d+ of 30 faces$', capsys.readouterr().err)
