@@ -18,6 +18,7 @@ __all__ = ['MARGIN', 'Face', 'FaceFinder']
 MARGIN = 0.1  # of the square that an aligned face fills, on every side
 _LONGEST = 1280  # pixels of a photo that is looked at as a whole
 _OVERLAP = 0.35  # of two squares, as intersection over union, that show the same face
+_PART = 0.5  # of a face's square: a smaller find in the middle of it is an eye or a mouth
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,7 @@ class FaceFinder:
             photo (Image.Image): Mode ``'RGB'``, of any size.
 
         Returns:
-            list[Face]: Those whose centre lies in the photo.
+            list[Face]: Those whose centre lies in the photo, and not within another face.
 
         Raises:
             ValueError: The photo is too small.
@@ -100,7 +101,17 @@ class FaceFinder:
             inside = 0 <= x < photo.width and 0 <= y < photo.height
             if inside and all(_overlap(face.square, other.square) < _OVERLAP for other in faces):
                 faces.append(face)
-        return sorted(faces, key=lambda face: -face.square.size)
+        whole: list[Face] = []
+        for face in sorted(faces, key=lambda face: -face.square.size):
+            if not any(_is_part(face.square, other.square) for other in whole):
+                whole.append(face)
+        return whole
+
+
+def _is_part(small: Window, large: Window) -> bool:
+    """Return whether a square lies in the middle of one at least twice as large."""
+    middle = large.to_window(small.centre).abs().max().item()
+    return small.size < _PART * large.size and middle < _PART
 
 
 def _overlap(one: Window, two: Window) -> float:

@@ -49,6 +49,12 @@ def test_the_largest_comes_first_and_none_twice():
     assert sorted(finder.sizes) == [(426, 320), (1280, 960)]
 
 
+def test_an_eye_is_no_face_of_its_own():
+    face, eye, neighbour = (0.1, 0.1, 0.4, 0.8), (0.2, 0.2, 0.1, 0.95), (0.02, 0.1, 0.15, 0.7)
+    faces = Seen(eye, face, neighbour).find(Image.new('RGB', (4000, 3000)))
+    assert [round(face.square.size) for face in faces] == [1600, 600]
+
+
 def test_a_face_with_its_middle_outside_is_none():
     assert Seen((0.95, 0.1, 0.2, 0.8)).find(Image.new('RGB', (400, 300))) == []
 
