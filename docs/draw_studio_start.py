@@ -1,6 +1,6 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
-"""Draw mmgen_bdinvert/studio/start.webp, what the studio shows before a photo is open: a drawn
-photo with its windows, and with edits in it.
+"""Draw mmgen_bdinvert/studio/start.webp, what the studio shows before a photo is open:
+demo/photo.jpg with its windows, and with edits in it.
 
 python -m docs.draw_studio_start
 """
@@ -15,23 +15,12 @@ from PIL import Image, ImageDraw
 import mmgen_bdinvert.studio
 from mmgen_bdinvert import apis
 from mmgen_bdinvert.studio import Studio, saving, shipped_directions
-from projects.toon_faces.drawing import cut_out
 
 CONFIG = 'bdinvert_inv_toon128'
-FACES = (('h6', 520, 420, 480, 20), ('h9', 420, 1080, 560, -12))  # seed, side, middle, angle
+PHOTO = Path(__file__).parents[1] / 'demo/photo.jpg'
 OUT = Path(mmgen_bdinvert.studio.__file__).with_name('start.webp')
-EDITS = ({'skin_lightness': -1.0}, {'skin_lightness': 1.2})
+EDITS = ({'skin_lightness': -0.8}, {'hair_lightness': 1.2})
 CORNERS = torch.tensor([[-1.0, -1], [1, -1], [1, 1], [-1, 1], [-1, -1]])
-
-
-def drawn():
-    """Draw a photo with two faces before a wall."""
-    photo = Image.new('RGB', (1500, 1000), '#ffdfbf')
-    for seed, side, x, y, angle in FACES:
-        face = cut_out(seed, 1024).resize((side, side), Image.Resampling.LANCZOS)
-        face = face.rotate(angle, Image.Resampling.BICUBIC, expand=True)
-        photo.paste(face, (x - face.width // 2, y - face.height // 2), face)
-    return photo
 
 
 def edited(studio, photo, strengths, out):
@@ -49,14 +38,13 @@ def main():
     finder = apis.init_finder(apis.load_config(CONFIG))
     studio = Studio(inverter, shipped_directions(inverter.generator), finder)
     with tempfile.TemporaryDirectory() as folder:
-        path = original = Path(folder, 'photo.png')
-        drawn().save(path)
+        path = PHOTO
         windows = [face.window() for face in studio.read_photo(path).faces]
         for i, (window, strengths) in enumerate(zip(windows, EDITS)):
             photo = studio.looked_at(studio.read_photo(path), window)
             path = Path(folder, f'{i}.png')
             edited(studio, photo, strengths, path)
-        pictures = [Image.open(one).convert('RGB') for one in (original, path)]
+        pictures = [Image.open(one).convert('RGB') for one in (PHOTO, path)]
     draw = ImageDraw.Draw(pictures[0])
     for window in windows:
         draw.line([tuple(p) for p in window.to_photo(CORNERS).tolist()], fill='white', width=8)

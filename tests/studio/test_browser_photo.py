@@ -21,7 +21,7 @@ def large(tmp_path_factory):
     pytest.importorskip('resvg_py', reason="needs the drawing packages: the extra 'toon'")
     from projects.toon_faces.photos import draw_photo
 
-    photo, drawn = draw_photo('studio', LARGE, faces=['h1', 'h2', 'h3'], turn=30)
+    photo, drawn = draw_photo('studio', LARGE, faces=['h1', 'h2', 'h3'], scene='hills', turn=30)
     assert len(drawn) == 3
     exif = Image.Exif()
     exif[0x0112], exif[0x010F] = 6, 'a camera'
