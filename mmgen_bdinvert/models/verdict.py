@@ -16,8 +16,8 @@ __all__ = ['VERDICTS', 'signs_of', 'strangeness', 'verdict', 'verdicts_of']
 VERDICTS = ('fits', 'doubtful', 'does not fit')
 _LEAST = 1e-6  # of what is divided by: an image may be one colour
 # Of strangeness, between the verdicts: benchmarks.verdicts tries them.
-_LIMITS = (5.5, 6.5)
-_FACE_LIMITS = (8.6, 9.0)
+_LIMITS = (9.5, 11.5)
+_FACE_LIMITS = (10.5, 12.0)
 
 
 @torch.no_grad()

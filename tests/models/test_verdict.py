@@ -44,7 +44,7 @@ def test_strangeness_is_in_standard_deviations_of_the_logarithms():
     signs = torch.stack([KNOWN, KNOWN * math.exp(0.9), KNOWN * torch.tensor([math.exp(1.2), 1, 1])])
     expected = torch.tensor([0, 3 * 3**0.5, 4]).double()
     torch.testing.assert_close(strangeness(signs, yardstick()), expected, rtol=1e-5, atol=1e-5)
-    assert [verdict(v) for v in (0.0, 5.4, 6.0, 6.6)] == [
+    assert [verdict(v) for v in (0.0, 9.4, 10.0, 11.6)] == [
         'fits',
         'fits',
         'doubtful',
@@ -53,7 +53,7 @@ def test_strangeness_is_in_standard_deviations_of_the_logarithms():
 
 
 def test_a_found_face_has_limits_of_its_own():
-    kinds = [verdict(v, face=True) for v in (8.5, 8.8, 9.1)]
+    kinds = [verdict(v, face=True) for v in (10.4, 11.0, 12.1)]
     assert kinds == ['fits', 'doubtful', 'does not fit']
 
 
@@ -135,7 +135,7 @@ def test_statistics_keep_yardsticks_and_refuse_others(fit_statistics, make_gener
 
 
 @pytest.mark.parametrize(
-    ('factor', 'expected'), [(1, 'fits'), (0.177, 'doubtful'), (0.01, 'does not fit')]
+    ('factor', 'expected'), [(1, 'fits'), (0.048, 'doubtful'), (0.01, 'does not fit')]
 )
 def test_results_tell_known_images_from_strange_ones(
     factor, expected, inverter, tmp_path, monkeypatch
