@@ -21,7 +21,7 @@ from .photos import SCENES, draw_photo
 _MAKER = 'draw-toon-photo'
 EXAMPLES = """
 python -m projects.toon_faces.draw_photo demo/photo.jpg --faces h107 h82 --scene hills \\
-    --at 230 415 640 17 --at 800 505 590 -21
+    --at 150 415 640 17 --at 860 505 590 -21
 """
 
 
