@@ -19,10 +19,10 @@ from mmgen_bdinvert.photos import Window
 from .photos import SCENES, draw_photo
 
 _MAKER = 'draw-toon-photo'
-EXAMPLES = """
-python -m projects.toon_faces.draw_photo demo/photo.jpg --faces h107 h82 --scene hills \\
-    --at 150 415 640 17 --at 860 505 590 -21
-"""
+EXAMPLES = (
+    'python -m projects.toon_faces.draw_photo demo/photo.jpg --faces h107 h82 --scene hills '
+    '--at 150 415 640 17 --at 860 505 590 -21'
+)
 
 
 def parse_args(argv=None):

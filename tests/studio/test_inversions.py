@@ -21,11 +21,11 @@ EDIT = (0.25, 0.0, 30.0, 1.0, False, 1.5, 0.0)
 def predicting(make_inverter, studio):
     """An inverter with a detail encoder, which gives each image a code of its own."""
     generator = studio.inverter.generator
-    encoder = DetailCodeEncoder(generator.num_detail, generator.style_dim, 32, (4, 6), 8)
-    encoder.adapt(generator)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(5)
-        nn.init.normal_(encoder.heads.weight, std=0.3)
+        encoder = DetailCodeEncoder(generator.num_detail, generator.style_dim, 32, (4, 6), 8)
+        nn.init.normal_(encoder.heads.weight)
+    encoder.adapt(generator)
     return make_inverter(num_steps=6, detail_encoder=encoder.eval()).eval()
 
 
