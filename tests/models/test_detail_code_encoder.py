@@ -24,7 +24,10 @@ def photos(count=2, size=32, seed=0):
 
 
 def encoder_of(generator, **settings):
-    encoder = DetailCodeEncoder(generator.num_detail, generator.style_dim, **{**TINY, **settings})
+    sizes = {**TINY, **settings}
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        encoder = DetailCodeEncoder(generator.num_detail, generator.style_dim, **sizes)
     encoder.adapt(generator)
     return encoder.eval()
 
