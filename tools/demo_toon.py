@@ -19,8 +19,8 @@ EDITS = {
     'darker skin': ('skin_lightness', -0.6),
     'lighter hair': ('hair_lightness', 1.0),
     'darker hair': ('hair_lightness', -1.5),
-    'beard': ('beard', 1.5),
-    'lighter clothes': ('clothes_lightness', 2.0),
+    'beard': ('beard', 1.2),
+    'other clothes': ('clothes_lightness', 2.0),
 }
 
 
