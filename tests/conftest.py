@@ -29,6 +29,7 @@ from mmgen_bdinvert.models import (
 
 pytest_plugins = [
     'tests.fixtures.authors_encoder',
+    'tests.fixtures.chromium',
     'tests.fixtures.file_server',
     'tests.fixtures.fresh',
     'tests.fixtures.profiles',

@@ -1,24 +1,9 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
 """The page in a real Chromium, where there is one."""
 
-import shutil
-
 import pytest
 
 from mmgen_bdinvert.report import write_page
-
-CHROMIUM = shutil.which('chromium') or shutil.which('chromium-browser')
-playwright = pytest.importorskip('playwright.sync_api', reason='needs playwright')
-if CHROMIUM is None:
-    pytest.skip('needs chromium', allow_module_level=True)
-
-
-@pytest.fixture(scope='module')
-def browser():
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=['--no-sandbox'])
-        yield browser
-        browser.close()
 
 
 @pytest.fixture()

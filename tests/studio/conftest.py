@@ -1,7 +1,6 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
 """A studio of a tiny generator, whose inversions take a moment, and one in a real Chromium."""
 
-import shutil
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -85,26 +84,9 @@ def toon_studio():
 
 
 @pytest.fixture(scope='session')
-def playwright():
-    reason = "needs playwright: pip install 'mmgen_bdinvert[studio-tests]'"
-    return pytest.importorskip('playwright.sync_api', reason=reason)
-
-
-@pytest.fixture(scope='session')
 def expect(playwright):
     playwright.expect.set_options(timeout=PATIENCE)
     return playwright.expect
-
-
-@pytest.fixture(scope='session')
-def browser(playwright):
-    path = shutil.which('chromium') or shutil.which('chromium-browser')
-    if path is None:
-        pytest.skip('needs Chromium: apt-get install chromium')
-    with playwright.sync_playwright() as driver:
-        chromium = driver.chromium.launch(executable_path=path, args=['--no-sandbox'])
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture(scope='session')
