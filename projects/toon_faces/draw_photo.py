@@ -51,8 +51,6 @@ def parse_args(argv=None):
     args = parser.parse_args(argv)
     if args.at and len(args.at) != len(args.faces):
         parser.error(f'--at is given for {len(args.at)} of {len(args.faces)} faces')
-    if any(size <= 0 for _, _, size, _ in args.at or ()):
-        parser.error('the SIZE of --at must be positive')
     if not args.out.lower().endswith(('.jpg', '.png')):
         parser.error(f'OUT ends in .jpg or .png, but got {args.out!r}')
     return args

@@ -121,6 +121,7 @@ def draw_photo(
 
     Raises:
         ImportError: The drawing packages (extra ``toon``) are missing.
+        ValueError: A square lies outside the photo, or is far larger.
     """
     rng = np.random.default_rng(list(seed.encode()))
     photo = SCENES[scene](size, rng)
@@ -130,6 +131,7 @@ def draw_photo(
             square = _anywhere(size, sides, turn, drawn, rng)
         else:
             square = squares[i]
+            square.box(*size)  # which refuses one that is not in the photo
         if square is None:
             continue
         side, (x, y) = square.size, square.centre.tolist()

@@ -28,12 +28,16 @@ def test_the_tool_says_where_the_faces_are(tmp_path, capsys):
     tool.main([str(out), '--faces', 'h1', '--scene', 'hills', *at])
     assert capsys.readouterr().out == 'h1: --window 300 400 500 -20\n'
     assert Image.open(out).size == (1500, 1000)
-    for faces, fault in (
-        ([*at, *at], 'given for 2 of 1 faces'),
-        (['--at', '1', '1', '0', '1'], 'positive'),
-    ):
-        with pytest.raises(SystemExit):
-            tool.parse_args([str(out), '--faces', 'h1', *faces])
-        assert fault in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        tool.parse_args([str(out), '--faces', 'h1', *at, *at])
+    assert 'given for 2 of 1 faces' in capsys.readouterr().err
+    for numbers, fault in {
+        '1 1 0 1': '16 pixels or more',
+        'nan 1 90 0': 'finite',
+        '9e9 0 500 0': 'lies in its photo',
+        '0 0 9e9 0': 'at most',
+    }.items():
+        with pytest.raises(ValueError, match=fault):
+            tool.main([str(out), '--faces', 'h1', '--at', *numbers.split()])
     tool.main([str(out), '--faces', *['h1'] * 30])
     assert re.search(r'^note: no room for \d+ of 30 faces$', capsys.readouterr().err)
