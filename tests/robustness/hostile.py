@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import resource
 import runpy
 import shutil
 import signal
@@ -19,8 +20,6 @@ import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-
-import psutil
 
 import bdinvert_cli
 
@@ -148,12 +147,12 @@ def in_child(function: Callable[[], object], folder: Path, seconds: float = SECO
     """
     sys.stdout.flush()
     sys.stderr.flush()
-    memory = psutil.Process().memory_info()  # a fork shares all of it but the mapped files
-    held = (memory.rss - memory.shared) / 2**30
     began = time.monotonic()
+    read, write = os.pipe()
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         pid = os.fork()
         if pid == 0:
+            os.write(write, b'%d' % resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
             be_child(function, folder, out.fileno(), err.fileno())
         while True:
             ended, status, usage = os.wait4(pid, os.WNOHANG)
@@ -168,7 +167,10 @@ def in_child(function: Callable[[], object], folder: Path, seconds: float = SECO
             file.seek(0)
             texts.append(file.read().decode('utf-8', 'surrogateescape'))
     spent = time.monotonic() - began
-    gib = max(usage.ru_maxrss / 2**20 - held, 0.0)
+    held = int(os.read(read, 32))  # as the child itself began, all of it shared with the parent
+    os.close(read)
+    os.close(write)
+    gib = (usage.ru_maxrss - held) / 2**20
     return Ended(os.waitstatus_to_exitcode(status), *texts, spent, gib)
 
 

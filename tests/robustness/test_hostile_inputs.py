@@ -98,7 +98,7 @@ def refuse():
         (lambda: print('a\u202eb'), {'code': 0}, r"characters '\u202e' are printed"),
         (lambda: print('error: one\nerror: two', file=sys.stderr), {'code': 0}, ''),
         (lambda: refuse_twice(), {}, '2 lines of error, not 1'),
-        (lambda: b'1' * 2**28, {'code': 0, 'gib': 0.2}, 'GiB, more than 0.2'),
+        (lambda: b'1' * 2**29, {'code': 0, 'gib': 0.2}, 'GiB, more than 0.2'),
         (lambda: sleep_long(), {'code': 0, 'seconds': 0.2}, 'more than 0'),
         (lambda: None, {'code': 0, 'check': lambda ended: fail('wrong')}, 'wrong'),
     ],
