@@ -40,7 +40,7 @@ def launch(
 
     Nothing is shared, reported or fetched elsewhere, and no file of this machine is served except
     those that the page itself has shown. Requests for other names than the studio's, and those of
-    other pages, are refused. Uploads are limited to 20 MB each, and to 100 and 500 MB per visitor
+    other pages, are refused. Uploads are limited to 64 MB each, and to 100 and 500 MB per visitor
     and hour; files are deleted after an hour, the oldest as soon as there are more than 2,000 or
     1 GB.
 

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 
-MAX_FILE_BYTES = 20 << 20  # of one upload
+MAX_FILE_BYTES = 64 << 20  # of one upload
 _HOUR = 3600  # seconds that a file is kept at most, and over which a visitor's uploads count
 _UPLOADS, _UPLOADED_BYTES = 100, 500_000_000  # of one visitor in an hour
 _FILES, _BYTES = 2000, 1_000_000_000  # of all visitors, at any time

@@ -136,7 +136,7 @@ VISITS: dict[str, Callable] = {
     'a foreign page reads': partial(
         refused, headers={'Host': 'evil.example'}, method='GET', path='/config'
     ),
-    'a large upload': partial(refused, status=413, files={'files': ('x.png', b'x' * 21_000_000)}),
+    'a large upload': partial(refused, status=413, files={'files': ('x.png', b'x' * 70_000_000)}),
     'many files at once': partial(
         refused,
         status=413,

@@ -135,9 +135,9 @@ def test_bad_files_get_a_sentence(open_studio, expect, tmp_path):
     codes.set_input_files(other)
     expect(status).to_contain_text('other.safetensors is not a readable latent code')
     assert str(tmp_path) not in status.inner_text() and '/tmp' not in status.inner_text()
-    big.write_bytes(b'x' * (21 << 20))
+    big.write_bytes(b'x' * (65 << 20))
     page.locator('#photo input[type=file]').set_input_files(big)
-    expect(page.get_by_text('exceed the maximum allowed size of 20.0 Mb')).to_be_visible()
+    expect(page.get_by_text('exceed the maximum allowed size of 64.0 Mb')).to_be_visible()
     page.locator('.toast-close').click()  # it lies over the buttons, for ten seconds
     page.locator('#undo').click()
     expect(status).to_contain_text('Open a photo or a code file first.')

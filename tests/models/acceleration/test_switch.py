@@ -43,14 +43,25 @@ def found(inverter, images):
     return [result.reconstruction, result.history['total'], result.code.detail, result.code.base]
 
 
-@pytest.mark.parametrize('family', [1, 2])
 @pytest.mark.parametrize('kind', [RegularizedInverter, WPlusInverter])
-def test_an_inversion_is_the_same_on_and_off(make_families, images, family, kind):
-    accelerated = found(make_families(family, kind), images)
+@pytest.mark.parametrize(
+    # Rounding of float32 grows with the steps: where an activation changes its sign, Adam's step
+    # changes too. In float64 mmgen's StyleGAN2 does not compute.
+    ('family', 'dtype', 'steps', 'tolerance'),
+    [(1, torch.float32, 2, 1e-4), (2, torch.float32, 2, 1e-4), (1, torch.float64, 4, 1e-9)],
+)
+def test_an_inversion_is_the_same_on_and_off(
+    make_families, images, kind, family, dtype, steps, tolerance
+):
+    def inverted():
+        inverter = make_families(family, kind, num_steps=steps)
+        return found(inverter.to(dtype), images.to(dtype))
+
+    accelerated = inverted()
     with switched_off():
-        plain = found(make_families(family, kind), images)
+        plain = inverted()
     for one, other in zip(accelerated, plain):
-        torch.testing.assert_close(one, other, rtol=2e-3, atol=2e-4)
+        torch.testing.assert_close(one, other, rtol=10 * tolerance, atol=tolerance)
 
 
 @pytest.mark.parametrize('family', [1, 2])
