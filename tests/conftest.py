@@ -1,6 +1,7 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
 """Tiny models with random weights, and Runner configs that stay inside a temporary folder."""
 
+import gc
 import itertools
 import json
 import os
@@ -40,6 +41,13 @@ pytest_plugins = [
 
 STYLE = 16
 RUNS = itertools.count()
+
+
+@pytest.fixture(scope='session', autouse=True)
+def few_collections():
+    """Modules that are imported are not looked through again and again for garbage."""
+    gc.freeze()
+    gc.set_threshold(100_000, 50, 100)
 
 
 @pytest.fixture(scope='session', autouse=True)

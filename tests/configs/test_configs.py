@@ -16,7 +16,7 @@ from mmengine.registry import Registry, init_default_scope
 from mmgen.registry import DATASETS, MODELS
 
 from mmgen_bdinvert.engine.config import RUNNER_KEYS, read_config
-from mmgen_bdinvert.models import LatentStatistics
+from mmgen_bdinvert.models import BaseDetailGenerator, LatentStatistics
 from projects.toon_faces import TOON_LABELS
 
 CONFIGS = Path(__file__).parents[2] / 'configs'
@@ -70,7 +70,20 @@ def statistics_file(tmp_path_factory):
 
 
 @pytest.fixture(scope='module')
-def build(statistics_file):
+def few_samples():
+    """Take means over fewer samples: those of full-width generators take seconds."""
+    mean = BaseDetailGenerator._mean
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(
+            BaseDetailGenerator,
+            '_mean',
+            lambda self, value, samples, batch_size: mean(self, value, batch_size, batch_size),
+        )
+        yield
+
+
+@pytest.fixture(scope='module')
+def build(statistics_file, few_samples):
     """Build the model of a config with random weights, by the options that a user has for it."""
 
     def make(name):

@@ -123,7 +123,8 @@ methods = dict(encoder_only='encoder', w='W', w_plus='W+', w_plus_pnorm='P-norm'
 reference = 'bdinvert_16'
 judges = dict(mse=dict(type='PixelMSELoss'))
 """
-SMALL = ['model.encoder.widths=[4,6,8]', 'model.losses.perceptual.backbone=random']
+SMALL = ['model.encoder.widths=[4,6,8]']
+SMALL += [f'model.losses.perceptual.{k}' for k in ('net=squeeze', 'backbone=random')]
 
 
 @pytest.fixture(scope='module')
@@ -205,7 +206,7 @@ def test_methods_are_compared_on_an_own_generator(
     text = (EXAMPLES / 'own_inversion.py').read_text()
     for old, new in {'work_dirs/own_encoder/iter_10000': 'encoder', '=512': '=6'}.items():
         text = text.replace(old, new)
-    text += "model['losses'] = dict(perceptual=dict(backbone='random'))\n"
+    text += "model['losses'] = dict(perceptual=dict(net='squeeze', backbone='random'))\n"
     Path('own_inversion.py').write_text(text + "model['encoder']['widths'] = (4, 6, 8)\n")
     run('latent_stats', 'own_inversion.py', 'statistics.safetensors', '--num-samples', 64)
     Path('plan.py').write_text(PLAN)
