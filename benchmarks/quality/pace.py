@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Sequence
 
@@ -15,7 +16,9 @@ from .summary import Cell, all_kinds, metrics_of
 
 __all__ = ['plot_pace']
 
-_POINT = '#0072B2'
+# Okabe and Ito's colours, which people with colour blindness tell apart, and markers beside them.
+_COLOURS = '#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9', '#000000'
+_MARKERS = 'osD^vPX*'
 _LEAST = 1e-3  # seconds: a logarithm has no zero
 
 
@@ -39,21 +42,17 @@ def plot_pace(plan: Plan, cells: Sequence[Cell], path: str | os.PathLike) -> Non
         if c.kind == every and not c.edit and c.method != DRAWN
     }
     seconds = {method: v.mean for (method, key), v in table.items() if key == 'seconds'}
-    figure = new_figure(9.6, 3.8)
+    figure = new_figure(9.6, 4.2)
     axes = figure.subplots(1, len(wanted), squeeze=False)[0]
     for axis, (key, metric) in zip(axes, wanted.items()):
-        for method, spent in seconds.items():
+        looks = zip(seconds.items(), itertools.cycle(_MARKERS), itertools.cycle(_COLOURS))
+        for (method, spent), marker, colour in looks:
             value = table[method, key]
             errors = [[value.mean - value.low], [value.high - value.mean]]
+            label = plan.methods[method]
             place = max(spent, _LEAST), value.mean
-            axis.errorbar(*place, yerr=errors, fmt='o', markersize=4, color=_POINT)
-            axis.annotate(
-                plan.methods[method].partition(',')[0],
-                place,
-                xytext=(5, 4),
-                textcoords='offset points',
-                fontsize=8,
-                parse_math=False,
+            axis.errorbar(
+                *place, yerr=errors, fmt=marker, markersize=5, color=colour, label=label
             )
         axis.set_xscale('log')
         axis.margins(x=0.15)
@@ -61,4 +60,8 @@ def plot_pace(plan: Plan, cells: Sequence[Cell], path: str | os.PathLike) -> Non
         axis.set_title(f'{metric.label} {"↑" if metric.more_is_better else "↓"}', fontsize=9)
         bare_axes(axis)
         axis.tick_params(which='both', labelsize=7)  # those of a decade lie close
+    handles, labels = axes[0].get_legend_handles_labels()
+    legend = figure.legend(handles, labels, loc='outside lower center', ncols=4, frameon=False)
+    for text in legend.get_texts():
+        text.set_parse_math(False)  # names are a user's
     save_figure(figure, path)
