@@ -96,11 +96,14 @@ def test_the_pace_has_a_point_for_each_method(run, tmp_path, monkeypatch):
     assert [axis.get_title() for axis in axes] == ['PSNR (dB) ↑', 'judge ↓']
     for axis, key in zip(axes, ('psnr', 'judge')):
         assert axis.get_xscale() == 'log'
-        assert [text.get_text() for text in axis.texts] == list(benchmark.plan.methods.values())
-        for text, method in zip(axis.texts, benchmark.plan.methods):
+        points, labels = axis.get_legend_handles_labels()
+        assert labels == list(benchmark.plan.methods.values())
+        for point, method in zip(points, benchmark.plan.methods):
             found = rows[method]['shifted']
             expected = [np.mean([row[name] for row in found]) for name in ('seconds', key)]
-            assert text.xy == pytest.approx((max(expected[0], 1e-3), expected[1]))
+            place = point.lines[0].get_xydata()[0]
+            assert place == pytest.approx((max(expected[0], 1e-3), expected[1]))
+    assert [text.get_text() for text in figures[0].legends[0].get_texts()] == labels
 
 
 def test_a_method_may_take_fewer_faces(make_plan, tmp_path):
