@@ -51,9 +51,7 @@ def plot_pace(plan: Plan, cells: Sequence[Cell], path: str | os.PathLike) -> Non
             errors = [[value.mean - value.low], [value.high - value.mean]]
             label = plan.methods[method]
             place = max(spent, _LEAST), value.mean
-            axis.errorbar(
-                *place, yerr=errors, fmt=marker, markersize=5, color=colour, label=label
-            )
+            axis.errorbar(*place, yerr=errors, fmt=marker, markersize=5, color=colour, label=label)
         axis.set_xscale('log')
         axis.margins(x=0.15)
         axis.set_xlabel('seconds of a face')
