@@ -13,14 +13,14 @@ from bdinvert_cli.running import run_tool, say
 
 IMAGES = Path(__file__).resolve().parents[1] / 'demo/images'  # in a wheel too
 SHIFT = (0.125, -0.0625)  # whole cells of the base code
-ROTATION = 15
+ROTATION = -15  # degrees, clockwise
 EDITS = {
     'lighter skin': ('skin_lightness', 1.3),
     'darker skin': ('skin_lightness', -0.6),
     'lighter hair': ('hair_lightness', 1.0),
-    'darker hair': ('hair_lightness', -1.5),
-    'beard': ('beard', 1.2),
-    'other clothes': ('clothes_lightness', 2.0),
+    'darker hair': ('hair_lightness', -1.0),
+    'laughing': ('laugh', 1.5),
+    'darker clothes': ('clothes_lightness', -2.0),
 }
 
 
