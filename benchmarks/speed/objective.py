@@ -14,7 +14,7 @@ from torch import Tensor
 
 from mmgen_bdinvert.models import RegularizedInverter
 from mmgen_bdinvert.models.inverters.base_inverter import StepCallback
-from mmgen_bdinvert.models.inverters.presets import PRESETS
+from mmgen_bdinvert.models.inverters.presets import preset_settings
 
 from .faces import FaceSetting
 from .measure import Row
@@ -139,11 +139,13 @@ def _invert(
     if side == 'plain':
         codes, passed = _plainly(setting, steps, sample)
         return _Inversion(codes, passed, passed, steps)
-    preset: dict[str, Any] = {'detail_encoder': None, **PRESETS[side.removesuffix(PREDICTED)]}
+    predicts = side.endswith(PREDICTED)
+    preset: dict[str, Any] = {
+        'detail_encoder': setting.detail_encoder if predicts else None,
+        **preset_settings(side.removesuffix(PREDICTED), predicts),
+    }
     if side == 'paper':
         preset['num_steps'] = steps
-    elif side.endswith(PREDICTED):
-        preset['detail_encoder'] = setting.detail_encoder
     watch = _Stopwatch(target)
     codes = _with_preset(setting, preset, watch)
     passed = watch.passed(setting.device)

@@ -23,7 +23,7 @@ from ..engine.config import check_config, read_config
 from ..engine.host import drop_visualizer
 from ..jobs.folder import SETTINGS_FILE
 from ..jobs.results import CONFIG_FILE
-from ..models.inverters.presets import NEED_DETAIL_ENCODER, PRESETS
+from ..models.inverters.presets import NEED_DETAIL_ENCODER, PRESETS, preset_settings
 
 __all__ = [
     'ConfigLike',
@@ -78,16 +78,18 @@ def load_config(
                 f'The preset {preset!r} needs the latent statistics of the generator, but the '
                 f'config has none: make them with tools/latent_stats.py and set model.statistics.'
             )
-        if preset in NEED_DETAIL_ENCODER and config.model.get('detail_encoder') is None:
+        predicts = config.model.get('detail_encoder') is not None
+        if preset in NEED_DETAIL_ENCODER and not predicts:
             raise ValueError(
                 f'The preset {preset!r} needs a detail encoder, but the config has none: train one '
                 f'with a bdinvert_enc_*_joint config and set model.detail_encoder.'
             )
-        for name, value in PRESETS[preset].items():  # update() would keep the config's own lr
+        # Not update(), which would keep the config's own learning rate.
+        for name, value in preset_settings(preset, predicts).items():
             if value is None:
                 config.model.pop(name, None)
             else:
-                config.model[name] = copy.deepcopy(value)
+                config.model[name] = value
     return _merged(config, options)
 
 

@@ -13,6 +13,7 @@ from mmgen_bdinvert.apis import (
     load_config,
     shipped_configs,
 )
+from mmgen_bdinvert.models.inverters.presets import preset_settings
 
 ROOT = Path(__file__).parents[2]
 
@@ -120,7 +121,7 @@ def test_a_preset_replaces_the_schedule_alone(preset):
     own = load_config('bdinvert_inv_toon128')
     cfg = load_config(own, None, preset)
     assert ('detail_encoder' in cfg.model) == (preset != 'paper')  # as before there was one
-    for name, value in PRESETS[preset].items():
+    for name, value in preset_settings(preset, predicts=True).items():
         if value is None:
             del own.model[name]
         else:
@@ -128,6 +129,14 @@ def test_a_preset_replaces_the_schedule_alone(preset):
             own.model[name] = value
     assert own.model == cfg.model
     assert Config.fromstring(cfg.pretty_text, '.py').model == cfg.model  # as it is recorded
+
+
+def test_fast_takes_half_the_steps_from_a_prediction():
+    steps = [
+        load_config(f'bdinvert_inv_{name}', None, 'fast').model.num_steps
+        for name in ('toon64', 'toon128')
+    ]
+    assert steps == [PRESETS['fast']['num_steps'], 105]  # toon64 has no detail encoder
 
 
 def test_options_go_before_a_preset():

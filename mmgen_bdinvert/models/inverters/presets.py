@@ -3,9 +3,10 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
-__all__ = ['NEED_DETAIL_ENCODER', 'PRESETS']
+__all__ = ['NEED_DETAIL_ENCODER', 'PRESETS', 'preset_settings']
 
 _QUICK = dict(
     optimizer=dict(type='ImageLBFGS', history=50),
@@ -31,3 +32,18 @@ PRESETS: dict[str, dict[str, Any]] = {
     'instant': dict(num_steps=0, keep_best=False, amp=False, detail_space='w+'),
 }
 NEED_DETAIL_ENCODER = ('quick', 'instant')
+_FAST_FROM_A_PREDICTION = 105  # steps
+
+
+def preset_settings(name: str, predicts: bool) -> dict[str, Any]:
+    """Return the settings of a preset.
+
+    Args:
+        name (str): One of ``PRESETS``.
+        predicts (bool): Whether there is a detail encoder: ``fast`` takes half the steps from its
+            prediction.
+    """
+    settings = copy.deepcopy(PRESETS[name])
+    if name == 'fast' and predicts:
+        settings['num_steps'] = _FAST_FROM_A_PREDICTION
+    return settings

@@ -23,6 +23,7 @@ CONFIGS = Path(__file__).parents[3] / 'configs'
 def short_presets(monkeypatch):
     for name, steps in (('fast', 8), ('draft', 2)):
         monkeypatch.setitem(presets.PRESETS[name], 'num_steps', steps)
+    monkeypatch.setattr(presets, '_FAST_FROM_A_PREDICTION', 8)
 
 
 @pytest.mark.long
