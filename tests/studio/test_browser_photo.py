@@ -8,9 +8,15 @@ import pytest
 from PIL import Image, ImageCms
 
 from mmgen_bdinvert.io.decoding import decode
+from mmgen_bdinvert.photos import Window
 from tests.fixtures.browser import after, drop, number, picture, save, set_slider, settles, shot
 
 LARGE = (3000, 2000)
+PEOPLE = {  # from the largest on
+    'h107': Window(80, 780, 1300, 12),
+    'h100': Window(1850, 1140, 900, -14),
+    'h1': Window(1320, 1420, 630, 8),
+}
 CENTRE = '500,0 2500,0 2500,2000 500,2000'
 SHOWN = "(wanted) => document.querySelector('#whole img.picture').src === wanted"
 
@@ -21,8 +27,8 @@ def large(tmp_path_factory):
     pytest.importorskip('resvg_py', reason="needs the drawing packages: the extra 'toon'")
     from projects.toon_faces.photos import draw_photo
 
-    photo, drawn = draw_photo('studio', LARGE, faces=['h1', 'h2', 'h3'], scene='hills', turn=30)
-    assert len(drawn) == 3
+    faces, squares = zip(*PEOPLE.items())
+    photo, _ = draw_photo('studio', LARGE, faces=faces, scene='hills', squares=squares)
     exif = Image.Exif()
     exif[0x0112], exif[0x010F] = 6, 'a camera'
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile('sRGB')).tobytes()
