@@ -77,7 +77,8 @@ def effects(generator, directions, labeller, count: int) -> dict[str, Effect]:
         chosen = max(changes, key=lambda key: (key == name, abs(changes[key][name])))
         rest = {other: change for other, change in changes[chosen].items() if other != name}
         other = max(rest, key=lambda key: abs(rest[key]))
-        sign = -1 if changes[chosen][name] < 0 else 1  # directions without names have no sense
+        # The sign of a direction without a name is arbitrary.
+        sign = -1 if changes[chosen][name] < 0 else 1
         table[name] = Effect(chosen, sign * changes[chosen][name], other, sign * rest[other])
     return table
 
@@ -104,8 +105,9 @@ def main(argv=None):
                 raise ValueError(f'{config} has no finder: add one, as configs/directions do.')
             generator = init_generator(settings, device)
         found = MODULES.build(dict(settings.finder)).find(generator)
-        columns[settings.finder.type] = effects(generator, found, judge, args.count)
-    print(f'| | {" | ".join(columns)} |')
+        columns[config] = effects(generator, found, judge, args.count)
+    heads = (config.removeprefix('directions/') for config in columns)
+    print(f'| | {" | ".join(heads)} |')
     print(f'| --- |{" --- |" * len(columns)}')
     for name in attributes.attributes:
         cells = (

@@ -154,6 +154,7 @@ def in_child(function: Callable[[], object], folder: Path, seconds: float = SECO
         if pid == 0:
             os.write(write, b'%d' % resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
             be_child(function, folder, out.fileno(), err.fileno())
+        os.close(write)
         while True:
             ended, status, usage = os.wait4(pid, os.WNOHANG)
             if ended:
@@ -169,7 +170,6 @@ def in_child(function: Callable[[], object], folder: Path, seconds: float = SECO
     spent = time.monotonic() - began
     held = int(os.read(read, 32))  # as the child itself began, all of it shared with the parent
     os.close(read)
-    os.close(write)
     gib = (usage.ru_maxrss - held) / 2**20
     return Ended(os.waitstatus_to_exitcode(status), *texts, spent, gib)
 
