@@ -5,6 +5,9 @@ What an edit changes is added to the photo: the difference of two renderings, be
 So everything that the generator does not know, such as pores, single hairs and grain, stays. Where
 the reconstruction had not met the photo, as at a hand or a texture behind the face, less is added;
 and of a face that was found, what is far from it stays, though the generator may change that too.
+Where a change follows the photo, as lighter hair does its outline, it gets the photo's edges, which
+are sharper than the generator's: a guided filter (He et al., TPAMI 2013) in its fast form (arXiv
+1505.00996).
 Motions move the photo's own pixels, by less and less
 towards the border of the window, and what comes in is what lies there in the photo.
 """
@@ -33,6 +36,9 @@ _ROWS = 256  # of a photo that are worked on at a time
 _UNMET = 60 / 127.5  # a distance at which half of a change is added
 _FACE = 0.42, 0.5  # half axes of head and shoulders, in sides of a face's aligned square
 _FADED = 1.5  # times that: where its edit has faded out
+_SIDE = 256  # pixels, to which larger renderings are reduced to explain a change by the photo
+_AROUND = 5  # of these pixels, over which it is explained
+_NOISE = 0.1**2  # squared difference of colours, in [-1, 1], that explains nothing
 _LEAST_AREA = 0.1  # to which a motion that fades out may shrink anything, before it folds
 
 
@@ -101,7 +107,9 @@ def put_back(
             inside = (share > 0)[..., None].numpy()
             part = np.where(inside, np.rint(moved).clip(0, 255).astype(np.uint8), part)
         grid = points.float()[None]
-        added = F.grid_sample(change, grid, 'bicubic', 'border', False)[0] * share.float()
+        plain, guided = (F.grid_sample(x, grid, 'bicubic', 'border', False)[0] for x in change)
+        seen = image_to_tensor(photo.srgb(part))[0]
+        added = (plain + _follow(guided, seen)) * share.float()
         result[rows, columns] = _added(photo, part, added.permute(1, 2, 0).numpy())
     return result
 
@@ -113,14 +121,58 @@ def _change(
     before: np.ndarray,
     after: np.ndarray,
     motion: Transform,
-) -> Tensor:
-    """Return what is added to the moved photo, (1, 3, r, r) in grey levels."""
+) -> tuple[Tensor, Tensor]:
+    """Return what is added to the moved photo: :func:`_guided` of it, in grey levels."""
     one, two = image_to_tensor(before), image_to_tensor(after)
     size = before.shape[0]
     target = image_to_tensor(_seen(photo, window, size))
     rest = transform_image(target - image_to_tensor(original), motion, mode='bicubic')
     faithful = 1 / (1 + (_strength(rest) / _UNMET) ** 2)
-    return 127.5 * faithful * (two - one)
+    guide = transform_image(target, motion, mode='bicubic')
+    return _guided(127.5 * faithful * (two - one), guide)
+
+
+def _guided(change: Tensor, guide: Tensor) -> tuple[Tensor, Tensor]:
+    """Split a change (1, 3, r, r) into what a guide explains by a linear map, and the rest.
+
+    Returns:
+        tuple[Tensor, Tensor]: The rest, (1, 3, r, r), and coefficients (1, 12, s, s) of the map,
+        for :func:`_follow`. Where nothing changes all are 0.
+    """
+    factor = max(1, change.shape[-1] // _SIDE)
+    small, guide = F.avg_pool2d(change, factor), F.avg_pool2d(guide, factor)
+
+    def mean(x: Tensor) -> Tensor:
+        return F.avg_pool2d(x, _AROUND, 1, _AROUND // 2, count_include_pad=False)
+
+    def products(x: Tensor, y: Tensor) -> Tensor:  # [RRij], covariances of the channels
+        both = (x[:, :, None] * y[:, None]).flatten(1, 2)
+        both = mean(both) - (mean(x)[:, :, None] * mean(y)[:, None]).flatten(1, 2)
+        return both[0].unflatten(0, (3, 3)).permute(2, 3, 0, 1)
+
+    common = products(guide, small)
+    slopes = _inverse(products(guide, guide) + _NOISE * torch.eye(3)) @ common  # [RRij], of j by i
+    explained = (slopes * common).sum((-2, -1))
+    total = products(small, small).diagonal(dim1=-2, dim2=-1).sum(-1)
+    weight = mean((explained / total.clamp(min=1e-6)).clamp(0, 1)[None, None])  # [11RR]
+    slopes = slopes.permute(2, 3, 0, 1).flatten(0, 1)[None]  # [1,9,R,R]
+    offsets = mean(small) - (slopes.unflatten(1, (3, 3)) * mean(guide)[:, :, None]).sum(1)
+    coefficients = weight * mean(torch.cat([slopes, offsets], 1))
+    weight = F.interpolate(weight, change.shape[2:], mode='bilinear', align_corners=False)
+    return (1 - weight) * change, coefficients
+
+
+def _inverse(matrices: Tensor) -> Tensor:
+    """Invert matrices (..., 3, 3): for so many small ones far faster than LAPACK."""
+    a, b, c = matrices.unbind(-2)
+    crossed = torch.linalg.cross(b, c), torch.linalg.cross(c, a), torch.linalg.cross(a, b)
+    return torch.stack(crossed, -1) / (a * crossed[0]).sum(-1)[..., None, None]
+
+
+def _follow(coefficients: Tensor, seen: Tensor) -> Tensor:
+    """Apply coefficients (12, h, w) to colours (3, h, w) in [-1, 1]."""
+    slopes, offsets = coefficients[:9].unflatten(0, (3, 3)), coefficients[9:]
+    return (slopes * seen[:, None]).sum(0) + offsets
 
 
 def _seen(photo: WholePhoto, window: Window, size: int) -> np.ndarray:

@@ -8,6 +8,7 @@ from mmgen_bdinvert.geometry import GeometricTransform
 from mmgen_bdinvert.io.decoding import decode
 from mmgen_bdinvert.io.profiles import profile_to_srgb
 from mmgen_bdinvert.photos import Window, cut
+from mmgen_bdinvert.photos import put_back as module
 from mmgen_bdinvert.photos.put_back import feather, put_back
 from mmgen_bdinvert.photos.whole_photo import WholePhoto
 
@@ -56,6 +57,42 @@ def test_an_edit_is_added_and_detail_stays(photo):
     new = put_back(photo, WINDOW, before, after).astype(int)
     inside = (share_of(photo) == 1) & (photo.pixels.min(2) > 30) & (photo.pixels.max(2) < 220)
     assert np.abs((new - photo.pixels)[inside] - (20, 0, -10)).max() <= 2
+
+
+def blurred(pixels, size=64):
+    small = Image.fromarray(pixels).resize((2 * size // 3,) * 2, Image.Resampling.BOX)
+    return np.array(small.resize((size, size), Image.Resampling.BICUBIC))
+
+
+def test_a_change_along_an_edge_of_the_photo_has_that_edge(tmp_path, monkeypatch):
+    pixels = np.full((160, 240, 3), (180, 190, 200), np.uint8)
+    pixels[:, :123] = 60, 40, 30  # hair before the sky
+    Image.fromarray(pixels).save(tmp_path / 'photo.png')
+    photo, window = WholePhoto(tmp_path / 'photo.png'), Window(40, 0, 160)
+    hair = np.zeros_like(pixels)
+    hair[:, :123] = 80
+    before, change = (blurred(cut(Image.fromarray(p), window, 64)) for p in (pixels, hair))
+    found = put_back(photo, window, before, before + change).astype(int)[80] - pixels[80]
+    nothing = torch.zeros(1, 12, 1, 1)
+    monkeypatch.setattr(module, '_guided', lambda change, guide: (change, nothing))
+    plain = put_back(photo, window, before, before + change).astype(int)[80] - pixels[80]
+    assert (found[100:123] > 60).all() and (plain[100:120] > 60).all()
+    # An edge, where there was a slope that reached into the sky.
+    assert found[122].min() > 5 * found[123].max() and plain[122].min() < 3 * plain[123].max()
+    assert found[123:].sum() < 0.7 * plain[123:].sum()
+
+
+def test_a_change_that_the_photo_does_not_explain_stays(photo):
+    before = seen(photo)
+    spot = np.zeros((64, 64, 1), int)
+    spot[30:34, 30:34] = 60
+    after = np.clip(before + spot, 0, 255).astype(np.uint8)
+    change = put_back(photo, WINDOW, before, after).astype(int) - photo.pixels
+    x, y = WINDOW.to_photo(torch.zeros(2)).round().long().tolist()
+    room = np.minimum(60, 255 - photo.pixels[y, x].astype(int))
+    assert (change[y, x] > 0.6 * room).all()
+    far = np.hypot(*(np.mgrid[0:160, 0:240] - np.array([y, x])[:, None, None])) > 16
+    assert np.abs(change[far]).max() <= 3
 
 
 def test_what_the_reconstruction_had_not_met_is_hardly_changed(photo):
