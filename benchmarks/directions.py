@@ -89,6 +89,7 @@ def main(argv=None):
     from mmgen.registry import MODULES
 
     from mmgen_bdinvert.apis import init_generator
+    from mmgen_bdinvert.apis.directions import finder_of
     from mmgen_bdinvert.engine import read_config, read_settings
     from mmgen_bdinvert.utils import check_device, silence_host
 
@@ -97,14 +98,13 @@ def main(argv=None):
         attributes = read_config(find_config(CONFIGS[0])).finder.labeller
         attributes.classifier.checkpoint = 'asset://toon_attributes/judge.safetensors'
         judge = MODULES.build(attributes).to(device).eval()
-    columns = {}
+    options, columns = read_settings(args.cfg_options), {}
     for config, file in zip(args.configs, files):
         with silence_host():
-            settings = read_config(file, read_settings(args.cfg_options))
-            if not isinstance(settings.get('finder'), dict):
-                raise ValueError(f'{config} has no finder: add one, as configs/directions do.')
+            settings = read_config(file, options)
+            finder = MODULES.build(dict(finder_of(settings, config)))
             generator = init_generator(settings, device)
-        found = MODULES.build(dict(settings.finder)).find(generator)
+        found = finder.find(generator)
         columns[config] = effects(generator, found, judge, args.count)
     heads = (config.removeprefix('directions/') for config in columns)
     print(f'| | {" | ".join(heads)} |')

@@ -63,14 +63,14 @@ def main(argv=None):
     from tqdm import tqdm
 
     from mmgen_bdinvert import apis
+    from mmgen_bdinvert.apis.directions import finder_of
     from mmgen_bdinvert.engine import read_config, read_settings
     from mmgen_bdinvert.io import claim_folder
     from mmgen_bdinvert.utils import check_device, silence_host
 
     device = check_device(args.device)
     config = read_config(file, read_settings(args.cfg_options))
-    if args.draw_samples is None and not isinstance(config.get('finder'), dict):
-        raise ValueError(f'{args.config} has no finder: add one, as configs/directions do.')
+    finder = finder_of(config, args.config) if args.draw_samples is None else None
     for folder in filter(None, (args.out_dir, args.preview_dir)):
         claim_folder(folder, 'find-directions', into_existing=args.into_existing)
     with silence_host():
@@ -87,7 +87,7 @@ def main(argv=None):
             folder = apis.draw_samples(generator, args.out_dir, count=args.draw_samples, **options)
         else:
             found = apis.find_directions(
-                generator, config.finder, args.out_dir, preview_dir=args.preview_dir, **options
+                generator, finder, args.out_dir, preview_dir=args.preview_dir, **options
             )
     if args.draw_samples is not None:
         say(f'{args.draw_samples} samples of seed {args.seed}: {folder}')

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 
 from mmgen_bdinvert.visualization.drawing import new_figure, own_style, save_figure
 from mmgen_bdinvert.visualization.lettering import FAINT, INK
-from mmgen_bdinvert.visualization.plots import COLOURS, bare_axes
+from mmgen_bdinvert.visualization.plots import COLOURS, bare_axes, legend_below
 
 from .measure import EquivarianceRow
 
@@ -64,9 +64,7 @@ def plot_equivariance(
     panels[0].set_yticks(ticks, [f'≥ {tick}' if tick == _EXACT else str(tick) for tick in ticks])
     if title:
         panels[0].set_title(title, loc='left', color=INK, fontsize=11, parse_math=False)
-    handles, labels = panels[0].get_legend_handles_labels()
-    legend = figure.legend(handles, labels, loc='outside lower center', ncols=3, frameon=False)
-    for text in legend.get_texts():
+    for text in legend_below(figure, panels[0], 3).get_texts():
         text.set_color(INK)
     save_figure(figure, path)
 

@@ -13,6 +13,8 @@ from mmgen_bdinvert.editing import load_direction
 from mmgen_bdinvert.io import save_png, tensor_to_image
 from mmgen_bdinvert.visualization import contact_sheet
 from mmgen_bdinvert.visualization.drawing import new_figure, own_style, save_figure
+from mmgen_bdinvert.visualization.lettering import INK
+from mmgen_bdinvert.visualization.plots import COLOURS, legend_below
 
 from .plan import Plan
 from .runner import DRAWN, Benchmark
@@ -21,8 +23,7 @@ from .summary import ALL_EDITS, MOVED, Cell, metrics_of
 
 __all__ = ['plot_intervals', 'save_sheets']
 
-# Okabe and Ito's colours, distinguishable with every common colour vision.
-_COLOURS = ('#262626', '#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9')
+_COLOURS = INK, *COLOURS
 _RULE = '#e4e4e4'
 
 
@@ -60,8 +61,7 @@ def plot_intervals(plan: Plan, cells: Sequence[Cell], path: str | os.PathLike) -
     names = [plan.methods.get(m, 'drawn truth') for m in methods]
     axes[0, 0].set_yticks(range(len(methods)), names)
     axes[0, 0].invert_yaxis()
-    handles, labels = axes[0, 0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc='outside lower center', ncols=len(kinds), frameon=False)
+    legend_below(figure, axes[0, 0], len(kinds))
     save_figure(figure, path)
 
 

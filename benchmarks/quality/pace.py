@@ -8,7 +8,8 @@ import os
 from collections.abc import Sequence
 
 from mmgen_bdinvert.visualization.drawing import new_figure, own_style, save_figure
-from mmgen_bdinvert.visualization.plots import bare_axes
+from mmgen_bdinvert.visualization.lettering import INK
+from mmgen_bdinvert.visualization.plots import COLOURS, bare_axes, legend_below
 
 from .plan import Plan
 from .runner import DRAWN
@@ -16,8 +17,7 @@ from .summary import Cell, all_kinds, metrics_of
 
 __all__ = ['plot_pace']
 
-# Okabe and Ito's colours, which people with colour blindness tell apart, and markers beside them.
-_COLOURS = '#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9', '#000000'
+_COLOURS = *COLOURS, INK
 _MARKERS = 'osD^vPX*'
 _LEAST = 1e-3  # seconds: a logarithm has no zero
 
@@ -58,8 +58,5 @@ def plot_pace(plan: Plan, cells: Sequence[Cell], path: str | os.PathLike) -> Non
         axis.set_title(f'{metric.label} {"↑" if metric.more_is_better else "↓"}', fontsize=9)
         bare_axes(axis)
         axis.tick_params(which='both', labelsize=7)  # those of a decade lie close
-    handles, labels = axes[0].get_legend_handles_labels()
-    legend = figure.legend(handles, labels, loc='outside lower center', ncols=4, frameon=False)
-    for text in legend.get_texts():
-        text.set_parse_math(False)  # names are a user's
+    legend_below(figure, axes[0], 4)
     save_figure(figure, path)

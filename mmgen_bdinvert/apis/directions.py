@@ -19,7 +19,7 @@ from ..models import BaseDetailGenerator
 from ..visualization import contact_sheet
 from .inference import edit, render
 
-__all__ = ['draw_samples', 'find_directions', 'preview', 'quality_notes']
+__all__ = ['draw_samples', 'find_directions', 'finder_of', 'preview', 'quality_notes']
 
 _MAKER = 'find-directions'
 _STRENGTHS = (-3.0, -1.5, 0.0, 1.5, 3.0)
@@ -78,6 +78,13 @@ def find_directions(
         picture = preview(generator, direction, strengths=strengths, seed=seed + 2)
         save_png(files[1], picture)
     return found
+
+
+def finder_of(config: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """Return the finder of a config, which messages call by its name; a ValueError without one."""
+    if not isinstance(config.get('finder'), dict):
+        raise ValueError(f'{name} has no finder: add one, as configs/directions do.')
+    return config['finder']
 
 
 def preview(

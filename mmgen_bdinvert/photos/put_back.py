@@ -108,9 +108,9 @@ def put_back(
             part = np.where(inside, np.rint(moved).clip(0, 255).astype(np.uint8), part)
         grid = points.float()[None]
         plain, guided = (F.grid_sample(x, grid, 'bicubic', 'border', False)[0] for x in change)
-        seen = image_to_tensor(photo.srgb(part))[0]
-        added = (plain + _follow(guided, seen)) * share.float()
-        result[rows, columns] = _added(photo, part, added.permute(1, 2, 0).numpy())
+        seen = photo.srgb(part)
+        added = (plain + _follow(guided, image_to_tensor(seen)[0])) * share.float()
+        result[rows, columns] = _added(photo, part, seen, added.permute(1, 2, 0).numpy())
     return result
 
 
@@ -235,9 +235,8 @@ def _read(pixels: np.ndarray, positions: Tensor) -> np.ndarray:
     return seen[0].permute(1, 2, 0).numpy()
 
 
-def _added(photo: WholePhoto, part: np.ndarray, change: np.ndarray) -> np.ndarray:
-    """Add grey levels of sRGB to pixels in the colours of a photo."""
-    seen = photo.srgb(part)
+def _added(photo: WholePhoto, part: np.ndarray, seen: np.ndarray, change: np.ndarray) -> np.ndarray:
+    """Add grey levels of sRGB to pixels in the colours of a photo, which are ``seen`` in sRGB."""
     new = np.rint(seen + change).clip(0, 255).astype(np.uint8)
     step = photo.own(new).astype(np.int16) - photo.own(seen)
     return (part + step).clip(0, 255).astype(np.uint8)

@@ -14,8 +14,10 @@ from .lettering import FAINT, INK
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.legend import Legend
 
-__all__ = ['COLOURS', 'bare_axes', 'plot_losses']
+__all__ = ['COLOURS', 'bare_axes', 'legend_below', 'plot_losses']
 
 # Okabe and Ito's colours, distinguishable with every common colour vision.
 COLOURS = ('#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9')
@@ -110,6 +112,17 @@ def _style(axes: Axes, title: str, longest: int) -> None:
     for text in legend.get_texts():
         text.set_parse_math(False)
         text.set_color(INK)
+
+
+def legend_below(figure: Figure, axes: Axes, columns: int) -> Legend:
+    """Put one legend below all axes, with the names of one of them as they are."""
+    handles, labels = axes.get_legend_handles_labels()
+    legend = figure.legend(
+        handles, labels, loc='outside lower center', ncols=columns, frameon=False
+    )
+    for text in legend.get_texts():
+        text.set_parse_math(False)
+    return legend
 
 
 def bare_axes(axes: Axes) -> None:
