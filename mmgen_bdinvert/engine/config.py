@@ -116,8 +116,8 @@ def check_config(cfg: Config, source: object = 'The config') -> None:
         found = 'has no model' if model is None else f'has a model that is no dict but {model!r}'
         others = f'; it sets {", ".join(unknown[:5])}, which nothing reads' if unknown else ''
         raise ValueError(f'{source} {found}: give a config with model = dict(type=…){others}.')
-    for name, value in _numbers(cfg._cfg_dict.to_dict()):
-        if not math.isfinite(value):
+    for name, value in _walk(cfg._cfg_dict.to_dict()):
+        if isinstance(value, float) and not math.isfinite(value):
             raise ValueError(f'{source} must have finite numbers, but {name} is {value}.')
     check_settings(model, 'model')
 
@@ -129,17 +129,16 @@ def pivot_of(model: ConfigDict) -> ConfigDict:
     return model
 
 
-def _numbers(value: object, name: str = '') -> Iterator[tuple[str, float]]:
-    """Yield the floats in nested dicts and lists, with their dotted names."""
-    if isinstance(value, float):
-        yield name, value
+def _walk(value: Any, name: str = '') -> Iterator[tuple[str, Any]]:
+    """Yield a value and all that nested dicts and lists in it hold, with their dotted names."""
+    yield name, value
     items: Iterable[tuple[object, object]] = ()
     if isinstance(value, dict):
         items = value.items()
     elif isinstance(value, (list, tuple)):
         items = enumerate(value)
     for key, item in items:
-        yield from _numbers(item, f'{name}.{key}' if name else str(key))
+        yield from _walk(item, f'{name}.{key}' if name else str(key))
 
 
 @contextlib.contextmanager
@@ -153,10 +152,11 @@ def named_backbones(cfg: Config, *sections: str) -> Iterator[None]:
     try:
         yield
     except BackboneError as error:
-        lacking = [name for key in sections for name in _lacking(cfg.get(key), key)]
+        parts = [item for key in sections for item in _walk(cfg.get(key), key)]
+        lacking = dict.fromkeys(name for name, part in parts if _lacks_backbone(part))
         if not lacking:
             raise
-        options = ' '.join(f'{name}.backbone=PATH' for name in dict.fromkeys(lacking))
+        options = ' '.join(f'{name}.backbone=PATH' for name in lacking)
         raise FileNotFoundError(f'{error}: --cfg-options {options}') from error
 
 
@@ -170,36 +170,20 @@ def download_weights(cfg: Config, *sections: str) -> None:
     Raises:
         FileNotFoundError: Something cannot be downloaded; the message says what to do.
     """
-    parts = [part for key in sections for part in _parts(cfg.get(key), key)]
-    for part, name in parts:
-        source = part.get('checkpoint')
+    parts = [item for key in sections for item in _walk(cfg.get(key), key)]
+    for name, part in parts:
+        source = part.get('checkpoint') if isinstance(part, dict) else None
         if isinstance(source, str) and re.match('https?://', source):
-            local_checkpoint(source, name)
-    for part, _ in parts:
-        if part.get('type') in ('LPIPSLoss', LPIPSLoss) and part.get('backbone') is None:
+            local_checkpoint(source, name.rpartition('.')[2])
+    for _, part in parts:
+        if _lacks_backbone(part):
             backbone_file(part.get('net', 'vgg'))
 
 
-def _parts(value: Any, name: str) -> Iterator[tuple[dict, str]]:
-    """Yield all dicts in a config, each with the key that it stands under."""
-    if isinstance(value, dict):
-        yield value, name
-        for key, item in value.items():
-            yield from _parts(item, key)
-    elif isinstance(value, (list, tuple)):
-        for item in value:
-            yield from _parts(item, name)
-
-
-def _lacking(value: Any, name: str) -> Iterator[str]:
-    if isinstance(value, dict):
-        if value.get('type') in ('LPIPSLoss', LPIPSLoss) and value.get('backbone') is None:
-            yield name
-        items: Iterable[tuple[object, object]] = value.items()
-    else:
-        items = enumerate(value) if isinstance(value, (list, tuple)) else ()
-    for key, item in items:
-        yield from _lacking(item, f'{name}.{key}')
+def _lacks_backbone(part: Any) -> bool:
+    """Whether a part of a config is a perceptual loss that names no file of its network."""
+    kind = part.get('type') if isinstance(part, dict) else None
+    return kind in ('LPIPSLoss', LPIPSLoss) and part.get('backbone') is None
 
 
 def is_config(path: str | os.PathLike, cfg: Config) -> bool:
