@@ -33,7 +33,7 @@ from ..io.outputs import temporary_name
 from ..io.stamps import FileStamp, source_stamp
 from ..models.inverters.base_inverter import OptimizationInverter, StepCallback
 from ..models.verdict import verdicts_of
-from ..photos.in_photo import InPhoto, Target, faces_of, photo_of, read_target
+from ..photos.in_photo import InPhoto, Target, faces_of, photo_of, read_target, stacked_masks
 from ..photos.recent import Decoder
 from ..structures import InversionResult
 from .batch_size import is_out_of_memory
@@ -47,7 +47,6 @@ from .writing import Task, Written, failed, write_image
 
 __all__ = ['BatchInversion']
 
-Batch = Sequence[tuple[Target, str, np.ndarray]]  # source, name, RGB uint8 (H, W, 3)
 _THREADS = 4
 
 
@@ -61,6 +60,9 @@ class _Read:
     rgb: np.ndarray | None = None
     mask: np.ndarray | None = None
     fault: str = ''
+
+
+Batch = Sequence[_Read]
 
 
 class BatchInversion:
@@ -88,39 +90,25 @@ class BatchInversion:
         self.shards = ShardWriter(out_dir, manifest.rank) if packed else None
         self._work = self.out_dir / temporary_name()  # for files that go into a shard
         self.sheet, self.count = Sheet(), 0
-        self._masks: dict[str, np.ndarray | None] = {}  # of the targets of a batch, by name
         self._stamps: dict[str, FileStamp | None] = {}  # of the sources of a batch, by name
         self._overlaps = not inverter.num_steps
         self._pool = ThreadPoolExecutor(_THREADS)
         self._writing: deque[Future[Written]] = deque()
 
-    def batches(
-        self,
-        jobs: Iterable[Job],
-        size: int,
-        decoded: Decoder,
-    ) -> Iterator[Batch]:
-        """Read images into full batches; images that cannot be read or saved fail at once.
+    def batches(self, jobs: Iterable[Job], size: int, decoded: Decoder) -> Iterator[Batch]:
+        """Read images into batches of ``size``; those that cannot be read or saved fail at once.
 
-        Args:
-            jobs (Iterable[Job]): Images and names.
-            size (int): Images of a batch.
-            decoded (Callable): How photos with windows are read.
+        Photos with windows are read by ``decoded``.
         """
-        batch: list[tuple[Target, str, np.ndarray]] = []
-        for read in in_order(
-            partial(self._read, decoded=decoded),
-            jobs,
-            self._pool,
-            2 * size if self._overlaps else 0,
-        ):
+        batch: list[_Read] = []
+        work, ahead = partial(self._read, decoded=decoded), 2 * size if self._overlaps else 0
+        for read in in_order(work, jobs, self._pool, ahead):
             self.check()
             self._stamps[read.name] = read.stamp
             if read.rgb is None:
                 self._record(failed(read.name, read.source, read.fault))
                 continue
-            self._masks[read.name] = read.mask
-            batch.append((read.source, read.name, read.rgb))
+            batch.append(read)
             if len(batch) == size:
                 yield batch
                 batch = []
@@ -164,29 +152,29 @@ class BatchInversion:
             if self.on_step is not None:
                 self.on_step(step, num_steps, losses, images)
 
-        rgb = torch.cat([image_to_tensor(picture) for _, _, picture in batch]).to(generator.device)
+        rgb = torch.cat([image_to_tensor(read.rgb) for read in batch]).to(generator.device)
         began = time.perf_counter()
-        mask = self._mask([name for _, name, _ in batch], rgb)
+        mask = stacked_masks([read.mask for read in batch], rgb, absent=1.0)
         masked = {} if mask is None else {'mask': mask}
         result = self.inverter.invert(generator.to_rgb(rgb), on_step, **masked)
         output = generator.to_rgb(result.reconstruction)
         seen = output if mask is None else torch.lerp(rgb, output, mask)
-        faces = faces_of([source for source, _, _ in batch], rgb)
+        faces = faces_of([read.source for read in batch], rgb)
         verdicts = verdicts_of(self.inverter, rgb, seen, result.code, faces)
         rows = self._measure(rgb, output, result, mask)
         seconds = round((time.perf_counter() - began) / len(batch), 3)
         codes, output = result.code.to('cpu'), output.cpu()
-        for i, (source, name, target) in enumerate(batch):
+        for i, read in enumerate(batch):
             verdict = {} if verdicts is None else {'verdict': verdicts[i]}
             metrics = {**rows[i], **verdict, 'seconds': seconds, 'fit': self.fit}
-            if isinstance(source, InPhoto):
-                metrics.update(source.facts())
-            images = {'target': target, 'start': starts[0][i], 'reconstruction': output[i]}
+            if isinstance(read.source, InPhoto):
+                metrics.update(read.source.facts())
+            images = {'target': read.rgb, 'start': starts[0][i], 'reconstruction': output[i]}
             history = {k: v[:, i].tolist() for k, v in result.history.items()}
-            task = Task(source, name, codes[i], images, history, metrics)
+            task = Task(read.source, read.name, codes[i], images, history, metrics)
             folder = self.out_dir if self.shards is None else self._work
             packed = self.shards is not None
-            self._writing.append(self._pool.submit(write_image, task, folder / name, packed))
+            self._writing.append(self._pool.submit(write_image, task, folder / read.name, packed))
         self._record_written(2 * len(batch) if self._overlaps else 0)
 
     def _record_written(self, left: int) -> None:
@@ -204,13 +192,6 @@ class BatchInversion:
             if outcome.status != 'failed':
                 self.sheet.add(written.title, written.pictures)
             self._record(outcome, place)
-
-    def _mask(self, names: Sequence[str], images: Tensor) -> Tensor | None:
-        masks = [self._masks[name] for name in names]
-        if all(mask is None for mask in masks):
-            return None
-        rows = [torch.ones(images.shape[2:]) if m is None else torch.from_numpy(m) for m in masks]
-        return torch.stack(rows)[:, None].to(images)  # [N1HW]
 
     def _measure(
         self, target: Tensor, output: Tensor, result: InversionResult, mask: Tensor | None

@@ -27,6 +27,7 @@ __all__ = [
     'faces_of',
     'photo_of',
     'read_target',
+    'stacked_masks',
     'target_from_json',
     'target_to_json',
 ]
@@ -165,7 +166,18 @@ def faces_of(sources: Sequence[Target], images: Tensor) -> Tensor | None:
         source.face_mask(images.shape[-1]) if isinstance(source, InPhoto) else None
         for source in sources
     ]
-    if all(mask is None for mask in found):
+    return stacked_masks(found, images, absent=0.0)
+
+
+def stacked_masks(
+    masks: Sequence[np.ndarray | None], images: Tensor, absent: float
+) -> Tensor | None:
+    """Stack masks (H, W) of images (n, 3, H, W) to (n, 1, H, W); None if there are none.
+
+    One that is None has the value ``absent`` everywhere.
+    """
+    if all(mask is None for mask in masks):
         return None
-    rows = [torch.zeros(images.shape[2:]) if m is None else torch.from_numpy(m) for m in found]
+    none = torch.full(images.shape[2:], absent)
+    rows = [none if mask is None else torch.from_numpy(mask) for mask in masks]
     return torch.stack(rows)[:, None].to(images)  # [N1HW]
