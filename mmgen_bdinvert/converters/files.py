@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import hashlib
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from torch import Tensor
 
 from bdinvert_cli.options import FORMATS as TITLES
 
-from ..io import check_outputs, claim_outputs
+from ..io import check_outputs, claim_outputs, file_digest
 from ..io.tensors import shown_name
 from ..models.foreign import MARKERS, STYLEGAN3
 from .authors import PNORM_ARRAYS, convert_bdinvert_encoder, convert_bdinvert_pnorm
@@ -124,7 +123,8 @@ def convert_file(
     except ValueError as error:
         raise ValueError(f'{source} cannot be converted from {format}: {error}') from error
     inside = {f'{prefix}{name}': reason for name, reason in conversion.set_aside.items()}
-    origin = dict(source_format=format, source_name=source.name, source_sha256=_sha256(source))
+    files = [source / f'{name}.npy' for name in PNORM_ARRAYS] if source.is_dir() else [source]
+    origin = dict(source_format=format, source_name=source.name, source_sha256=file_digest(*files))
     conversion = dataclasses.replace(
         conversion, facts={**conversion.facts, **origin}, set_aside={**inside, **beside}
     )
@@ -163,14 +163,3 @@ def _explain(source: Path, chosen: str, content: Mapping) -> str:
         return f'{text}: it holds codes, so try --from codes.'
     first = ', '.join(shown_name(name) for name in list(content)[:3]) or 'nothing'
     return f'{text}, nor any other format that is known here: it holds {first}.'
-
-
-def _sha256(source: Path) -> str:
-    """Digest a file, or the arrays of a folder one after the other."""
-    files = [source / f'{name}.npy' for name in PNORM_ARRAYS] if source.is_dir() else [source]
-    digest = hashlib.sha256()
-    for path in files:
-        with path.open('rb') as file:
-            for block in iter(lambda: file.read(1 << 20), b''):
-                digest.update(block)
-    return digest.hexdigest()

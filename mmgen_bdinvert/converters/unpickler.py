@@ -82,7 +82,6 @@ class View(NamedTuple):
 class Module(NamedTuple):
     """A network or a part of one: what NVIDIA's persistence module would have made."""
 
-    class_name: str
     state: dict
 
 
@@ -109,7 +108,7 @@ def _bytes(text: str, *_: object) -> bytes:
 
 
 def _module(meta: dict) -> Module:
-    return Module(meta['class_name'], meta['state'])
+    return Module(meta['state'])
 
 
 def _storage(data: bytes) -> Storage:

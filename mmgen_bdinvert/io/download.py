@@ -81,12 +81,13 @@ def download(
         sync_folder(path.parent)
 
 
-def file_digest(path: str | os.PathLike) -> str:
-    """Return the SHA-256 of a file."""
+def file_digest(*paths: str | os.PathLike) -> str:
+    """Return the SHA-256 of a file, or of several one after the other."""
     digest = hashlib.sha256()
-    with open(path, 'rb') as file:
-        while block := file.read(_BLOCK):
-            digest.update(block)
+    for path in paths:
+        with open(path, 'rb') as file:
+            while block := file.read(_BLOCK):
+                digest.update(block)
     return digest.hexdigest()
 
 

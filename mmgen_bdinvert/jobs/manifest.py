@@ -113,18 +113,9 @@ def manifest_files(folder: str | os.PathLike) -> list[Path]:
     return [path for path in paths if path.name in made]
 
 
-def read_events(
-    folder: str | os.PathLike, event: str, passed_over: Counter[str] | None = None
-) -> Iterator[dict[str, Any]]:
-    """Read all lines of one event, process by process in the order of writing.
-
-    Args:
-        folder (str | os.PathLike): The output folder.
-        event (str): Name of the event.
-        passed_over (Counter | None): Counts the damaged lines of any event, by file; an image
-            whose record is damaged counts as not yet inverted. Defaults to None.
-    """
-    return (entry for _, _, entry in _entries(folder, passed_over) if entry['event'] == event)
+def read_events(folder: str | os.PathLike, event: str) -> Iterator[dict[str, Any]]:
+    """Read all sound lines of one event, process by process in the order of writing."""
+    return (entry for _, _, entry in _entries(folder) if entry['event'] == event)
 
 
 def latest_records(
