@@ -20,14 +20,7 @@ def place_of(file: RemoteFile | Conversion) -> Path:
 
 
 def fetch_file(file: RemoteFile, on_bytes: Callable[[int, int], object] | None = None) -> str:
-    """Download a file of the catalogue unless it is there, and check it.
-
-    Args:
-        file (RemoteFile): From :data:`bdinvert_cli.catalogue.CATALOGUE`.
-        on_bytes (Callable | None): Called as ``on_bytes(done, total)``. Defaults to None.
-
-    Returns:
-        str: Its SHA-256.
+    """Download a file of the catalogue unless it is there, and check it; return its SHA-256.
 
     Raises:
         DownloadError: It cannot be downloaded, another file is sent or lies in its place, or

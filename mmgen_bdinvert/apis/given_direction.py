@@ -13,11 +13,7 @@ __all__ = ['given_direction']
 
 
 def given_direction(inverter: Any, direction: Direction | str | os.PathLike) -> Direction:
-    """Return a direction that is given itself, as a file, or by its name.
-
-    Args:
-        inverter (OptimizationInverter | BaseDetailGenerator): Of its config come the names.
-        direction (Direction | str | os.PathLike): The direction.
+    """Return a direction that is given itself, as a file, or by its name in the config.
 
     Raises:
         FileNotFoundError, ValueError: There is no such file or name, or it holds no direction.

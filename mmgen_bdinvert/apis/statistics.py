@@ -65,17 +65,8 @@ def fit_statistics(
 ) -> LatentStatistics:
     """Measure the P-norm+ space of a generator on its own device (paper, section 3.4).
 
-    Args:
-        generator (BaseDetailGenerator): The generator; the statistics have its fingerprint.
-        num_samples (int): Samples of the mapping network, many times the width of a style vector.
-            Defaults to 1,000,000, as in the paper.
-        seed (int): Seed of the samples. Defaults to 0.
-        batch_size (int): Samples at a time, 4096 at most; it does not change them. Defaults to
-            4096.
-        progress (Callable | None): Called as ``progress(done, total)``. Defaults to None.
-
-    Returns:
-        LatentStatistics: On the CPU.
+    ``num_samples`` of the mapping network are many times the width of a style vector, 1,000,000 in
+    the paper; ``batch_size``, 4096 at most, does not change them. The statistics are on the CPU.
 
     Raises:
         ValueError: A number is out of range.

@@ -31,18 +31,11 @@ def measure_yardstick(
 ) -> Tensor:
     """Invert samples of the generator, and measure what verdicts go by.
 
-    Args:
-        inverter (OptimizationInverter): With encoder, statistics and a perceptual loss.
-        num_samples (int): How many, 2 or more. Defaults to 64.
-        seed (int): Of the samples. Defaults to 0.
-        batch_size (int): Images at a time. Defaults to 8.
-        progress (Callable | None): Called as ``progress(done, total)``. Defaults to None.
-
     Returns:
         Tensor: Shape (num_samples, 3), for ``LatentStatistics.yardsticks``.
 
     Raises:
-        ValueError: The inverter lacks one of the three.
+        ValueError: The inverter lacks encoder, statistics or a perceptual loss.
     """
     rng, generator, rows = torch.Generator().manual_seed(seed), inverter.generator, []
     for start in range(0, num_samples, batch_size):
@@ -76,15 +69,8 @@ def with_yardstick(
 ) -> LatentStatistics:
     """Add to statistics what verdicts on the inversions of a config compare with.
 
-    Args:
-        statistics (LatentStatistics): Of the config's generator.
-        config (Config): That of an inversion; of pivotal tuning, the pivot counts.
-        num_samples (int): As for :func:`measure_yardstick`. Defaults to 64.
-        seed (int): As for :func:`measure_yardstick`. Defaults to 0.
-        earlier (str | os.PathLike | None): A file of statistics that may be there; what it has for
-            other base sizes is kept. Defaults to None.
-        device (str | torch.device | None): Where it runs. Defaults to the GPU if there is one.
-        progress (Callable | None): As for :func:`measure_yardstick`. Defaults to None.
+    Of pivotal tuning, the pivot counts. What a file of ``earlier`` statistics has for other base
+    sizes is kept, if it is there. For the other arguments see :func:`measure_yardstick`.
 
     Returns:
         LatentStatistics: The same, on the CPU.

@@ -30,16 +30,9 @@ _LONGEST = 1920  # pixels of a frame
 def places_of(
     sources: Sequence[CodeSource], on_note: Callable[[str], object] | None = None
 ) -> list[InPhoto | None]:
-    """Find the windows of photos that codes were inverted from.
+    """Find the windows of photos that codes were inverted from; None if a code has none on record.
 
-    Args:
-        sources (Sequence[CodeSource]): Codes, beside what an inversion wrote with them.
-        on_note (Callable | None): Called with a sentence where a photo is gone or has changed.
-            Defaults to None.
-
-    Returns:
-        list[InPhoto | None]: None for a code that is not known to be part of a photo. A photo that
-        is no longer there has a fault.
+    A photo that is gone or has changed has a fault, which ``on_note`` is called with.
     """
     known: dict[Path, Mapping[str, Any]] = {}
     places: list[InPhoto | None] = []
@@ -100,14 +93,9 @@ def save_photos(
     original: np.ndarray,
     motion: Transform | None,
 ) -> None:
-    """Put edits of a window back into its photo.
+    """Put edits of a window, by the file to write, back into its photo.
 
-    Args:
-        place (InPhoto): The window.
-        edits (Mapping[Path, np.ndarray]): By the file to write, the window as it is edited.
-        before (np.ndarray): As for :func:`mmgen_bdinvert.photos.put_back.put_back`.
-        original (np.ndarray): As for it.
-        motion (Transform | None): As for it.
+    For the other arguments see :func:`mmgen_bdinvert.photos.put_back.put_back`.
 
     Raises:
         ImageReadError: Photo or mask cannot be read.
@@ -132,10 +120,8 @@ def save_photos(
 class PhotoFrames:
     """Frames of a video that show a photo with its window moved and edited.
 
-    Args:
-        place (InPhoto): The window.
-        original (np.ndarray): As for :func:`mmgen_bdinvert.photos.put_back.put_back`.
-        longest (int): Pixels of a side to which the photo is reduced. Defaults to 1920.
+    ``original`` is as for :func:`mmgen_bdinvert.photos.put_back.put_back`; the photo is reduced to
+    ``longest`` pixels a side.
 
     Raises:
         ImageReadError: Photo or mask cannot be read.

@@ -88,10 +88,6 @@ class Ledger:
     def take(self, name: str, rank: int | None = None) -> Tensor:
         """Return a tensor of finite real numbers in float32, or a counter of batches as it is.
 
-        Args:
-            name (str): Its name.
-            rank (int | None): Number of dimensions that it must have. Defaults to None, any.
-
         Raises:
             ValueError: There is none of this name, or of another rank, or it holds anything else.
         """

@@ -45,10 +45,7 @@ def _channels(tensors: Mapping[str, Tensor], family: int) -> dict[int, int]:
 
 
 def generator_config(tensors: Mapping[str, Tensor]) -> dict:
-    """Find the config of the mmgen generator that a state dict belongs to.
-
-    Args:
-        tensors (Mapping[str, Tensor]): Weights in mmgen's naming, without a prefix.
+    """Find the config of the mmgen generator that a state dict, without a prefix, belongs to.
 
     Returns:
         dict: Config of ``StyleGANv1Generator`` or ``StyleGANv2Generator``, or of the ``Narrow…``
@@ -96,15 +93,12 @@ def generator_config(tensors: Mapping[str, Tensor]) -> dict:
 def generator_conversion(
     tensors: Mapping[str, Tensor], ledger: Ledger, *, source_order: str
 ) -> Conversion:
-    """Check a converted generator against mmgen's own class, and describe it.
+    """Check a converted generator, which emits BGR, against mmgen's own class, and describe it.
 
     Args:
-        tensors (Mapping[str, Tensor]): Weights in mmgen's naming, emitting BGR.
+        tensors (Mapping[str, Tensor]): Weights in mmgen's naming.
         ledger (Ledger): Where they came from.
         source_order (str): Channel order of the source, 'rgb' or 'bgr', for the record.
-
-    Returns:
-        Conversion: Of kind 'generator'.
 
     Raises:
         ValueError: A tensor of the source is left over, or the result fits no generator.

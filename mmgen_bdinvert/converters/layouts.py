@@ -129,10 +129,8 @@ _CLAMP = re.compile(r'synthesis\.b\d+\.(conv\d|torgb)\.conv_clamp')
 def convert_stylegan2(source: Mapping, layout: Layout, label: int | None = None) -> Conversion:
     """Convert a generator's state dict to mmgen's naming, emitting BGR.
 
-    Args:
-        source (Mapping): Tensors by name, and of NVIDIA's modules their settings.
-        layout (Layout): What the tensors are called.
-        label (int | None): Class of a conditional generator. Defaults to None, none.
+    Of NVIDIA's modules, ``source`` has the settings too; of a conditional generator, the class
+    ``label`` is taken.
 
     Raises:
         ValueError: A tensor is missing, unknown or of another shape, a setting is one that mmgen's

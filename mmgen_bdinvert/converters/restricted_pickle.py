@@ -66,9 +66,6 @@ def holds_pickle(path: str | Path) -> bool:
 def read_pickled_arrays(path: str | Path) -> object:
     """Read what ``numpy.save`` pickled, as the dict of ReStyle's ``latents.npy``.
 
-    Args:
-        path (str | Path): A ``.npy`` file of objects.
-
     Returns:
         object: Dicts, lists and plain values, and tensors in the place of arrays.
 

@@ -47,10 +47,8 @@ def complete_config(cfg: Config) -> None:
     """Give the model of a config the settings that it leaves out, and strip every ``_delete_``.
 
     Absent losses, optimiser and number of steps are those of the model's class. Losses are merged
-    by name, unless ``_delete_`` says that there are to be no others; None leaves one out.
-
-    Args:
-        cfg (Config): Merged under :func:`noted_deletions`; changed in place.
+    by name, unless ``_delete_`` says that there are to be no others; None leaves one out. The
+    config, which was merged under :func:`noted_deletions`, is changed in place.
 
     Raises:
         ValueError: A generator, in mmagic's words, takes labels.

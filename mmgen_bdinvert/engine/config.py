@@ -145,9 +145,7 @@ def _walk(value: Any, name: str = '') -> Iterator[tuple[str, Any]]:
 def named_backbones(cfg: Config, *sections: str) -> Iterator[None]:
     """Let the sentence about a perceptual network that is not there name the settings that lack it.
 
-    Args:
-        cfg (Config): What is built from it.
-        *sections (str): Those of its keys that are.
+    ``sections`` are the keys of the config of which something is built.
     """
     try:
         yield
@@ -161,11 +159,7 @@ def named_backbones(cfg: Config, *sections: str) -> Iterator[None]:
 
 
 def download_weights(cfg: Config, *sections: str) -> None:
-    """Download what the parts of a config name by an address, before anything is built or printed.
-
-    Args:
-        cfg (Config): What is to be built from it.
-        *sections (str): Those of its keys that are.
+    """Download what sections of a config name by an address, before anything is built or printed.
 
     Raises:
         FileNotFoundError: Something cannot be downloaded; the message says what to do.

@@ -33,10 +33,8 @@ def drop_host(cfg: Config) -> None:
     """Leave out what only the training of a GAN needs, from the config of a model of this package.
 
     Data sets, loops, hooks and visualisers of mmgen and mmagic know nothing of codes, and those of
-    mmagic cannot be built at all. What is left out is named in the log.
-
-    Args:
-        cfg (Config): Changed in place; the config of another model stays as it is.
+    mmagic cannot be built at all. What is left out is named in the log. The config is changed in
+    place; that of another model stays as it is.
     """
     if not hasattr(kind_of(cfg.model), 'config_defaults'):
         return

@@ -22,10 +22,7 @@ _UNUSED = (
 
 
 def to_mmgen(value: Any) -> None:
-    """Rename the generators in a config, and leave out what mmgen's do not take.
-
-    Args:
-        value (Any): Nested dicts and lists, changed in place.
+    """Rename the generators in a config, in place, and leave out what mmgen's do not take.
 
     Raises:
         ValueError: A generator takes labels.

@@ -23,12 +23,7 @@ def meant(name: str, known: Collection[str]) -> str:
 
 
 def check_settings(value: Any, name: str, built: bool = False) -> None:
-    """Refuse settings that a class of this package, or a part of one, does not take.
-
-    Args:
-        value (Any): A config, or a part of one.
-        name (str): Its dotted name, for messages.
-        built (bool): Whether a class of this package builds it. Defaults to False.
+    """Refuse settings that a class of this package, or a part that it has ``built``, does not take.
 
     Raises:
         ValueError: A setting is unknown, or a loss has no type; the message names what is known.

@@ -64,13 +64,7 @@ def to_srgb(
     """Turn a loaded image of any mode into sRGB, mode ``'RGB'``.
 
     Colour profiles are applied, transparency is composited on white, and grey in more than 8 bits
-    is scaled.
-
-    Args:
-        image (Image.Image): Any mode.
-        shown (str): Its name in messages.
-        stored (Stored, optional): What its file says. Defaults to what the image itself tells.
-        factor (int): Blocks of so many pixels a side become one. Defaults to 1.
+    is scaled. Blocks of ``factor`` pixels a side become one. Messages call the image ``shown``.
 
     Raises:
         ValueError: Grey in more than 8 bits has values out of its range.

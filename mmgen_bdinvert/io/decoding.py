@@ -41,11 +41,8 @@ _PACKAGES = {'HEIF': 'pillow-heif', 'AVIF': "'pillow>=11.3'"}
 def decode(path: str | os.PathLike | TarMember, size: int | None = None) -> Image.Image:
     """Read an image file as sRGB, mode ``'RGB'``.
 
-    Args:
-        path (str | os.PathLike | TarMember): The file.
-        size (int, optional): Side in pixels that the picture is resized to afterwards: one of more
-            than 33 megapixels is reduced to no less than four times that while it is decoded, which
-            saves memory. Defaults to None, all pixels.
+    If it is resized to ``size`` pixels a side afterwards, one of more than 33 megapixels is reduced
+    to no less than four times that while it is decoded, which saves memory.
 
     Raises:
         ImageReadError: It cannot be read.
@@ -55,13 +52,7 @@ def decode(path: str | os.PathLike | TarMember, size: int | None = None) -> Imag
 
 
 def stored(path: str | os.PathLike | TarMember) -> Image.Image:
-    """Read an image file as it is stored, in its own mode and colours, but upright.
-
-    Args:
-        path (str | os.PathLike | TarMember): The file.
-
-    Returns:
-        Image.Image: With profile and EXIF data in ``info``.
+    """Read an image file as it is stored, with its mode, colours, profile and EXIF, but upright.
 
     Raises:
         ImageReadError: It cannot be read.

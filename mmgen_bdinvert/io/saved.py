@@ -112,11 +112,6 @@ def save_tensors(
 ) -> None:
     """Write a safetensors file, atomically; the same content gives the same bytes.
 
-    Args:
-        path (str | os.PathLike): File to make or replace.
-        tensors (Mapping[str, Tensor]): On any device.
-        metadata (Mapping[str, str] | None): Texts by name. Defaults to None.
-
     Raises:
         OutputError: It cannot be written.
     """

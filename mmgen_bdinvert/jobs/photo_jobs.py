@@ -31,15 +31,9 @@ def jobs_in_photos(
     """Look at photos, and list what there is to invert in them.
 
     Of several faces in a photo, the largest first, the results are called ``<name>_1`` and so on.
-    A photo that is unchanged, with all of its windows on record, is not looked at again.
-
-    Args:
-        jobs (Sequence[tuple]): Photos and names.
-        look (Look): Where to look.
-        out_dir (str | os.PathLike): The output folder.
-        check (Callable): Called before every photo; it may raise.
-        on_note (Callable | None): Called with a sentence on what was found.
-        decoded (Callable): As for :meth:`mmgen_bdinvert.photos.Look.at`.
+    A photo that is unchanged, with all of its windows on record, is not looked at again. ``check``
+    is called before every photo and may raise, ``on_note`` with a sentence on what was found;
+    photos are read by ``decoded``.
     """
     known: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for record in latest_records(out_dir).values():

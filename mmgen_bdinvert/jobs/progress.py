@@ -47,10 +47,8 @@ class InversionProgress:
     Use it as a context manager, and give :meth:`on_step`, :meth:`on_image` and :meth:`on_progress`
     to :func:`mmgen_bdinvert.apis.invert_files`. The bar of the images counts those of all
     processes. Without a terminal a line is printed for every image, and one on the progress every
-    ten seconds. ``left`` is the number of images to invert, None until it is known.
-
-    Args:
-        num_steps (int): Steps of each batch.
+    ten seconds. ``left`` is the number of images to invert, None until it is known. A batch takes
+    ``num_steps`` steps.
     """
 
     left: int | None = None

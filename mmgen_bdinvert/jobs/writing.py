@@ -26,36 +26,19 @@ __all__ = ['Task', 'Written', 'failed', 'write_image']
 
 @dataclass(frozen=True)
 class Task:
-    """What is written of one image.
-
-    Args:
-        source (Target): What was inverted.
-        name (str): Name of its results.
-        code (LatentCode): Its code.
-        images (Mapping): Pictures by caption, RGB uint8 (H, W, 3) or tensors (3, H, W) in [-1, 1].
-        history (Mapping[str, Sequence[float]]): Losses by name.
-        metrics (dict): Its metrics.
-    """
+    """What is written of one image, under its name."""
 
     source: Target
     name: str
     code: LatentCode
-    images: Mapping[str, np.ndarray | Tensor]
-    history: Mapping[str, Sequence[float]]
+    images: Mapping[str, np.ndarray | Tensor]  # RGB uint8 (H, W, 3), or (3, H, W) in [-1, 1]
+    history: Mapping[str, Sequence[float]]  # losses
     metrics: dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Written:
-    """What became of one image.
-
-    Args:
-        outcome (ImageOutcome): As it goes into the manifest.
-        place (Mapping): Where its files are, for the manifest. Defaults to nothing.
-        title (str): For the contact sheet. Defaults to ''.
-        pictures (Mapping[str, np.ndarray]): For the contact sheet. Defaults to none.
-        files (Mapping[str, bytes]): What goes into a shard. Defaults to nothing.
-    """
+    """What became of one image: for the manifest, the contact sheet, and maybe a shard."""
 
     outcome: ImageOutcome
     place: Mapping[str, Any] = field(default_factory=dict)
@@ -72,10 +55,7 @@ def failed(name: str, source: Target, reason: str) -> ImageOutcome:
 def write_image(task: Task, folder: Path, packed: bool) -> Written:
     """Write the files of one image into a folder of its own; threads may do so side by side.
 
-    Args:
-        task (Task): What is written.
-        folder (Path): Where; it is made.
-        packed (bool): Whether the files go into a shard: they are returned, and the folder removed.
+    If they go into a shard, they are returned, and the folder is removed.
 
     Raises:
         StorageError: The disk is full or broken. Other errors make a failed outcome.

@@ -63,13 +63,7 @@ def mask_of(
 
 
 def ellipse_of(size: int, window: Window, square: Window | None) -> np.ndarray:
-    """Return the ellipse about a face, or that which fills the window: float32 (size, size).
-
-    Args:
-        size (int): Side in pixels.
-        window (Window): What is seen.
-        square (Window | None): The square of the face; None for the whole window.
-    """
+    """Return the ellipse about the square of a face, or about the window: float32 (size, size)."""
     points = pixel_centres(4 * size, 4 * size)
     axes: tuple[float, ...] = (1.0, 1.0)
     if square is not None:

@@ -24,9 +24,6 @@ class WholePhoto:
     Photos that are no 8-bit RGB, such as grey ones, CMYK and those of 16 bits, become sRGB, and so
     do those with a profile into whose colours there is no way.
 
-    Args:
-        source (Path | TarMember): The photo.
-
     Raises:
         ImageReadError: It cannot be read.
     """
@@ -71,11 +68,7 @@ class WholePhoto:
         self._alpha = None if self._alpha is None else self._alpha.resize((width, height))
 
     def save(self, path: str | os.PathLike, pixels: np.ndarray) -> None:
-        """Save pixels in the colours of the photo as PNG, with its profile and EXIF data.
-
-        Args:
-            path (str | os.PathLike): The file.
-            pixels (np.ndarray): Like :attr:`pixels`.
+        """Save pixels like :attr:`pixels` as PNG, with the photo's profile and EXIF data.
 
         Raises:
             OutputError: The file cannot be written.

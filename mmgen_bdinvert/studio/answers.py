@@ -82,12 +82,7 @@ def controls_of(session: Session) -> Shown:
 
 
 def opened(session: Session, *, looked: bool) -> str:
-    """Say what comes next.
-
-    Args:
-        session (Session): With another photo or code.
-        looked (bool): Whether faces were looked for.
-    """
+    """Say what comes next; ``looked`` tells whether faces were looked for."""
     photo = session.photo
     if photo is None:
         return message('The code is loaded.')

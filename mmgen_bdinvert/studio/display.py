@@ -52,13 +52,7 @@ def judged(text: str, verdict: str) -> str:
 
 
 def progress(step: InversionStep, totals: list[float], before: str = '') -> str:
-    """Return HTML that shows the progress of an inversion, and a curve of its total losses.
-
-    Args:
-        step (InversionStep): Its state.
-        totals (list[float]): The total losses up to there.
-        before (str): A sentence before that. Defaults to nothing.
-    """
+    """Return HTML: a sentence, the progress of an inversion, and a curve of its total losses."""
     left = '' if step.seconds_left is None else f', {max(round(step.seconds_left), 1)} s left'
     losses = ', '.join(
         f'{name} {value:.3g}' for name, value in step.losses.items() if name != 'total'

@@ -24,9 +24,6 @@ class Inversions:
 
     With a detail encoder :meth:`predict` has a code at once, which can be edited while
     :meth:`invert` refines it; :meth:`take_over` then puts the refined code under the edit.
-
-    Args:
-        studio (Studio): What sessions share.
     """
 
     def __init__(self, studio: Studio):
@@ -36,11 +33,8 @@ class Inversions:
     def predict(self, session: Session, *, again: bool = True) -> Shown:
         """Show what the encoders alone say of the window; nothing without a detail encoder.
 
-        A code that the window already has stays: :meth:`invert` refines it.
-
-        Args:
-            session (Session): With a photo.
-            again (bool): As for :meth:`invert`.
+        A code that the window already has stays: :meth:`invert` refines it, see there for
+        ``again``.
         """
         photo = session.photo
         wanted = photo is not None and (again or photo.prepared)
@@ -116,11 +110,8 @@ class Inversions:
     def take_over(self, session: Session, refined: Session | None, view: str) -> Shown:
         """Put a refined code under the edit as it is now; the controls stay where they are.
 
-        Args:
-            session (Session): As it is after :meth:`invert`.
-            refined (Session | None): What that found. It is left alone if the photo or the window
-                is another one by now.
-            view (str): What is looked at by now.
+        What :meth:`invert` found is left alone if the photo or the window is another one by now.
+        ``view`` is what is looked at by now.
         """
         session = replace(session, view=view, refining=False)
         if refined is not None and refined.photo is session.photo:

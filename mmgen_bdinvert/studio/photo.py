@@ -45,11 +45,7 @@ class Photo:
     def of(cls, path: Path, picture: Image.Image, faces: Sequence[Face], resolution: int) -> Photo:
         """Look at a photo: at all of a prepared square, else at the largest face or the centre.
 
-        Args:
-            path (Path): Its file.
-            picture (Image.Image): The same, mode ``'RGB'``.
-            faces (Sequence[Face]): What was found in it, the largest first.
-            resolution (int): The generator's.
+        ``faces`` are what was found in it, the largest first; ``resolution`` is the generator's.
 
         Raises:
             ValueError: The photo is too small.

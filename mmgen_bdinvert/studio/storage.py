@@ -51,11 +51,7 @@ def new_result(name: str, size: int) -> Path:
 class Storage:
     """Limits what visitors store: each within an hour, and all of them at any time.
 
-    Existing files, such as the examples, stay.
-
-    Args:
-        folder (Path): Where Gradio puts uploads and wipes.
-        clock (Callable): Gives seconds since the epoch. Defaults to ``time.time``.
+    Existing files in the folder, such as the examples, stay.
     """
 
     def __init__(self, folder: Path, clock: Callable[[], float] = time.time) -> None:
