@@ -45,13 +45,12 @@ def atomic_write(path: str | os.PathLike, writer: Callable[[Path], object]) -> N
     target = Path(os.path.realpath(path))  # a link keeps pointing to the file that is replaced
     temporary = target.with_name(temporary_name(target.suffix))
     try:
-        # Not `tempfile`: its files are private (0600) whatever the user's umask says.
-        os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
-        writer(temporary)
-        _sync(temporary)
-        os.replace(temporary, target)
-    except OSError as error:
-        raise write_error(path, error) from error
+        with writing(path):
+            # Not `tempfile`: its files are private (0600) whatever the user's umask says.
+            os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+            writer(temporary)
+            _sync(temporary)
+            os.replace(temporary, target)
     finally:
         with contextlib.suppress(OSError):
             os.unlink(temporary)
@@ -86,6 +85,22 @@ def write_error(path: str | os.PathLike, error: OSError) -> OutputError:
         f'cannot write {shown_path(path)} ({reason_of(error)}); '
         'check the folder, its permissions and the free space'
     )
+
+
+@contextlib.contextmanager
+def writing(path: str | os.PathLike) -> Iterator[None]:
+    """Raise the :func:`write_error` of a file for any OSError inside the ``with`` block."""
+    try:
+        yield
+    except OSError as error:
+        raise write_error(path, error) from error
+
+
+def remove_files(paths: Iterable[Path]) -> None:
+    """Remove files where they are; an OutputError if that fails."""
+    for path in paths:
+        with writing(path):
+            path.unlink(missing_ok=True)
 
 
 def sync_folder(path: str | os.PathLike) -> None:

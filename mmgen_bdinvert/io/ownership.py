@@ -16,7 +16,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from .errors import ForeignFileError
-from .outputs import ensure_writable_folder, shown_path, sync_folder, write_error
+from .outputs import ensure_writable_folder, shown_path, sync_folder, writing
 
 MARK = '.mmgen_bdinvert'
 _MAX_MARK = 2**26  # bytes that are read
@@ -170,7 +170,7 @@ def _note(folder: Path, maker: str, names: Iterable[str], durable: bool = True) 
     # The first line break ends a line that a crash of the machine cut off.
     line = '\n' + json.dumps({'maker': maker, 'names': list(names)}) + '\n'
     flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, 'O_NOFOLLOW', 0)
-    try:
+    with writing(path):
         new = not path.exists()
         handle = os.open(path, flags, 0o666)
         try:
@@ -179,7 +179,5 @@ def _note(folder: Path, maker: str, names: Iterable[str], durable: bool = True) 
                 os.fsync(handle)
         finally:
             os.close(handle)
-    except OSError as error:
-        raise write_error(path, error) from error
     if new and durable:
         sync_folder(folder)

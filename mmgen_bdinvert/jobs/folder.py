@@ -15,7 +15,7 @@ from filelock import FileLock, Timeout
 from torch import nn
 
 from ..io.errors import OutputError
-from ..io.outputs import shown_path, write_error
+from ..io.outputs import remove_files, shown_path, write_error
 from ..io.stamps import check_regular, input_digests
 from ..io.tables import save_json
 from ..models.state_dicts import update_digest
@@ -111,11 +111,7 @@ def remember_settings(
     """
     if restart:
         remove_shards(folder)  # first: the manifest names them
-        try:
-            for file in manifest_files(folder):
-                file.unlink()
-        except OSError as error:
-            raise write_error(file, error) from error
+        remove_files(manifest_files(folder))
     elif manifest_files(folder):
         old = recorded_settings(folder)
         if old is None:

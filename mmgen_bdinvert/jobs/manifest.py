@@ -27,7 +27,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ..io.outputs import shown_path, sync_folder, write_error
+from ..io.outputs import shown_path, sync_folder, write_error, writing
 from ..io.ownership import is_marked, made_in
 from ..io.stamps import check_regular
 from ..io.tables import finite
@@ -67,15 +67,13 @@ class Manifest:
     def __init__(self, folder: str | os.PathLike, rank: int = 0, run: int = 0) -> None:
         self.rank, self.run = rank, run
         self.path = Path(folder, MANIFEST, f'{rank}.jsonl')
-        try:
+        with writing(self.path):
             self.path.parent.mkdir(exist_ok=True)
             new = not os.path.lexists(self.path)
             if not new:
                 check_regular(self.path)
             self._file = open(self.path, 'ab', buffering=0)
             self._cut(_end_of_last_line(self.path))
-        except OSError as error:
-            raise write_error(self.path, error) from error
         if new:
             sync_folder(self.path.parent)
 

@@ -11,6 +11,7 @@ folder's mark names are ever changed or removed.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 import os
@@ -22,7 +23,7 @@ from typing import Any
 
 from bdinvert_cli.sentences import reason_of
 
-from ..io.outputs import shown_path, sync_folder, write_error
+from ..io.outputs import remove_files, shown_path, sync_folder, writing
 from ..io.ownership import claim_outputs, made_in
 from ..io.stamps import FileStamp, change_time, check_regular
 from .manifest import MAKER, latest_records, read_events
@@ -60,7 +61,7 @@ class ShardWriter:
         Returns ``shard``, ``begin``, ``end`` and ``shard_stamp`` for the record. After an error,
         nothing of them stays in the shard.
         """
-        try:
+        with writing(self.folder):
             self.folder.mkdir(exist_ok=True)
             path = self._shard()
             with open(path, 'ab') as file:
@@ -82,8 +83,6 @@ class ShardWriter:
             stamp = FileStamp.of(path, begin, place['end'])
             self._last[path.name] = {**place, 'shard_stamp': stamp.json()}
             return self._last[path.name]
-        except OSError as error:
-            raise write_error(self.folder, error) from error
 
     def _shard(self) -> Path:
         """Return a shard that has room and that nobody else wrote to, or a new one."""
@@ -126,25 +125,17 @@ def cut_shards(folder: str | os.PathLike) -> None:
     last = last_records(folder)
     for path in _shards(folder):
         record = last.get(path.name)
-        try:
+        with contextlib.suppress(ValueError), writing(path):
             if record is not None:
                 _part(path, record)
             end = 0 if record is None else record['end']
             if path.stat().st_size > end:
                 os.truncate(path, end)
-        except ValueError:
-            continue
-        except OSError as error:
-            raise write_error(path, error) from error
 
 
 def remove_shards(folder: str | os.PathLike) -> None:
     """Remove the shards of an output folder."""
-    for path in _shards(folder):
-        try:
-            path.unlink()
-        except OSError as error:
-            raise write_error(path, error) from error
+    remove_files(_shards(folder))
 
 
 def shards_of(folder: str | os.PathLike) -> list[Path]:

@@ -19,7 +19,7 @@ from bdinvert_cli.text import from_csv
 from ..engine.config import is_config
 from ..io.errors import OutputError
 from ..io.images import save_png
-from ..io.outputs import remove_leftovers, shown_path, write_bytes, write_error
+from ..io.outputs import remove_files, remove_leftovers, shown_path, write_bytes
 from ..io.ownership import claim_outputs
 from ..io.tables import save_json
 from ..structures import LatentCode
@@ -72,23 +72,15 @@ def save_inversion(
     folder = Path(folder)
     remove_leftovers(folder)
     done = folder / RESULT_FILES[-1]
-    _remove([done])
+    remove_files([done])
     code.save(folder / 'code.safetensors')
     save_png(folder / 'reconstruction.png', reconstruction)
     if all(len(values) == 1 for values in history.values()):
-        _remove([folder / 'comparison.png', folder / 'losses.png'])
+        remove_files([folder / 'comparison.png', folder / 'losses.png'])
     else:
         save_png(folder / 'comparison.png', comparison(pictures, title=title))
         _save_curves(folder / 'losses.png', history, title)
     save_json(done, metrics)
-
-
-def _remove(paths: Sequence[Path]) -> None:
-    for path in paths:
-        try:
-            path.unlink(missing_ok=True)
-        except OSError as error:
-            raise write_error(path, error) from error
 
 
 def _save_curves(path: Path, history: Mapping[str, Sequence[float]], title: str) -> None:
