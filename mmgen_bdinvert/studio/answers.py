@@ -12,7 +12,7 @@ from bdinvert_cli.sentences import one_sentence
 from ..evaluation import psnr
 from ..io import image_to_tensor
 from ..photos import Window
-from .display import judged, look, message, warned
+from .display import look, message, warned
 from .live_inversion import InversionStep
 from .photo import Photo
 from .session import SQUARES, WHOLE, Session
@@ -111,7 +111,7 @@ def inverted(session: Session, step: InversionStep, verdict: str) -> str:
     stopped = int(step.result.stopped_at[0])
     if stopped >= 0:
         text += f' Its loss became non-finite at step {stopped}: its best state is shown.'
-    return judged(text, verdict)
+    return message(text, verdict)
 
 
 def _likeness(session: Session) -> str:

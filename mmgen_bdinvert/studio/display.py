@@ -34,21 +34,16 @@ def data_url(content: bytes, kind: str) -> str:
     return f'data:{kind};base64,{base64.b64encode(content).decode()}'
 
 
-def message(text: str) -> str:
-    """Return a sentence as HTML."""
-    return f'<p role="status">{html.escape(text)}</p>'
+def message(text: str, verdict: str = '') -> str:
+    """Return a sentence as HTML, after one of ``mmgen_bdinvert.models.verdict.VERDICTS`` or ''."""
+    kind = verdict.replace(' ', '-')
+    badge = f'<b class="verdict {kind}">{html.escape(verdict)}</b> ' if verdict else ''
+    return f'<p role="status">{badge}{html.escape(text)}</p>'
 
 
 def warned(text: str) -> str:
     """Return a warning as HTML."""
     return f'<p role="alert" class="warning">{html.escape(text)}</p>'
-
-
-def judged(text: str, verdict: str) -> str:
-    """Return a sentence as HTML, after one of ``mmgen_bdinvert.models.verdict.VERDICTS`` or ''."""
-    kind = verdict.replace(' ', '-')
-    badge = f'<b class="verdict {kind}">{html.escape(verdict)}</b> ' if verdict else ''
-    return f'<p role="status">{badge}{html.escape(text)}</p>'
 
 
 def progress(step: InversionStep, totals: list[float], before: str = '') -> str:

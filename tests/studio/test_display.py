@@ -11,7 +11,6 @@ from mmgen_bdinvert.studio.display import (
     as_jpeg,
     as_png,
     data_url,
-    judged,
     message,
     progress,
     warned,
@@ -47,6 +46,6 @@ def test_progress_shows_step_time_and_losses():
 
 
 def test_a_verdict_stands_before_its_sentence():
-    assert judged('28 dB.', '') == '<p role="status">28 dB.</p>'
-    text = judged('28 < 30 dB.', 'does not fit')
+    assert message('28 dB.', '') == '<p role="status">28 dB.</p>'
+    text = message('28 < 30 dB.', 'does not fit')
     assert '<b class="verdict does-not-fit">does not fit</b> 28 &lt; 30 dB.' in text
