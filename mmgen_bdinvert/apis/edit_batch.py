@@ -33,8 +33,7 @@ from ..jobs.results import CONFIG_FILE, Sheet, save_config
 from ..photos import InPhoto
 from ..visualization import comparison
 from .codes import CodeSource, code_sources, edit_projection, find_codes
-from .given_direction import given_direction
-from .inference import Renderer, edit, generator_of, render
+from .inference import Renderer, edit, generator_of, given_direction, render
 from .motion import transform
 from .whole_photos import places_of, save_photos
 

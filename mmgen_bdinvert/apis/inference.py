@@ -17,7 +17,7 @@ from torch import Tensor
 
 from bdinvert_cli.sentences import one_sentence
 
-from ..editing import Direction
+from ..editing import Direction, find_direction, load_direction, named_directions
 from ..editing.directions import checked_strength
 from ..engine.config import named_backbones, pivot_of
 from ..io import tensor_to_images
@@ -28,7 +28,6 @@ from ..structures import InversionResult, LatentCode
 from ..utils.device import check_device
 from ..utils.numbers import checked_number
 from .config import ConfigLike, load_config
-from .given_direction import given_direction
 from .images import ImageLike, to_batch
 
 __all__ = ['edit', 'generator_of', 'init_generator', 'init_inverter', 'invert', 'render']
@@ -244,11 +243,23 @@ def edit(
     generator = generator_of(inverter)
     generator.check_code(code)
     strength = checked_strength(strength)
-    if isinstance(direction, (str, os.PathLike)):
-        direction = given_direction(inverter, direction)
-    elif not isinstance(direction, Direction):
-        direction = Direction(direction)
+    direction = given_direction(inverter, direction)
     return replace(code, detail=direction.added(code.detail, strength, generator, layers))
+
+
+def given_direction(
+    inverter: Renderer, direction: Direction | Tensor | str | os.PathLike
+) -> Direction:
+    """Return a direction that is given itself, by its vectors, as a file, or by its name.
+
+    Raises:
+        FileNotFoundError, ValueError: There is no such file or name, or it holds no direction.
+    """
+    if not isinstance(direction, (str, os.PathLike)):
+        return direction if isinstance(direction, Direction) else Direction(direction)
+    cfg = getattr(inverter, 'cfg', None)
+    generator = {} if cfg is None else pivot_of(cfg.model).get('generator') or {}
+    return load_direction(find_direction(os.fspath(direction), named_directions(generator)))
 
 
 def generator_of(inverter: Renderer) -> BaseDetailGenerator:
