@@ -24,7 +24,7 @@ from ..models.joint_encoder_trainer import JointEncoderTrainer
 from .composed import kind_of
 from .config import download_weights, named_backbones, pivot_of, read_config, read_settings
 from .host import drop_host
-from .strict_runner import MAKER, StrictRunner, adopt_work_dir, latest_checkpoint
+from .strict_runner import MAKER, StrictRunner, latest_checkpoint
 
 __all__ = [
     'build_runner',
@@ -55,7 +55,6 @@ def build_runner(cfg: Config, into_existing: bool = False) -> Runner:
 
     The work dir is made and marked; see :func:`mmgen_bdinvert.io.claim_folder`, also for errors.
     """
-    adopt_work_dir(cfg.work_dir, cfg.filename)
     claim_folder(cfg.work_dir, MAKER, into_existing=into_existing)
     return RUNNERS.build(cfg) if cfg.get('runner_type') else StrictRunner.from_cfg(cfg)
 

@@ -18,7 +18,7 @@ from torch import nn
 from bdinvert_cli.text import printable
 
 from ..io.outputs import atomic_write, remove_leftovers, write_bytes
-from ..io.ownership import adopt_files, check_outputs, claim_outputs, is_marked
+from ..io.ownership import check_outputs, claim_outputs
 from ..io.stamps import input_digests
 from ..models.checkpoint import load_weights, read_checkpoint
 from .config import is_config
@@ -43,21 +43,6 @@ def latest_checkpoint(work_dir: str) -> str | None:
     found = [path for kind in ('iter', 'epoch') for path in Path(work_dir).glob(f'{kind}_*.pth')]
     found = [path for path in found if path.is_file()]
     return str(max(found, key=lambda path: path.stat().st_mtime_ns)) if found else None
-
-
-def adopt_work_dir(work_dir: str | Path, config: str | None) -> None:
-    """Mark a work dir of version 0.1.0, which left no marks, so that a training continues in it.
-
-    The config in its logs imports this package; that in a work dir of mmgen alone does not. A copy
-    of the file ``config`` is in the work dir.
-    """
-    folder = Path(work_dir)
-    logged = folder.glob('*/vis_data/config.py')
-    if is_marked(folder, MAKER) or not any(b'mmgen_bdinvert' in p.read_bytes() for p in logged):
-        return
-    adopt_files(folder / 'vis', MAKER, [path.name for path in folder.glob('vis/*_*.png')])
-    files = [path.name for pattern in _CHECKPOINTS for path in folder.glob(pattern)]
-    adopt_files(folder, MAKER, [*files, 'last_checkpoint', Path(config or '').name])
 
 
 @RUNNERS.register_module()

@@ -119,15 +119,8 @@ def made_in(folder: str | os.PathLike, maker: str) -> frozenset[str]:
     return frozenset(_read(Path(folder)).get(maker, ()))
 
 
-def adopt_files(folder: str | os.PathLike, maker: str, names: Iterable[str]) -> None:
-    """Note existing files as made by a tool, which made them before there were marks."""
-    there = [name for name in names if os.path.isfile(Path(folder, name))]
-    if there:
-        _note(Path(folder), maker, there, durable=False)
-
-
 def is_marked(folder: str | os.PathLike, maker: str) -> bool:
-    """Return whether a folder has the mark of a tool; version 0.1.0 made none."""
+    """Return whether a folder has the mark of a tool; a copy may lack hidden files."""
     return maker in _read(Path(folder))
 
 
@@ -164,8 +157,8 @@ def _read(folder: Path) -> dict[str, set[str]]:
     return made
 
 
-def _note(folder: Path, maker: str, names: Iterable[str], durable: bool = True) -> None:
-    """Append a line to the mark; if ``durable``, it is on the disk when this returns."""
+def _note(folder: Path, maker: str, names: Iterable[str]) -> None:
+    """Append a line to the mark; it is on the disk when this returns."""
     path = folder / MARK
     # The first line break ends a line that a crash of the machine cut off.
     line = '\n' + json.dumps({'maker': maker, 'names': list(names)}) + '\n'
@@ -175,9 +168,8 @@ def _note(folder: Path, maker: str, names: Iterable[str], durable: bool = True) 
         handle = os.open(path, flags, 0o666)
         try:
             os.write(handle, line.encode())
-            if durable:
-                os.fsync(handle)
+            os.fsync(handle)
         finally:
             os.close(handle)
-    if new and durable:
+    if new:
         sync_folder(folder)

@@ -120,8 +120,6 @@ def remember_settings(
                 f'{SETTINGS_FILE} is gone or damaged: choose another output folder, or --restart '
                 '(restart=True), which inverts all images anew.'
             )
-        if 'files' not in old:  # of an earlier release
-            settings = {k: v for k, v in settings.items() if k != 'files'}
         if old != settings:
             raise ValueError(
                 f'The results in {shown_path(folder)} were made with other settings '

@@ -30,7 +30,6 @@ from ..photos.in_photo import target_from_json, target_to_json
 from ..photos.recent import RecentPhotos
 from ..utils.numbers import checked_number
 from ..utils.versions import versions_here
-from .adoption import adopt_results
 from .batch_inversion import BatchInversion
 from .batch_size import fitting_batch
 from .folder import SETTINGS_FILE, lock_file, locked_folder, remember_settings, settings_of
@@ -96,7 +95,6 @@ def plan_files(
         raise ValueError(
             f'There is no image but the results in {os.fspath(out_dir)!r}: check the inputs.'
         )
-    adopt_results(out_dir)
     target = claim_folder(out_dir, MAKER)
     names = output_names(sources, reserved=_RESERVED)
     there = set(os.listdir(target))

@@ -121,8 +121,7 @@ def latest_records(
 ) -> dict[str, dict[str, Any]]:
     """Read the last record of each image, by name; later runs count more, whatever the clock said.
 
-    Records of earlier releases, without a run's number, are ordered by time, and within a file by
-    line.
+    Within a run, records are ordered by time, and within a file by line.
     """
     latest: dict[str, tuple[tuple[int, float], dict[str, Any]]] = {}
     for run, moment, entry in _entries(folder, passed_over):

@@ -27,7 +27,7 @@ from ..io.outputs import remove_files, shown_path, sync_folder, writing
 from ..io.ownership import claim_outputs, made_in
 from ..io.stamps import FileStamp, change_time, check_regular
 from .manifest import MAKER, latest_records, read_events
-from .record import SHARD_NAME, shard_stamp
+from .record import SHARD_NAME
 
 __all__ = [
     'SHARDS',
@@ -109,12 +109,12 @@ def last_records(folder: str | os.PathLike) -> dict[str, dict[str, Any]]:
 
 def is_untouched(path: Path, last: Mapping[str, Any]) -> bool:
     """Whether nothing was written to a shard since its last record: then all of it is sound."""
-    stamp = shard_stamp(last)
+    stamp = FileStamp.of_json(last['shard_stamp'])
     try:
         found = check_regular(path)
     except OSError:
         return False
-    return stamp is not None and (found.st_size, change_time(found)) == (last['end'], stamp.time_ns)
+    return (found.st_size, change_time(found)) == (last['end'], stamp.time_ns)
 
 
 def cut_shards(folder: str | os.PathLike) -> None:
@@ -187,13 +187,13 @@ def read_packed(
 
 
 def _part(path: Path, record: Mapping[str, Any]) -> bytes:
-    begin, end, stamp = record['begin'], record['end'], shard_stamp(record)
+    begin, end = record['begin'], record['end']
     if check_regular(path).st_size < end:
         raise ValueError('it is cut off')
     with open(path, 'rb') as file:
         file.seek(begin)
         data = file.read(end - begin)
-    if stamp is not None and hashlib.sha256(data).hexdigest() != stamp.digest:
+    if hashlib.sha256(data).hexdigest() != FileStamp.of_json(record['shard_stamp']).digest:
         raise ValueError('it has been written over')
     return data
 

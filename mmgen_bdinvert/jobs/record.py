@@ -87,23 +87,18 @@ def check_image(entry: Mapping[str, Any]) -> None:
         and set(file_stamps(entry)) <= set(RESULT_FILES)
     ):
         raise ValueError('a value of the record is missing or out of range')
-    shard_stamp(entry)
+    if 'shard' in entry:
+        FileStamp.of_json(entry.get('shard_stamp'))
     if entry.get('source_stamp') is not None:
         FileStamp.of_json(entry['source_stamp'])
 
 
 def file_stamps(record: Mapping[str, Any]) -> dict[str, FileStamp]:
-    """Return the stamps of an image's files by name; records of earlier releases have none."""
+    """Return the stamps of an image's files by name; none if it was not inverted, or is packed."""
     stamps = record.get('file_stamps', {})
     if not isinstance(stamps, dict):
         raise ValueError('stamps are an object')
     return {name: FileStamp.of_json(value) for name, value in stamps.items()}
-
-
-def shard_stamp(record: Mapping[str, Any]) -> FileStamp | None:
-    """Return the stamp of an image's part of a shard; records of earlier releases have none."""
-    value = record.get('shard_stamp')
-    return None if value is None else FileStamp.of_json(value)
 
 
 def _is_number(value: object) -> bool:

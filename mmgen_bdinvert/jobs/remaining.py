@@ -3,27 +3,21 @@
 
 from __future__ import annotations
 
-import io
-import json
 import os
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from PIL import Image
-from safetensors import SafetensorError
-from safetensors.torch import load as parse_tensors
-
 from bdinvert_cli.sentences import reason_of
 
 from ..io.outputs import shown_path
 from ..io.sources import ImageSource
-from ..io.stamps import FileStamp, check_regular, source_unchanged
+from ..io.stamps import FileStamp, source_unchanged
 from ..photos.in_photo import Target, photo_of
 from .manifest import latest_records, passed_over_note
 from .packed import SHARDS, is_untouched, last_records, read_packed
-from .record import file_stamps, shard_stamp
+from .record import file_stamps
 from .results import RESULT_FILES
 
 __all__ = ['Job', 'has_changed', 'images_left']
@@ -86,27 +80,20 @@ def _note(words: str, names: Sequence[str]) -> str:
 
 def has_changed(source: ImageSource, record: Mapping[str, Any]) -> bool:
     """Whether a source has changed since its record was written."""
-    if 'source_stamp' in record:
-        value = record['source_stamp']
-        return not source_unchanged(source, value and FileStamp.of_json(value))
-    try:  # the record of an earlier release
-        return os.stat(getattr(source, 'archive', source)).st_mtime > record['time']
-    except OSError:
-        return False
+    value = record.get('source_stamp')
+    return not source_unchanged(source, value and FileStamp.of_json(value))
 
 
 def _fault(folder: str | os.PathLike, record: Mapping[str, Any]) -> str:
     """Describe what is wrong with the files of an image; '' if nothing is."""
-    stamps, file = file_stamps(record), ''
+    file = RESULT_FILES[0]
+    stamps = file_stamps(record)
+    if file not in stamps:
+        return f'no {file} is on record'
     try:
         for file, stamp in stamps.items():
             if not stamp.fits(Path(folder, record['name'], file)):
                 return f'{file} has changed'
-        if RESULT_FILES[0] not in stamps:  # the record of an earlier release
-            for file in RESULT_FILES:
-                path = Path(folder, record['name'], file)
-                check_regular(path)
-                _check_content(file, path.read_bytes())
     except FileNotFoundError:
         return f'{file} is gone'
     except (OSError, ValueError) as error:
@@ -123,25 +110,7 @@ def _fault_in_shard(
     if untouched[shard]:
         return ''
     try:
-        files = read_packed(folder, name, {name: record})
-        if shard_stamp(record) is None:  # the record of an earlier release
-            for file in RESULT_FILES:
-                if file not in files:
-                    return f'{file} is gone'
-                _check_content(file, files[file])
+        read_packed(folder, name, {name: record})
     except ValueError as error:
         return str(error)
     return ''
-
-
-def _check_content(file: str, data: bytes) -> None:
-    """Raise a ValueError if a result file does not have the format of its name."""
-    try:
-        if file.endswith('.safetensors'):
-            parse_tensors(data)
-        elif file.endswith('.png'):
-            Image.open(io.BytesIO(data)).load()
-        else:
-            json.loads(data)
-    except (SafetensorError, OSError, SyntaxError, RecursionError) as error:
-        raise ValueError(str(error)) from error

@@ -22,7 +22,6 @@ from PIL import Image
 from bdinvert_cli.text import printable
 
 from ..io import atomic_write, check_outputs, claim_outputs, ensure_writable_folder, local_path
-from ..jobs.adoption import adopt_results
 from ..jobs.folder import flat_settings, recorded_settings
 from ..jobs.manifest import read_events
 from ..jobs.results import CONFIG_FILE
@@ -76,8 +75,6 @@ def write_page(
     checked_number('max_images', max_images, least=0, whole=True)
     found = ResultFolder(folder, on_note)
     path = found.folder / 'report.html' if path is None else Path(path)
-    if path.parent.resolve() == found.folder.resolve():
-        adopt_results(found.folder)
     check_outputs([path], _MAKER)
     inverted = [result for result in found.results if result.status != 'failed']
     values = {m: [r.numbers[m.key] for r in inverted if m.key in r.numbers] for m in METRICS}

@@ -98,7 +98,6 @@ FILE_DAMAGE = {
 }
 
 
-@pytest.mark.parametrize('old', [False, True], ids=['', 'of an earlier release'])
 @pytest.mark.parametrize(
     ('file', 'damage'),
     [
@@ -109,8 +108,8 @@ FILE_DAMAGE = {
     ],
 )
 @pytest.mark.parametrize('packed', [False], ids=[''], indirect=True)
-def test_damaged_files_are_made_again(results, run, tmp_path, file, damage, old):
-    out = results(old)
+def test_damaged_files_are_made_again(results, run, tmp_path, file, damage):
+    out = results()
     FILE_DAMAGE[damage](out / 'p1' / file)
     if damage in ('folder', 'pipe'):  # which are not removed, whoever made them
         status, _, notes = run()
@@ -136,9 +135,9 @@ def finished(inverter, picture, tmp_path_factory):
 
 @pytest.fixture()
 def results(finished, packed, tmp_path):
-    """Return a copy of finished results; with ``old``, as earlier releases wrote records."""
+    """Return a copy of finished results."""
 
-    def make(old=False):
+    def make():
         shutil.copytree(finished / str(packed), tmp_path / 'out')
         shutil.copytree(finished / 'photos', tmp_path / 'photos', dirs_exist_ok=True)
         path = tmp_path / 'out' / 'manifest' / '0.jsonl'
@@ -147,32 +146,15 @@ def results(finished, packed, tmp_path):
             if entry['event'] == 'image':
                 name = os.path.basename(entry['source'])
                 entry['source'] = str(tmp_path / 'photos' / name)
-            for key in ('run', 'source_stamp', 'file_stamps', 'shard_stamp') if old else ():
-                entry.pop(key, None)
         path.write_text(''.join(json.dumps(entry) + '\n' for entry in entries))
-        settings = json.loads((tmp_path / 'out' / 'settings.json').read_text())
-        if old:
-            settings.pop('files')
-        (tmp_path / 'out' / 'settings.json').write_text(json.dumps(settings))
         return tmp_path / 'out'
 
     return make
 
 
-@pytest.mark.parametrize('old', [False, True], ids=['', 'of an earlier release'])
-def test_whole_results_are_not_made_again(results, run, photos, old):
-    results(old)
+def test_whole_results_are_not_made_again(results, run, photos):
+    results()
     assert run() == (3 * ['done'], 0, [])
-
-
-@pytest.mark.parametrize('packed', [False], ids=[''], indirect=True)
-def test_a_photo_newer_than_its_result_of_an_earlier_release_is_inverted_again(
-    results, run, photos
-):
-    results(old=True)
-    os.utime(photos / 'p1.png', (4e9, 4e9))
-    status, count, notes = run()
-    assert (status, count, len(notes)) == (3 * ['done'], 1, 1)
 
 
 def cut(path):
@@ -195,12 +177,11 @@ SHARD_DAMAGE = {
 }
 
 
-@pytest.mark.parametrize('old', [False, True], ids=['', 'of an earlier release'])
 @pytest.mark.parametrize('damage', SHARD_DAMAGE)
 @pytest.mark.parametrize('packed', [True], ids=[''], indirect=True)
 class TestShards:
-    def test_a_damaged_shard_is_made_up_for(self, results, run, damage, old):
-        out = results(old)
+    def test_a_damaged_shard_is_made_up_for(self, results, run, damage):
+        out = results()
         SHARD_DAMAGE[damage][0](out / SHARD)
         status, count, notes = run()
         assert (status, count, len(notes)) == (3 * ['done'], SHARD_DAMAGE[damage][1], 1)
@@ -208,8 +189,8 @@ class TestShards:
             assert 'code.safetensors' in read_packed(out, f'p{i}')
         assert run() == (3 * ['done'], 0, [])
 
-    def test_edit_and_report_name_it_and_go_on(self, results, inverter, tmp_path, damage, old):
-        out = results(old)
+    def test_edit_and_report_name_it_and_go_on(self, results, inverter, tmp_path, damage):
+        out = results()
         change, lost = SHARD_DAMAGE[damage]
         change(out / SHARD)
         outcomes = edit_files(inverter, out, tmp_path / 'e', move=GeometricTransform(rotate=9))

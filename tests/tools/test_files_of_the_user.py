@@ -221,7 +221,7 @@ WRITERS = set(
     rmtree rmdir replace_file rename truncate ftruncate touch mkstemp symlink_to hardlink_to
     copyfile copytree imwrite save claim_outputs claim_folder plot_losses plot_equivariance
     plot_ratios plot_intervals download_url_to_file FileLock ensure_writable_folder
-    TemporaryDirectory adopt_files remove_files save_figure save_pickled save_tensors""".split()
+    TemporaryDirectory remove_files save_figure save_pickled save_tensors""".split()
 )
 
 

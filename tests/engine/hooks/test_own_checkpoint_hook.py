@@ -9,8 +9,7 @@ from mmgen.registry import HOOKS
 
 from mmgen_bdinvert.engine import StrictRunner
 from mmgen_bdinvert.engine.hooks import OwnCheckpointHook
-from mmgen_bdinvert.engine.strict_runner import adopt_work_dir
-from mmgen_bdinvert.io import ForeignFileError, claim_folder, claim_outputs
+from mmgen_bdinvert.io import ForeignFileError, claim_outputs
 from mmgen_bdinvert.io.ownership import made_in
 
 
@@ -64,18 +63,6 @@ def test_checkpoints_of_any_runner_are_noted(hooked, tmp_path):
     _, runner = hooked()
     runner.save_checkpoint(str(tmp_path / 'run'), 'iter_5.pth')
     assert 'iter_5.pth' in made_in(tmp_path / 'run', 'train')
-
-
-def test_a_work_dir_without_marks_is_told_by_its_logs(tmp_path):
-    for name, config in (('ours', 'imports=["mmgen_bdinvert"]'), ('theirs', 'type="StyleGAN2"')):
-        (tmp_path / name / '20250101_000000' / 'vis_data').mkdir(parents=True)
-        (tmp_path / name / '20250101_000000' / 'vis_data' / 'config.py').write_text(config)
-        (tmp_path / name / 'iter_1.pth').touch()
-        adopt_work_dir(tmp_path / name, 'x.py')
-    assert made_in(tmp_path / 'ours', 'train') == {'iter_1.pth'}
-    claim_folder(tmp_path / 'ours', 'train')
-    with pytest.raises(ForeignFileError):
-        claim_folder(tmp_path / 'theirs', 'train')
 
 
 def test_a_training_leaves_its_config_and_foreign_checkpoints_alone(tmp_path, monkeypatch):
