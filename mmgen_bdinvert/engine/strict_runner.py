@@ -23,7 +23,7 @@ from ..io.stamps import input_digests
 from ..models.checkpoint import load_weights, read_checkpoint
 from .config import is_config
 
-__all__ = ['MAKER', 'StrictRunner', 'adopt_work_dir', 'latest_checkpoint']
+__all__ = ['MAKER', 'StrictRunner', 'latest_checkpoint']
 
 MAKER = 'train'  # and test: they share a work dir
 _CHECKPOINTS = ('iter_*.pth', 'epoch_*.pth', 'best_*.pth')

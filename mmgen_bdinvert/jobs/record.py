@@ -13,7 +13,7 @@ from typing import Any
 from ..io.stamps import FileStamp
 from .results import RESULT_FILES
 
-__all__ = ['SHARD_NAME', 'ImageOutcome', 'check_event', 'check_image', 'file_stamps', 'shard_stamp']
+__all__ = ['SHARD_NAME', 'ImageOutcome', 'check_event', 'check_image', 'file_stamps']
 
 SHARD_NAME = re.compile(r'\d{5,}-\d{5,}\.tar')
 _STATUSES = ('done', 'stopped', 'failed')
