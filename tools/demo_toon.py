@@ -52,7 +52,15 @@ def main(argv=None):
     import torch
     from tqdm import tqdm
 
-    from mmgen_bdinvert.apis import edit, init_inverter, invert, render, transform
+    from mmgen_bdinvert.apis import (
+        edit,
+        init_inverter,
+        invert,
+        load_config,
+        render,
+        straighten,
+        transform,
+    )
     from mmgen_bdinvert.evaluation import psnr
     from mmgen_bdinvert.geometry import GeometricTransform
     from mmgen_bdinvert.io import (
@@ -89,9 +97,11 @@ def main(argv=None):
 
     targets = torch.cat([image_to_tensor(photo, 'rgb') for photo in photos])
     quality = psnr(inverter.generator.to_rgb(result.reconstruction), targets).tolist()
-    columns = {
-        'out-of-range photo': photos,
-        'BDInvert': render(inverter, result.code),
+    columns = {'out-of-range photo': photos, 'BDInvert': render(inverter, result.code)}
+    if getattr(inverter, 'detail_encoder', None) is not None:  # which finds the motion
+        again = init_inverter(load_config(args.config, preset='quick'))
+        columns['straightened'] = render(inverter, straighten(again, result.code))
+    columns |= {
         'shifted': render(inverter, transform(inverter, result.code, GeometricTransform(SHIFT))),
         'rotated': render(
             inverter, transform(inverter, result.code, GeometricTransform(rotate=ROTATION))

@@ -11,7 +11,8 @@ motion is the one that took the photo out of alignment, and is undone: the resul
 face. With --and-back too, edited.png has the edited face at its place in the photo; aligned.png (by
 the base code) and unwarped.png (by the pixels, which loses less detail) are aligned views of it.
 Instead of a motion, landmarks of the photo and of an aligned face can be given; --align auto takes
-the motion of the face that invert --find has found.
+the motion of the face that invert --find has found. With --complete the aligned face is inverted
+once more, and what its photo does not show is drawn by the generator.
 
 Directions are added up, each with its own factor and layers: --direction beard 2 age.pt@4-7 -0.5.
 The directions of a generator have names (see --direction), others are files. Strengths multiply
@@ -41,6 +42,7 @@ bdinvert edit results/0 --direction beard 2 age.pt@4-7 -0.5 --out-dir edited/
 bdinvert edit results/0 --direction beard --strength -3:3:7 --out-dir edited/
 bdinvert edit results/0 --align --and-back --rotate 20 --direction age.pt --out-dir edited/
 bdinvert edit results/ --align auto --and-back --direction age.pt --out-dir edited/
+bdinvert edit results/ --align auto --complete --out-dir straight/
 """
 
 
@@ -53,9 +55,20 @@ def parse_args(argv=None):
     )
     add_direction_options(parser)
     add_motion_options(parser)
+    parser.add_argument(
+        '--complete',
+        action='store_true',
+        help='with --align: invert the aligned face once more (30 steps), and let the generator '
+        'draw what the photo does not show',
+    )
     add_device(parser)
     parser.add_cfg_options()
-    return parser.parse_args(shield_ranges(sys.argv[1:] if argv is None else argv))
+    args = parser.parse_args(shield_ranges(sys.argv[1:] if argv is None else argv))
+    if args.complete and not args.align:
+        parser.error('--complete belongs to --align, which is missing')
+    if args.complete and args.padding_mode != 'border':
+        parser.error('--complete and --padding-mode both fill what comes into view: give one')
+    return args
 
 
 def main(argv=None):
@@ -82,13 +95,16 @@ def main(argv=None):
     device = check_device(args.device)
     codes = apis.find_codes(args.codes)
     config = apis.load_config(
-        args.config or apis.recorded_config(codes), read_settings(args.cfg_options)
+        args.config or apis.recorded_config(codes),
+        read_settings(args.cfg_options),
+        'draft' if args.complete else None,
     )
     names = named_directions(pivot_of(config.model).get('generator') or {})
     directions, strengths = read_directions(args, names)
     claim_folder(args.out_dir, 'edit', into_existing=args.into_existing)
     with silence_host():
-        generator = apis.init_generator(config, device)
+        build = apis.init_inverter if args.complete else apis.init_generator
+        model = build(config, device)
 
     with tqdm(total=len(codes), desc='codes', disable=None) as bar:
 
@@ -98,7 +114,7 @@ def main(argv=None):
                 bar.write(printable(f'error: {outcome.reason}'), file=sys.stderr)
 
         outcomes = apis.edit_files(
-            generator,
+            model,
             codes,
             args.out_dir,
             directions=directions,
@@ -106,6 +122,7 @@ def main(argv=None):
             move=move,
             align='auto' if args.align == 'auto' else bool(args.align),
             and_back=args.and_back,
+            complete=args.complete,
             padding_mode=args.padding_mode,
             sampling=args.sampling,
             on_code=on_code,

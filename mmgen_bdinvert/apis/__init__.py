@@ -13,6 +13,7 @@ from .images import to_batch
 from .inference import edit, init_generator, init_inverter, invert, render
 from .motion import align, transform
 from .photos import init_finder, look_of
+from .straightening import straighten
 
 __all__ = [
     'EditOutcome',
@@ -37,6 +38,7 @@ __all__ = [
     'recorded_config',
     'render',
     'shipped_configs',
+    'straighten',
     'to_batch',
     'transform',
 ]

@@ -30,11 +30,14 @@ from ..io import (
 from ..io.tables import save_json
 from ..jobs.folder import SETTINGS_FILE, model_settings
 from ..jobs.results import CONFIG_FILE, Sheet, save_config
+from ..models.inverters.regularized import RegularizedInverter
 from ..photos import InPhoto
+from ..structures import LatentCode
 from ..visualization import comparison
 from .codes import CodeSource, code_sources, edit_projection, find_codes
 from .inference import Renderer, edit, generator_of, given_direction, render
 from .motion import transform
+from .straightening import check_straightens, found_motions, straighten
 from .whole_photos import places_of, save_photos
 
 __all__ = ['EditOutcome', 'edit_files']
@@ -72,6 +75,7 @@ def edit_files(
     move: Transform = _IDENTITY,
     align: bool | str = False,
     and_back: bool = False,
+    complete: bool = False,
     padding_mode: str = 'border',
     sampling: str = 'bicubic',
     on_code: Callable[[EditOutcome], object] | None = None,
@@ -101,11 +105,13 @@ def edit_files(
         move (Transform): Defaults to no motion.
         align (bool | str): Undo ``move`` instead, which aligns the face of a photo that ``move``
             took out of alignment; or 'auto', which undoes the motion that each face was found
-            with. Defaults to False.
+            with, or with ``complete`` the one that the detail encoder finds. Defaults to False.
         and_back (bool): With ``align``, keep the edited face where the photo shows it: the base
             code is not changed. Aligned views of the edit are saved beside it, ``aligned.png`` by
             the base code and ``unwarped.png`` by the pixels (one of each for several strengths).
             Defaults to False.
+        complete (bool): With ``align``, invert the aligned face once more, and complete what the
+            photo does not show, see :func:`mmgen_bdinvert.apis.straighten`. Defaults to False.
         padding_mode (str): As for :func:`mmgen_bdinvert.apis.transform`. Defaults to 'border'.
         sampling (str): ``mode`` of :func:`mmgen_bdinvert.apis.transform`. Defaults to 'bicubic'.
         on_code (Callable | None): Called with every :class:`EditOutcome`.
@@ -135,6 +141,9 @@ def edit_files(
         raise ValueError('There is nothing to do: give a direction, or a motion.')
     if and_back and not (align and directions):
         raise ValueError('There is nothing to bring back: and_back needs align and a direction.')
+    if complete and not align:
+        raise ValueError('complete straightens a face: it needs align.')
+    straightens = check_straightens(inverter) if complete else None
     given = directions
     directions = [given_direction(inverter, direction) for direction in given]
     strengths = list(dict.fromkeys(map(checked_strength, strengths))) if directions else [0.0]
@@ -173,9 +182,13 @@ def edit_files(
             outcome = EditOutcome(name, source.path, 'done')
             try:
                 code = source.load(generator)
-                left = _motion_of(place, source) if auto else move
+                left = _motion_of(place, source, straightens, code) if auto else move
                 motion = inverse(left) if align else left
-                moved = transform(generator, code, motion, padding_mode=padding_mode, mode=sampling)
+                if straightens is None:
+                    options = dict(padding_mode=padding_mode, mode=sampling)
+                    moved = transform(generator, code, motion, **options)
+                else:
+                    moved = straighten(straightens, code, left)
                 shown = {'before': code}
                 if not motion.is_identity:
                     shown[f'{"aligned" if align else "moved"}\n{motion.describe()}'] = moved
@@ -236,14 +249,22 @@ def edit_files(
     return outcomes
 
 
-def _motion_of(place: InPhoto | None, source: CodeSource) -> Transform:
-    """Return the motion by which a face left alignment, as its landmarks say."""
-    if place is None or place.face is None:
-        raise ValueError(
-            f'No face is on record for {os.fspath(source.path)!r}: invert its photo with --find, '
-            f'or say by which motion it left alignment.'
-        )
-    return place.face.motion(place.window)
+def _motion_of(
+    place: InPhoto | None,
+    source: CodeSource,
+    inverter: RegularizedInverter | None,
+    code: LatentCode,
+) -> Transform:
+    """Return the motion by which a face left alignment: by its landmarks, or a detail encoder."""
+    if place is not None and place.face is not None:
+        return place.face.motion(place.window)
+    if inverter is not None and inverter.detail_encoder is not None:
+        images = inverter.generator.render(code.to(inverter.generator.device))
+        return found_motions(inverter, images)[0]
+    raise ValueError(
+        f'No face is on record for {os.fspath(source.path)!r}: invert its photo with --find, or '
+        f'say by which motion it left alignment.'
+    )
 
 
 def _file_names(kinds: Sequence[str], strengths: Sequence[float], projected: bool) -> list[str]:

@@ -15,6 +15,7 @@ from mmgen_bdinvert.apis import (
     init_generator,
     recorded_config,
     render,
+    straighten,
     transform,
 )
 from mmgen_bdinvert.editing import Direction
@@ -112,6 +113,13 @@ class TestEditFiles:
         assert torch.equal(saved.base, aligned.base)
         assert torch.equal(saved.detail, code[0].detail + UP)
 
+    def test_aligned_and_completed(self, inverter, code, results, tmp_path):
+        out, settings = tmp_path / 'out', dict(move=MOVE, align=True, complete=True)
+        edit_files(inverter, results / 'a', out, directions=[Direction(UP)], **settings)
+        saved = LatentCode.load(out / 'a' / 'code.safetensors')
+        assert torch.equal(saved.base, straighten(inverter, code[0], MOVE).base)
+        assert torch.equal(saved.detail, code[0].detail + UP)
+
     def test_aligned_and_back(self, inverter, code, results, tmp_path):
         out, settings = tmp_path / 'out', dict(move=MOVE, align=True, and_back=True)
         directions = [Direction(UP, name='up')]
@@ -179,6 +187,7 @@ class TestEditFiles:
             ({}, 'nothing to do'),
             ({'move': GeometricTransform(rotate=360)}, 'nothing to do'),
             ({'move': MOVE, 'align': True, 'and_back': True}, 'needs align and a direction'),
+            ({'move': MOVE, 'complete': True}, 'it needs align'),
             ({'directions': [Direction(UP)], 'and_back': True}, 'needs align and a direction'),
             ({'directions': [Direction(UP)], 'strengths': []}, 'At least one strength'),
             ({'directions': [Direction(UP)], 'layers': [1]}, 'w.? layers 2 to 7'),

@@ -197,6 +197,12 @@ def test_a_code_away_from_its_run_needs_a_config(run, results, codes, tmp_path):
         (['--scale', '0'], ['scale must be above 0, but got 0']),
         (['--align'], ['--align undoes the motion of the photo', 'no motion']),
         (['--align', '--flip', '--and-back'], ['nothing to bring back']),
+        (['--flip', '--complete'], ['--complete belongs to --align']),
+        (
+            ['--align', '--flip', '--complete', '--padding-mode', 'mean'],
+            ['--complete and --padding-mode both fill'],
+        ),
+        (['--align', '--flip', '--complete'], ['needs the latent statistics']),
         (['--flip', '--sampling', 'nearest'], ['--sampling', 'nearest']),
         (['--shift', '0.1'], ['--shift', 'expected 2 arguments']),
         (['--rotate', 'inf'], ['rotate must be a finite number']),

@@ -113,14 +113,18 @@ class RegularizedInverter(OptimizationInverter):
             detail = self.detail_encoder(rgb)  # [NLD]
             if self.clip is not None:
                 detail = self.statistics.clip(detail, self.clip)
-            if self.detail_space == 'pnorm':
-                return {'base': base, 'whitened': self.statistics.whiten(detail) / _UNIT}
-            return {'base': base, 'detail': detail}
+            return {'base': base, **self.detail_variables(detail)}
         mean = self.generator.mean_latent
         detail = mean.expand(len(images), self.generator.num_detail, -1)  # [NLD]
         if self.detail_space == 'pnorm':
             return {'base': base, 'whitened': torch.zeros_like(detail)}
         return {'base': base, 'detail': detail}
+
+    def detail_variables(self, detail: Tensor) -> dict[str, Tensor]:
+        """Return detail codes (n, L, D) as the variable that is optimised."""
+        if self.detail_space == 'pnorm':
+            return {'whitened': self.statistics.whiten(detail) / _UNIT}
+        return {'detail': detail}
 
     def render(self, variables: dict[str, Tensor]) -> Tensor:
         return self.generator(variables['base'], self._detail(variables))

@@ -1,0 +1,128 @@
+# Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
+"""Straighten faces, and complete what their photos do not show."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from ..geometry import (
+    Transform,
+    estimate_similarity,
+    inverse,
+    transform_image,
+    validity_mask,
+)
+from ..geometry.matrices import TransformLike
+from ..models.encoder_trainer import moved_each
+from ..models.generators import BaseDetailGenerator
+from ..models.inverters.base_inverter import OptimizationInverter
+from ..models.inverters.regularized import RegularizedInverter
+from ..structures import LatentCode
+
+__all__ = ['check_straightens', 'found_motions', 'straighten']
+
+_AT_A_TIME = 8  # images
+
+
+def straighten(
+    inverter: OptimizationInverter,
+    code: LatentCode,
+    motion: TransformLike | Sequence[TransformLike] | None = None,
+) -> LatentCode:
+    """Undo the motion that took photos out of alignment, and complete what they do not show.
+
+    :func:`align` moves the base code: what a photo's border cuts off is continued as it ends there,
+    and cells are interpolated. Here the reconstruction is moved back, pixel by pixel, and inverted
+    once more, with its detail code and where the photo shows something. The encoder is given a
+    whole face: outside, that which the generator draws with this detail code, and with mean style
+    vectors before it. So the face is completed as the generator knows faces.
+
+    Args:
+        inverter (OptimizationInverter): A RegularizedInverter; its losses and steps are used. 20
+            to 30 steps of the presets ``quick`` and ``draft`` suffice.
+        code (LatentCode): n codes, without tuned weights or noise maps.
+        motion (Transform | Tensor | Sequence | None): The motion T of the photos, as for
+            :func:`align`, or n of them. Defaults to None: those that the detail encoder finds.
+
+    Returns:
+        LatentCode: New base codes; the detail codes are the same, bit for bit.
+
+    Raises:
+        TypeError: A motion is no transform.
+        ValueError: The inverter has no base-code encoder, or no motion is given and it has no
+            detail encoder; the code has changes of weights or was made with another generator; the
+            motions are not n, or one cannot be inverted.
+
+    Example:
+        >>> upright = straighten(inverter, code, GeometricTransform(rotate=20))
+        >>> torch.equal(upright.detail, code.detail)
+        True
+    """
+    inverter = check_straightens(inverter)
+    generator = inverter.generator
+    generator.check_code(code)
+    if code.changes:
+        raise ValueError('A code with tuned weights or noise maps is not inverted again: align it.')
+    base = []
+    for start in range(0, len(code), _AT_A_TIME):
+        part = code[start : start + _AT_A_TIME].to(generator.device)
+        with torch.no_grad():
+            images = generator.render(part).clamp(-1, 1)
+        if motion is None:
+            motions = found_motions(inverter, images)
+        elif isinstance(motion, Sequence):
+            if len(motion) != len(code):
+                raise ValueError(f'{len(code)} codes need as many motions, but got {len(motion)}.')
+            motions = list(motion[start : start + _AT_A_TIME])
+        else:
+            motions = [motion] * len(part)
+        back = [inverse(each) for each in motions]
+        size, device = generator.resolution, generator.device
+        seen = torch.cat([validity_mask(each, size, device=device) for each in back])
+        seen = seen.to(images)  # [N1HW]
+        with torch.no_grad():
+            whole = torch.lerp(
+                _own_face(generator, part.detail), moved_each(images, back, transform_image), seen
+            )
+        known = inverter.detail_variables(part.detail)
+        base.append(inverter.invert(whole, mask=seen, known=known).code.base)
+    return replace(code, base=torch.cat(base).to(code.base), colours=None, coarse=None)
+
+
+def found_motions(inverter: RegularizedInverter, images: Tensor) -> list[Transform]:
+    """Find the motions, n similarities, that took images (n, 3, H, W) out of alignment.
+
+    Raises:
+        ValueError: The inverter has no detail encoder.
+    """
+    if inverter.detail_encoder is None:
+        raise ValueError(
+            'Only a detail encoder finds the motion of a face, and the config has none: give the '
+            'motion.'
+        )
+    with torch.no_grad():
+        frames = inverter.detail_encoder.locate(inverter.generator.to_rgb(images)).cpu()  # [N23]
+    corners = frames.new_tensor([[-1, -1], [1, -1], [1, 1], [-1, 1]])
+    return [
+        estimate_similarity(corners, corners @ frame[:, :2].T + frame[:, 2]) for frame in frames
+    ]
+
+
+def check_straightens(inverter: object) -> RegularizedInverter:
+    """Return an inverter if it has a base-code encoder; else a ValueError."""
+    if not isinstance(inverter, RegularizedInverter):
+        raise ValueError(
+            f'To complete a face, a RegularizedInverter is needed, with its base-code encoder, but '
+            f'got {type(inverter).__name__}.'
+        )
+    return inverter
+
+
+def _own_face(generator: BaseDetailGenerator, detail: Tensor) -> Tensor:
+    """Draw what the generator makes of detail codes (n, L, D) by itself: images (n, 3, H, W)."""
+    coarse = generator.mean_latent.expand(len(detail), generator.first_detail, -1)  # [NMD]
+    return generator.quick_synthesis(torch.cat([coarse.to(detail), detail], 1)).clamp(-1, 1)

@@ -1,0 +1,107 @@
+# Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
+"""Faces that are inverted once more in alignment, and completed."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from mmgen_bdinvert.apis import align, init_inverter, load_config, render, straighten
+from mmgen_bdinvert.apis.straightening import found_motions
+from mmgen_bdinvert.evaluation import psnr
+from mmgen_bdinvert.geometry import GeometricTransform, inverse, transform_image, validity_mask
+from mmgen_bdinvert.io import image_to_tensor
+from mmgen_bdinvert.models.inverters import WPlusInverter
+from projects.toon_faces import draw_face
+
+HALF = GeometricTransform(shift=(0.5, 0.0))
+
+
+@pytest.fixture(scope='module')
+def inverter(make_inverter):
+    return make_inverter(num_steps=3, detail_space='pnorm')
+
+
+@pytest.fixture(scope='module')
+def code(inverter, sample_w_plus):
+    return inverter.generator.split(sample_w_plus(inverter.generator, 3))
+
+
+def test_only_base_codes_change(inverter, code):
+    straight = straighten(inverter, code, HALF)
+    assert torch.equal(straight.detail, code.detail)
+    assert not torch.allclose(straight.base, code.base)
+    assert torch.equal(straighten(inverter, code, HALF).base, straight.base)
+
+
+def test_losses_see_what_the_photo_shows_and_the_encoder_a_whole_face(inverter, code, monkeypatch):
+    seen = {}
+
+    def invert(images, mask, known):
+        seen.update(images=images, mask=mask, known=known)
+        return type(inverter).invert(inverter, images, mask=mask, known=known)
+
+    monkeypatch.setattr(inverter, 'invert', invert)
+    straighten(inverter, code, HALF)
+    generator = inverter.generator
+    side = generator.resolution
+    # The face went right by half the image: moved back, its right half has left the photo.
+    assert seen['mask'][..., : side // 2].min() == 1 and seen['mask'][..., side // 2 :].max() == 0
+    with torch.no_grad():
+        rendered = generator.render(code).clamp(-1, 1)
+        mean = generator.mean_latent.expand(3, generator.first_detail, -1)
+        own = generator.synthesis(torch.cat([mean, code.detail], 1)).clamp(-1, 1)
+    left, right = seen['images'][..., : side // 2], seen['images'][..., side // 2 :]
+    torch.testing.assert_close(left, rendered[..., side // 2 :])
+    torch.testing.assert_close(right, own[..., side // 2 :], rtol=0, atol=1e-5)
+    whitened = inverter.statistics.whiten(code.detail) / 3.0
+    torch.testing.assert_close(seen['known']['whitened'], whitened)
+
+
+def test_each_code_by_its_own_motion(inverter, code):
+    motions = [HALF, GeometricTransform(rotate=30), GeometricTransform(scale=0.7)]
+    together = straighten(inverter, code, motions)
+    for i, motion in enumerate(motions):
+        alone = straighten(inverter, code[i], motion)
+        torch.testing.assert_close(together.base[i], alone.base[0], rtol=1e-4, atol=1e-4)
+    with pytest.raises(ValueError, match='3 codes need as many motions, but got 2'):
+        straighten(inverter, code, motions[:2])
+
+
+def test_what_cannot_be_straightened_is_said(inverter, code):
+    rival = WPlusInverter(inverter.generator, losses=dict(pixel=dict(type='PixelMSELoss')))
+    with pytest.raises(ValueError, match='a RegularizedInverter is needed.*WPlusInverter'):
+        straighten(rival, code, HALF)
+    with pytest.raises(ValueError, match='Only a detail encoder finds the motion'):
+        straighten(inverter, code)
+    noise = next(k for k in inverter.generator.generator.state_dict() if 'noise' in k)
+    value = inverter.generator.generator.state_dict()[noise].expand(3, 1, 1, -1, -1)
+    with pytest.raises(ValueError, match='tuned weights or noise maps is not inverted again'):
+        straighten(inverter, replace(code, changes={noise: value}), HALF)
+
+
+def test_a_drawn_face_that_the_border_cuts_is_completed():
+    """Of a face in the embedded domain: nearer to the aligned drawing than a moved base code."""
+    motion = GeometricTransform(shift=(0.22, 0.1), rotate=12)
+    inverter = init_inverter(load_config('bdinvert_inv_toon128', {'model.num_steps': 8}, 'quick'))
+    generator = inverter.generator
+    drawn = [image_to_tensor(draw_face('h203', 128, transform=m)[0]) for m in (None, motion)]
+    code = inverter.invert(generator.to_rgb(drawn[1])).code
+    straight = straighten(inverter, code, motion)
+    assert torch.equal(straight.detail, code.detail)
+    back = inverse(motion)
+    values = {}
+    for name, result in (('moved', align(inverter, code, motion)), ('completed', straight)):
+        picture = image_to_tensor(render(inverter, result)[0])
+        values[name] = float(psnr(picture, drawn[0]))
+        hidden = ~validity_mask(back, 128)
+        error = ((picture - drawn[0]) / 2).square() * hidden
+        values[f'{name}, hidden'] = float(error.sum() / hidden.sum())
+    assert values['completed'] > values['moved'] + 2  # dB
+    assert values['completed, hidden'] < 0.5 * values['moved, hidden']
+    with torch.no_grad():
+        images = generator.to_rgb(drawn[1])
+        (found,) = found_motions(inverter, images)
+    again = transform_image(transform_image(drawn[0], motion), inverse(found))
+    assert abs(found.rotate - 12) < 8 and abs(found.scale - 1) < 0.12
+    assert psnr(again, drawn[0]) > psnr(drawn[1], drawn[0]) + 3
