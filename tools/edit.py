@@ -104,7 +104,7 @@ def main(argv=None):
     claim_folder(args.out_dir, 'edit', into_existing=args.into_existing)
     with silence_host():
         build = apis.init_inverter if args.complete else apis.init_generator
-        model = build(config, device)
+        model = build(config, device=device)
 
     with tqdm(total=len(codes), desc='codes', disable=None) as bar:
 

@@ -191,7 +191,8 @@ def edit_files(
                     moved = straighten(straightens, code, left)
                 shown = {'before': code}
                 if not motion.is_identity:
-                    shown[f'{"aligned" if align else "moved"}\n{motion.describe()}'] = moved
+                    how = 'completed' if complete else 'as found' if auto else motion.describe()
+                    shown[f'{"aligned" if align else "moved"}\n{how}'] = moved
                 results = {strength: moved for strength in strengths}
                 for d in directions:
                     results = {s: edit(generator, c, d, s, layers) for s, c in results.items()}
@@ -262,8 +263,8 @@ def _motion_of(
         images = inverter.generator.render(code.to(inverter.generator.device))
         return found_motions(inverter, images)[0]
     raise ValueError(
-        f'No face is on record for {os.fspath(source.path)!r}: invert its photo with --find, or '
-        f'say by which motion it left alignment.'
+        f'No face is on record for {os.fspath(source.path)!r}: invert its photo with --find, say '
+        f'by which motion it left alignment, or --complete it by a config with a detail encoder.'
     )
 
 

@@ -6,12 +6,21 @@ from dataclasses import replace
 import pytest
 import torch
 
-from mmgen_bdinvert.apis import align, init_inverter, load_config, render, straighten
+from mmgen_bdinvert.apis import (
+    align,
+    edit_batch,
+    init_inverter,
+    load_config,
+    render,
+    straighten,
+)
 from mmgen_bdinvert.apis.straightening import found_motions
 from mmgen_bdinvert.evaluation import psnr
 from mmgen_bdinvert.geometry import GeometricTransform, inverse, transform_image, validity_mask
 from mmgen_bdinvert.io import image_to_tensor
+from mmgen_bdinvert.models import DetailCodeEncoder
 from mmgen_bdinvert.models.inverters import WPlusInverter
+from mmgen_bdinvert.structures import LatentCode
 from projects.toon_faces import draw_face
 
 HALF = GeometricTransform(shift=(0.5, 0.0))
@@ -78,6 +87,29 @@ def test_what_cannot_be_straightened_is_said(inverter, code):
     value = inverter.generator.generator.state_dict()[noise].expand(3, 1, 1, -1, -1)
     with pytest.raises(ValueError, match='tuned weights or noise maps is not inverted again'):
         straighten(inverter, replace(code, changes={noise: value}), HALF)
+
+
+def test_the_detail_encoder_says_how_faces_left_alignment(inverter, code, tmp_path, monkeypatch):
+    """And a contact sheet has one column of aligned faces, however each of them was moved."""
+    generator = inverter.generator
+    encoder = DetailCodeEncoder(generator.num_detail, generator.style_dim, 32, (4, 6), 8)
+    encoder.adapt(generator)
+    motions = [GeometricTransform((0.1, 0.2), 30, 0.8), GeometricTransform((-0.2, 0), -10)]
+    frames = iter([motion.matrix()[None, :2].float() for motion in motions])
+    monkeypatch.setattr(encoder, 'locate', lambda images: next(frames))
+    monkeypatch.setattr(encoder, 'forward', lambda images: code.detail[: len(images)])
+    monkeypatch.setattr(inverter, 'detail_encoder', encoder)
+    for i in range(2):
+        code[i].save(tmp_path / f'{i}.safetensors')
+    rows = []
+    monkeypatch.setattr(edit_batch.Sheet, 'add', lambda sheet, name, row: rows.append(list(row)))
+    files = sorted(tmp_path.glob('*.safetensors'))
+    edit_batch.edit_files(inverter, files, tmp_path / 'out', align='auto', complete=True)
+    assert rows == 2 * [['before', 'aligned\ncompleted']]
+    for i, motion in enumerate(motions):
+        saved = LatentCode.load(tmp_path / 'out' / str(i) / 'code.safetensors')
+        expected = straighten(inverter, code[i], motion).base
+        torch.testing.assert_close(saved.base, expected, rtol=1e-3, atol=1e-3)
 
 
 def test_a_drawn_face_that_the_border_cuts_is_completed():
