@@ -15,13 +15,7 @@ from bdinvert_cli.parser import ToolParser
 from bdinvert_cli.paths import check_images
 from bdinvert_cli.running import run_tool, say
 
-# Photos of demo/images, and the motion that straightens each, found by eye.
-FACES = {
-    'shifted_2': dict(shift=(0.2, -0.15)),
-    'rotated_0': dict(rotate=8, shift=(-0.02, -0.02)),
-    'scaled_0': dict(scale=0.85),
-    'shifted_0': dict(shift=(0.25, -0.15)),
-}
+FACES = ('shifted_2', 'rotated_0', 'scaled_0', 'shifted_0')  # photos of demo/images
 METHODS = {
     'w_plus': 'W+',
     'fw_plain': 'no regulariser',
@@ -72,7 +66,6 @@ def main(argv=None):
     from mmgen_bdinvert import apis
     from mmgen_bdinvert.apis.codes import load_codes
     from mmgen_bdinvert.editing import load_direction
-    from mmgen_bdinvert.geometry import GeometricTransform
     from mmgen_bdinvert.io import claim_folder, claim_outputs, read_image, save_png
     from mmgen_bdinvert.utils import check_device, silence_host
 
@@ -105,9 +98,11 @@ def main(argv=None):
     colours, shapes = load_edits(COLOURS), load_edits(SHAPES)
     few = {key: colours[key] for key in ('darker skin', 'lighter hair')}
     ours = codes['bdinvert_16']
-    straighten = [GeometricTransform(**motion) for motion in FACES.values()]
+    with silence_host():
+        again = apis.init_inverter(apis.load_config(plan.domain, preset='quick'), device=device)
+    straight = apis.straighten(again, ours)
     made = {
-        'teaser': figures.teaser(generator, photos, ours, codes['w_plus'], few, straighten, names),
+        'teaser': figures.teaser(generator, photos, ours, codes['w_plus'], few, straight, names),
         'base_codes': figures.base_codes(generator),
         'ablation': figures.ablation(
             generator,

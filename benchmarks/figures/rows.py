@@ -12,7 +12,7 @@ from mmgen_bdinvert.apis.inference import edit, render
 from mmgen_bdinvert.apis.motion import transform
 from mmgen_bdinvert.editing import Direction, draw_latents
 from mmgen_bdinvert.editing.samples import sample_codes
-from mmgen_bdinvert.geometry import GeometricTransform, Transform
+from mmgen_bdinvert.geometry import GeometricTransform
 from mmgen_bdinvert.models import BaseDetailGenerator
 from mmgen_bdinvert.structures import LatentCode
 from mmgen_bdinvert.visualization import Column, panels
@@ -35,7 +35,7 @@ def teaser(
     codes: LatentCode,
     rival: LatentCode,
     edits: Edits,
-    straighten: Sequence[Transform],
+    straight: LatentCode,
     names: Sequence[str],
 ) -> np.ndarray:
     """Draw out-of-range photos, their inversions, edits and motions (paper, figure 1).
@@ -46,24 +46,21 @@ def teaser(
         codes (LatentCode): Their n codes.
         rival (LatentCode): Their n codes by W+.
         edits (Mapping[str, tuple[Direction, float]]): Caption to direction and strength.
-        straighten (Sequence[Transform]): The motion that roughly aligns each face.
+        straight (LatentCode): The codes, straightened.
         names (Sequence[str]): Of the rows.
 
     Returns:
         np.ndarray: RGB uint8 (H, W, 3).
     """
-    moved = _each(generator, codes, straighten)
-    first = next(iter(edits.values()))
+    first = next(iter(edits.items()))
     return panels(
         [
             Column('photo', photos),
             Column('inversion', render(generator, rival), 'W+'),
             Column('inversion', render(generator, codes), 'BDInvert'),
             *_edited(generator, codes, edits, 'detail code edited'),
-            Column('base code moved', render(generator, moved), 'straightened'),
-            Column(
-                'base code moved', render(generator, edit(generator, moved, *first)), 'and edited'
-            ),
+            Column('inverted in alignment', render(generator, straight), 'straightened'),
+            *_edited(generator, straight, dict([first]), 'inverted in alignment'),
         ],
         names,
     )
@@ -157,13 +154,3 @@ def _edited(
         Column(heading, render(generator, edit(generator, codes, *change)), caption)
         for caption, change in edits.items()
     ]
-
-
-def _each(
-    generator: BaseDetailGenerator, codes: LatentCode, motions: Sequence[Transform]
-) -> LatentCode:
-    """Move each code by a motion of its own."""
-    pairs = zip(range(len(codes)), motions)
-    return LatentCode.cat(
-        [transform(generator, codes[i], motion, padding_mode='mean') for i, motion in pairs]
-    )

@@ -43,6 +43,14 @@ def test_only_base_codes_change(inverter, code):
     assert torch.equal(straighten(inverter, code, HALF).base, straight.base)
 
 
+def test_a_code_of_w_plus_loses_what_the_base_code_then_holds(inverter, sample_w_plus):
+    code = inverter.generator.whole_code(sample_w_plus(inverter.generator, 1))
+    assert code.colours is not None and code.coarse is not None
+    straight = straighten(inverter, code, HALF)
+    assert straight.colours is None and straight.coarse is None
+    assert torch.equal(straight.detail, code.detail)
+
+
 def test_losses_see_what_the_photo_shows_and_the_encoder_a_whole_face(inverter, code, monkeypatch):
     seen = {}
 

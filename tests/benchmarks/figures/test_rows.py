@@ -43,17 +43,16 @@ def places(sheet, picture):
 
 
 def test_teaser(generator, codes, photos):
-    moves = [GeometricTransform(shift=(0.25, 0.0)), GeometricTransform(rotate=90)]
-    sheet = figures.teaser(generator, photos, codes[:2], codes[2:], EDITS, moves, ['a', 'b'])
-    moved = transform(generator, codes[1], moves[1], padding_mode='mean')
+    straight = transform(generator, codes[:2], GeometricTransform(rotate=90))
+    sheet = figures.teaser(generator, photos, codes[:2], codes[2:], EDITS, straight, ['a', 'b'])
     row = [
         photos[1],
         render(generator, codes[3])[0],
         render(generator, codes[1])[0],
         render(generator, edit(generator, codes[1], SMILE, 3))[0],
         render(generator, edit(generator, codes[1], SMILE, -3))[0],
-        render(generator, moved)[0],
-        render(generator, edit(generator, moved, SMILE, 3))[0],
+        render(generator, straight[1])[0],
+        render(generator, edit(generator, straight[1], SMILE, 3))[0],
     ]
     found = [places(sheet, picture) for picture in row]
     assert [len(f) for f in found] == [1] * 7

@@ -4,7 +4,7 @@
 import pytest
 import torch
 
-from mmgen_bdinvert.apis import edit, transform
+from mmgen_bdinvert.apis import edit, straighten, transform
 from mmgen_bdinvert.evaluation import psnr
 from mmgen_bdinvert.geometry import GeometricTransform, transform_image
 from mmgen_bdinvert.models import (
@@ -91,6 +91,13 @@ def moved_images(generator):
 @pytest.fixture(scope='module')
 def result(make_inverter, generator, moved_images):
     return make_inverter().invert(generator.to_rgb(moved_images))
+
+
+def test_a_straightened_face_keeps_its_detail_code(make_inverter, result, generator):
+    straight = straighten(make_inverter(), result.code, GeometricTransform(shift=(0.25, 0.125)))
+    assert torch.equal(straight.detail, result.code.detail)
+    assert torch.isfinite(generator.render(straight)).all()
+    assert not torch.allclose(straight.base, result.code.base)
 
 
 @pytest.mark.long
