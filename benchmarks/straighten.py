@@ -18,7 +18,7 @@ from bdinvert_cli.running import run_tool
 
 EXAMPLES = """
 python -m benchmarks.straighten
-python -m benchmarks.straighten bdinvert_inv_toon128_8x8 --count 8 --steps 20
+python -m benchmarks.straighten bdinvert_inv_toon128_8x8 --count 8 --steps 30
 """
 _AT_A_TIME = 16
 _LINES = ('sad', 'smile')  # mouths that are drawn as a thin line
@@ -34,7 +34,7 @@ def parse_args(argv=None):
     )
     parser.add_argument('--count', type=int, default=64, help='faces of each kind (default: 64)')
     parser.add_argument(
-        '--steps', type=int, default=30, help='steps of the second inversion (default: 30)'
+        '--steps', type=int, default=20, help='steps of the second inversion (default: 20)'
     )
     add_device(parser)
     args = parser.parse_args(argv)
@@ -43,13 +43,13 @@ def parse_args(argv=None):
     return args
 
 
-def pictures(inverter, again, faces):
+def pictures(inverter, faces, num_steps):
     """Invert and straighten faces.
 
     Args:
-        inverter (RegularizedInverter): The first inversion.
-        again (RegularizedInverter): The second one.
+        inverter (RegularizedInverter): Takes the steps of its config.
         faces (Sequence[Face]): n moved faces.
+        num_steps (int): Steps of the second inversion.
 
     Returns:
         tuple[dict[str, Tensor], Tensor]: RGB pictures in alignment by what they are, (n, 3, H, W)
@@ -72,13 +72,13 @@ def pictures(inverter, again, faces):
     with torch.no_grad():
         back = [align(generator, result.code[i], move) for i, move in enumerate(moves)]
         aligned = torch.cat([rgb(code) for code in back])
-    straight = [straighten(again, result.code[i], move) for i, move in enumerate(moves)]
+    straight = straighten(inverter, result.code, moves, num_steps=num_steps)
     with torch.no_grad():
         found = {
             'the photo, its pixels moved back': unmove(targets, moves).cpu(),
             'reconstruction, its pixels moved back': unmove(rgb(result.code), moves),
             'base code moved back (align)': aligned,
-            'straightened and completed (straighten)': torch.cat([rgb(code) for code in straight]),
+            'straightened and completed (straighten)': rgb(straight),
         }
     sides = generator.resolution
     return found, torch.cat([validity_mask(inverse(move), sides) for move in moves])
@@ -91,7 +91,7 @@ def main(argv=None):
     from mmgen.registry import MODULES
     from tqdm import tqdm
 
-    from mmgen_bdinvert.apis import init_inverter, load_config
+    from mmgen_bdinvert.apis import init_inverter
     from mmgen_bdinvert.utils import check_device, silence_host
     from projects.toon_faces import MOVES, TOON_LABELS
 
@@ -100,8 +100,6 @@ def main(argv=None):
     device = check_device(args.device)
     with silence_host():
         inverter = init_inverter(args.config, device=device)
-        quick = load_config(args.config, {'model.num_steps': args.steps}, 'draft')
-        again = init_inverter(quick, device=device)
         classifier = dict(
             type='ToonAttributes', checkpoint='asset://toon_attributes/judge.safetensors'
         )
@@ -116,7 +114,7 @@ def main(argv=None):
                 chosen = range(start, min(start + _AT_A_TIME, args.count))
                 faces = [drawn.face(kind, i) for i in chosen]
                 truth = torch.stack([face.aligned for face in faces])
-                found, seen = pictures(inverter, again, faces)
+                found, seen = pictures(inverter, faces, args.steps)
                 for name, images in found.items():
                     rows = values.setdefault(name, {})
                     error = ((images - truth) / 2).square().mean(1, keepdim=True)  # [N1HW]

@@ -56,7 +56,6 @@ def main(argv=None):
         edit,
         init_inverter,
         invert,
-        load_config,
         render,
         straighten,
         transform,
@@ -99,8 +98,7 @@ def main(argv=None):
     quality = psnr(inverter.generator.to_rgb(result.reconstruction), targets).tolist()
     columns = {'out-of-range photo': photos, 'BDInvert': render(inverter, result.code)}
     if getattr(inverter, 'detail_encoder', None) is not None:  # which finds the motion
-        again = init_inverter(load_config(args.config, preset='quick'))
-        columns['straightened'] = render(inverter, straighten(again, result.code))
+        columns['straightened'] = render(inverter, straighten(inverter, result.code))
     columns |= {
         'shifted': render(inverter, transform(inverter, result.code, GeometricTransform(SHIFT))),
         'rotated': render(

@@ -58,7 +58,7 @@ def parse_args(argv=None):
     parser.add_argument(
         '--complete',
         action='store_true',
-        help='with --align: invert the aligned face once more (30 steps), and let the generator '
+        help='with --align: invert the aligned face once more (20 steps), and let the generator '
         'draw what the photo does not show',
     )
     add_device(parser)
@@ -97,7 +97,6 @@ def main(argv=None):
     config = apis.load_config(
         args.config or apis.recorded_config(codes),
         read_settings(args.cfg_options),
-        'draft' if args.complete else None,
     )
     names = named_directions(pivot_of(config.model).get('generator') or {})
     directions, strengths = read_directions(args, names)

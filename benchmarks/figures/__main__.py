@@ -98,9 +98,7 @@ def main(argv=None):
     colours, shapes = load_edits(COLOURS), load_edits(SHAPES)
     few = {key: colours[key] for key in ('darker skin', 'lighter hair')}
     ours = codes['bdinvert_16']
-    with silence_host():
-        again = apis.init_inverter(apis.load_config(plan.domain, preset='quick'), device=device)
-    straight = apis.straighten(again, ours)
+    straight = apis.straighten(inverter, ours)
     made = {
         'teaser': figures.teaser(generator, photos, ours, codes['w_plus'], few, straight, names),
         'base_codes': figures.base_codes(generator),

