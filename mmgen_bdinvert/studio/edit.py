@@ -10,7 +10,7 @@ from typing import cast
 from ..apis import edit, transform
 from ..apis.inference import Renderer
 from ..editing import Direction
-from ..geometry import GeometricTransform, part_of
+from ..geometry import GeometricTransform, compose, inverse, part_of
 from ..structures import LatentCode
 
 
@@ -52,7 +52,11 @@ class Edit:
         return replace(self, straightened=False)
 
     def apply(
-        self, inverter: Renderer, code: LatentCode, directions: Sequence[Direction]
+        self,
+        inverter: Renderer,
+        code: LatentCode,
+        directions: Sequence[Direction],
+        aligned_by: GeometricTransform | None = None,
     ) -> LatentCode:
         """Edit a code: the motion on its base code, the directions on its detail code.
 
@@ -60,6 +64,8 @@ class Edit:
             inverter (OptimizationInverter | BaseDetailGenerator): Holds the generator.
             code (LatentCode): n codes.
             directions (Sequence[Direction]): One for each strength.
+            aligned_by (GeometricTransform | None): The motion that the codes show already. Defaults
+                to none.
 
         Returns:
             LatentCode: New codes.
@@ -67,7 +73,10 @@ class Edit:
         Raises:
             ValueError: Code or directions belong to another generator.
         """
-        code = transform(inverter, code, self.motion)
+        if aligned_by is None:
+            code = transform(inverter, code, self.motion)
+        elif aligned_by != self.motion:
+            code = transform(inverter, code, compose(inverse(aligned_by), self.motion))
         for direction, strength in zip(directions, self.strengths):
             if strength:
                 code = edit(inverter, code, direction, strength)

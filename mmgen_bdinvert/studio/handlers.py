@@ -17,8 +17,9 @@ from .display import message, warned
 from .edit import Edit
 from .inversions import REFUSED, Inversions
 from .photo import Photo
-from .session import SQUARES, WHOLE, WIPES, Session
+from .session import SQUARES, WHOLE, WIPES, Session, Straight
 from .storage import new_result
+from .straightening import completed, completes
 from .studio import Studio
 
 LIMITS = {'shift': (-0.5, 0.5), 'rotate': (-180, 180), 'scale': (0.4, 2.5), 'strength': (-3, 3)}
@@ -133,7 +134,27 @@ class Handlers(Inversions):
         turn, scale = _on_control('rotate', motion.rotate), _on_control('scale', motion.scale)
         edit = edit.with_motion(replace(motion, shift=shift, rotate=turn, scale=scale))
         session = replace(session, view=SQUARES)
-        return {'tabs': SQUARES, 'view': SQUARES, **self._pressed(session, edit)}
+        shown = {'tabs': SQUARES, 'view': SQUARES, **self._pressed(session, edit)}
+        if completes(self.studio.inverter, shown['session']):
+            shown['status'] = message('Straightened; what the photo does not show is drawn next.')
+        return shown
+
+    def complete(self, session: Session) -> Shown:
+        """Complete a straightened face, for :meth:`take_straight`; nothing if none is shown."""
+        if not completes(self.studio.inverter, session):
+            return {}
+        try:
+            return {'straight': completed(self.studio.inverter, session)}
+        except REFUSED as error:
+            return {'status': refused(error)}
+
+    def take_straight(self, session: Session, straight: Straight | None, view: str) -> Shown:
+        """Show the completed face under the edit as it is now, unless the code is another one."""
+        if straight is None or straight.of is not session.code:
+            return {'straight': None}
+        session = replace(session, straight=straight, view=view)
+        text = message('Straightened: the generator has drawn what the photo does not show.')
+        return {'straight': None, **edit_of(self.studio, session), 'status': text}
 
     def undo(self, session: Session) -> Shown:
         """Undo the last gesture."""

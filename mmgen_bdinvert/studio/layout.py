@@ -66,6 +66,7 @@ def lay_out(handlers: Handlers, title: str) -> tuple[dict, dict]:
     parts: dict[str, Any] = {}
     parts['session'] = gr.State(handlers.studio.new_session())
     parts['refined'] = gr.State(None)  # until it takes over
+    parts['straight'] = gr.State(None)  # likewise
     parts['view'] = gr.State(WHOLE)
     parts['file'] = gr.JSON(visible=False)
     gr.Markdown(f'## BDInvert studio: {markdown_text(title)}')

@@ -115,10 +115,11 @@ def _wire(page: gr.Blocks, parts: dict, handlers: Handlers, buttons: dict) -> No
         *(event.then(invert_new, session, shown, **quiet, **one_at_a_time) for event in opened),
         asked.then(invert, session, shown, **quiet, **one_at_a_time),
     ]
-    refined = parts['refined']
+    refined, straight = parts['refined'], parts['straight']
+    again = []  # another code is another straightened face
     for event in inverted:  # the edit and the tab may have changed meanwhile
         found = [session, refined, parts['view']]
-        event.then(call(handlers.take_over), found, [*picture, refined], **in_turn)
+        again.append(event.then(call(handlers.take_over), found, [*picture, refined], **in_turn))
     buttons['cancel'].click(cancel, None, parts['status'], queue=False, **quiet)
     page.unload(leave)
     buttons['code'].upload(open_code, [session, buttons['code']], shown, **quiet)
@@ -135,7 +136,11 @@ def _wire(page: gr.Blocks, parts: dict, handlers: Handlers, buttons: dict) -> No
     )
     parts['stage'].drag(drag, session, shown, trigger_mode='multiple', **in_turn)
     switch = parts['straightened']
-    switch.input(call(handlers.straighten), [session, switch], shown, **in_turn)
+    again.append(switch.input(call(handlers.straighten), [session, switch], shown, **in_turn))
+    for event in again:
+        made, found = [straight, parts['status']], [session, straight, parts['view']]
+        event = event.then(call(handlers.complete), session, made, **quiet, **one_at_a_time)
+        event.then(call(handlers.take_straight), found, [*picture, straight], **in_turn)
     for name in ('undo', 'redo', 'reset'):
         buttons[name].click(call(getattr(handlers, name)), session, shown, **in_turn)
 

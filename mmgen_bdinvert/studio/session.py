@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..apis.whole_photos import PhotoFrames
+from ..geometry import GeometricTransform
 from ..structures import LatentCode
 from .edit import Edit
 from .photo import Photo
@@ -17,6 +18,21 @@ WIPES = ('original and edit', 'original and reconstruction', 'reconstruction and
 
 _ONE_GESTURE = 1.0  # seconds between two changes of one value that count as one
 _MOST_PAST = 100
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Straight:
+    """A face that was straightened and completed, see :func:`mmgen_bdinvert.apis.straighten`.
+
+    Args:
+        of (LatentCode): The code that it was made of.
+        motion (GeometricTransform): The motion that aligned it.
+        code (LatentCode): Its code.
+    """
+
+    of: LatentCode
+    motion: GeometricTransform
+    code: LatentCode
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -32,6 +48,8 @@ class Session:
         whole (PhotoFrames | None): Puts edits back into the photo. Defaults to None.
         refining (bool): Whether the code is only what the encoders predict, and an inversion is to
             refine it. Defaults to False.
+        straight (Straight | None): The face in alignment, completed; of no use once there is
+            another code. Defaults to None.
         view (str): What is looked at: :data:`WHOLE`, :data:`SQUARES`, or two pictures on top of
             each other, one of :data:`WIPES`. Defaults to :data:`WHOLE`.
         past (tuple[Edit, ...]): Edits that :meth:`undone` goes back to, the latest last.
@@ -46,11 +64,17 @@ class Session:
     reconstruction: np.ndarray | None = None
     whole: PhotoFrames | None = None
     refining: bool = False
+    straight: Straight | None = None
     view: str = WHOLE
     past: tuple[Edit, ...] = ()
     future: tuple[Edit, ...] = ()
     changed: frozenset[str] = frozenset()
     changed_at: float = 0.0
+
+    @property
+    def completed(self) -> Straight | None:
+        """Straight | None: The code's face in alignment, completed; None of another code's."""
+        return self.straight if self.straight and self.straight.of is self.code else None
 
     def edited(self, edit: Edit, now: float, *, at_once: bool = False) -> Session:
         """Return the session with another edit.

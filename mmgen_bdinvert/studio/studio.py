@@ -118,8 +118,11 @@ class Studio:
         return _without_folder(path, read)
 
     def edited_code(self, session: Session) -> LatentCode:
-        """Return the session's code with its edit."""
-        return session.edit.apply(self.inverter, session.code, self.directions)
+        """Return the session's code with its edit, of a straightened face as it was completed."""
+        code, motion = session.code, None
+        if session.edit.straightened and session.completed is not None:
+            code, motion = session.completed.code, session.completed.motion
+        return session.edit.apply(self.inverter, code, self.directions, motion)
 
     @property
     def predicts(self) -> bool:

@@ -77,6 +77,8 @@ def test_a_moved_face_is_straightened_edited_and_put_back(
     expect(status).to_contain_text('Inverted in')
     page.get_by_role('tab', name='Squares').click()
     page.locator('#stage img.picture[src^=data]').wait_for()
+    same = "document.querySelector('#{} img').src"
+    page.wait_for_function(f'() => {same.format("stage")} === {same.format("reconstruction")}')
     reconstruction = picture(page)
     expect(page.locator('#reconstruction img')).to_have_attribute('src', reconstruction)
     assert picture(page, 'original') not in ('', reconstruction)
@@ -84,6 +86,7 @@ def test_a_moved_face_is_straightened_edited_and_put_back(
     page.locator('#straighten input').click()
     expect(page.locator('#stage .frame')).to_have_class(re.compile('straightened'))
     assert number(page, 'rotate') < -10  # by itself: the face is turned by 22 degrees
+    expect(status).to_contain_text('has drawn what the photo does not show')
     turned = after(page, lambda: set_slider(page, 'rotate', -22))
     x, y, scale = (number(page, name) for name in ('shift_x', 'shift_y', 'scale'))
     drag(page, 0.08, 0.03)

@@ -1,14 +1,19 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
 """From a photo of any size to its window, and back with an edit."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
+from mmgen_bdinvert.apis import render, straighten, transform
+from mmgen_bdinvert.geometry import compose, inverse
 from mmgen_bdinvert.photos import Window, centre_window
 from mmgen_bdinvert.studio import Studio, answers
+from mmgen_bdinvert.studio.display import look
 from mmgen_bdinvert.studio.handlers import Handlers
 from mmgen_bdinvert.studio.photo import CENTRE
 from mmgen_bdinvert.studio.session import SQUARES, WHOLE
@@ -156,6 +161,36 @@ def test_straighten_takes_the_motion_from_the_landmarks(handlers, inverted):
     assert (back['rotate'], back['strength_0']) == (0, 2.0)
     again = handlers.straighten(back['session'], True)
     assert (again['shift_x'], again['rotate']) == (0.1, -25)  # what a person has set stays
+
+
+def test_a_straightened_face_is_completed_and_moves_on_from_there(handlers, inverted):
+    studio = handlers.studio
+    shown = handlers.straighten(inverted, True)
+    session = shown['session']
+    assert 'is drawn next' in shown['status']
+    straight = handlers.complete(session)['straight']
+    done = handlers.take_straight(session, straight, SQUARES)
+    assert done['straight'] is None and 'has drawn what' in done['status']
+    motion = session.edit.motion
+    expected = straighten(studio.inverter, session.code, inverse(motion))
+    picture = render(studio.inverter, expected)[0]
+    assert np.array_equal(studio.picture(done['session']), picture)
+    assert done['stage']['picture'] == look(picture) != shown['stage']['picture']
+    moved = handlers.change(done['session'], 0.1, 0, -25, 1.2, False, 2.0, 0)['session']
+    code = studio.edited_code(moved)
+    further = compose(inverse(motion), moved.edit.motion)
+    base = transform(studio.inverter, expected, further).base
+    torch.testing.assert_close(code.base, base)
+    assert not torch.equal(code.detail, expected.detail)
+    # Where the photo shows the face it is as it was inverted, and nothing is completed twice.
+    back = handlers.straighten(done['session'], False)['session']
+    assert np.array_equal(studio.picture(back), session.reconstruction)
+    assert handlers.complete(back) == handlers.complete(done['session']) == {}
+    assert handlers.complete(inverted) == {}
+    # Another code, such as a refined one, has no completed face yet.
+    other = replace(session, code=replace(session.code))
+    assert handlers.take_straight(other, straight, SQUARES) == {'straight': None}
+    assert replace(done['session'], code=other.code).completed is None
 
 
 def test_what_is_straightened_stays_in_its_place_in_the_photo(handlers, inverted):
