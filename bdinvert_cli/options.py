@@ -153,7 +153,8 @@ def add_motion_options(parser: ToolParser) -> None:
         choices=('given', 'auto'),
         metavar='auto',
         help='undo that motion instead, so that the face of a moved photo is aligned; auto: the '
-        'motion by which --find has found the face out of alignment',
+        'motion by which --find has found the face out of alignment, or with --complete the '
+        'detail encoder',
     )
     group.add_argument(
         '--and-back',

@@ -12,7 +12,7 @@ face. With --and-back too, edited.png has the edited face at its place in the ph
 the base code) and unwarped.png (by the pixels, which loses less detail) are aligned views of it.
 Instead of a motion, landmarks of the photo and of an aligned face can be given; --align auto takes
 the motion of the face that invert --find has found. With --complete the aligned face is inverted
-once more, and what its photo does not show is drawn by the generator.
+once more, and what its photo does not show is drawn by the generator; aligned.png shows that.
 
 Directions are added up, each with its own factor and layers: --direction beard 2 age.pt@4-7 -0.5.
 The directions of a generator have names (see --direction), others are files. Strengths multiply
@@ -66,8 +66,8 @@ def parse_args(argv=None):
     args = parser.parse_args(shield_ranges(sys.argv[1:] if argv is None else argv))
     if args.complete and not args.align:
         parser.error('--complete belongs to --align, which is missing')
-    if args.complete and args.padding_mode != 'border':
-        parser.error('--complete and --padding-mode both fill what comes into view: give one')
+    if args.complete and (args.padding_mode, args.sampling) != ('border', 'bicubic'):
+        parser.error('--complete moves no base code: --padding-mode and --sampling do not apply')
     return args
 
 
@@ -98,6 +98,11 @@ def main(argv=None):
         args.config or apis.recorded_config(codes),
         read_settings(args.cfg_options),
     )
+    if args.complete and config.model.get('encoder') is None:
+        raise ValueError(
+            '--complete needs an inverter with a base-code encoder, but the config has none: give '
+            '--config of one'
+        )
     names = named_directions(pivot_of(config.model).get('generator') or {})
     directions, strengths = read_directions(args, names)
     claim_folder(args.out_dir, 'edit', into_existing=args.into_existing)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from ..editing import Direction
 from ..editing.directions import checked_strength
@@ -38,7 +39,7 @@ from .codes import CodeSource, code_sources, edit_projection, find_codes
 from .inference import Renderer, edit, generator_of, given_direction, render
 from .motion import transform
 from .straightening import check_straightens, found_motions, straighten
-from .whole_photos import places_of, save_photos
+from .whole_photos import places_of, save_photos, shown_of
 
 __all__ = ['EditOutcome', 'edit_files']
 
@@ -105,13 +106,15 @@ def edit_files(
         move (Transform): Defaults to no motion.
         align (bool | str): Undo ``move`` instead, which aligns the face of a photo that ``move``
             took out of alignment; or 'auto', which undoes the motion that each face was found
-            with, or with ``complete`` the one that the detail encoder finds. Defaults to False.
+            with; with ``complete``, where no face is on record, the one that the detail encoder
+            finds. Defaults to False.
         and_back (bool): With ``align``, keep the edited face where the photo shows it: the base
             code is not changed. Aligned views of the edit are saved beside it, ``aligned.png`` by
             the base code and ``unwarped.png`` by the pixels (one of each for several strengths).
             Defaults to False.
         complete (bool): With ``align``, invert the aligned face once more, and complete what the
-            photo does not show, see :func:`mmgen_bdinvert.apis.straighten`. Defaults to False.
+            photo does not show, see :func:`mmgen_bdinvert.apis.straighten`, which needs a
+            RegularizedInverter. Defaults to False.
         padding_mode (str): As for :func:`mmgen_bdinvert.apis.transform`. Defaults to 'border'.
         sampling (str): ``mode`` of :func:`mmgen_bdinvert.apis.transform`. Defaults to 'bicubic'.
         on_code (Callable | None): Called with every :class:`EditOutcome`.
@@ -141,8 +144,10 @@ def edit_files(
         raise ValueError('There is nothing to do: give a direction, or a motion.')
     if and_back and not (align and directions):
         raise ValueError('There is nothing to bring back: and_back needs align and a direction.')
-    if complete and not align:
-        raise ValueError('complete straightens a face: it needs align.')
+    if complete and (not align or (move.is_identity and not auto)):
+        raise ValueError('complete straightens a face: it needs align, and a motion to undo.')
+    if complete and (padding_mode, sampling) != ('border', 'bicubic'):
+        raise ValueError('complete moves no base code: padding_mode and sampling do not apply.')
     straightens = check_straightens(inverter) if complete else None
     given = directions
     directions = [given_direction(inverter, direction) for direction in given]
@@ -188,7 +193,8 @@ def edit_files(
                     options = dict(padding_mode=padding_mode, mode=sampling)
                     moved = transform(generator, code, motion, **options)
                 else:
-                    moved = straighten(straightens, code, left)
+                    seen = shown_of(place, generator.resolution)
+                    moved = straighten(straightens, code, left, shown=seen)
                 shown = {'before': code}
                 if not motion.is_identity:
                     how = 'completed' if complete else 'as found' if auto else motion.describe()
@@ -233,7 +239,8 @@ def edit_files(
                         projection = edit_projection(generator, source.projection, edited)
                         file = folder / f'project_result{ending}.pt'
                         save_projections(file, {source.image: projection})
-                save_png(folder / 'comparison.png', comparison(pictures, title=name))
+                title = f'{name}: {motion.describe()}' if auto or complete else name
+                save_png(folder / 'comparison.png', comparison(pictures, title=title))
                 sheet.add(name, pictures)
             except StorageError:
                 raise
@@ -260,8 +267,9 @@ def _motion_of(
     if place is not None and place.face is not None:
         return place.face.motion(place.window)
     if inverter is not None and inverter.detail_encoder is not None:
-        images = inverter.generator.render(code.to(inverter.generator.device))
-        return found_motions(inverter, images)[0]
+        with torch.no_grad():
+            images = inverter.generator.render(code.to(inverter.generator.device))
+        return found_motions(inverter, images.clamp(-1, 1))[0]
     raise ValueError(
         f'No face is on record for {os.fspath(source.path)!r}: invert its photo with --find, say '
         f'by which motion it left alignment, or --complete it by a config with a detail encoder.'

@@ -6,6 +6,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -16,6 +17,7 @@ from ..geometry import (
     inverse,
     transform_image,
     validity_mask,
+    warp,
 )
 from ..geometry.matrices import TransformLike
 from ..models.encoder_trainer import moved_each
@@ -28,6 +30,7 @@ from ..utils.numbers import checked_number
 __all__ = ['check_straightens', 'found_motions', 'straighten']
 
 _AT_A_TIME = 8  # images
+_LEAST = 0.05  # of an image, by which it can be straightened
 
 
 def straighten(
@@ -35,6 +38,7 @@ def straighten(
     code: LatentCode,
     motion: TransformLike | Sequence[TransformLike] | None = None,
     *,
+    shown: Tensor | None = None,
     num_steps: int = 20,
 ) -> LatentCode:
     """Undo the motion that took photos out of alignment, and complete what they do not show.
@@ -47,20 +51,24 @@ def straighten(
 
     Args:
         inverter (OptimizationInverter): A RegularizedInverter. Its losses are used; the steps are
-            those of L-BFGS, whatever its own optimiser.
+            those of L-BFGS, whatever its own optimiser, with gradients in bfloat16 where the
+            processor has it, and the best state counts.
         code (LatentCode): n codes, without tuned weights or noise maps.
         motion (Transform | Tensor | Sequence | None): The motion T of the photos, as for
             :func:`align`, or n of them. Defaults to None: those that the detail encoder finds.
+        shown (Tensor | None): What the photos show of the images, (n or 1, 1, H, W) from 0 to 1:
+            less than all where a window leaves its photo, or something is masked. Defaults to all.
         num_steps (int): Steps of the second inversion. Defaults to 20.
 
     Returns:
-        LatentCode: New base codes; the detail codes are the same, bit for bit.
+        LatentCode: New base codes; the detail codes are the same, bit for bit. Colours and coarse
+        style vectors, which codes of W+ carry, are in the base code then.
 
     Raises:
         TypeError: A motion is no transform.
         ValueError: The inverter has no base-code encoder, or no motion is given and it has no
             detail encoder; the code has changes of weights or was made with another generator; the
-            motions are not n, or one cannot be inverted.
+            motions are not n, or one cannot be inverted or leaves too little of an image in view.
 
     Example:
         >>> upright = straighten(inverter, code, GeometricTransform(rotate=20))
@@ -75,30 +83,35 @@ def straighten(
     generator.check_code(code)
     if code.changes:
         raise ValueError('A code with tuned weights or noise maps is not inverted again: align it.')
+    if isinstance(motion, (list, tuple)) and len(motion) != len(code):
+        raise ValueError(f'{len(code)} codes need as many motions, but got {len(motion)}.')
     base = []
     for start in range(0, len(code), _AT_A_TIME):
         part = code[start : start + _AT_A_TIME].to(generator.device)
         with torch.no_grad():
             images = generator.render(part).clamp(-1, 1)
-        if motion is None:
-            motions = found_motions(inverter, images)
-        elif isinstance(motion, Sequence):
-            if len(motion) != len(code):
-                raise ValueError(f'{len(code)} codes need as many motions, but got {len(motion)}.')
-            motions = list(motion[start : start + _AT_A_TIME])
-        else:
-            motions = [motion] * len(part)
-        back = [inverse(each) for each in motions]
-        size, device = generator.resolution, generator.device
-        seen = torch.cat([validity_mask(each, size, device=device) for each in back])
-        seen = seen.to(images)  # [N1HW]
-        with torch.no_grad():
-            whole = torch.lerp(
-                _own_face(generator, part.detail), moved_each(images, back, transform_image), seen
-            )
-        known = inverter.detail_variables(part.detail)
-        base.append(inverter.invert(whole, mask=seen, known=known).code.base)
-    return replace(code, base=torch.cat(base).to(code.base), colours=None, coarse=None)
+            if motion is None:
+                motions: list = found_motions(inverter, images)
+            elif isinstance(motion, (list, tuple)):
+                motions = list(motion[start : start + _AT_A_TIME])
+            else:
+                motions = [motion] * len(part)
+            back = [inverse(each) for each in motions]
+            masks = [None] * len(part)
+            if shown is not None:
+                masks = list(shown.expand(len(code), -1, -1, -1)[start : start + _AT_A_TIME])
+            seen = torch.cat([_seen(each, mask, images) for each, mask in zip(back, masks)])
+            for number, share in enumerate(seen.mean((1, 2, 3)).tolist(), start):
+                if share < _LEAST:
+                    raise ValueError(
+                        f'The motion leaves {share:.0%} of image {number} in view, which is too '
+                        f'little to straighten it by: check the motion.'
+                    )
+            moved = moved_each(images, back, partial(transform_image, mode='bicubic'))
+            whole = torch.lerp(_own_face(generator, part.detail), moved.clamp(-1, 1), seen)
+        base.append(inverter.with_detail(part.detail).invert(whole, mask=seen).code.base)
+    found = torch.cat([code.base[:0], *(one.to(code.base) for one in base)])
+    return replace(code, base=found, colours=None, coarse=None)
 
 
 def found_motions(inverter: RegularizedInverter, images: Tensor) -> list[Transform]:
@@ -128,6 +141,14 @@ def check_straightens(inverter: object) -> RegularizedInverter:
             f'got {type(inverter).__name__}.'
         )
     return inverter
+
+
+def _seen(back: Transform, shown: Tensor | None, images: Tensor) -> Tensor:
+    """Return what is known of an image (n, 3, H, W) that is moved: (1, 1, H, W) from 0 to 1."""
+    seen = validity_mask(back, images.shape[-1], device=images.device).to(images)
+    if shown is None or shown.min() == 1:
+        return seen
+    return seen * warp(shown[None].to(images), back).clamp(0, 1)
 
 
 def _own_face(generator: BaseDetailGenerator, detail: Tensor) -> Tensor:

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from ..geometry import Transform
 from ..io.outputs import shown_path
@@ -22,7 +24,7 @@ from ..photos.put_back import put_back
 from ..photos.whole_photo import WholePhoto
 from .codes import CodeSource, code_sources
 
-__all__ = ['PhotoFrames', 'one_place', 'places_of', 'save_photos']
+__all__ = ['PhotoFrames', 'one_place', 'places_of', 'save_photos', 'shown_of']
 
 _LONGEST = 1920  # pixels of a frame
 
@@ -115,6 +117,13 @@ def save_photos(
             square=place.square,
         )
         photo.save(path, pixels)
+
+
+def shown_of(place: InPhoto | None, size: int) -> Tensor | None:
+    """Return what a photo shows of its window, (1, 1, size, size); None if that is not known."""
+    if place is None or place.fault:
+        return None
+    return torch.from_numpy(place.shown(size))[None, None]
 
 
 class PhotoFrames:

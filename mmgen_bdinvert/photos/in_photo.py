@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..geometry.sampling import pixel_centres
 from ..io import ImageReadError, read_image
 from ..io.decoding import decode
 from ..io.outputs import shown_path
@@ -87,6 +88,30 @@ class InPhoto:
             raise
         except ValueError as error:
             raise ImageReadError(f'{shown_path(self.photo)}: {error}') from error
+
+    def shown(self, size: int, photo: tuple[int, int] | None = None) -> np.ndarray:
+        """Return what of the window the photo shows, and its mask lets count.
+
+        Args:
+            size (int): Side in pixels.
+            photo (tuple[int, int] | None): Width and height of the photo. Defaults to None: they
+                are read.
+
+        Returns:
+            np.ndarray: float32 (size, size), from 0 to 1.
+
+        Raises:
+            ImageReadError: Photo or mask cannot be read, or it has no window.
+        """
+        if self.window is None:
+            raise ImageReadError(self.fault)
+        sides = decode(self.photo).size if photo is None else photo
+        points = self.window.to_photo(pixel_centres(size, size))  # [HW2]
+        inside = ((points >= 0) & (points <= torch.tensor(sides))).all(-1).numpy()
+        shown = inside.astype(np.float32)
+        if self.mask:
+            shown *= mask_of(self.mask, size, sides, self.window, self.square)
+        return shown
 
     def face_mask(self, size: int) -> np.ndarray | None:
         """Return where in the window the face is, float32 (size, size); None if none was found."""

@@ -153,8 +153,11 @@ class Handlers(Inversions):
         if straight is None or straight.of is not session.code:
             return {'straight': None}
         session = replace(session, straight=straight, view=view)
-        text = message('Straightened: the generator has drawn what the photo does not show.')
-        return {'straight': None, **edit_of(self.studio, session), 'status': text}
+        shown = {'straight': None, **edit_of(self.studio, session)}
+        if session.edit.straightened:
+            text = 'Straightened: the generator has drawn what the photo does not show.'
+            shown['status'] = message(text)
+        return shown
 
     def undo(self, session: Session) -> Shown:
         """Undo the last gesture."""

@@ -137,11 +137,12 @@ def _wire(page: gr.Blocks, parts: dict, handlers: Handlers, buttons: dict) -> No
     parts['stage'].drag(drag, session, shown, trigger_mode='multiple', **in_turn)
     switch = parts['straightened']
     again.append(switch.input(call(handlers.straighten), [session, switch], shown, **in_turn))
+    again.append(buttons['redo'].click(call(handlers.redo), session, shown, **in_turn))
     for event in again:
         made, found = [straight, parts['status']], [session, straight, parts['view']]
         event = event.then(call(handlers.complete), session, made, **quiet, **one_at_a_time)
         event.then(call(handlers.take_straight), found, [*picture, straight], **in_turn)
-    for name in ('undo', 'redo', 'reset'):
+    for name in ('undo', 'reset'):
         buttons[name].click(call(getattr(handlers, name)), session, shown, **in_turn)
 
     buttons['whole'].select(whole_photo, session, viewed, **in_turn)

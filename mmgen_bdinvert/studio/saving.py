@@ -4,14 +4,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from ..apis import render
 from ..apis.whole_photos import save_photos
 from ..io import save_png, save_video
 from ..io.video import check_video_path
+from ..structures import LatentCode
 from ..visualization.grid import MIN_TILE
 from .session import WHOLE, Session
 from .studio import Studio, frames_of, of_photo
@@ -59,17 +62,29 @@ def to_mp4(studio: Studio, session: Session, path: Path) -> None:
     edit = session.edit.in_place if whole else session.edit
     if edit.is_nothing:
         raise ValueError('A video shows the way to an edit, but nothing is edited yet.')
-    ways = [edit.at(i / (_FRAMES - 1)) for i in range(_FRAMES)]
+    shares = [i / (_FRAMES - 1) for i in range(_FRAMES)]
     if whole:
         photo = session.photo
         frames = of_photo(photo, lambda: frames_of(photo, session.reconstruction))
-        pictures = [frames(*studio.put_back(session, way)) for way in ways]
+        pictures = [frames(*studio.put_back(session, edit.at(share))) for share in shares]
     else:
-        codes = [way.apply(studio.inverter, session.code, studio.directions) for way in ways]
+        codes = [_on_the_way(studio, session, share) for share in shares]
         factor = -(-MIN_TILE // studio.inverter.generator.resolution)
         shown = (render(studio.inverter, code)[0] for code in codes)
         pictures = [picture.repeat(factor, 0).repeat(factor, 1) for picture in shown]
     save_video(path, _forth_and_back(pictures), _FPS)
+
+
+def _on_the_way(studio: Studio, session: Session, share: float) -> LatentCode:
+    """Return the code at a share of the way to the edit; a completed face fades in."""
+    inverter, directions, way = studio.inverter, studio.directions, session.edit.at(share)
+    code = way.apply(inverter, session.code, directions)
+    whole = session.completed
+    if whole is None or not session.edit.straightened:
+        return code
+    base = way.apply(inverter, whole.code, directions, whole.motion).base
+    colours = None if code.colours is None else (1 - share) * code.colours
+    return replace(code, base=torch.lerp(code.base, base, share), colours=colours, coarse=None)
 
 
 def _forth_and_back(pictures: Sequence[np.ndarray]) -> Iterator[np.ndarray]:

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import torch
+
 from ..apis import straighten
 from ..geometry import inverse
 from ..models.inverters.base_inverter import OptimizationInverter
@@ -15,11 +17,16 @@ def completes(inverter: OptimizationInverter, session: Session) -> bool:
     edit, code = session.edit, session.code
     if code is None or code.changes or session.completed is not None:
         return False
+    if session.refining:  # the refined code is completed, once it is there
+        return False
     straightened = edit.straightened and not edit.motion.is_identity
     return straightened and isinstance(inverter, RegularizedInverter)
 
 
 def completed(inverter: OptimizationInverter, session: Session) -> Straight:
     """Straighten and complete the face of a session by the motion that it shows."""
-    code, motion = session.code, session.edit.motion
-    return Straight(code, motion, straighten(inverter, code, inverse(motion)))
+    code, motion, shown = session.code, session.edit.motion, None
+    if session.photo is not None:
+        photo = session.photo
+        shown = torch.from_numpy(photo.place.shown(len(photo.square), photo.size))[None, None]
+    return Straight(code, motion, straighten(inverter, code, inverse(motion), shown=shown))

@@ -172,6 +172,7 @@ class Studio:
             reconstruction=reconstruction,
             whole=whole,
             refining=refining,
+            straight=None,
             edit=self.new_session().edit,
             past=(),
             future=(),

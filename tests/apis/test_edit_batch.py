@@ -188,6 +188,11 @@ class TestEditFiles:
             ({'move': GeometricTransform(rotate=360)}, 'nothing to do'),
             ({'move': MOVE, 'align': True, 'and_back': True}, 'needs align and a direction'),
             ({'move': MOVE, 'complete': True}, 'it needs align'),
+            ({'directions': [Direction(UP)], 'align': True, 'complete': True}, 'a motion to undo'),
+            (
+                {'move': MOVE, 'align': True, 'complete': True, 'sampling': 'bilinear'},
+                'sampling do not apply',
+            ),
             ({'directions': [Direction(UP)], 'and_back': True}, 'needs align and a direction'),
             ({'directions': [Direction(UP)], 'strengths': []}, 'At least one strength'),
             ({'directions': [Direction(UP)], 'layers': [1]}, 'w.? layers 2 to 7'),

@@ -8,7 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
-from mmgen_bdinvert.apis import animate, edit_files, find_codes, invert_files
+from mmgen_bdinvert.apis import animate, edit_batch, edit_files, find_codes, invert_files
 from mmgen_bdinvert.apis.codes import load_codes
 from mmgen_bdinvert.apis.whole_photos import one_place
 from mmgen_bdinvert.editing import Direction
@@ -75,7 +75,7 @@ class OneFace(FaceFinder):
         return [Face(self.square, 0.9)]
 
 
-def test_a_face_is_straightened_by_itself(inverter, photo, tmp_path):
+def test_a_face_is_straightened_by_itself(inverter, photo, tmp_path, monkeypatch):
     look = Look(finder=OneFace())
     invert_files(inverter, photo, tmp_path / 'results', look=look)
     out, motion = tmp_path / 'out', Face(OneFace.square, 1.0).motion(Window(39, 14, 72))
@@ -87,11 +87,28 @@ def test_a_face_is_straightened_by_itself(inverter, photo, tmp_path):
     for name in ('aligned', 'unwarped', 'edited', 'photo'):
         pictures = [read_image(out / how / f'photo/{name}.png') for how in ('given', 'auto')]
         assert np.array_equal(*pictures), name
+    sheets = []
+    monkeypatch.setattr(edit_batch.Sheet, 'add', lambda sheet, name, row: sheets.append(list(row)))
+    edit_batch.edit_files(inverter, tmp_path / 'results', out / 'sheet', align='auto')
+    assert sheets == [['before', 'aligned\nas found']]
     photo.unlink()  # what the face says is still known
     (outcome,) = edit_files(inverter, tmp_path / 'results', tmp_path / 'later', **settings)
     assert outcome.status == 'done'
     with pytest.raises(ValueError, match='give none beside it'):
         edit_files(inverter, tmp_path / 'results', out / 'both', **settings, move=motion)
+
+
+def test_what_is_hidden_of_a_window_is_completed(inverter, photo, tmp_path, monkeypatch):
+    invert_files(inverter, photo, tmp_path / 'results', look=Look(Window(-36, 14, 72)))
+    seen = []
+    monkeypatch.setattr(
+        edit_batch, 'straighten', lambda inverter, code, motion, shown: seen.append(shown) or code
+    )
+    settings = dict(align=True, complete=True, move=GeometricTransform(rotate=10))
+    edit_batch.edit_files(inverter, tmp_path / 'results', tmp_path / 'out', **settings)
+    side = inverter.generator.resolution
+    assert seen[0].shape == (1, 1, side, side)
+    assert seen[0][..., : side // 2].max() == 0 and seen[0][..., side // 2 :].min() == 1
 
 
 def test_no_face_to_straighten_by(inverter, results, tmp_path):

@@ -57,3 +57,13 @@ def test_what_differs_is_named():
     assert other.differences(state) == {'move shift', 'strength 1'}
     assert state.differences(state) == frozenset()
     assert replace(state, straightened=True).differences(state) == {'straightened'}
+
+
+def test_a_code_in_alignment_is_moved_on_by_what_is_left(inverter, code):
+    mirrored = GeometricTransform(flip=True)
+    edit = Edit(straighten=GeometricTransform((0.25, 0.0), flip=True), straightened=True)
+    aligned = transform(inverter, code, mirrored)
+    on = edit.apply(inverter, aligned, (), aligned_by=mirrored)
+    assert torch.equal(on.base, edit.apply(inverter, code, ()).base)
+    still = replace(edit, straighten=mirrored).apply(inverter, aligned, (), aligned_by=mirrored)
+    assert torch.equal(still.base, aligned.base)

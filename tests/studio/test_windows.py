@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 from mmgen_bdinvert.apis import render, straighten, transform
-from mmgen_bdinvert.geometry import compose, inverse
+from mmgen_bdinvert.geometry import GeometricTransform, compose, inverse
 from mmgen_bdinvert.photos import Window, centre_window
 from mmgen_bdinvert.studio import Studio, answers
 from mmgen_bdinvert.studio.display import look
@@ -181,6 +181,8 @@ def test_a_straightened_face_is_completed_and_moves_on_from_there(handlers, inve
     further = compose(inverse(motion), moved.edit.motion)
     base = transform(studio.inverter, expected, further).base
     torch.testing.assert_close(code.base, base)
+    off = replace(session, edit=replace(session.edit, straightened=False))
+    assert 'status' not in handlers.take_straight(off, straight, SQUARES)
     assert not torch.equal(code.detail, expected.detail)
     # Where the photo shows the face it is as it was inverted, and nothing is completed twice.
     back = handlers.straighten(done['session'], False)['session']
@@ -191,6 +193,38 @@ def test_a_straightened_face_is_completed_and_moves_on_from_there(handlers, inve
     other = replace(session, code=replace(session.code))
     assert handlers.take_straight(other, straight, SQUARES) == {'straight': None}
     assert replace(done['session'], code=other.code).completed is None
+
+
+def test_a_video_ends_with_the_completed_face(handlers, inverted):
+    av = pytest.importorskip('av', reason="needs PyAV: pip install 'mmgen_bdinvert[video]'")
+    session = handlers.straighten(inverted, True)['session']
+    straight = handlers.complete(session)['straight']
+    session = handlers.take_straight(session, straight, SQUARES)['session']
+    with av.open(handlers.save_video(session)['file']['at']) as film:
+        frames = [frame.to_ndarray(format='rgb24') for frame in film.decode(video=0)]
+    factor = len(frames[0]) // len(session.reconstruction)
+    for frame, picture in (
+        (frames[0], session.reconstruction),
+        (frames[14 + 22], handlers.studio.picture(session)),
+    ):
+        large = picture.repeat(factor, 0).repeat(factor, 1).astype(int)
+        assert np.abs(frame - large).mean() < 6  # H.264 has half of the colours' resolution
+
+
+def test_what_the_window_has_beyond_the_photo_is_not_known(handlers, shown, monkeypatch):
+    far = handlers.place(shown['session'], dict(x=-50, y=50, size=100, angle=0), 'me')
+    session = list(handlers.invert(far['session'], 'me'))[-1]['session']
+    known = session.photo.place.shown(32, session.photo.size)
+    assert known[:, :16].max() == 0 and known[:, 16:].min() == 1
+    seen = []
+    monkeypatch.setattr(
+        'mmgen_bdinvert.studio.straightening.straighten',
+        lambda inverter, code, motion, shown: seen.append(shown) or code,
+    )
+    edit = replace(session.edit, straightened=True).with_motion(GeometricTransform(rotate=5))
+    handlers.complete(replace(session, edit=edit))
+    assert np.array_equal(seen[0][0, 0].numpy(), known)
+    assert handlers.complete(replace(session, edit=edit, refining=True)) == {} and len(seen) == 1
 
 
 def test_what_is_straightened_stays_in_its_place_in_the_photo(handlers, inverted):

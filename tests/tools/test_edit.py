@@ -200,11 +200,11 @@ def test_a_code_away_from_its_run_needs_a_config(run, results, codes, tmp_path):
         (['--flip', '--complete'], ['--complete belongs to --align']),
         (
             ['--align', '--flip', '--complete', '--padding-mode', 'mean'],
-            ['--complete and --padding-mode both fill'],
+            ['--complete moves no base code'],
         ),
         (
             ['--align', '--flip', '--complete'],
-            ["missing 1 required positional argument: 'encoder'"],
+            ['--complete needs an inverter with a base-code encoder'],
         ),
         (['--flip', '--sampling', 'nearest'], ['--sampling', 'nearest']),
         (['--shift', '0.1'], ['--shift', 'expected 2 arguments']),

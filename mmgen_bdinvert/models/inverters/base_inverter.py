@@ -180,11 +180,7 @@ class OptimizationInverter(HoldsFrozen, BaseModel):
         """Project the variables onto what is allowed, in place; called after each step."""
 
     def invert(
-        self,
-        images: Tensor,
-        callback: StepCallback | None = None,
-        mask: Tensor | None = None,
-        known: Mapping[str, Tensor] | None = None,
+        self, images: Tensor, callback: StepCallback | None = None, mask: Tensor | None = None
     ) -> InversionResult:
         """Invert a batch of images.
 
@@ -200,8 +196,6 @@ class OptimizationInverter(HoldsFrozen, BaseModel):
                 (and ``total``) of shape (n,), and the current images. What it raises ends the
                 inversion. Defaults to None.
             mask (Tensor | None): What losses see, (n, 1, H, W) from 0 to 1. Defaults to all.
-            known (Mapping[str, Tensor] | None): Variables that are known, by their names in
-                :meth:`start`, and stay as they are. Defaults to none.
 
         Raises:
             ValueError: Images or mask have another shape, or are not finite.
@@ -210,7 +204,7 @@ class OptimizationInverter(HoldsFrozen, BaseModel):
         self.eval()
         memory = returned_memory() if self.generator.checkpointing else kept_memory()
         with torch.enable_grad(), memory:
-            return Optimization(self, images.detach(), mask, known).run(callback)
+            return Optimization(self, images.detach(), mask).run(callback)
 
     @property
     def _steady(self) -> bool:

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
@@ -28,21 +28,13 @@ class Optimization:
         inverter (OptimizationInverter): Says what is optimised, and what is compared.
         images (Tensor): The targets (n, 3, H, W), in the generator's channel order, in [-1, 1].
         mask (Tensor | None): What losses see of them, (n, 1, H, W) from 0 to 1. Defaults to all.
-        known (Mapping[str, Tensor] | None): Variables that stay as they are. Defaults to none.
     """
 
     @torch.no_grad()
-    def __init__(
-        self,
-        inverter: nn.Module,
-        images: Tensor,
-        mask: Tensor | None = None,
-        known: Mapping[str, Tensor] | None = None,
-    ):
+    def __init__(self, inverter: nn.Module, images: Tensor, mask: Tensor | None = None):
         self.inverter, self._device = inverter, images.device
         self._images, self._mask = images, mask
-        known = known or {}
-        first = {**inverter.start(images), **known}
+        first = inverter.start(images)
         references = {
             'image': inverter.generator.to_rgb(images),
             'base': inverter.values(first).get('base'),
@@ -56,9 +48,7 @@ class Optimization:
         self.variables = {k: v.detach().clone() for k, v in first.items()}
         self._state = ImageState(self.variables, inverter.max_setbacks)
         self._optimised = [
-            v.requires_grad_()
-            for k, v in self.variables.items()
-            if k not in inverter.fixed and k not in known
+            v.requires_grad_() for k, v in self.variables.items() if k not in inverter.fixed
         ]
         schedule = inverter.learning_rate
         self._optimizer = ImageOptimizer(inverter.optimizer, self._optimised, schedule)

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import torch
@@ -102,18 +101,9 @@ class PivotalTuningInverter(OptimizationInverter):
         self._for_pivot: tuple[StepCallback | None, Tensor | None] = None, None
 
     def invert(
-        self,
-        images: Tensor,
-        callback: StepCallback | None = None,
-        mask: Tensor | None = None,
-        known: Mapping[str, Tensor] | None = None,
+        self, images: Tensor, callback: StepCallback | None = None, mask: Tensor | None = None
     ) -> InversionResult:
-        """Invert with the pivot, then tune; the callback counts the steps of both as one run.
-
-        What is ``known`` would be found anew by the pivot: a ValueError.
-        """
-        if known:
-            raise ValueError('Pivotal tuning finds the whole code: none of its variables is known.')
+        """Invert with the pivot, then tune; the callback counts the steps of both as one run."""
         self._for_pivot = None, mask
         if callback is None:
             return super().invert(images, mask=mask)

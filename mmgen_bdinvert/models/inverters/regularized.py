@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import TYPE_CHECKING
 
 import torch
@@ -86,6 +87,7 @@ class RegularizedInverter(OptimizationInverter):
         if detail_space == 'pnorm' and self.statistics is None:
             raise ValueError("detail_space='pnorm' needs the latent statistics: set statistics=.")
         self.clip, self.detail_space = clip, detail_space
+        self.known_detail: Tensor | None = None  # see with_detail
         self.encoder = build_part('encoder', encoder, has='check_generator')
         self.encoder.check_generator(self.generator)
         self.encoder.requires_grad_(False)
@@ -108,6 +110,8 @@ class RegularizedInverter(OptimizationInverter):
         self.encoder.check_generator(self.generator)
         rgb = self.generator.to_rgb(images)
         base = self.encoder(rgb)
+        if self.known_detail is not None:
+            return {'base': base, **self.detail_variables(self.known_detail)}
         if self.detail_encoder is not None:
             self.detail_encoder.check_generator(self.generator)
             detail = self.detail_encoder(rgb)  # [NLD]
@@ -119,6 +123,16 @@ class RegularizedInverter(OptimizationInverter):
         if self.detail_space == 'pnorm':
             return {'base': base, 'whitened': torch.zeros_like(detail)}
         return {'base': base, 'detail': detail}
+
+    def with_detail(self, detail: Tensor) -> RegularizedInverter:
+        """Return an inverter of the same parts that finds base codes, for known detail codes.
+
+        Args:
+            detail (Tensor): Of the images that are inverted, (n, L, D). They stay as they are.
+        """
+        held = copy.copy(self)
+        held.known_detail, held.clip, held.fixed = detail, None, ('detail', 'whitened')
+        return held
 
     def detail_variables(self, detail: Tensor) -> dict[str, Tensor]:
         """Return detail codes (n, L, D) as the variable that is optimised."""

@@ -28,6 +28,8 @@ class ReleasedInverter(RegularizedInverter):
         """Start at ``f0`` and the mean style vector, N times."""
         self.encoder.check_generator(self.generator)
         base = self.encoder(resize_lanczos(self.generator.to_rgb(images), self.encoder.input_size))
+        if self.known_detail is not None:
+            return {'base': base, **self.detail_variables(self.known_detail)}
         stored = getattr(self.generator.generator, 'w_avg', None)
         mean = self.generator.mean_latent if stored is None else stored.to(base)
         return {'base': base, 'detail': mean.expand(len(images), self.generator.num_latents, -1)}
