@@ -15,7 +15,7 @@ API = {
     'apis': """EditOutcome ImageOutcome PRESETS align animate draw_samples edit edit_files
         find_codes find_config find_directions init_finder init_generator init_inverter invert
         invert_files load_config look_of plan_files recorded_config render
-        shipped_configs to_batch transform""",
+        shipped_configs straighten to_batch transform""",
     'compat': 'apply',
     'converters': 'Conversion FORMATS Format convert_codes convert_file read_codes',
     'datasets': 'InversionImageFolder LatentSeeds',

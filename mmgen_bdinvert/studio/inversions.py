@@ -48,6 +48,10 @@ class Inversions:
         text = message(answers.predicted(session))
         return {**all_of(self.studio, session), 'status': text}
 
+    def ask(self, session: Session) -> Shown:
+        """Say for which photo and window an inversion is asked, and :meth:`predict` its code."""
+        return {'asked': session.photo, **self.predict(session)}
+
     def invert(self, session: Session, key: str, *, again: bool = True) -> Iterator[Shown]:
         """Invert the window of the photo, and show the progress.
 

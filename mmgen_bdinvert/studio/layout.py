@@ -67,6 +67,7 @@ def lay_out(handlers: Handlers, title: str) -> tuple[dict, dict]:
     parts['session'] = gr.State(handlers.studio.new_session())
     parts['refined'] = gr.State(None)  # until it takes over
     parts['straight'] = gr.State(None)  # likewise
+    parts['asked'] = gr.State(None)  # the photo and window that are to be inverted
     parts['view'] = gr.State(WHOLE)
     parts['file'] = gr.JSON(visible=False)
     gr.Markdown(f'## BDInvert studio: {markdown_text(title)}')

@@ -12,6 +12,7 @@ import gradio as gr
 from .answers import Shown
 from .handlers import Handlers
 from .layout import SAVES, lay_out
+from .photo import Photo
 from .session import SQUARES, WHOLE, Session
 from .storage import studio_folder
 
@@ -78,8 +79,11 @@ def _wire(page: gr.Blocks, parts: dict, handlers: Handlers, buttons: dict) -> No
     def choose(state: Session, name: str, request: gr.Request) -> dict:
         return named(handlers.choose(state, name, request.session_hash))
 
-    def invert(state: Session, request: gr.Request) -> Iterator[dict]:
-        yield from map(named, handlers.invert(state, request.session_hash))
+    def invert(state: Session, asked: Photo | None, request: gr.Request) -> Iterator[dict]:
+        if asked not in (None, state.photo):  # the window was moved while this waited for others
+            yield named({})
+        else:
+            yield from map(named, handlers.invert(state, request.session_hash))
 
     def invert_new(state: Session, request: gr.Request) -> Iterator[dict]:
         yield from map(named, handlers.invert(state, request.session_hash, again=False))
@@ -110,10 +114,10 @@ def _wire(page: gr.Blocks, parts: dict, handlers: Handlers, buttons: dict) -> No
     opened = [parts['upload'].upload(open_photo, [session, parts['upload']], shown, **quiet)]
     if 'examples' in buttons:
         opened.append(buttons['examples'].select(open_example, session, shown, **quiet))
-    asked = buttons['invert'].click(call(handlers.predict), session, shown, **in_turn)
+    asked = buttons['invert'].click(call(handlers.ask), session, shown, **in_turn)
     inverted = [
         *(event.then(invert_new, session, shown, **quiet, **one_at_a_time) for event in opened),
-        asked.then(invert, session, shown, **quiet, **one_at_a_time),
+        asked.then(invert, [session, parts['asked']], shown, **quiet, **one_at_a_time),
     ]
     refined, straight = parts['refined'], parts['straight']
     again = []  # another code is another straightened face

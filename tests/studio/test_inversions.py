@@ -189,3 +189,9 @@ def test_a_photo_that_is_gone_is_a_sentence(handlers, photos, tmp_path):
     path.unlink()
     shown = handlers.predict(session)
     assert set(shown) == {'status'} and 'x.png is no longer here' in shown['status']
+
+
+def test_an_inversion_is_asked_for_one_photo_and_window(handlers, opened):
+    asked = handlers.ask(opened)
+    assert asked['asked'] is opened.photo and asked['session'].photo is opened.photo
+    assert handlers.ask(handlers.studio.new_session()) == {'asked': None}
