@@ -127,8 +127,8 @@ def _wire(page: gr.Blocks, parts: dict, handlers: Handlers, buttons: dict) -> No
     buttons['cancel'].click(cancel, None, parts['status'], queue=False, **quiet)
     page.unload(leave)
     buttons['code'].upload(open_code, [session, buttons['code']], shown, **quiet)
-    parts['photo'].drag(place, session, shown, trigger_mode='multiple', **quiet)
-    parts['choice'].input(choose, [session, parts['choice']], shown, **quiet)
+    parts['photo'].drag(place, session, shown, trigger_mode='multiple', **in_turn)
+    parts['choice'].input(choose, [session, parts['choice']], shown, **in_turn)
 
     gr.on(
         [control.input for control in controls],

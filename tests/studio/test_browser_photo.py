@@ -2,6 +2,7 @@
 """A person's way from a large photo to the same with an edit, in a real Chromium."""
 
 import re
+import time
 
 import numpy as np
 import pytest
@@ -53,8 +54,38 @@ def pull(page, part, dx, dy, nth=0):
     page.mouse.up()
 
 
+@pytest.fixture()
+def answered(toon_studio, monkeypatch):
+    """Do something that moves the window, until the server has answered all of it.
+
+    An earlier answer that came during a later gesture would take the window back for a moment.
+    """
+    calls, original = [], toon_studio.looked_at
+
+    def looked_at(*args):
+        calls.append(None)
+        try:
+            return original(*args)
+        finally:
+            calls[-1] = time.monotonic()
+
+    monkeypatch.setattr(toon_studio, 'looked_at', looked_at)
+
+    def wait(page, act):
+        before, began = len(calls), time.monotonic()
+        act()
+        while time.monotonic() < began + 60:
+            page.wait_for_timeout(100)
+            new = calls[before:]
+            if new and None not in new and time.monotonic() > max(new) + 0.7:
+                return
+        raise AssertionError('The window was not moved.')
+
+    return wait
+
+
 def test_from_dropping_a_large_photo_to_downloading_it_edited(
-    open_studio, toon_studio, expect, large, tmp_path
+    open_studio, toon_studio, expect, large, answered, tmp_path
 ):
     page = open_studio()
     status, chosen = page.locator('#status'), page.locator('#choice input:checked')
@@ -67,23 +98,23 @@ def test_from_dropping_a_large_photo_to_downloading_it_edited(
     expect(chosen).to_have_value('1')
     shot(page, 'window')
 
-    page.locator('#window [data-face="1"]').click()
+    answered(page, page.locator('#window [data-face="1"]').click)
     expect(chosen).to_have_value('2')
     second = points(page)
     outline = page.locator('#window polygon.window').get_attribute('points')
-    pull(page, 'window', 40, -30)
+    answered(page, lambda: pull(page, 'window', 40, -30))
     expect(status).to_contain_text('The window has moved')
     expect(chosen).to_have_count(0)
     moved = points(page)
     assert np.ptp(moved - second, 0).max() < 1 and (moved - second)[0, 0] > 50
-    pull(page, 'corner', 15, 15, nth=2)
+    answered(page, lambda: pull(page, 'corner', 15, 15, nth=2))
     grown = points(page)
     assert np.ptp(grown[:, 0]) > np.ptp(moved[:, 0]) + 50
-    pull(page, 'turn', 30, 0)
+    answered(page, lambda: pull(page, 'turn', 30, 0))
     assert abs(points(page)[0, 1] - points(page)[1, 1]) > 50
-    page.get_by_label('centre square').click()
+    answered(page, page.get_by_label('centre square').click)
     expect(page.locator('#window polygon.window')).to_have_attribute('points', CENTRE)
-    page.locator('#choice input').nth(1).click()
+    answered(page, page.locator('#choice input').nth(1).click)
     expect(chosen).to_have_value('2')
     expect(page.locator('#window polygon.window')).to_have_attribute('points', outline)
 
