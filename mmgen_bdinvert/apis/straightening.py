@@ -83,35 +83,47 @@ def straighten(
     generator.check_code(code)
     if code.changes:
         raise ValueError('A code with tuned weights or noise maps is not inverted again: align it.')
-    if isinstance(motion, (list, tuple)) and len(motion) != len(code):
-        raise ValueError(f'{len(code)} codes need as many motions, but got {len(motion)}.')
-    base = []
+    motions = list(motion) if isinstance(motion, (list, tuple)) else [motion] * len(code)
+    if len(motions) != len(code):
+        raise ValueError(f'{len(code)} codes need as many motions, but got {len(motions)}.')
+    masks = [None] * len(code) if shown is None else list(shown.expand(len(code), -1, -1, -1))
+    base = [code.base[:0]]
     for start in range(0, len(code), _AT_A_TIME):
-        part = code[start : start + _AT_A_TIME].to(generator.device)
-        with torch.no_grad():
-            images = generator.render(part).clamp(-1, 1)
-            if motion is None:
-                motions: list = found_motions(inverter, images)
-            elif isinstance(motion, (list, tuple)):
-                motions = list(motion[start : start + _AT_A_TIME])
-            else:
-                motions = [motion] * len(part)
-            back = [inverse(each) for each in motions]
-            masks = [None] * len(part)
-            if shown is not None:
-                masks = list(shown.expand(len(code), -1, -1, -1)[start : start + _AT_A_TIME])
-            seen = torch.cat([_seen(each, mask, images) for each, mask in zip(back, masks)])
-            for number, share in enumerate(seen.mean((1, 2, 3)).tolist(), start):
-                if share < _LEAST:
-                    raise ValueError(
-                        f'The motion leaves {share:.0%} of image {number} in view, which is too '
-                        f'little to straighten it by: check the motion.'
-                    )
-            moved = moved_each(images, back, partial(transform_image, mode='bicubic'))
-            whole = torch.lerp(_own_face(generator, part.detail), moved.clamp(-1, 1), seen)
-        base.append(inverter.with_detail(part.detail).invert(whole, mask=seen).code.base)
-    found = torch.cat([code.base[:0], *(one.to(code.base) for one in base)])
-    return replace(code, base=found, colours=None, coarse=None)
+        part = slice(start, start + _AT_A_TIME)
+        whole, seen = _whole(inverter, code[part], motions[part], masks[part], start)
+        held = inverter.with_detail(code.detail[part].to(whole))
+        base.append(held.invert(whole, mask=seen).code.base.to(code.base))
+    return replace(code, base=torch.cat(base), colours=None, coarse=None)
+
+
+@torch.no_grad()
+def _whole(
+    inverter: RegularizedInverter,
+    code: LatentCode,
+    motions: Sequence[TransformLike | None],
+    masks: Sequence[Tensor | None],
+    first: int,
+) -> tuple[Tensor, Tensor]:
+    """Return aligned, whole images (n, 3, H, W), and what photos show of them (n, 1, H, W).
+
+    ``motions`` are n, None where it is to be found, ``masks`` what photos show, (1, H, W) or None;
+    ``first`` is the number of the first image, for messages.
+    """
+    generator = inverter.generator
+    code = code.to(generator.device)
+    images = generator.render(code).clamp(-1, 1)
+    if any(motion is None for motion in motions):
+        motions = found_motions(inverter, images)
+    back = [inverse(motion) for motion in motions]
+    seen = torch.cat([_seen(each, mask, images) for each, mask in zip(back, masks)])
+    for number, share in enumerate(seen.mean((1, 2, 3)).tolist(), first):
+        if share < _LEAST:
+            raise ValueError(
+                f'The motion leaves {share:.0%} of image {number} in view, which is too little to '
+                f'straighten it by: check the motion.'
+            )
+    moved = moved_each(images, back, partial(transform_image, mode='bicubic')).clamp(-1, 1)
+    return torch.lerp(_own_face(generator, code.detail), moved, seen), seen
 
 
 def found_motions(inverter: RegularizedInverter, images: Tensor) -> list[Transform]:
