@@ -140,7 +140,7 @@ VISITS: dict[str, Callable] = {
     'many files at once': partial(
         refused,
         status=413,
-        files=[('files', (f'{i}.png', b'x' * 3_000_000)) for i in range(7)],
+        files=[('files', (f'{i}.png', b'x' * 10_000_000)) for i in range(7)],
     ),
     'a large call': partial(refused, status=413, path=f'{API}/queue/join', content=b'x' * 2**21),
     'names of uploads': upload_names,
