@@ -13,6 +13,7 @@ from mmgen_bdinvert.apis import init_finder, init_inverter, load_config
 from mmgen_bdinvert.editing import Direction
 from mmgen_bdinvert.photos import Face, FaceFinder, Window
 from mmgen_bdinvert.studio import Studio, shipped_directions
+from mmgen_bdinvert.studio.handlers import Handlers
 from tests.fixtures.browser import STEPS
 
 DEMO = Path(__file__).parents[2] / 'demo'
@@ -126,3 +127,18 @@ def open_studio(browser, toon_address):
     assert errors == []
     web = {url.hostname for url in asked if url.scheme.startswith('http')}
     assert web == {'127.0.0.1'}
+
+
+@pytest.fixture()
+def handlers(studio):
+    return Handlers(studio)
+
+
+@pytest.fixture()
+def shown(handlers, wide):
+    return handlers.open_photo(handlers.studio.new_session(), wide, 'me')
+
+
+@pytest.fixture()
+def inverted(handlers, shown):
+    return list(handlers.invert(shown['session'], 'me'))[-1]['session']
