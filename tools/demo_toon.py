@@ -52,14 +52,7 @@ def main(argv=None):
     import torch
     from tqdm import tqdm
 
-    from mmgen_bdinvert.apis import (
-        edit,
-        init_inverter,
-        invert,
-        render,
-        straighten,
-        transform,
-    )
+    from mmgen_bdinvert.apis import edit, init_inverter, invert, render, straighten, transform
     from mmgen_bdinvert.evaluation import psnr
     from mmgen_bdinvert.geometry import GeometricTransform
     from mmgen_bdinvert.io import (

@@ -95,8 +95,7 @@ def main(argv=None):
     device = check_device(args.device)
     codes = apis.find_codes(args.codes)
     config = apis.load_config(
-        args.config or apis.recorded_config(codes),
-        read_settings(args.cfg_options),
+        args.config or apis.recorded_config(codes), read_settings(args.cfg_options)
     )
     if args.complete and config.model.get('encoder') is None:
         raise ValueError(

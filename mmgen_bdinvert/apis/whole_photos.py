@@ -119,11 +119,16 @@ def save_photos(
         photo.save(path, pixels)
 
 
-def shown_of(place: InPhoto | None, size: int) -> Tensor | None:
-    """Return what a photo shows of its window, (1, 1, size, size); None if that is not known."""
+def shown_of(
+    place: InPhoto | None, size: int, photo: tuple[int, int] | None = None
+) -> Tensor | None:
+    """Return what a photo shows of its window, (1, 1, size, size); None if that is not known.
+
+    Its width and height, ``photo``, are read where they are not given.
+    """
     if place is None or place.fault:
         return None
-    return torch.from_numpy(place.shown(size))[None, None]
+    return torch.from_numpy(place.shown(size, photo))[None, None]
 
 
 class PhotoFrames:

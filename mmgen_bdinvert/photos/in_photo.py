@@ -14,7 +14,7 @@ from torch import Tensor
 
 from ..geometry.sampling import pixel_centres
 from ..io import ImageReadError, read_image
-from ..io.decoding import decode
+from ..io.decoding import decode, stored
 from ..io.outputs import shown_path
 from ..io.sources import ImageSource, source_from_json, source_to_json
 from .faces import Face
@@ -105,7 +105,7 @@ class InPhoto:
         """
         if self.window is None:
             raise ImageReadError(self.fault)
-        sides = decode(self.photo).size if photo is None else photo
+        sides = stored(self.photo).size if photo is None else photo
         points = self.window.to_photo(pixel_centres(size, size))  # [HW2]
         inside = ((points >= 0) & (points <= torch.tensor(sides))).all(-1).numpy()
         shown = inside.astype(np.float32)

@@ -13,6 +13,7 @@ from . import answers
 from .answers import Shown, all_of, edit_of, refused
 from .display import look, message, progress, warned
 from .live_inversion import InversionCancelled, watch_inversion
+from .photo import Photo
 from .session import Session
 from .studio import Studio
 
@@ -52,7 +53,9 @@ class Inversions:
         """Say for which photo and window an inversion is asked, and :meth:`predict` its code."""
         return {'asked': session.photo, **self.predict(session)}
 
-    def invert(self, session: Session, key: str, *, again: bool = True) -> Iterator[Shown]:
+    def invert(
+        self, session: Session, key: str, *, again: bool = True, asked: Photo | None = None
+    ) -> Iterator[Shown]:
         """Invert the window of the photo, and show the progress.
 
         A session that has a code keeps it, and its edit, until :meth:`take_over`.
@@ -62,7 +65,12 @@ class Inversions:
             key (str): The person's, for :meth:`cancel`.
             again (bool): With False, only a prepared photo whose code is missing or predicted is
                 inverted: in others, the person chooses the window first. Defaults to True.
+            asked (Photo | None): What :meth:`ask` was called for: nothing is inverted if the window
+                was moved while this waited for others. Defaults to None, which is any.
         """
+        if asked not in (None, session.photo):
+            yield {}
+            return
         photo = session.photo
         done = session.code is not None and not session.refining
         if not again and (photo is None or done or not photo.prepared):

@@ -80,10 +80,7 @@ def _wire(page: gr.Blocks, parts: dict, handlers: Handlers, buttons: dict) -> No
         return named(handlers.choose(state, name, request.session_hash))
 
     def invert(state: Session, asked: Photo | None, request: gr.Request) -> Iterator[dict]:
-        if asked not in (None, state.photo):  # the window was moved while this waited for others
-            yield named({})
-        else:
-            yield from map(named, handlers.invert(state, request.session_hash))
+        yield from map(named, handlers.invert(state, request.session_hash, asked=asked))
 
     def invert_new(state: Session, request: gr.Request) -> Iterator[dict]:
         yield from map(named, handlers.invert(state, request.session_hash, again=False))
@@ -141,13 +138,14 @@ def _wire(page: gr.Blocks, parts: dict, handlers: Handlers, buttons: dict) -> No
     parts['stage'].drag(drag, session, shown, trigger_mode='multiple', **in_turn)
     switch = parts['straightened']
     again.append(switch.input(call(handlers.straighten), [session, switch], shown, **in_turn))
-    again.append(buttons['redo'].click(call(handlers.redo), session, shown, **in_turn))
-    for event in again:
+    pressed = {
+        name: buttons[name].click(call(getattr(handlers, name)), session, shown, **in_turn)
+        for name in ('undo', 'redo', 'reset')
+    }
+    for event in (*again, pressed['redo']):
         made, found = [straight, parts['status']], [session, straight, parts['view']]
         event = event.then(call(handlers.complete), session, made, **quiet, **one_at_a_time)
         event.then(call(handlers.take_straight), found, [*picture, straight], **in_turn)
-    for name in ('undo', 'reset'):
-        buttons[name].click(call(getattr(handlers, name)), session, shown, **in_turn)
 
     buttons['whole'].select(whole_photo, session, viewed, **in_turn)
     buttons['side'].select(side_by_side, session, viewed, **in_turn)

@@ -3,9 +3,8 @@
 
 from __future__ import annotations
 
-import torch
-
 from ..apis import straighten
+from ..apis.whole_photos import shown_of
 from ..geometry import inverse
 from ..models.inverters.base_inverter import OptimizationInverter
 from ..models.inverters.regularized import RegularizedInverter
@@ -25,8 +24,6 @@ def completes(inverter: OptimizationInverter, session: Session) -> bool:
 
 def completed(inverter: OptimizationInverter, session: Session) -> Straight:
     """Straighten and complete the face of a session by the motion that it shows."""
-    code, motion, shown = session.code, session.edit.motion, None
-    if session.photo is not None:
-        photo = session.photo
-        shown = torch.from_numpy(photo.place.shown(len(photo.square), photo.size))[None, None]
+    code, motion, photo = session.code, session.edit.motion, session.photo
+    shown = photo and shown_of(photo.place, len(photo.square), photo.size)
     return Straight(code, motion, straighten(inverter, code, inverse(motion), shown=shown))

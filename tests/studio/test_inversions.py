@@ -12,6 +12,7 @@ from mmgen_bdinvert.studio import Studio, inversions
 from mmgen_bdinvert.studio.display import look
 from mmgen_bdinvert.studio.handlers import Handlers
 from mmgen_bdinvert.studio.live_inversion import watch_inversion
+from mmgen_bdinvert.studio.photo import CENTRE
 from mmgen_bdinvert.studio.session import SQUARES, WHOLE
 
 EDIT = (0.25, 0.0, 30.0, 1.0, False, 1.5, 0.0)
@@ -193,5 +194,7 @@ def test_a_photo_that_is_gone_is_a_sentence(handlers, photos, tmp_path):
 
 def test_an_inversion_is_asked_for_one_photo_and_window(handlers, opened):
     asked = handlers.ask(opened)
+    moved = handlers.choose(asked['session'], CENTRE, 'me')['session']
+    assert list(handlers.invert(moved, 'me', asked=asked['asked'])) == [{}]
     assert asked['asked'] is opened.photo and asked['session'].photo is opened.photo
     assert handlers.ask(handlers.studio.new_session()) == {'asked': None}
