@@ -22,6 +22,8 @@ from bdinvert_cli.parser import ToolParser
 from bdinvert_cli.paths import check_images
 from bdinvert_cli.running import run_tool
 
+from .options import add_config
+
 ROOT = Path(__file__).resolve().parents[1]
 
 EXAMPLES = """
@@ -32,12 +34,7 @@ python -m benchmarks.folders bdinvert_inv_toon128 --count 100 --batch-size 16 --
 
 def parse_args(argv=None):
     parser = ToolParser(description=__doc__, examples=EXAMPLES)
-    parser.add_argument(
-        'config',
-        nargs='?',
-        default='bdinvert_inv_toon128',
-        help='config of an inverter with a detail encoder (default: bdinvert_inv_toon128)',
-    )
+    add_config(parser, 'an inverter with a detail encoder')
     parser.add_argument(
         '--images',
         default=ROOT / 'demo/images',

@@ -11,10 +11,16 @@ counted as one, too.
 
 from __future__ import annotations
 
+from collections import defaultdict
+from itertools import product
+from statistics import fmean, median
+
 from bdinvert_cli.configs import find_config
 from bdinvert_cli.options import add_device
 from bdinvert_cli.parser import ToolParser
 from bdinvert_cli.running import run_tool
+
+from .options import add_config
 
 EXAMPLES = """
 python -m benchmarks.straighten
@@ -26,12 +32,7 @@ _LINES = ('sad', 'smile')  # mouths that are drawn as a thin line
 
 def parse_args(argv=None):
     parser = ToolParser(description=__doc__, examples=EXAMPLES)
-    parser.add_argument(
-        'config',
-        nargs='?',
-        default='bdinvert_inv_toon128',
-        help='config of an inverter of drawn faces (default: bdinvert_inv_toon128)',
-    )
+    add_config(parser)
     parser.add_argument('--count', type=int, default=64, help='faces of each kind (default: 64)')
     parser.add_argument(
         '--steps', type=int, default=20, help='steps of the second inversion (default: 20)'
@@ -84,71 +85,73 @@ def pictures(inverter, faces, num_steps):
     return found, torch.cat([validity_mask(inverse(move), sides) for move in moves])
 
 
+def measures(images, faces, seen, judge) -> dict[str, list[float]]:
+    """Measure pictures in alignment.
+
+    Args:
+        images (Tensor): RGB (n, 3, H, W) in [-1, 1].
+        faces (Sequence[Face]): The n faces that they show.
+        seen (Tensor): Which pixels the photos show, bool (n, 1, H, W).
+        judge (ToonAttributes): Reads mouth and eyes.
+
+    Returns:
+        dict[str, list[float]]: PSNR ('all') and that of what is shown ('shown') in dB; 1 or 0 for
+        'mouth', 'lines' (mouths of thin lines as one) and 'eyes', as drawn or not.
+    """
+    import torch
+
+    from mmgen_bdinvert.evaluation import masked_rmse, psnr
+    from projects.toon_faces import TOON_LABELS
+
+    truth = torch.stack([face.aligned for face in faces])
+    shown = 20 * (2 / masked_rmse(images, truth, seen)).log10()
+    with torch.no_grad():
+        logits = judge(images)
+    read = {name: logits[name].argmax(1) for name in ('mouth', 'eyes')}
+    meant = {name: torch.tensor([face.labels[name] for face in faces]) for name in read}
+    lines = torch.tensor([TOON_LABELS['mouth'].index(name) for name in _LINES])
+    both = torch.isin(read['mouth'], lines) & torch.isin(meant['mouth'], lines)
+    right = {name: read[name] == meant[name] for name in read}
+    values = {'all': psnr(images, truth), 'shown': shown, **right, 'lines': right['mouth'] | both}
+    return {name: value.float().tolist() for name, value in values.items()}
+
+
 def main(argv=None):
     args = parse_args(argv)
     find_config(args.config)
-    import torch
-    from mmgen.registry import MODULES
     from tqdm import tqdm
 
     from mmgen_bdinvert.apis import init_inverter
     from mmgen_bdinvert.utils import check_device, silence_host
-    from projects.toon_faces import MOVES, TOON_LABELS
+    from projects.toon_faces import MOVES, ToonAttributes
 
     from .quality.faces import DrawnFaces
 
-    device = check_device(args.device)
     with silence_host():
-        inverter = init_inverter(args.config, device=device)
-        classifier = dict(
-            type='ToonAttributes', checkpoint='asset://toon_attributes/judge.safetensors'
-        )
-        judge = MODULES.build(classifier).eval()
+        inverter = init_inverter(args.config, device=check_device(args.device))
+        judge = ToonAttributes('asset://toon_attributes/judge.safetensors')
     drawn = DrawnFaces(args.count, inverter.generator.resolution)
-    kinds = [kind for kind in MOVES if kind != 'aligned']
-    lines = torch.tensor([TOON_LABELS['mouth'].index(name) for name in _LINES])
-    values: dict[str, dict[str, list[float]]] = {}
+    kinds = MOVES[1:]  # all but aligned
+    values: dict[tuple, list[float]] = defaultdict(list)  # by picture, measure and kind of motion
     with tqdm(total=len(kinds) * args.count, unit='face', disable=None) as bar:
-        for kind in kinds:
-            for start in range(0, args.count, _AT_A_TIME):
-                chosen = range(start, min(start + _AT_A_TIME, args.count))
-                faces = [drawn.face(kind, i) for i in chosen]
-                truth = torch.stack([face.aligned for face in faces])
-                found, seen = pictures(inverter, faces, args.steps)
-                for name, images in found.items():
-                    rows = values.setdefault(name, {})
-                    error = ((images - truth) / 2).square().mean(1, keepdim=True)  # [N1HW]
-                    shown = (error * seen).sum((1, 2, 3)) / seen.sum((1, 2, 3))
-                    rows.setdefault(kind, []).extend(_psnr(error.mean((1, 2, 3))))
-                    rows.setdefault(f'{kind}, shown', []).extend(_psnr(shown))
-                    with torch.no_grad():
-                        logits = judge(images)
-                    for label in ('mouth', 'eyes'):
-                        read = logits[label].argmax(1)
-                        meant = torch.tensor([face.labels[label] for face in faces])
-                        rows.setdefault(label, []).extend((read == meant).float().tolist())
-                        if label == 'mouth':
-                            both = torch.isin(read, lines) & torch.isin(meant, lines)
-                            right = (read == meant) | both
-                            rows.setdefault('lines', []).extend(right.float().tolist())
-                bar.update(len(faces))
+        for kind, start in product(kinds, range(0, args.count, _AT_A_TIME)):
+            chosen = range(start, min(start + _AT_A_TIME, args.count))
+            faces = [drawn.face(kind, i) for i in chosen]
+            found, seen = pictures(inverter, faces, args.steps)
+            for name, images in found.items():
+                for measure, numbers in measures(images, faces, seen, judge).items():
+                    values[name, measure, kind] += numbers
+            bar.update(len(faces))
     print(f'{args.count} faces of each kind; PSNR in dB: median (of what the photo shows)\n')
     print(f'| | {" | ".join(kinds)} | mouth as drawn | lines as one | eyes as drawn |')
     print('| --- ' * (len(kinds) + 4) + '|')
-    for name, rows in values.items():
-        cells = [f'{_median(rows[k]):.1f} ({_median(rows[f"{k}, shown"]):.1f})' for k in kinds]
-        cells += [f'{sum(rows[k]) / len(rows[k]):.2f}' for k in ('mouth', 'lines', 'eyes')]
+    for name in found:
+        pairs = [[median(values[name, part, kind]) for part in ('all', 'shown')] for kind in kinds]
+        cells = [f'{everything:.1f} ({shown:.1f})' for everything, shown in pairs]
+        for measure in ('mouth', 'lines', 'eyes'):
+            read = [number for kind in kinds for number in values[name, measure, kind]]
+            cells.append(f'{fmean(read):.2f}')
         print(f'| {name} | {" | ".join(cells)} |')
-
-
-def _psnr(mse) -> list[float]:
-    return (-10 * mse.clamp(min=1e-10).log10()).tolist()
-
-
-def _median(values: list[float]) -> float:
-    from statistics import median
-
-    return median(values)
 
 
 if __name__ == '__main__':

@@ -15,6 +15,8 @@ from bdinvert_cli.options import add_device
 from bdinvert_cli.parser import ToolParser
 from bdinvert_cli.running import run_tool
 
+from .options import add_config
+
 ATTRIBUTES = ('mouth', 'eyes', 'has_beard', 'skinColor', 'hairColor', 'clothesColor')
 EXAMPLES = """
 python -m benchmarks.swaps
@@ -24,12 +26,7 @@ python -m benchmarks.swaps bdinvert_inv_toon128_8x8 --count 32
 
 def parse_args(argv=None):
     parser = ToolParser(description=__doc__, examples=EXAMPLES)
-    parser.add_argument(
-        'config',
-        nargs='?',
-        default='bdinvert_inv_toon128',
-        help='config of an inverter of drawn faces (default: bdinvert_inv_toon128)',
-    )
+    add_config(parser)
     parser.add_argument('--count', type=int, default=128, help='faces (default: 128)')
     parser.add_cfg_options()
     add_device(parser)

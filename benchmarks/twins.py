@@ -13,6 +13,8 @@ from bdinvert_cli.options import add_device
 from bdinvert_cli.parser import ToolParser
 from bdinvert_cli.running import run_tool
 
+from .options import add_config
+
 EXAMPLES = """
 python -m benchmarks.twins
 python -m benchmarks.twins bdinvert_inv_toon128_8x8 --count 16
@@ -21,12 +23,7 @@ python -m benchmarks.twins bdinvert_inv_toon128_8x8 --count 16
 
 def parse_args(argv=None):
     parser = ToolParser(description=__doc__, examples=EXAMPLES)
-    parser.add_argument(
-        'config',
-        nargs='?',
-        default='bdinvert_inv_toon128',
-        help='config of an inverter of drawn faces (default: bdinvert_inv_toon128)',
-    )
+    add_config(parser)
     parser.add_argument('--count', type=int, default=64, help='faces (default: 64)')
     add_device(parser)
     args = parser.parse_args(argv)
