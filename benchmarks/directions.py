@@ -53,7 +53,7 @@ def effects(generator, directions, labeller, count: int) -> dict[str, Effect]:
 
     Args:
         generator (BaseDetailGenerator): The generator.
-        directions (Sequence[Direction]): Those of a finder. One that is named as an attribute
+        directions (Sequence[StyleEdit]): Those of a finder. One that is named as an attribute
             stands for it; otherwise the one that changes it most.
         labeller (Callable): RGB images (b, 3, H, W) in [-1, 1] to a score (b,) by attribute.
         count (int): Faces that are edited, two or more.

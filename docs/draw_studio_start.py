@@ -19,7 +19,7 @@ from mmgen_bdinvert.studio import Studio, saving, shipped_directions
 CONFIG = 'bdinvert_inv_toon128'
 PHOTO = Path(__file__).parents[1] / 'demo/photo.jpg'
 OUT = Path(mmgen_bdinvert.studio.__file__).with_name('start.webp')
-EDITS = ({'skin_lightness': -0.8}, {'hair_lightness': 1.2})
+EDITS = ({'dark_skin': 1.0}, {'blond_hair': 1.0})
 CORNERS = torch.tensor([[-1.0, -1], [1, -1], [1, 1], [-1, 1], [-1, -1]])
 
 

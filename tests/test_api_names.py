@@ -19,9 +19,10 @@ API = {
     'compat': 'apply',
     'converters': 'Conversion FORMATS Format convert_codes convert_file read_codes',
     'datasets': 'InversionImageFolder LatentSeeds',
-    'editing': """ClassScores Direction GANSpace InterFaceGAN PatchLightness Regression SeFa
-        draw_latents edit_effect find_direction fit_direction load_direction named_directions
-        parse_directions parse_layers parse_strengths read_directions read_labels""",
+    'editing': """ClassLabels ClassScores ClassTargets Direction GANSpace InterFaceGAN
+        PatchLightness Regression SeFa StyleEdit Target draw_latents edit_effect find_direction
+        fit_direction load_direction named_directions parse_directions parse_layers
+        parse_strengths read_directions read_labels""",
     'engine': 'MissedValidationHook ReconstructionGridHook StrictRunner read_config read_settings',
     'engine.hooks': 'MissedValidationHook OwnCheckpointHook ReconstructionGridHook',
     'evaluation': """ReconstructionMetric frechet_distance masked_rmse mse precision_recall psnr
@@ -69,13 +70,13 @@ REGISTERED = {
     'METRICS': 'ReconstructionMetric',
     'MODELS': """BaseCodeEncoderTrainer JointEncoderTrainer NoiseProjector PivotalTuningInverter
         RegularizedInverter ReleasedInverter WPlusInverter""",
-    'MODULES': """BaseCodeDistance BaseCodeEncoder BaseDetailGenerator ClassScores Composition
-        DetailCodeEncoder FrameDistance GANSpace GeometricTransform GradientL1Loss InterFaceGAN
-        LPIPSLoss LatentStatistics MatrixTransform NarrowStyleGAN2Discriminator
-        NarrowStyleGANv1Generator NarrowStyleGANv2Generator OfficialStyleGANv1Generator PNormLoss
-        PatchLightness PerspectiveTransform PixelL1Loss PixelMSELoss RandomTransform Regression
-        ReleasedPerceptualLoss STLPIPSLoss SeFa StyleVectorDistance ThinPlateSpline ToonFinder
-        WhitenedCodeDistance YuNetFinder""",
+    'MODULES': """BaseCodeDistance BaseCodeEncoder BaseDetailGenerator ClassLabels ClassScores
+        ClassTargets Composition DetailCodeEncoder FrameDistance GANSpace GeometricTransform
+        GradientL1Loss InterFaceGAN LPIPSLoss LatentStatistics MatrixTransform
+        NarrowStyleGAN2Discriminator NarrowStyleGANv1Generator NarrowStyleGANv2Generator
+        OfficialStyleGANv1Generator PNormLoss PatchLightness PerspectiveTransform PixelL1Loss
+        PixelMSELoss RandomTransform Regression ReleasedPerceptualLoss STLPIPSLoss SeFa
+        StyleVectorDistance ThinPlateSpline ToonFinder WhitenedCodeDistance YuNetFinder""",
     'OPTIMIZERS': 'ImageLBFGS',
     'OPTIM_WRAPPERS': 'CpuAmpOptimWrapper',
     'RUNNERS': 'StrictRunner',

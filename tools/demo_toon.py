@@ -15,12 +15,12 @@ IMAGES = Path(__file__).resolve().parents[1] / 'demo/images'  # in a wheel too
 SHIFT = (0.125, -0.0625)  # whole cells of the base code
 ROTATION = -15  # degrees, clockwise
 EDITS = {
-    'lighter skin': ('skin_lightness', 1.3),
-    'darker skin': ('skin_lightness', -0.6),
-    'lighter hair': ('hair_lightness', 1.0),
-    'darker hair': ('hair_lightness', -1.0),
-    'laughing': ('laugh', 1.5),
-    'darker clothes': ('clothes_lightness', -2.0),
+    'pale skin': ('pale_skin', 1.0),
+    'dark skin': ('dark_skin', 1.0),
+    'blond hair': ('blond_hair', 1.0),
+    'black hair': ('black_hair', 1.0),
+    'laughing': ('laughing', 1.5),
+    'wide eyes': ('wide_eyes', 1.5),
 }
 
 

@@ -23,13 +23,13 @@ METHODS = {
     'bdinvert_16': 'base and detail regulariser',
 }
 COLOURS = {
-    'lighter skin': ('skin_lightness', 1.0),
-    'darker skin': ('skin_lightness', -1.5),
-    'lighter hair': ('hair_lightness', 1.5),
-    'darker hair': ('hair_lightness', -2.0),
+    'pale skin': ('pale_skin', 1.0),
+    'dark skin': ('dark_skin', 1.0),
+    'blond hair': ('blond_hair', 1.0),
+    'black hair': ('black_hair', 1.0),
     'lighter clothes': ('clothes_lightness', 2.0),
 }
-SHAPES = {'laugh': ('laugh', 2.0), 'open eyes': ('eyes_open', 2.0), 'beard': ('beard', 2.0)}
+SHAPES = {'laughing': ('laughing', 1.5), 'wide eyes': ('wide_eyes', 1.5), 'beard': ('bearded', 1.5)}
 
 
 EXAMPLES = """

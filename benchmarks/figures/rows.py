@@ -10,7 +10,7 @@ import numpy as np
 
 from mmgen_bdinvert.apis.inference import edit, render
 from mmgen_bdinvert.apis.motion import transform
-from mmgen_bdinvert.editing import Direction, draw_latents
+from mmgen_bdinvert.editing import StyleEdit, draw_latents
 from mmgen_bdinvert.editing.samples import sample_codes
 from mmgen_bdinvert.geometry import GeometricTransform
 from mmgen_bdinvert.models import BaseDetailGenerator
@@ -19,7 +19,7 @@ from mmgen_bdinvert.visualization import Column, panels
 
 __all__ = ['ablation', 'base_codes', 'moved_edits', 'rounded', 'teaser']
 
-Edits = Mapping[str, tuple[Direction, float]]
+Edits = Mapping[str, tuple[StyleEdit, float]]
 
 _MOTIONS = {
     'left': GeometricTransform(shift=(-0.1875, 0.0)),
@@ -45,7 +45,7 @@ def teaser(
         photos (Sequence[np.ndarray]): n photos, RGB uint8 (H, W, 3).
         codes (LatentCode): Their n codes.
         rival (LatentCode): Their n codes by W+.
-        edits (Mapping[str, tuple[Direction, float]]): Caption to direction and strength.
+        edits (Mapping[str, tuple[StyleEdit, float]]): Caption to direction and strength.
         straight (LatentCode): The codes, straightened.
         names (Sequence[str]): Of the rows.
 
@@ -125,8 +125,8 @@ def moved_edits(
 
     Args:
         generator, photos, codes, names: As for :func:`teaser`.
-        colours (Mapping[str, tuple[Direction, float]]): Edits of colours, by caption.
-        shapes (Mapping[str, tuple[Direction, float]]): Edits of shapes, by caption.
+        colours (Mapping[str, tuple[StyleEdit, float]]): Edits of colours, by caption.
+        shapes (Mapping[str, tuple[StyleEdit, float]]): Edits of shapes, by caption.
 
     Returns:
         np.ndarray: RGB uint8 (H, W, 3).

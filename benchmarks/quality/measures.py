@@ -82,7 +82,14 @@ class Measures:
         digest = hashlib.sha256(stable_json(settings).encode())
         if self.classifier is not None:
             update_digest(digest, self.classifier.state_dict())
-        update_digest(digest, {name: d.vector for name, d in self.directions.items()})
+        update_digest(
+            digest,
+            {
+                f'{name} {key}': tensor
+                for name, direction in self.directions.items()
+                for key, tensor in direction.tensors.items()
+            },
+        )
         return digest.hexdigest()
 
     @torch.no_grad()

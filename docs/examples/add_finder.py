@@ -4,6 +4,7 @@
 from mmgen.registry import MODULES
 from torch import Tensor, nn
 
+from mmgen_bdinvert.editing import Direction
 from mmgen_bdinvert.editing.supervised import SupervisedFinder
 
 
@@ -20,10 +21,11 @@ class Warmth(nn.Module):
 class MeanDifference(SupervisedFinder):
     """From the mean style vector of the lower half of the scores to that of the upper half."""
 
-    def fit(self, w: Tensor, scores: dict[str, Tensor]) -> dict[str, tuple[Tensor, dict[str, str]]]:
-        """Learn from w (n, D) and scores (n,): for each attribute (D,), and facts about it."""
-        found = {}
+    def fit(self, w: Tensor, scores: dict[str, Tensor]) -> list[Direction]:
+        """Learn from w (n, D) and scores (n,): a direction for each attribute, with notes."""
+        found = []
         for name, score in scores.items():
             high = score > score.median()
-            found[name] = (w[high].mean(0) - w[~high].mean(0), {'samples': str(len(score))})
+            notes = {'samples_of_each_half': str(int(high.sum()))}
+            found.append(Direction(w[high].mean(0) - w[~high].mean(0), name, notes=notes))
         return found

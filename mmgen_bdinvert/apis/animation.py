@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..editing import Direction
-from ..editing.directions import checked_strength
+from ..editing import StyleEdit
+from ..editing.style_edit import checked_strength
 from ..geometry import GeometricTransform, Transform, inverse, part_of
 from ..photos import InPhoto
 from ..structures import LatentCode
@@ -29,7 +29,7 @@ def animate(
     inverter: Renderer,
     codes: LatentCode,
     *,
-    directions: Sequence[Direction] = (),
+    directions: Sequence[StyleEdit] = (),
     strengths: Sequence[float] = (1.0,),
     move: Transform = _IDENTITY,
     align: bool = False,
@@ -47,7 +47,7 @@ def animate(
     Args:
         inverter (OptimizationInverter | BaseDetailGenerator): Has the generator.
         codes (LatentCode): n codes: one to move or edit, or more to interpolate.
-        directions (Sequence[Direction]): They are added up. Defaults to none.
+        directions (Sequence[StyleEdit]): They are added up. Defaults to none.
         strengths (Sequence[float]): Factors of the directions, one after the other; a single one is
             reached from 0. Defaults to (1.0,).
         move (Transform): The motion at the end, as for :func:`mmgen_bdinvert.geometry.part_of`.
@@ -82,7 +82,7 @@ def animate(
     generator = generator_of(inverter)
     generator.check_code(codes)
     for direction in directions:
-        direction.offset(generator)
+        direction.places(generator)
     part_of(move, 0.0)
 
     def motion_at(share: float) -> Transform:

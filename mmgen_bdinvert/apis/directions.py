@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from mmgen.registry import MODULES
 
-from ..editing import Direction, draw_latents
+from ..editing import StyleEdit, draw_latents
 from ..editing.samples import sample_codes
 from ..io import claim_folder, claim_outputs, output_names, save_png, tensor_to_images
 from ..models import BaseDetailGenerator
@@ -22,7 +22,6 @@ from .inference import edit, render
 __all__ = ['draw_samples', 'find_directions', 'finder_of', 'preview', 'quality_notes']
 
 _MAKER = 'find-directions'
-_STRENGTHS = (-3.0, -1.5, 0.0, 1.5, 3.0)
 _SETTINGS = ('samples', 'seed', 'mixed', 'orthogonal_to')
 
 
@@ -33,9 +32,9 @@ def find_directions(
     *,
     seed: int = 0,
     preview_dir: str | os.PathLike | None = None,
-    strengths: Sequence[float] = _STRENGTHS,
+    strengths: Sequence[float] | None = None,
     progress: Callable[[int, int], object] | None = None,
-) -> list[Direction]:
+) -> list[StyleEdit]:
     """Find directions, and save each with a picture of its effect.
 
     For each direction ``<out_dir>/<name>.safetensors`` and ``<preview_dir>/<name>.png`` are
@@ -43,17 +42,18 @@ def find_directions(
 
     Args:
         generator (BaseDetailGenerator): From :func:`mmgen_bdinvert.apis.init_generator`.
-        finder (Mapping | object): Config of ``InterFaceGAN``, ``Regression``, ``GANSpace``,
-            ``SeFa`` or another registered finder, or the finder.
+        finder (Mapping | object): Config of ``ClassTargets``, ``InterFaceGAN``, ``Regression``,
+            ``GANSpace``, ``SeFa`` or another registered finder, or the finder.
         out_dir (str | os.PathLike): Folder for the directions.
         seed (int): Seed of all samples. Defaults to 0.
         preview_dir (str | os.PathLike | None): Folder for the pictures. Defaults to ``out_dir``.
-        strengths (Sequence[float]): Columns of the pictures. Defaults to -3 to 3 by 1.5.
+        strengths (Sequence[float] | None): Columns of the pictures. Defaults to -3 to 3 by 1.5, of
+            a target to 0 to 1.5 by 0.5.
         progress (Callable | None): Called as ``progress(done, total)`` for the samples. Defaults
             to None.
 
     Returns:
-        list[Direction]: In the finder's order.
+        list[StyleEdit]: In the finder's order.
 
     Raises:
         FileNotFoundError, ValueError: What the finder needs is missing, or does not fit.
@@ -89,9 +89,9 @@ def finder_of(config: Mapping[str, Any], name: str) -> dict[str, Any]:
 
 def preview(
     generator: BaseDetailGenerator,
-    direction: Direction,
+    direction: StyleEdit,
     *,
-    strengths: Sequence[float] = _STRENGTHS,
+    strengths: Sequence[float] | None = None,
     rows: int = 5,
     seed: int = 0,
 ) -> np.ndarray:
@@ -101,6 +101,7 @@ def preview(
         np.ndarray: RGB uint8 (H, W, 3).
     """
     (code,) = sample_codes(generator, draw_latents(generator, rows, seed), batch_size=rows)
+    strengths = direction.shown_at if strengths is None else strengths
     columns = {f'{s:g}': render(generator, edit(generator, code, direction, s)) for s in strengths}
     sheet = [{name: pictures[i] for name, pictures in columns.items()} for i in range(rows)]
     facts = [f'{name} {value}' for name, value in quality_notes(direction).items()]
@@ -108,7 +109,7 @@ def preview(
     return contact_sheet(sheet, title=title.replace('_', ' '))
 
 
-def quality_notes(direction: Direction) -> dict[str, str]:
+def quality_notes(direction: StyleEdit) -> dict[str, str]:
     """Return the notes of a direction that say how good it is, by name."""
     notes = {name: value for name, value in direction.notes.items() if name not in _SETTINGS}
     return {name.replace('_', ' '): value for name, value in notes.items()}

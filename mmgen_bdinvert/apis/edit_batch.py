@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from ..editing import Direction
-from ..editing.directions import checked_strength
+from ..editing import StyleEdit
+from ..editing.style_edit import checked_strength
 from ..geometry import GeometricTransform, Transform, inverse, transform_image
 from ..io import (
     OutputError,
@@ -70,7 +70,7 @@ def edit_files(
     inputs: str | os.PathLike | Iterable[str | os.PathLike],
     out_dir: str | os.PathLike,
     *,
-    directions: Sequence[Direction | str | os.PathLike] = (),
+    directions: Sequence[StyleEdit | str | os.PathLike] = (),
     strengths: Sequence[float] = (1.0,),
     layers: Sequence[int] | None = None,
     move: Transform = _IDENTITY,
@@ -156,7 +156,7 @@ def edit_files(
         raise ValueError('At least one strength must be given, but got none.')
     generator = generator_of(inverter)
     for direction in directions:  # before anything is written
-        direction.offset(generator, layers)
+        direction.places(generator, layers)
     sources = code_sources(find_codes(inputs), on_note)
     reserved = (_SHEET, CONFIG_FILE, SETTINGS_FILE, 'report.html')
     names = output_names([s.name_source for s in sources], reserved=reserved)

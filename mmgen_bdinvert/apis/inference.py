@@ -17,8 +17,8 @@ from torch import Tensor
 
 from bdinvert_cli.sentences import one_sentence
 
-from ..editing import Direction, find_direction, load_direction, named_directions
-from ..editing.directions import checked_strength
+from ..editing import Direction, StyleEdit, find_direction, load_direction, named_directions
+from ..editing.style_edit import checked_strength
 from ..engine.config import named_backbones, pivot_of
 from ..io import tensor_to_images
 from ..jobs.batch_size import fitting_batch, is_out_of_memory
@@ -209,7 +209,7 @@ def render(inverter: Renderer, code: LatentCode, *, batch_size: int = 8) -> list
 def edit(
     inverter: Renderer,
     code: LatentCode,
-    direction: Direction | Tensor | str | os.PathLike,
+    direction: StyleEdit | Tensor | str | os.PathLike,
     strength: float = 1.0,
     layers: Iterable[int] | None = None,
 ) -> LatentCode:
@@ -218,8 +218,8 @@ def edit(
     Args:
         inverter (OptimizationInverter | BaseDetailGenerator): Has the generator.
         code (LatentCode): n codes.
-        direction (Direction | Tensor | str | os.PathLike): The direction, its vectors (D,), (1, D)
-            or (N, D), the name of one of this generator's, or a file for
+        direction (StyleEdit | Tensor | str | os.PathLike): A Direction or a Target, vectors (D,),
+            (1, D) or (N, D), the name of one of this generator's, or a file for
             :func:`mmgen_bdinvert.editing.load_direction`. Of (N, D) the rows of the detail code's
             layers are used.
         strength (float): Factor of the direction; negative values reverse it. Defaults to 1.
@@ -248,15 +248,15 @@ def edit(
 
 
 def given_direction(
-    inverter: Renderer, direction: Direction | Tensor | str | os.PathLike
-) -> Direction:
+    inverter: Renderer, direction: StyleEdit | Tensor | str | os.PathLike
+) -> StyleEdit:
     """Return a direction that is given itself, by its vectors, as a file, or by its name.
 
     Raises:
         FileNotFoundError, ValueError: There is no such file or name, or it holds no direction.
     """
     if not isinstance(direction, (str, os.PathLike)):
-        return direction if isinstance(direction, Direction) else Direction(direction)
+        return direction if isinstance(direction, StyleEdit) else Direction(direction)
     cfg = getattr(inverter, 'cfg', None)
     generator = {} if cfg is None else pivot_of(cfg.model).get('generator') or {}
     return load_direction(find_direction(os.fspath(direction), named_directions(generator)))

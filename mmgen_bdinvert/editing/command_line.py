@@ -11,8 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
-from .directions import Direction, load_direction
+from .directions import load_direction
 from .named import find_direction
+from .style_edit import StyleEdit
 
 __all__ = ['parse_directions', 'parse_layers', 'parse_strengths', 'read_directions']
 
@@ -21,7 +22,7 @@ _MOST_STRENGTHS = 1000
 
 def read_directions(
     args: argparse.Namespace, names: Mapping[str, Path] | None = None
-) -> tuple[list[Direction], list[float]]:
+) -> tuple[list[StyleEdit], list[float]]:
     """Load the directions and strengths (default: 1) that the command line gives.
 
     Its options are those of ``bdinvert_cli.options.add_direction_options``.
@@ -45,7 +46,7 @@ def parse_directions(
     words: Iterable[str],
     layers: Iterable[int] | None = None,
     names: Mapping[str, Path] | None = None,
-) -> list[Direction]:
+) -> list[StyleEdit]:
     """Load directions written as ``FILE[#CHOICE][@LAYERS] [FACTOR] …``, each times its factor.
 
     In the place of a file may be a name.
@@ -63,7 +64,7 @@ def parse_directions(
         ValueError: The first word is a factor, a file holds no direction, or a factor or layers are
             malformed.
     """
-    found: list[Direction] = []
+    found: list[StyleEdit] = []
     for word in words:
         try:
             factor = float(word)

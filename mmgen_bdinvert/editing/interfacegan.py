@@ -11,8 +11,9 @@ from mmgen.registry import MODULES
 from torch import Tensor
 
 from ..utils.numbers import checked_number
+from .directions import Direction
 from .samples import in_deviations
-from .supervised import Fitted, SupervisedFinder, labelled_places
+from .supervised import SupervisedFinder, labelled_places
 
 __all__ = ['InterFaceGAN', 'boundary_normal', 'confident_samples', 'orthogonalise']
 
@@ -121,7 +122,7 @@ class InterFaceGAN(SupervisedFinder):
         self.fraction = checked_number('fraction', fraction, above=0, most=0.5)
         self.conditions = conditions
 
-    def fit(self, w: Tensor, scores: Mapping[str, Tensor]) -> Fitted:
+    def fit(self, w: Tensor, scores: Mapping[str, Tensor]) -> list[Direction]:
         normals, accuracies = {}, {}
         for name, values in scores.items():
             places = labelled_places(values, name)
@@ -130,14 +131,14 @@ class InterFaceGAN(SupervisedFinder):
                 normals[name], accuracies[name] = boundary_normal(w[places[chosen]], upper)
             except ValueError as e:
                 raise ValueError(f'The attribute {name!r}: {e}') from e
-        found = {}
+        found = []
         for name, normal in normals.items():
             facts = {'held_out_accuracy': f'{accuracies[name]:.3f}'}
             others = self._conditions_of(name, normals)
             if others:
                 normal = orthogonalise(normal, [normals[other] for other in others])
                 facts['orthogonal_to'] = ', '.join(others)
-            found[name] = in_deviations(normal, w), facts
+            found.append(Direction(in_deviations(normal, w), name, notes=facts))
         return found
 
     def _conditions_of(self, name: str, known: Mapping[str, Tensor]) -> list[str]:

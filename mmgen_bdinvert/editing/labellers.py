@@ -14,7 +14,7 @@ import torch
 from mmgen.registry import MODULES
 from torch import Tensor, nn
 
-__all__ = ['ClassScores', 'PatchLightness', 'read_labels']
+__all__ = ['ClassLabels', 'ClassScores', 'PatchLightness', 'read_labels']
 
 
 @MODULES.register_module()
@@ -59,6 +59,39 @@ class ClassScores(nn.Module):
             name: logits[of][:, yes].logsumexp(1) - logits[of][:, no].logsumexp(1)
             for name, (of, yes, no) in self._columns.items()
         }
+
+
+@MODULES.register_module()
+class ClassLabels(nn.Module):
+    """The most likely class of each attribute, by its number.
+
+    Args:
+        classifier (dict | nn.Module): As for :class:`ClassScores`.
+        attributes (Sequence[str] | None): Names of logits. Defaults to None, all.
+
+    Attributes:
+        classes (dict[str, list[str]]): The meanings of the classes of each attribute.
+
+    Raises:
+        ValueError: The classifier has no such logits.
+    """
+
+    def __init__(self, classifier: dict | nn.Module, attributes: Sequence[str] | None = None):
+        super().__init__()
+        self.classifier = MODULES.build(classifier) if isinstance(classifier, dict) else classifier
+        known = {name: list(classes) for name, classes in self.classifier.classes.items()}
+        unknown = [name for name in attributes or () if name not in known]
+        if unknown:
+            raise ValueError(
+                f'The attributes of this classifier are {", ".join(known)}, but got {unknown[0]!r}.'
+            )
+        self.classes = {name: known[name] for name in attributes or known}
+
+    @torch.no_grad()
+    def forward(self, images: Tensor) -> dict[str, Tensor]:
+        """Classify RGB images (n, 3, H, W) in [-1, 1]: class numbers (n,) by attribute."""
+        logits = self.classifier(images)
+        return {name: logits[name].argmax(1).float() for name in self.classes}
 
 
 @MODULES.register_module()

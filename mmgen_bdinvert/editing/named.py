@@ -13,7 +13,7 @@ from safetensors import SafetensorError, safe_open
 from bdinvert_cli.catalogue import DIRECTIONS, known_places
 
 from ..io import cache_folder, local_path
-from .directions import DIRECTION_KIND
+from .style_edit import DIRECTION_KIND
 
 __all__ = ['find_direction', 'named_directions']
 

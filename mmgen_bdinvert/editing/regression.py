@@ -9,8 +9,9 @@ import torch
 from mmgen.registry import MODULES
 from torch import Tensor
 
+from .directions import Direction
 from .samples import in_deviations
-from .supervised import Fitted, SupervisedFinder, labelled_places
+from .supervised import SupervisedFinder, labelled_places
 
 __all__ = ['Regression', 'fit_direction']
 
@@ -60,10 +61,11 @@ class Regression(SupervisedFinder):
     Takes the arguments of :class:`SupervisedFinder`.
     """
 
-    def fit(self, w: Tensor, scores: Mapping[str, Tensor]) -> Fitted:
-        found = {}
+    def fit(self, w: Tensor, scores: Mapping[str, Tensor]) -> list[Direction]:
+        found = []
         for name, values in scores.items():
             places = labelled_places(values, name)
             vector, r2 = fit_direction(w[places], values[places])
-            found[name] = in_deviations(vector, w), {'held_out_r2': f'{r2:.3f}'}
+            notes = {'held_out_r2': f'{r2:.3f}'}
+            found.append(Direction(in_deviations(vector, w), name, notes=notes))
         return found

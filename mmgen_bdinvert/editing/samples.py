@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ..models import BaseDetailGenerator
 from ..structures import LatentCode
-from .directions import Direction
+from .style_edit import StyleEdit
 
 __all__ = ['draw_latents', 'edit_effect', 'in_deviations', 'sample_codes', 'score_samples']
 
@@ -97,9 +97,18 @@ def in_deviations(vector: Tensor, w: Tensor) -> Tensor:
     return (unit * (w @ unit).std()).float()
 
 
+@torch.no_grad()
+def edited_samples(
+    generator: BaseDetailGenerator, direction: StyleEdit, w: Tensor, strength: float
+) -> Iterator[LatentCode]:
+    """Yield the codes of style vectors (n, D) with their detail codes edited, in batches."""
+    for code in sample_codes(generator, w):
+        yield replace(code, detail=direction.added(code.detail, strength, generator))
+
+
 def edit_effect(
     generator: BaseDetailGenerator,
-    direction: Direction,
+    direction: StyleEdit,
     labeller: Labeller,
     w: Tensor,
     strength: float = 2.0,
@@ -110,18 +119,14 @@ def edit_effect(
 
     Args:
         generator (BaseDetailGenerator): The generator.
-        direction (Direction): Applied with ``strength`` and its opposite.
+        direction (StyleEdit): Applied with ``strength`` and its opposite.
         labeller (Callable): Turns RGB images (b, 3, H, W) in [-1, 1] into a score (b,) for each
             attribute.
         w (Tensor): Samples that are edited, (n, D).
         strength (float): Defaults to 2.
     """
-    vectors, places = direction.offset(generator)
-
-    def edited(factor: float) -> Iterator[LatentCode]:
-        for code in sample_codes(generator, w):
-            code.detail[:, places] += factor * vectors.to(code.detail)
-            yield code
-
-    more, less = (score_samples(generator, edited(s), labeller) for s in (strength, -strength))
+    more, less = (
+        score_samples(generator, edited_samples(generator, direction, w, factor), labeller)
+        for factor in (strength, -strength)
+    )
     return {name: (more[name] - less[name]).mean().item() for name in more}

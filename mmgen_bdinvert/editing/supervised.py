@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import torch
@@ -15,13 +15,12 @@ from ..io import local_path
 from ..io.tensors import read_array
 from ..models import BaseDetailGenerator
 from ..utils.numbers import checked_number
-from .directions import Direction
 from .labellers import read_labels
 from .samples import Labeller, Progress, draw_latents, edit_effect, sample_codes, score_samples
+from .style_edit import StyleEdit
 
 __all__ = ['SupervisedFinder']
 
-Fitted = dict[str, tuple[Tensor, dict[str, str]]]
 
 _TRIED = 64  # samples that the found directions are tried on
 
@@ -72,11 +71,11 @@ class SupervisedFinder:
         self.batch_size = checked_number('batch_size', batch_size, least=1, whole=True)
         self.mixed = mixed
 
-    def fit(self, w: Tensor, scores: Mapping[str, Tensor]) -> Fitted:
+    def fit(self, w: Tensor, scores: Mapping[str, Tensor]) -> Sequence[StyleEdit]:
         """Learn from style vectors (n, D) and scores (n,), NaN where there is no label.
 
-        Returns for each attribute the vector (D,), one standard deviation of w long, and facts
-        about it. Subclasses implement it.
+        Returns directions, one standard deviation of w long, or targets, with their names and notes
+        on how good they are. Subclasses implement it.
 
         Raises:
             ValueError: Labels do not vary.
@@ -85,7 +84,7 @@ class SupervisedFinder:
 
     def find(
         self, generator: BaseDetailGenerator, *, seed: int = 0, progress: Progress = None
-    ) -> list[Direction]:
+    ) -> list[StyleEdit]:
         """Find the directions of a generator, one for each attribute.
 
         ``seed`` draws the samples; ``progress(done, total)`` is called while they are scored. The
@@ -103,13 +102,13 @@ class SupervisedFinder:
         if self.mixed:
             common['mixed'] = 'yes'
         found = []
-        for name, (vector, own) in self.fit(w, scores).items():
-            notes = {**own, **common}
-            direction = Direction(vector, name, generator.fingerprint, type(self).__name__, notes)
+        for edit in self.fit(w, scores):
+            notes = {**edit.notes, **common}
             if self.labeller is not None:
-                effects = self._effects(generator, direction, seed, scores)
-                direction = replace(direction, notes={**notes, **effects})
-            found.append(direction)
+                tried = draw_latents(generator, _TRIED, seed + 1)
+                notes.update(self.effects(generator, edit, tried, scores))
+            own = dict(fingerprint=generator.fingerprint, method=type(self).__name__, notes=notes)
+            found.append(replace(edit, **own))
         return found
 
     def _samples(
@@ -133,14 +132,14 @@ class SupervisedFinder:
         scores = score_samples(generator, codes, self.labeller, total=len(w), progress=progress)
         return w, scores
 
-    def _effects(
+    def effects(
         self,
         generator: BaseDetailGenerator,
-        direction: Direction,
-        seed: int,
+        direction: StyleEdit,
+        tried: Tensor,
         scores: Mapping[str, Tensor],
     ) -> dict[str, str]:
-        tried = draw_latents(generator, _TRIED, seed + 1)
+        """Return notes on what an edit does to samples (n, D), with the scores of the others."""
         effects = edit_effect(generator, direction, self.labeller, tried)
         effects = {name: e / max(scores[name].std().item(), 1e-6) for name, e in effects.items()}
         facts = {'effect': f'{effects.pop(direction.name):+.2f}'}

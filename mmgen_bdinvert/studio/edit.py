@@ -9,7 +9,7 @@ from typing import cast
 
 from ..apis import edit, transform
 from ..apis.inference import Renderer
-from ..editing import Direction
+from ..editing import StyleEdit
 from ..geometry import GeometricTransform, compose, inverse, part_of
 from ..structures import LatentCode
 
@@ -55,7 +55,7 @@ class Edit:
         self,
         inverter: Renderer,
         code: LatentCode,
-        directions: Sequence[Direction],
+        directions: Sequence[StyleEdit],
         aligned_by: GeometricTransform | None = None,
     ) -> LatentCode:
         """Edit a code: the motion on its base code, the directions on its detail code.
@@ -63,7 +63,7 @@ class Edit:
         Args:
             inverter (OptimizationInverter | BaseDetailGenerator): Holds the generator.
             code (LatentCode): n codes.
-            directions (Sequence[Direction]): One for each strength.
+            directions (Sequence[StyleEdit]): One for each strength.
             aligned_by (GeometricTransform | None): The motion that the codes show already. Defaults
                 to none.
 

@@ -22,8 +22,11 @@ from .storage import new_result
 from .straightening import completed, completes
 from .studio import Studio
 
-LIMITS = {'shift': (-0.5, 0.5), 'rotate': (-180, 180), 'scale': (0.4, 2.5), 'strength': (-3, 3)}
-STEPS = {'shift': 0.005, 'rotate': 1, 'scale': 0.01, 'strength': 0.05}
+LIMITS = {
+    **{'shift': (-0.5, 0.5), 'rotate': (-180, 180), 'scale': (0.4, 2.5)},
+    **{'direction': (-3, 3), 'target': (0, 2)},
+}
+STEPS = {'shift': 0.005, 'rotate': 1, 'scale': 0.01, 'direction': 0.05, 'target': 0.05}
 _ROOM = 32 << 20  # bytes for a result other than a photo
 _BYTES = 4  # of a pixel of a photo that is saved, at most
 

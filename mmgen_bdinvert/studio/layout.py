@@ -77,7 +77,7 @@ def lay_out(handlers: Handlers, title: str) -> tuple[dict, dict]:
         with gr.Column(scale=6, min_width=330, elem_classes='studio-middle'):
             buttons.update(_pictures(parts, handlers))
         with gr.Column(scale=3, min_width=260, elem_classes='studio-controls'):
-            buttons['guide'] = _controls(parts, buttons, handlers.studio.names)
+            buttons['guide'] = _controls(parts, buttons, handlers.studio.controls)
     return parts, buttons
 
 
@@ -169,7 +169,7 @@ def _pictures(parts: dict, handlers: Handlers) -> dict:
     return buttons
 
 
-def _controls(parts: dict, buttons: dict, names: list[str]) -> gr.Checkbox:
+def _controls(parts: dict, buttons: dict, strengths: list[tuple[str, str]]) -> gr.Checkbox:
     """Lay out the controls of an edit, and what saves it; return the switch of the guide."""
 
     def slider(name: str, label: str, kind: str, value: float = 0) -> None:
@@ -182,8 +182,8 @@ def _controls(parts: dict, buttons: dict, names: list[str]) -> gr.Checkbox:
         for name in ('undo', 'redo', 'reset'):
             buttons[name] = button(name.capitalize(), elem_id=name)
     with gr.Group():
-        for i, name in enumerate(names):
-            slider(f'strength_{i}', name, 'strength')
+        for i, (name, kind) in enumerate(strengths):
+            slider(f'strength_{i}', name, kind)
     with gr.Group():
         with gr.Row():
             parts['straightened'] = gr.Checkbox(label='Straighten', elem_id='straighten')

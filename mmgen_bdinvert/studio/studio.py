@@ -18,7 +18,7 @@ from bdinvert_cli.text import printable
 from ..apis import render
 from ..apis.codes import code_sources
 from ..apis.whole_photos import PhotoFrames
-from ..editing import Direction, load_direction
+from ..editing import StyleEdit, Target, load_direction
 from ..geometry import GeometricTransform, estimate_similarity
 from ..io import image_to_tensor, local_path, tensor_to_image
 from ..io.decoding import decode
@@ -43,7 +43,7 @@ class Studio:
 
     Args:
         inverter (OptimizationInverter): From :func:`mmgen_bdinvert.apis.init_inverter`.
-        directions (Sequence[Direction]): What can be edited. Defaults to nothing.
+        directions (Sequence[StyleEdit]): What can be edited. Defaults to nothing.
         finder (FaceFinder | None): Finds the windows of photos. Defaults to None, which leaves that
             to the visitors.
 
@@ -54,20 +54,21 @@ class Studio:
     def __init__(
         self,
         inverter: OptimizationInverter,
-        directions: Sequence[Direction] = (),
+        directions: Sequence[StyleEdit] = (),
         finder: FaceFinder | None = None,
     ) -> None:
         for direction in directions:
-            direction.offset(inverter.generator)  # raises the ValueError
+            direction.places(inverter.generator)  # raises the ValueError
         self.inverter, self.directions, self.finder = inverter, tuple(directions), finder
         self._finding = threading.Lock()  # detectors keep the size of what they look at
 
     @property
-    def names(self) -> list[str]:
-        """list[str]: The directions' names, for display."""
+    def controls(self) -> list[tuple[str, str]]:
+        """list[tuple[str, str]]: What directions are called, and 'direction' or 'target'."""
+        kinds = ['target' if isinstance(d, Target) else 'direction' for d in self.directions]
         return [
-            printable(direction.name.replace('_', ' ')) or f'direction {i}'
-            for i, direction in enumerate(self.directions, 1)
+            (printable(direction.name.replace('_', ' ')) or f'{kind} {i}', kind)
+            for i, (direction, kind) in enumerate(zip(self.directions, kinds), 1)
         ]
 
     def new_session(self) -> Session:
@@ -248,14 +249,14 @@ class Studio:
         return lines
 
 
-def shipped_directions(generator: BaseDetailGenerator) -> list[Direction]:
-    """Load the shipped directions that were made with a generator, sorted by name.
+def shipped_directions(generator: BaseDetailGenerator) -> list[StyleEdit]:
+    """Load the shipped directions that were made with a generator: targets first, by name.
 
     Args:
         generator (BaseDetailGenerator): The generator.
 
     Returns:
-        list[Direction]: Empty for a generator that is not shipped.
+        list[StyleEdit]: Empty for a generator that is not shipped.
     """
     found = []
     for path in local_path('asset://x').parent.rglob('*.safetensors'):
@@ -265,7 +266,7 @@ def shipped_directions(generator: BaseDetailGenerator) -> list[Direction]:
             continue
         if direction.fingerprint == generator.fingerprint:
             found.append(direction)
-    return sorted(found, key=lambda direction: direction.name)
+    return sorted(found, key=lambda direction: (not isinstance(direction, Target), direction.name))
 
 
 def frames_of(photo: Photo, reconstruction: np.ndarray, longest: int = 1920) -> PhotoFrames:

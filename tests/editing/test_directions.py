@@ -64,24 +64,31 @@ class TestDirection:
             Direction(torch.ones(16), layers=layers)
 
 
-class TestOffset:
+class TestAdded:
     def test_one_vector_goes_to_every_layer_of_the_detail_code(self, generator):
-        rows, places = Direction(torch.arange(1.0, 17.0)).offset(generator)
-        assert places == [0, 1, 2, 3, 4, 5]
-        assert torch.equal(rows, torch.arange(1.0, 17.0).expand(6, 16))
+        added = Direction(torch.arange(1.0, 17.0)).added(torch.zeros(2, 6, 16), 0.5, generator)
+        assert torch.equal(added, torch.arange(1.0, 17.0).expand(2, 6, 16) / 2)
 
     def test_rows_are_counted_from_the_first_layer_of_w_plus(self, generator, vectors):
-        rows, places = Direction(vectors).offset(generator)
-        assert torch.equal(rows, vectors[2:]) and places == [0, 1, 2, 3, 4, 5]
-        rows, places = Direction(vectors).offset(generator, [7, 3, 3])
-        assert torch.equal(rows, vectors[[3, 7]]) and places == [1, 5]
+        direction, styles = Direction(vectors), torch.zeros(1, 6, 16)
+        assert torch.equal(direction.added(styles, 1.0, generator)[0], vectors[2:])
+        some = direction.added(styles, 1.0, generator, [7, 3, 3])[0]
+        assert torch.equal(some[[1, 5]], vectors[[3, 7]]) and not some[[0, 2, 3, 4]].any()
+        assert not styles.any()
 
+    def test_the_style_vectors_may_be_a_whole_w_plus(self, generator, vectors):
+        added = Direction(vectors).added(torch.zeros(1, 8, 16), 1.0, generator)
+        assert torch.equal(added[0], vectors)
+
+
+class TestPlaces:
     def test_layers_of_its_own(self, generator, vectors):
+        assert Direction(vectors).places(generator) == [0, 1, 2, 3, 4, 5]
         own = Direction(vectors, layers=[7, 3])
-        assert own.offset(generator)[1] == [1, 5]
-        assert own.offset(generator, [4])[1] == [2]  # the caller's come first
+        assert own.places(generator) == [1, 5]
+        assert own.places(generator, [4]) == [2]  # the caller's come first
         with pytest.raises(ValueError, match='layers 2 to 7 .* but got 1'):
-            Direction(vectors, layers=[1, 2]).offset(generator)
+            Direction(vectors, layers=[1, 2]).places(generator)
 
     @pytest.mark.parametrize(
         ('layers', 'named'),
@@ -89,19 +96,19 @@ class TestOffset:
     )
     def test_layers_that_are_not_in_the_detail_code(self, generator, layers, named):
         with pytest.raises(ValueError, match=f'layers 2 to 7 .* but got {named}'):
-            Direction(torch.ones(16)).offset(generator, layers)
+            Direction(torch.ones(16)).places(generator, layers)
 
     @pytest.mark.parametrize('shape', [(1, 8), (8, 15), (6, 16), (18, 16)])
     def test_shapes_of_another_generator(self, generator, shape):
         with pytest.raises(ValueError, match=r'takes \(1, 16\) or \(8, 16\)'):
-            Direction(torch.ones(shape)).offset(generator)
+            Direction(torch.ones(shape)).places(generator)
 
     def test_the_fingerprint_of_another_generator(self, generator, make_generator):
         own = Direction(torch.ones(16), fingerprint=generator.fingerprint)
-        assert own.offset(generator)[1] == [0, 1, 2, 3, 4, 5]
+        assert own.places(generator) == [0, 1, 2, 3, 4, 5]
         other = Direction(torch.ones(16), 'smile', make_generator(seed=2).fingerprint)
         with pytest.raises(ValueError, match="direction 'smile' was made with another generator"):
-            other.offset(generator)
+            other.places(generator)
 
 
 class TestFiles:

@@ -27,7 +27,7 @@ def test_directions_are_the_principal_components_of_w(generator):
         share = float(direction.notes['explained_variance'])
         assert share == pytest.approx(reference.explained_variance_ratio_[i], abs=0.01)
         assert direction.fingerprint == generator.fingerprint and direction.layers == (4, 5)
-        assert direction.offset(generator)[1] == [2, 3]
+        assert direction.places(generator) == [2, 3]
 
 
 def test_counts_that_cannot_be(generator):

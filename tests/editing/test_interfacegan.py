@@ -98,7 +98,8 @@ class TestInterFaceGAN:
 
     def test_strength_one_is_a_deviation_of_w(self, data):
         w, scores = data
-        vector, facts = self.finder(fraction=0.3).fit(w, scores)['a']
+        found = self.finder(fraction=0.3).fit(w, scores)[0]
+        vector, facts = found.vector[0], found.notes
         unit = vector / vector.norm()
         assert cosine(vector, NORMAL) > 0.95  # the cautious boundary leans to where w varies
         assert float(vector.norm()) == pytest.approx(float((w @ unit).std()), rel=1e-4)
@@ -106,12 +107,14 @@ class TestInterFaceGAN:
 
     def test_conditions_make_directions_independent(self, data):
         plain = self.finder().fit(*data)
-        assert abs(cosine(plain['a'][0], plain['b'][0])) > 0.1
+        assert [direction.name for direction in plain] == ['a', 'b']
+        assert abs(cosine(plain[0].vector[0], plain[1].vector[0])) > 0.1
         for conditions in ('all', {'a': ['b']}):
             found = self.finder(conditions=conditions).fit(*data)
-            assert cosine(found['a'][0], plain['b'][0]) == pytest.approx(0, abs=1e-5)
-            assert found['a'][1]['orthogonal_to'] == 'b'
-        torch.testing.assert_close(found['b'][0], plain['b'][0])
+            cosine_left = cosine(found[0].vector[0], plain[1].vector[0])
+            assert cosine_left == pytest.approx(0, abs=1e-5)
+            assert found[0].notes['orthogonal_to'] == 'b'
+        torch.testing.assert_close(found[1].vector, plain[1].vector)
 
     def test_samples_without_a_label_are_left_out(self, data):
         w, scores = data
@@ -120,8 +123,8 @@ class TestInterFaceGAN:
             for name, values in scores.items()
         }
         nonsense = torch.cat([w, 1e3 * torch.ones(50, 5)])
-        vector, _ = self.finder().fit(nonsense, some)['a']
-        assert cosine(vector, self.finder().fit(w, scores)['a'][0]) > 0.9999
+        with_gaps, whole = (self.finder().fit(*given)[0] for given in ((nonsense, some), data))
+        assert cosine(with_gaps.vector[0], whole.vector[0]) > 0.9999
 
     def test_wrong_settings(self, data):
         with pytest.raises(ValueError, match='above 0 and at most 0.5, but got 0.6'):

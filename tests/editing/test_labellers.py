@@ -3,7 +3,7 @@ import pytest
 import torch
 from torch import nn
 
-from mmgen_bdinvert.editing import ClassScores, PatchLightness, read_labels
+from mmgen_bdinvert.editing import ClassLabels, ClassScores, PatchLightness, read_labels
 
 
 class Classifier(nn.Module):
@@ -45,6 +45,20 @@ class TestClassScores:
     def test_unknown_classes_are_refused(self, wanted):
         with pytest.raises(ValueError, match=r"'x' must name classes .*'beard': \['none', 'some'"):
             ClassScores(Classifier(), dict(x=wanted))
+
+
+class TestClassLabels:
+    def test_the_most_likely_class_by_its_number(self):
+        labeller = ClassLabels(Classifier())
+        labels = labeller(torch.zeros(2, 3, 8, 8))
+        assert labels['mouth'].tolist() == [0, 0] and labels['beard'].tolist() == [1, 1]
+        assert labeller.classes == Classifier.classes
+
+    def test_some_attributes(self):
+        labeller = ClassLabels(Classifier(), ['beard'])
+        assert list(labeller(torch.zeros(1, 3, 8, 8))) == ['beard'] == list(labeller.classes)
+        with pytest.raises(ValueError, match="attributes .* are mouth, beard, but got 'nose'"):
+            ClassLabels(Classifier(), ['beard', 'nose'])
 
 
 def test_patch_lightness_is_the_mean_of_the_patch():

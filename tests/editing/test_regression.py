@@ -40,8 +40,9 @@ def test_scores_must_fit_and_vary():
 def test_the_finder_gives_a_deviation_of_w():
     w, _ = _latents()
     normal = torch.arange(1.0, 7.0)
-    vector, facts = Regression(labels='unused.csv').fit(w, {'a': w @ normal})['a']
+    (found,) = Regression(labels='unused.csv').fit(w, {'a': w @ normal})
+    vector = found.vector[0]
     plain, r2 = fit_direction(w, w @ normal)
     torch.testing.assert_close(vector / vector.norm(), plain / plain.norm())
     assert float(vector.norm()) == pytest.approx(float((w @ (vector / vector.norm())).std()), 1e-4)
-    assert facts == {'held_out_r2': f'{r2:.3f}'}
+    assert found.name == 'a' and found.notes == {'held_out_r2': f'{r2:.3f}'}

@@ -74,7 +74,7 @@ def test_the_guide_draws_the_edges_of_the_mean_face(studio, inverter):
 
 
 def test_directions_have_names_and_fit_the_generator(studio, inverter):
-    assert studio.names == ['long beard', 'direction 2']
+    assert studio.controls == [('long beard', 'direction'), ('direction 2', 'direction')]
     with pytest.raises(ValueError, match='made with another generator'):
         Studio(inverter, [Direction(torch.ones(16), 'age', fingerprint='0' * 64)])
 
@@ -98,6 +98,8 @@ def test_codes_of_other_programs_are_read(studio, inverter, sample_w_plus, tmp_p
 def test_the_directions_of_a_domain_are_found_by_its_generator(inverter):
     found = shipped_directions(init_generator('bdinvert_inv_toon128', device='cpu'))
     assert [direction.name for direction in found] == [
+        *('bearded', 'black_hair', 'blond_hair', 'closed_eyes', 'dark_skin', 'laughing'),
+        *('no_beard', 'pale_skin', 'wide_eyes'),
         'beard',
         'clothes_lightness',
         'eyes_open',

@@ -148,11 +148,11 @@ class OptimizationInverter(HoldsFrozen, BaseModel):
         strength: float,
         layers: Iterable[int] | None = None,
     ) -> dict[str, Tensor]:
-        """Add a direction to the detail code; returns new variables for :meth:`render`.
+        """Apply a direction or a target to the detail code; returns new variables.
 
         Args:
             variables (dict[str, Tensor]): Those of an InversionResult.
-            direction (Direction): What is added; a ValueError if it does not fit the generator.
+            direction (StyleEdit): What is added; a ValueError if it does not fit the generator.
             strength (float): Factor of the direction.
             layers (Iterable[int] | None): w+ layers that are edited. Defaults to the direction's
                 own, or all.

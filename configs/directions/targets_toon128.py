@@ -1,0 +1,27 @@
+# Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
+_base_ = ['../bdinvert_inv_toon128.py', '../_base_/toon_attributes.py']
+custom_imports = dict(imports=['mmgen_bdinvert', 'projects.toon_faces'], allow_failed_imports=False)
+
+finder = dict(
+    type='ClassTargets',
+    labeller=dict(
+        type='ClassLabels',
+        classifier=_base_.labeller.classifier,
+        attributes=[  # of has_beard and has_rearHair only whether: the kinds are of some faces
+            *('hair', 'has_rearHair', 'has_beard', 'mouth', 'eyes', 'eyebrows', 'clothes'),
+            *('skinColor', 'hairColor', 'clothesColor', 'backgroundColor'),
+        ],
+    ),
+    targets=dict(
+        black_hair=dict(of='hairColor', value='2c1b18'),
+        blond_hair=dict(of='hairColor', value='d6b370'),
+        pale_skin=dict(of='skinColor', value='f1c3a5'),
+        dark_skin=dict(of='skinColor', value='5c3829'),
+        no_beard=dict(of='has_beard', value='no'),
+        bearded=dict(of='has_beard', value='yes'),
+        laughing=dict(of='mouth', value='laugh'),
+        wide_eyes=dict(of='eyes', value='wide'),
+        closed_eyes=dict(of='eyes', value='happy'),
+    ),
+    num_samples=6000,
+)
