@@ -18,14 +18,11 @@ NO_FACE = ('fail', 'centre')
 PADDING_MODES = ('border', 'reflection', 'zeros')
 SAMPLING_MODES = ('bilinear', 'bicubic')
 PRESETS = ('paper', 'fast', 'draft', 'quick', 'instant')
-DIRECTIONS = {  # of the embedded generators
+DIRECTIONS = {  # and targets, of the embedded generators
     'toon128': (
-        'beard',
-        'clothes_lightness',
-        'eyes_open',
-        'hair_lightness',
-        'laugh',
-        'skin_lightness',
+        *('beard', 'black_hair', 'blond_hair', 'closed_eyes', 'clothes_lightness', 'dark_skin'),
+        *('eyes_open', 'hair_lightness', 'laugh', 'laughing', 'no_beard', 'pale_skin'),
+        *('skin_lightness', 'wide_eyes'),
     ),
     'toon64': ('clothes_lightness', 'hair_lightness', 'skin_lightness'),
 }
@@ -196,12 +193,12 @@ def add_direction_options(parser: ToolParser) -> None:
         action='extend',
         default=[],
         metavar='NAME',
-        help='directions, which are added up: NAME[@LAYERS] [FACTOR] ... for those of the '
-        f'generator ({shipped}; of FFHQ, those that fetch ffhq-authors brings), or '
+        help='directions and targets, one after the other: NAME[@LAYERS] [FACTOR] ... for those '
+        f'of the generator ({shipped}; of FFHQ, those that fetch ffhq-authors brings), or '
         'FILE[#CHOICE][@LAYERS] [FACTOR] ...',
     )
     parser.add_argument(
-        '--strength', nargs='+', metavar='S', help='factors of their sum (default: 1)'
+        '--strength', nargs='+', metavar='S', help='factors of all of them (default: 1)'
     )
     parser.add_argument(
         '--layers', nargs='+', metavar='A-B', help='w+ layers to edit (default: all)'

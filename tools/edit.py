@@ -14,9 +14,10 @@ Instead of a motion, landmarks of the photo and of an aligned face can be given;
 the motion of the face that invert --find has found. With --complete the aligned face is inverted
 once more, and what its photo does not show is drawn by the generator; aligned.png shows that.
 
-Directions are added up, each with its own factor and layers: --direction beard 2 age.pt@4-7 -0.5.
-The directions of a generator have names (see --direction), others are files. Strengths multiply
-their sum: --strength -2 0 2, or seven steps by --strength -3:3:7. Codes of other programs (.pt,
+Directions are added, and targets reached, one after the other, each with its own factor and layers:
+--direction black_hair beard 2 age.pt@4-7 -0.5. Of two targets of one attribute the last one counts.
+Those of a generator have names (see --direction), others are files. Strengths multiply all of
+them: --strength -2 0 2, or seven steps by --strength -3:3:7. Codes of other programs (.pt,
 .npy, .npz) can be edited too; edited codes of a projector are also saved in its format.
 """
 

@@ -3,7 +3,8 @@
 
 CONFIG is the config of an inverter with a `finder` (examples: configs/directions). OUT_DIR gets
 <name>.safetensors for each direction, and a picture <name>.png of its effect. Strength 1 is one
-standard deviation of w along the direction, for every finder.
+standard deviation of w along the direction, for every finder; of a target it is the way to its
+class.
 
 To label samples by hand, draw them with --draw-samples, write a table with the columns index and
 attribute, and name it in the config as finder.labels; the same --seed draws the same samples.

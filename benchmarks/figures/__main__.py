@@ -29,8 +29,18 @@ COLOURS = {
     'black hair': ('black_hair', 1.0),
     'lighter clothes': ('clothes_lightness', 2.0),
 }
-SHAPES = {'laughing': ('laughing', 1.5), 'wide eyes': ('wide_eyes', 1.5), 'beard': ('bearded', 1.5)}
+SHAPES = {
+    'laughing': ('laughing', 1.5),
+    'wide eyes': ('wide_eyes', 1.5),
+    'closed eyes': ('closed_eyes', 1.5),
+}
 
+
+TARGETS = {
+    **{name: COLOURS[name] for name in ('black hair', 'blond hair', 'pale skin', 'dark skin')},
+    **SHAPES,
+    'no beard': ('no_beard', 1.5),
+}
 
 EXAMPLES = """
 python -m benchmarks.figures --out-dir figures/
@@ -96,12 +106,14 @@ def main(argv=None):
     photos = [read_image(path, generator.resolution) for path in paths]
     names = [name.partition('_')[0] for name in FACES]
     colours, shapes = load_edits(COLOURS), load_edits(SHAPES)
-    few = {key: colours[key] for key in ('darker skin', 'lighter hair')}
+    few = {key: colours[key] for key in ('dark skin', 'blond hair')}
+    first = {**few, 'wide eyes': shapes['wide eyes']}
     ours = codes['bdinvert_16']
     straight = apis.straighten(inverter, ours)
     made = {
-        'teaser': figures.teaser(generator, photos, ours, codes['w_plus'], few, straight, names),
+        'teaser': figures.teaser(generator, photos, ours, codes['w_plus'], first, straight, names),
         'base_codes': figures.base_codes(generator),
+        'targets': figures.targets(generator, load_edits(TARGETS)),
         'ablation': figures.ablation(
             generator,
             photos,

@@ -17,7 +17,7 @@ from mmgen_bdinvert.models import BaseDetailGenerator
 from mmgen_bdinvert.structures import LatentCode
 from mmgen_bdinvert.visualization import Column, panels
 
-__all__ = ['ablation', 'base_codes', 'moved_edits', 'rounded', 'teaser']
+__all__ = ['ablation', 'base_codes', 'moved_edits', 'rounded', 'targets', 'teaser']
 
 Edits = Mapping[str, tuple[StyleEdit, float]]
 
@@ -88,6 +88,25 @@ def base_codes(generator: BaseDetailGenerator, seed: int = 0, rows: int = 3) -> 
         moved = render(generator, transform(generator, codes, motion))
         columns.append(Column('same detail code, base code moved', moved, caption))
     return panels(columns)
+
+
+def targets(
+    generator: BaseDetailGenerator, edits: Edits, seed: int = 2, rows: int = 5
+) -> np.ndarray:
+    """Draw samples, each brought to every target.
+
+    Args:
+        generator (BaseDetailGenerator): The generator.
+        edits (Mapping[str, tuple[StyleEdit, float]]): Targets and strengths, by caption.
+        seed (int): Seed of the samples. Defaults to 2.
+        rows (int): Samples. Defaults to 5.
+
+    Returns:
+        np.ndarray: RGB uint8 (H, W, 3).
+    """
+    (codes,) = sample_codes(generator, draw_latents(generator, rows, seed), batch_size=64)
+    sample = Column('sample', render(generator, codes))
+    return panels([sample, *_edited(generator, codes, edits, 'the same, brought to')])
 
 
 def ablation(

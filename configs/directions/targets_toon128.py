@@ -7,7 +7,8 @@ finder = dict(
     labeller=dict(
         type='ClassLabels',
         classifier=_base_.labeller.classifier,
-        attributes=[  # of has_beard and has_rearHair only whether: the kinds are of some faces
+        # None may follow from others: the kinds of beards and of hair behind the head do.
+        attributes=[
             *('hair', 'has_rearHair', 'has_beard', 'mouth', 'eyes', 'eyebrows', 'clothes'),
             *('skinColor', 'hairColor', 'clothesColor', 'backgroundColor'),
         ],
@@ -18,10 +19,9 @@ finder = dict(
         pale_skin=dict(of='skinColor', value='f1c3a5'),
         dark_skin=dict(of='skinColor', value='5c3829'),
         no_beard=dict(of='has_beard', value='no'),
-        bearded=dict(of='has_beard', value='yes'),
         laughing=dict(of='mouth', value='laugh'),
         wide_eyes=dict(of='eyes', value='wide'),
-        closed_eyes=dict(of='eyes', value='happy'),
+        closed_eyes=dict(of='eyes', value='humble'),
     ),
     num_samples=6000,
 )

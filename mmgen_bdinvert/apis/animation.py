@@ -47,7 +47,7 @@ def animate(
     Args:
         inverter (OptimizationInverter | BaseDetailGenerator): Has the generator.
         codes (LatentCode): n codes: one to move or edit, or more to interpolate.
-        directions (Sequence[StyleEdit]): They are added up. Defaults to none.
+        directions (Sequence[StyleEdit]): Applied one after the other. Defaults to none.
         strengths (Sequence[float]): Factors of the directions, one after the other; a single one is
             reached from 0. Defaults to (1.0,).
         move (Transform): The motion at the end, as for :func:`mmgen_bdinvert.geometry.part_of`.

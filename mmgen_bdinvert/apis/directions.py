@@ -22,7 +22,7 @@ from .inference import edit, render
 __all__ = ['draw_samples', 'find_directions', 'finder_of', 'preview', 'quality_notes']
 
 _MAKER = 'find-directions'
-_SETTINGS = ('samples', 'seed', 'mixed', 'orthogonal_to')
+_SETTINGS = ('samples', 'labelled', 'seed', 'mixed', 'orthogonal_to')
 
 
 def find_directions(

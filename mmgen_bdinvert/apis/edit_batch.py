@@ -99,8 +99,8 @@ def edit_files(
         inverter (OptimizationInverter | BaseDetailGenerator): Has the generator.
         inputs (str | os.PathLike | Iterable): As for :func:`find_codes`.
         out_dir (str | os.PathLike): Folder for the results; not the one of the codes.
-        directions (Sequence): Directions, their names or files, which are added up; ``2 *
-            direction`` gives one a factor of its own. Defaults to none.
+        directions (Sequence): Directions and targets, their names or files, one after the other;
+            ``2 * direction`` gives one a factor of its own. Defaults to none.
         strengths (Sequence[float]): Factors of the directions. Defaults to (1.0,).
         layers (Sequence[int] | None): As for :func:`mmgen_bdinvert.apis.edit`. Defaults to None.
         move (Transform): Defaults to no motion.

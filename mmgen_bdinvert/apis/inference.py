@@ -215,6 +215,8 @@ def edit(
 ) -> LatentCode:
     """Edit the meaning of images by their detail codes alone: ``w_M+ + strength · direction``.
 
+    A target adds what the style vectors lack instead, see :class:`mmgen_bdinvert.editing.Target`.
+
     Args:
         inverter (OptimizationInverter | BaseDetailGenerator): Has the generator.
         code (LatentCode): n codes.

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -19,33 +20,37 @@ from .targets import Target
 __all__ = ['ClassModel', 'ClassTargets']
 
 _HELD_OUT = 0.2
+_LEAST = 4  # samples of the class of a target, and of all others
 _RANK = 1e-6  # singular values below this share of the largest one are rounding
+_MOST_CLASSES = 1000
+Labels = Mapping[str, Tensor]
 
 
 class ClassModel(NamedTuple):
     """What the labels of several attributes explain of style vectors, as a sum over attributes.
 
     Args:
-        mean (Tensor): Mean style vector (D,).
-        effects (dict[str, Tensor]): How the mean differs for each class of an attribute, the others
-            being equal: (classes, D), zeros for a class without samples.
-        vectors (dict[str, Tensor]): A basis of these effects, (r, D).
+        goals (dict[str, Tensor]): What is read at the mean of each class of an attribute that
+            samples show, the others being as they are on average: (classes, r).
+        numbers (dict[str, list[int]]): The numbers of these classes.
+        vectors (dict[str, Tensor]): A basis of what the classes of an attribute add, (r, D).
         readings (dict[str, Tensor]): Its dual basis, (r, D): the coordinates of a style vector in
             ``vectors``, least disturbed by what no label explains, and by the other attributes not
             at all. What disturbs them has unit variance.
     """
 
-    mean: Tensor
-    effects: dict[str, Tensor]
+    goals: dict[str, Tensor]
+    numbers: dict[str, list[int]]
     vectors: dict[str, Tensor]
     readings: dict[str, Tensor]
 
     @classmethod
-    def fit(cls, w: Tensor, labels: Mapping[str, Tensor]) -> ClassModel:
+    def fit(cls, w: Tensor, labels: Labels) -> ClassModel:
         """Fit it to style vectors (n, D) and class numbers (n,), in float64.
 
         Raises:
             ImportError: scikit-learn is missing.
+            ValueError: There are too few samples, or the attributes depend on each other.
         """
         try:
             from sklearn.covariance import ledoit_wolf
@@ -54,38 +59,59 @@ class ClassModel(NamedTuple):
                 "ClassTargets needs scikit-learn: pip install 'mmgen_bdinvert[directions]'."
             ) from e
         w, mean = w.double(), w.double().mean(0)
-        columns = {name: torch.nn.functional.one_hot(v).double() for name, v in labels.items()}
+        numbers, columns = {}, {}
+        for name, values in labels.items():
+            present, places = values.unique(return_inverse=True)
+            numbers[name] = present.tolist()
+            columns[name] = torch.nn.functional.one_hot(places, len(present)).double()
         shares = {name: column.mean(0) for name, column in columns.items()}
         design = torch.cat([columns[name] - shares[name] for name in columns], 1)
+        free = design.shape[1] - len(columns)
+        if len(w) <= free:
+            raise ValueError(
+                f'{len(w)} samples with all labels do not suffice for {design.shape[1]} classes of '
+                f'{len(columns)} attributes: label more, or fewer attributes.'
+            )
+        if torch.linalg.matrix_rank(design) < free:
+            raise ValueError(
+                f'The labels of some of {", ".join(columns)} follow from those of others: leave '
+                f'one of these attributes out.'
+            )
         # Effects of an attribute are known but for a constant: the solution of least norm is taken.
         solution = torch.linalg.lstsq(design, w - mean, driver='gelsd').solution
         rest = w - mean - design @ solution
         noise = torch.from_numpy(ledoit_wolf(rest.numpy(), assume_centered=True)[0])
         effects, vectors = {}, {}
         for name, part in zip(columns, solution.split([c.shape[1] for c in columns.values()])):
-            part = (part - shares[name] @ part) * (shares[name] > 0)[:, None]
-            effects[name] = part
-            _, values, rows = torch.linalg.svd(part, full_matrices=False)
-            count = min(int((shares[name] > 0).sum()) - 1, int((values > _RANK * values[0]).sum()))
+            effects[name] = part - shares[name] @ part
+            _, values, rows = torch.linalg.svd(effects[name], full_matrices=False)
+            count = min(len(part) - 1, int((values > _RANK * values[0]).sum()))
             vectors[name] = values[:count, None] * rows[:count]  # [rD]
         basis = torch.cat(list(vectors.values()))  # [RD]
+        if len(basis) > w.shape[1]:
+            raise ValueError(
+                f'Style vectors of {w.shape[1]} values cannot keep {len(basis)} differences of '
+                f'classes apart: label fewer classes.'
+            )
         weighted = torch.linalg.solve(noise, basis.T).T
         dual = torch.linalg.solve(weighted @ basis.T, weighted)
         readings = dict(zip(vectors, dual.split([len(rows) for rows in vectors.values()])))
+        goals = {}
         for name, rows in readings.items():  # a basis in which noise is the same in all directions
             scale = torch.linalg.cholesky(rows @ noise @ rows.T)
             readings[name] = torch.linalg.solve_triangular(scale, rows, upper=False)
             vectors[name] = scale.T @ vectors[name]
-        return cls(mean, effects, vectors, readings)
+            goals[name] = (mean + effects[name]) @ readings[name].T
+        return cls(goals, numbers, vectors, readings)
 
     def goal(self, name: str, number: int) -> Tensor:
         """Return what ``readings`` of an attribute read at the mean of a class: (r,)."""
-        return self.readings[name] @ (self.mean + self.effects[name][number])
+        return self.goals[name][self.numbers[name].index(number)]
 
     def classify(self, name: str, w: Tensor) -> Tensor:
         """Return the class number (n,) of each style vector (n, D) by its readings."""
-        goals = torch.stack([self.goal(name, i) for i in range(len(self.effects[name]))])
-        return torch.cdist(w.double() @ self.readings[name].T, goals).argmin(1)
+        nearest = torch.cdist(w.double() @ self.readings[name].T, self.goals[name]).argmin(1)
+        return torch.tensor(self.numbers[name])[nearest]
 
 
 @MODULES.register_module()
@@ -97,35 +123,57 @@ class ClassTargets(SupervisedFinder):
     all attributes together. So a target moves its own attribute as far as a face needs it, and
     leaves the readings of the others as they are.
 
+    The notes are ``held_out_accuracy``, the share of a fifth of the samples of which the class of
+    the attribute is read right; with a labeller also ``reached``, the share of other samples that
+    show the class after the edit, and ``others_kept``, the share of their other classes that stay.
+
     Args:
         targets (Mapping[str, Mapping]): For each target ``dict(of=…, value=…)``: its attribute, and
             the class, as the labeller's ``classes`` or the table call it.
         **kwargs: See :class:`SupervisedFinder`. Scores are class numbers, such as those of
-            :class:`ClassLabels`. All attributes are kept apart, those without a target too; samples
-            that lack a label are left out.
+            :class:`ClassLabels`. All attributes are kept apart, those without a target too, so none
+            may follow from the others; samples that lack a label are left out.
 
     Raises:
-        ValueError: There is no target.
+        ValueError: There is no target, or one is not of this form or names what the labeller does
+            not have.
     """
 
-    def __init__(self, targets: Mapping[str, Mapping], **kwargs):
+    def __init__(self, targets: Mapping[str, Mapping] | None = None, **kwargs):
         super().__init__(**kwargs)
-        if not targets:
-            raise ValueError('ClassTargets needs one target or more, but got none.')
-        self.targets = {name: dict(target) for name, target in targets.items()}
+        if not isinstance(targets, Mapping) or not targets:
+            raise ValueError(
+                f'ClassTargets needs targets, as dict(NAME=dict(of=ATTRIBUTE, value=CLASS)), but '
+                f'got {targets!r}.'
+            )
+        for name, target in targets.items():
+            if not isinstance(target, Mapping) or set(target) != {'of', 'value'}:
+                raise ValueError(
+                    f'The target {name!r} must be dict(of=ATTRIBUTE, value=CLASS), but got '
+                    f'{target!r}.'
+                )
+        self.targets = targets
+        self._names: Mapping[str, Sequence] = getattr(self.labeller, 'classes', {})
+        for name, target in targets.items():
+            if self._names:
+                self._check(name, target, self._names)
 
     def fit(self, w: Tensor, scores: Mapping[str, Tensor]) -> list[Target]:
         known = torch.stack(list(scores.values())).isfinite().all(0)
         labels = {name: _class_numbers(values[known], name) for name, values in scores.items()}
         w, found = w[known], []
-        numbers = {name: self._class(name, target, labels) for name, target in self.targets.items()}
-        kept = len(w) - int(_HELD_OUT * len(w))
-        tried = ClassModel.fit(w[:kept], {name: values[:kept] for name, values in labels.items()})
+        numbers = {name: self._number(name, labels) for name in self.targets}
         model = ClassModel.fit(w, labels)
+        order = torch.randperm(len(w), generator=torch.Generator().manual_seed(0))
+        count = max(1, int(_HELD_OUT * len(w)))
+        held, kept = order[:count], order[count:]
+        tried = ClassModel.fit(w[kept], {name: values[kept] for name, values in labels.items()})
         for name, number in numbers.items():
             of = self.targets[name]['of']
-            right = tried.classify(of, w[kept:]) == labels[of][kept:]
+            right = tried.classify(of, w[held]) == labels[of][held]
             notes = {'held_out_accuracy': f'{right.double().mean():.3f}'}
+            if not known.all():
+                notes['labelled'] = str(len(w))
             goal = model.goal(of, number)
             found.append(Target(model.vectors[of], model.readings[of], goal, name, notes=notes))
         return found
@@ -137,45 +185,61 @@ class ClassTargets(SupervisedFinder):
         tried: Tensor,
         scores: Mapping[str, Tensor],
     ) -> dict[str, str]:
-        """Say how many of some samples (n, D) show the class after the edit, and keep the rest."""
-        target = self.targets[direction.name]
-        labels = {name: _class_numbers(values, name) for name, values in scores.items()}
-        number = self._class(direction.name, target, labels)
-        before = score_samples(generator, sample_codes(generator, tried), self.labeller)
+        of = self.targets[direction.name]['of']
+        codes = sample_codes(generator, tried)
+        before = score_samples(generator, codes, self.labeller)
         codes = edited_samples(generator, direction, tried, 1.0)
         after = score_samples(generator, codes, self.labeller)
-        others = [name for name in before if name != target['of']]
-        notes = {'reached': f'{(after[target["of"]] == number).double().mean():.2f}'}
+        labels = {name: values[values.isfinite()].long() for name, values in scores.items()}
+        shows = after[of] == self._number(direction.name, labels)
+        notes = {'reached': f'{shows.double().mean():.2f}'}
+        others = [name for name in before if name != of]
         if others:
-            same = torch.stack([before[name] == after[name] for name in others])
+            old, new = (torch.cat([read[name] for name in others]) for read in (before, after))
+            same = (old == new)[old.isfinite() & new.isfinite()]
             notes['others_kept'] = f'{same.double().mean():.2f}'
         return notes
 
-    def _class(self, name: str, target: Mapping, labels: Mapping[str, Tensor]) -> int:
-        """Return the number of a target's class; a ValueError if no sample shows it."""
-        of, value = target.get('of'), target.get('value')
-        if of not in labels:
+    def _number(self, name: str, labels: Labels) -> int:
+        """Return the number of a target's class; a ValueError if too few samples show it."""
+        target = self.targets[name]
+        shown = {
+            of: [self._names[of][i] for i in present] if of in self._names else present
+            for of, present in ((of, values.unique().tolist()) for of, values in labels.items())
+        }
+        self._check(name, target, shown)
+        of, value = target['of'], target['value']
+        number = labels[of].unique().tolist()[list(shown[of]).index(value)]
+        count = int((labels[of] == number).sum())
+        if min(count, len(labels[of]) - count) < _LEAST:
             raise ValueError(
-                f'The target {name!r} must be of one of the attributes {", ".join(labels)}, but '
+                f'The target {name!r} needs {_LEAST} samples or more of {of} = {value!r} and of '
+                f'others, but got {count} and {len(labels[of]) - count}.'
+            )
+        return number
+
+    @staticmethod
+    def _check(name: str, target: Mapping, known: Mapping[str, Sequence]) -> None:
+        """Check that there is the class of a target; ``known`` are classes by attribute."""
+        of, value = target['of'], target['value']
+        if of not in known:
+            raise ValueError(
+                f'The target {name!r} must be of one of the attributes {", ".join(known)}, but '
                 f'got {of!r}.'
             )
-        present = labels[of].unique().tolist()
-        names = getattr(self.labeller, 'classes', {}).get(of)
-        classes: Sequence = present if names is None else [names[i] for i in present]
-        if value not in classes or len(present) < 2:
+        if value not in known[of]:
             raise ValueError(
-                f'The target {name!r} needs samples of {of} = {value!r} and of another class, but '
-                f'those that there are show {", ".join(map(str, classes)) or "none"}.'
+                f'The target {name!r} is {of} = {value!r}, but the classes that there are of {of} '
+                f'are {", ".join(map(str, known[of])) or "none"}.'
             )
-        return present[list(classes).index(value)]
 
 
 def _class_numbers(values: Tensor, name: str) -> Tensor:
     """Return class numbers (n,) as integers."""
-    numbers = values.long()
-    if (numbers != values).any() or (numbers < 0).any() or (numbers > 999).any():
-        raise ValueError(
-            f'The labels of {name!r} must be class numbers, 0, 1 and so on, but got others: give '
-            f'those of a classifier (ClassLabels), or use another finder.'
-        )
-    return numbers
+    for value in values.tolist():
+        if value != math.floor(value) or not 0 <= value < _MOST_CLASSES:
+            raise ValueError(
+                f'The labels of {name!r} must be class numbers, whole ones from 0 to '
+                f'{_MOST_CLASSES - 1}, but got {value:g}.'
+            )
+    return values.long()

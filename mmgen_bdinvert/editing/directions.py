@@ -118,8 +118,8 @@ def load_direction(path: str | os.PathLike) -> StyleEdit:
     if file.suffix != '.safetensors':
         called = f'{file.stem} {choice}' if choice else file.stem
         return _build(file, vector=read_vector(file, choice), name=called)
-    is_target = 'goal' in KIND.read(file)[0]
-    tensors, facts = KIND.read(file, _TARGET if is_target else ('vector',))
+    names = _TARGET if set(_TARGET) & set(KIND.read(file)[0]) else ('vector',)
+    tensors, facts = KIND.read(file, names)  # again, to check them
     return _build(
         file,
         **tensors,

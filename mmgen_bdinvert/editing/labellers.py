@@ -124,7 +124,7 @@ def read_labels(path: str | os.PathLike, count: int) -> dict[str, Tensor]:
     Args:
         path (str | os.PathLike): A ``.csv`` file with a header, or a ``.jsonl`` file with an object
             per line. ``index`` is the number of the sample, counted from 0; every other column is
-            an attribute, with 0 and 1, or with scores. An empty cell means that there is no label.
+            an attribute, with 0 and 1, class numbers, or scores. An empty cell is no label.
         count (int): Number of samples.
 
     Returns:

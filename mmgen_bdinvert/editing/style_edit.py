@@ -29,7 +29,7 @@ KIND = FileKind(DIRECTION_KIND, 'direction', 'give a file that tools/find_direct
 class StyleEdit:
     """An edit of style vectors, with a strength; base class of frozen dataclasses.
 
-    A subclass has the fields below beside its tensors, which are float32 and on the CPU, and
+    A subclass has the fields below beside its tensors, which are float32, and
     defines the methods that are not implemented here.
     """
 
@@ -158,7 +158,7 @@ class StyleEdit:
 
 
 def checked_floats(tensor: Tensor, called: str) -> Tensor:
-    """Return a tensor without its history in float32, which must be finite and not all zero."""
+    """Return a tensor without its history in float32, which must be finite."""
     if not isinstance(tensor, Tensor) or not tensor.is_floating_point():
         kind = tensor.dtype if isinstance(tensor, Tensor) else type(tensor).__name__
         raise TypeError(f'{called} must be a floating tensor, but got {kind}.')

@@ -26,7 +26,7 @@ _TRIED = 64  # samples that the found directions are tried on
 
 
 class SupervisedFinder:
-    """Base class: learns a direction for each attribute of labelled style vectors.
+    """Base class: learns directions, or targets, of labelled style vectors.
 
     Samples are drawn from the generator and scored by a labeller, or labelled in a file. Give
     either ``labeller`` or ``labels``.
@@ -85,7 +85,7 @@ class SupervisedFinder:
     def find(
         self, generator: BaseDetailGenerator, *, seed: int = 0, progress: Progress = None
     ) -> list[StyleEdit]:
-        """Find the directions of a generator, one for each attribute.
+        """Find the directions, or targets, of a generator.
 
         ``seed`` draws the samples; ``progress(done, total)`` is called while they are scored. The
         ``notes`` say what the held-out samples show, and with a labeller the ``effect`` of edits of

@@ -20,13 +20,13 @@ class Target(StyleEdit):
 
     A direction adds the same to every face; how much of it a face needs depends on the face. A
     target reads in each style vector w where the face stands, and adds what is missing:
-    ``w + strength · (goal - w @ readings.T) @ vectors``. With strength 1 each face has the value
-    that it stands for, with 0.5 it is half way; a face that has it already stays as it is.
+    ``w + strength · (goal - w @ readings.T) @ vectors``. With strength 1 each face is at the value,
+    with 0.5 half way; a face that has it already hardly moves.
 
     Args:
         vectors (Tensor): What moves, (r, D): for an attribute of r + 1 values.
         readings (Tensor): What is read of a style vector, (r, D); ``readings @ vectors.T`` is the
-            identity.
+            identity, unless the target was multiplied.
         goal (Tensor): What is to be read, (r,).
         name (str): What it brings about, for people. Defaults to ''.
         fingerprint, method, notes, layers: As for :class:`Direction`.
@@ -57,6 +57,8 @@ class Target(StyleEdit):
                 f'{self.called} needs vectors and readings (r, D) and a goal (r,), but got '
                 f'{", ".join(map(str, shapes))}.'
             )
+        if not self.vectors.any():
+            raise ValueError(f'{self.called} must change something, but got zeros only.')
         self._check_facts()
 
     @property

@@ -34,7 +34,8 @@ class TestClassModel:
         kept = (labels['hair'] == 0) | (labels['beard'] == 0) | (torch.arange(len(w)) % 3 == 0)
         w, labels = w[kept], {name: values[kept] for name, values in labels.items()}
         model = ClassModel.fit(w, labels)
-        difference = (model.effects['hair'][1] - model.effects['hair'][0]).float()
+        amounts = model.goal('hair', 1) - model.goal('hair', 0)
+        difference = (amounts @ model.vectors['hair']).float()
         torch.testing.assert_close(difference, HAIR[1] - HAIR[0], atol=0.25, rtol=0)
         naive = w[labels['hair'] == 1].mean(0) - w[labels['hair'] == 0].mean(0)
         assert (naive - HAIR[1] + HAIR[0]).norm() > 3 * (difference - HAIR[1] + HAIR[0]).norm()
@@ -85,6 +86,13 @@ class TestFit:
         red = labels['hair'] == 2
         assert (moved - w)[red].norm(dim=1).mean() < 0.3 * (moved - w)[~red].norm(dim=1).mean()
 
+    def test_the_order_of_the_samples_does_not_matter(self):
+        w, scores = self.scores()
+        order = scores['hair'].argsort()
+        ordered = {name: values[order] for name, values in scores.items()}
+        (target,) = self.finder(red=dict(of='hair', value=2)).fit(w[order], ordered)
+        assert float(target.notes['held_out_accuracy']) > 0.98
+
     def test_samples_without_a_label_are_left_out(self):
         w, scores = self.scores()
         gaps = {name: torch.cat([v, v[:50]]) for name, v in scores.items()}
@@ -98,22 +106,55 @@ class TestFit:
         w, scores = self.scores()
         scores['hair'][scores['hair'] == 1] = 7
         (target,) = self.finder(red=dict(of='hair', value=7)).fit(w, scores)
-        assert len(target.goal) == 2
+        assert len(target.goal) == 2 and float(target.notes['held_out_accuracy']) > 0.98
 
     @pytest.mark.parametrize(
         ('target', 'message'),
         [
             (dict(of='nose', value=1), "one of the attributes hair, beard, but got 'nose'"),
-            (dict(value=1), 'but got None'),
-            (dict(of='hair', value=3), 'hair = 3 and of another .* show 0, 1, 2'),
+            (dict(of='hair', value=3), 'hair = 3, but the classes .* of hair are 0, 1, 2'),
             (dict(of='hair', value='red'), "hair = 'red'"),
         ],
     )
     def test_targets_that_are_none(self, target, message):
         with pytest.raises(ValueError, match=message):
             self.finder(x=target).fit(*self.scores(100))
-        with pytest.raises(ValueError, match='one target or more'):
-            self.finder()
+
+    @pytest.mark.parametrize(
+        'targets',
+        [None, {}, ['up'], dict(up='a'), dict(up=dict(of='a')), dict(up=dict(of='a', no=1))],
+    )
+    def test_settings_that_are_no_targets(self, targets):
+        with pytest.raises(ValueError, match=r'dict\(of=ATTRIBUTE, value=CLASS\)'):
+            ClassTargets(targets, labels='unused.csv')
+
+    def test_what_the_labeller_does_not_have_is_refused_before_any_sample_is_drawn(self):
+        for target in (dict(of='light', value='blue'), dict(of='hue', value='warm')):
+            with pytest.raises(ValueError, match="target 'x'"):
+                ClassTargets(dict(x=target), labeller=Brightness())
+
+    def test_too_few_samples(self):
+        w, scores = self.scores()
+        red = scores['hair'] == 2
+        rows = torch.cat([torch.nonzero(~red)[:50, 0], torch.nonzero(red)[:3, 0]])
+        some = {name: values[rows] for name, values in scores.items()}
+        with pytest.raises(ValueError, match='needs 4 samples or more of hair = 2 .* got 3 and 50'):
+            self.finder(red=dict(of='hair', value=2)).fit(w[rows], some)
+        ids = torch.arange(len(rows)).float()
+        with pytest.raises(ValueError, match='do not suffice for 56 classes of 2 attributes'):
+            self.finder(x=dict(of='hair', value=1)).fit(w[rows], {**some, 'beard': ids})
+
+    def test_more_differences_than_style_vectors_have_values(self):
+        w, scores = self.scores()
+        groups = (torch.arange(len(w)) % 20).float()
+        with pytest.raises(ValueError, match='of 12 values cannot keep .* label fewer classes'):
+            self.finder(x=dict(of='hair', value=1)).fit(w, {**scores, 'group': groups})
+
+    def test_attributes_that_depend_on_each_other(self):
+        w, scores = self.scores()
+        for other in (scores['hair'], (scores['hair'] == 2).float()):
+            with pytest.raises(ValueError, match='some of hair, beard, other follow from those'):
+                self.finder(x=dict(of='hair', value=1)).fit(w, {**scores, 'other': other})
 
     def test_scores_are_no_classes(self):
         w, scores = self.scores(100)
@@ -147,3 +188,18 @@ def test_the_finder_says_how_many_samples_it_brings_there(make_generator):
     for target in (glowing, warm):
         assert float(target.notes['reached']) > 0.8
         assert float(target.notes['others_kept']) > 0.6
+
+
+def test_a_labeller_may_leave_samples_without_a_label(make_generator):
+    class Unsure(Brightness):
+        def forward(self, images):
+            labels = super().forward(images)
+            labels['tone'][::5] = torch.nan
+            return labels
+
+    finder = ClassTargets(
+        {'glowing': dict(of='light', value='bright')}, labeller=Unsure(), num_samples=400
+    )
+    (glowing,) = finder.find(make_generator())
+    assert glowing.notes['samples'] == '400' and int(glowing.notes['labelled']) < 350
+    assert float(glowing.notes['others_kept']) > 0.6

@@ -13,7 +13,7 @@ from tests.fixtures.browser import STEPS, after, drop, number, picture, set_slid
 PHOTOS = Path(__file__).parents[2] / 'demo/images'
 if not PHOTOS.is_dir():
     pytest.skip('needs the source tree', allow_module_level=True)
-HAIR = 1  # number of the target of black hair
+HAIR = 0  # number of the target of black hair
 
 
 @pytest.fixture()

@@ -47,7 +47,7 @@ class TestDirections:
     @pytest.mark.parametrize('name', ['edit', 'make_video'])
     def test_the_help_says_so(self, name, run_in_process):
         text = ' '.join(run_in_process(name)('--help')[1].split())
-        assert 'toon128: beard, clothes_lightness' in text and 'toon64: clothes_light' in text
+        assert 'toon128: beard, black_hair' in text and 'toon64: clothes_light' in text
 
     def test_a_name_is_the_file(self, results, run_in_process, tmp_path):
         file = local_path('asset://toon64/skin_lightness.safetensors')

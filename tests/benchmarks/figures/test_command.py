@@ -22,7 +22,7 @@ def test_all_figures_by_one_command_whose_inversions_are_kept(run, tmp_path, mon
     assert (code, err) == (0, '')
     assert out == f'Figures: {tmp_path / "one"}\n'
     found = {path.stem: read_image(path) for path in (tmp_path / 'one').glob('[!.]*')}
-    assert sorted(found) == ['ablation', 'base_codes', 'moved_edits', 'teaser']
+    assert sorted(found) == ['ablation', 'base_codes', 'moved_edits', 'targets', 'teaser']
     assert all(900 < picture.shape[1] < 1600 for picture in found.values())
     code = tmp_path / 'work' / 'fw_plain' / 'rotated_0' / 'code.safetensors'
     before = code.stat().st_mtime_ns

@@ -97,3 +97,15 @@ def test_rounding_stays_within_two_and_keeps_white():
     found = figures.rounded(values)
     assert np.abs(found.astype(int) - values).max() == 2
     assert found[-1, -1] == 255 and found[0, 0] == 0
+
+
+def test_targets_are_columns_of_one_row_of_samples(generator):
+    sheet = figures.targets(generator, EDITS, seed=3, rows=2)
+    (samples,) = sample_codes(generator, draw_latents(generator, 2, 3), batch_size=64)
+    row = [
+        render(generator, samples[1])[0],
+        render(generator, edit(generator, samples[1], SMILE, 3))[0],
+        render(generator, edit(generator, samples[1], SMILE, -3))[0],
+    ]
+    lefts, tops = zip(*(places(sheet, picture)[0] for picture in row))
+    assert list(lefts) == sorted(lefts) and len(set(tops)) == 1
