@@ -94,13 +94,13 @@ def test_a_moved_face_is_straightened_edited_and_put_back(
     settles(page, 'shift_y', y + 0.03)
     page.mouse.wheel(0, -60)
     settles(page, 'scale', 1.06 * scale)
-    straight = after(page, lambda: set_slider(page, 'strength_0', 2))  # black hair
+    straight = after(page, lambda: set_slider(page, 'strength_0', 1))  # black hair
     shot(page, 'straightened')
 
     back = after(page, lambda: page.locator('#straighten input').click())
     settles(page, 'rotate', 0)
     assert len({reconstruction, turned, straight, back}) == 4
-    assert number(page, 'strength_0') == 2 and number(page, 'shift_x') == 0
+    assert number(page, 'strength_0') == 1 and number(page, 'shift_x') == 0
     shot(page, 'edited')
     page.get_by_role('tab', name='Wipe').click()
     expect(page.locator('#wipe img')).to_have_count(2)
@@ -153,7 +153,7 @@ def test_on_a_phone(open_studio, expect):
     page.wait_for_function("document.querySelector('#whole img.picture').src")
     before = picture(page, 'whole')
     page.locator('#strength_0').scroll_into_view_if_needed()
-    after(page, lambda: set_slider(page, 'strength_0', 2), 'whole')  # black hair
+    after(page, lambda: set_slider(page, 'strength_0', 1), 'whole')  # black hair
     box = page.locator('#whole img').bounding_box()
     assert box['y'] >= 0 and box['y'] + box['height'] <= 844, 'the picture stays in view'
     assert page.evaluate('document.documentElement.scrollWidth') <= 390
@@ -161,7 +161,7 @@ def test_on_a_phone(open_studio, expect):
     after(page, lambda: page.locator('#reset').click(), 'whole')
     assert picture(page, 'whole') == before
     page.locator('#undo').click()
-    settles(page, 'strength_0', 2)
+    settles(page, 'strength_0', 1)
     page.get_by_role('tab', name='Squares').click()
     expect(page.locator('#stage .for-fingers')).to_be_visible()
     assert 'wheel' not in page.locator('body').inner_text()

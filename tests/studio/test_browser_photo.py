@@ -125,8 +125,8 @@ def test_from_dropping_a_large_photo_to_downloading_it_edited(
     expect(page.locator('#window')).to_be_hidden()
     unedited = picture(page, 'whole')
     assert unedited == picture(page, 'window')
-    edited = after(page, lambda: set_slider(page, 'strength_0', 1.5), 'whole')  # black hair
-    settles(page, 'strength_0', 1.5)
+    edited = after(page, lambda: set_slider(page, 'strength_1', 1), 'whole')  # blond hair
+    settles(page, 'strength_1', 1)
     shot(page, 'photo')
     height = page.viewport_size['height']
     for name in ('#undo', '#strength_0', '#strength_13', '#shift_x', '#scale', '#save_video'):
@@ -134,10 +134,10 @@ def test_from_dropping_a_large_photo_to_downloading_it_edited(
         assert box['y'] >= 0 and box['y'] + box['height'] <= height, name
 
     page.keyboard.press('Control+z')
-    settles(page, 'strength_0', 0)
+    settles(page, 'strength_1', 0)
     page.wait_for_function(SHOWN, arg=unedited)
     page.keyboard.press('Control+y')
-    settles(page, 'strength_0', 1.5)
+    settles(page, 'strength_1', 1)
     page.wait_for_function(SHOWN, arg=edited)
 
     path = save(page, 'photo', tmp_path)
@@ -158,7 +158,7 @@ def test_from_dropping_a_large_photo_to_downloading_it_edited(
     face = toon_studio.read_photo(large).faces[1].square
     settles(page, 'rotate', round(-face.angle))
     expect(page.locator('#stage .frame')).to_have_class(re.compile('straightened'))
-    assert number(page, 'strength_0') == 1.5
+    assert number(page, 'strength_1') == 1
     for part in ('#original img', '#reconstruction img', '#stage .picture', '#stage .guide'):
         expect(page.locator(part)).to_have_attribute('src', re.compile('^data:image/.{99}'))
 
