@@ -12,6 +12,7 @@ finder = dict(
             *('hair', 'has_rearHair', 'has_beard', 'mouth', 'eyes', 'eyebrows', 'clothes'),
             *('skinColor', 'hairColor', 'clothesColor', 'backgroundColor'),
         ],
+        sure=dict(mouth=0.8, eyes=0.8, has_beard=0.8),  # of a quarter of the samples
     ),
     targets=dict(
         black_hair=dict(of='hairColor', value='2c1b18'),
@@ -23,5 +24,5 @@ finder = dict(
         wide_eyes=dict(of='eyes', value='wide'),
         closed_eyes=dict(of='eyes', value='humble'),
     ),
-    num_samples=6000,
+    num_samples=16000,
 )

@@ -125,7 +125,8 @@ class ClassTargets(SupervisedFinder):
 
     The notes are ``held_out_accuracy``, the share of a fifth of the samples of which the class of
     the attribute is read right; with a labeller also ``reached``, the share of other samples that
-    show the class after the edit, and ``others_kept``, the share of their other classes that stay.
+    show the class after the edit (surely, where the labeller asks for that), and ``others_kept``,
+    the share of their other classes that stay.
 
     Args:
         targets (Mapping[str, Mapping]): For each target ``dict(of=…, value=…)``: its attribute, and

@@ -68,6 +68,8 @@ class ClassLabels(nn.Module):
     Args:
         classifier (dict | nn.Module): As for :class:`ClassScores`.
         attributes (Sequence[str] | None): Names of logits. Defaults to None, all.
+        sure (Mapping[str, float] | None): For some attributes, the probability that the class must
+            have; else the image has no label of it, NaN. Defaults to none.
 
     Attributes:
         classes (dict[str, list[str]]): The meanings of the classes of each attribute.
@@ -76,11 +78,17 @@ class ClassLabels(nn.Module):
         ValueError: The classifier has no such logits.
     """
 
-    def __init__(self, classifier: dict | nn.Module, attributes: Sequence[str] | None = None):
+    def __init__(
+        self,
+        classifier: dict | nn.Module,
+        attributes: Sequence[str] | None = None,
+        sure: Mapping[str, float] | None = None,
+    ):
         super().__init__()
         self.classifier = MODULES.build(classifier) if isinstance(classifier, dict) else classifier
         known = {name: list(classes) for name, classes in self.classifier.classes.items()}
-        unknown = [name for name in attributes or () if name not in known]
+        self.sure = dict(sure or {})
+        unknown = [name for name in (*(attributes or ()), *self.sure) if name not in known]
         if unknown:
             raise ValueError(
                 f'The attributes of this classifier are {", ".join(known)}, but got {unknown[0]!r}.'
@@ -90,8 +98,12 @@ class ClassLabels(nn.Module):
     @torch.no_grad()
     def forward(self, images: Tensor) -> dict[str, Tensor]:
         """Classify RGB images (n, 3, H, W) in [-1, 1]: class numbers (n,) by attribute."""
-        logits = self.classifier(images)
-        return {name: logits[name].argmax(1).float() for name in self.classes}
+        logits, labels = self.classifier(images), {}
+        for name in self.classes:
+            probability, number = logits[name].softmax(1).max(1)
+            unsure = probability < self.sure.get(name, 0)
+            labels[name] = number.float().masked_fill(unsure, torch.nan)
+        return labels
 
 
 @MODULES.register_module()

@@ -54,6 +54,14 @@ class TestClassLabels:
         assert labels['mouth'].tolist() == [0, 0] and labels['beard'].tolist() == [1, 1]
         assert labeller.classes == Classifier.classes
 
+    def test_what_is_not_sure_has_no_label(self):
+        labels = ClassLabels(Classifier(), sure=dict(mouth=0.49, beard=0.9))(
+            torch.zeros(1, 3, 8, 8)
+        )
+        assert labels['mouth'].tolist() == [0] and labels['beard'].isnan().all()
+        with pytest.raises(ValueError, match="but got 'nose'"):
+            ClassLabels(Classifier(), sure=dict(nose=0.5))
+
     def test_some_attributes(self):
         labeller = ClassLabels(Classifier(), ['beard'])
         assert list(labeller(torch.zeros(1, 3, 8, 8))) == ['beard'] == list(labeller.classes)
