@@ -149,12 +149,12 @@ class StyleEdit:
         if not isinstance(self.notes, Mapping):
             raise TypeError(f'The notes of a direction are facts by name, but got {self.notes!r}.')
         if self.layers is not None:
-            layers = tuple(sorted(set(self.layers)))
+            layers = tuple(self.layers) if isinstance(self.layers, Iterable) else ()
             if not layers or not all(_is_number(layer) and layer >= 0 for layer in layers):
                 raise ValueError(
-                    f'The layers of a direction are whole numbers from 0, but got {layers}.'
+                    f'The layers of a direction are whole numbers from 0, but got {self.layers!r}.'
                 )
-            object.__setattr__(self, 'layers', layers)
+            object.__setattr__(self, 'layers', tuple(sorted(set(layers))))
 
 
 def checked_floats(tensor: Tensor, called: str) -> Tensor:

@@ -58,7 +58,7 @@ class TestDirection:
         with pytest.raises(ValueError, match='must be finite'):
             direction * float('nan')
 
-    @pytest.mark.parametrize('layers', [[], [-1], [2.5], [True], ['4']])
+    @pytest.mark.parametrize('layers', [[], [-1], [2.5], [True], ['4'], [4, None], 5])
     def test_layers_that_are_none(self, layers):
         with pytest.raises(ValueError, match='whole numbers from 0, but got'):
             Direction(torch.ones(16), layers=layers)
