@@ -34,13 +34,12 @@ SHAPES = {
     'wide eyes': ('wide_eyes', 1.5),
     'closed eyes': ('closed_eyes', 1.5),
 }
-
-
 TARGETS = {
     **{name: COLOURS[name] for name in ('black hair', 'blond hair', 'pale skin', 'dark skin')},
     **SHAPES,
     'no beard': ('no_beard', 1.5),
 }
+
 
 EXAMPLES = """
 python -m benchmarks.figures --out-dir figures/

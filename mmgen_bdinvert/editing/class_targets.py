@@ -14,7 +14,7 @@ from torch import Tensor
 from ..models import BaseDetailGenerator
 from .samples import edited_samples, sample_codes, score_samples
 from .style_edit import StyleEdit
-from .supervised import SupervisedFinder
+from .supervised import SupervisedFinder, needs_scikit_learn
 from .targets import Target
 
 __all__ = ['ClassModel', 'ClassTargets']
@@ -52,12 +52,8 @@ class ClassModel(NamedTuple):
             ImportError: scikit-learn is missing.
             ValueError: There are too few samples, or the attributes depend on each other.
         """
-        try:
+        with needs_scikit_learn('ClassTargets'):
             from sklearn.covariance import ledoit_wolf
-        except ImportError as e:
-            raise ImportError(
-                "ClassTargets needs scikit-learn: pip install 'mmgen_bdinvert[directions]'."
-            ) from e
         w, mean = w.double(), w.double().mean(0)
         numbers, columns = {}, {}
         for name, values in labels.items():
@@ -155,84 +151,86 @@ class ClassTargets(SupervisedFinder):
                 )
         self.targets = targets
         self._names: Mapping[str, Sequence] = getattr(self.labeller, 'classes', {})
-        for name, target in targets.items():
-            if self._names:
-                self._check(name, target, self._names)
+        if self._names:
+            self._check(self._names)
 
     def fit(self, w: Tensor, scores: Mapping[str, Tensor]) -> list[Target]:
         known = torch.stack(list(scores.values())).isfinite().all(0)
         labels = {name: _class_numbers(values[known], name) for name, values in scores.items()}
         w, found = w[known], []
-        numbers = {name: self._number(name, labels) for name in self.targets}
+        self._check_shown(labels)
         model = ClassModel.fit(w, labels)
         order = torch.randperm(len(w), generator=torch.Generator().manual_seed(0))
         count = max(1, int(_HELD_OUT * len(w)))
         held, kept = order[:count], order[count:]
         tried = ClassModel.fit(w[kept], {name: values[kept] for name, values in labels.items()})
-        for name, number in numbers.items():
-            of = self.targets[name]['of']
+        for name, target in self.targets.items():
+            of = target['of']
             right = tried.classify(of, w[held]) == labels[of][held]
             notes = {'held_out_accuracy': f'{right.double().mean():.3f}'}
             if not known.all():
                 notes['labelled'] = str(len(w))
-            goal = model.goal(of, number)
+            goal = model.goal(of, self._number(target))
             found.append(Target(model.vectors[of], model.readings[of], goal, name, notes=notes))
         return found
 
     def effects(
         self,
         generator: BaseDetailGenerator,
-        direction: StyleEdit,
+        edits: Sequence[StyleEdit],
         tried: Tensor,
         scores: Mapping[str, Tensor],
-    ) -> dict[str, str]:
-        of = self.targets[direction.name]['of']
-        codes = sample_codes(generator, tried)
-        before = score_samples(generator, codes, self.labeller)
-        codes = edited_samples(generator, direction, tried, 1.0)
-        after = score_samples(generator, codes, self.labeller)
-        labels = {name: values[values.isfinite()].long() for name, values in scores.items()}
-        shows = after[of] == self._number(direction.name, labels)
-        notes = {'reached': f'{shows.double().mean():.2f}'}
-        others = [name for name in before if name != of]
-        if others:
-            old, new = (torch.cat([read[name] for name in others]) for read in (before, after))
-            same = (old == new)[old.isfinite() & new.isfinite()]
-            notes['others_kept'] = f'{same.double().mean():.2f}'
+    ) -> list[dict[str, str]]:
+        before = score_samples(generator, sample_codes(generator, tried), self.labeller)
+        notes = []
+        for edit in edits:
+            target = self.targets[edit.name]
+            codes = edited_samples(generator, edit, tried, 1.0)
+            after = score_samples(generator, codes, self.labeller)
+            shows = after[target['of']] == self._number(target)
+            notes.append({'reached': f'{shows.double().mean():.2f}'})
+            others = [name for name in before if name != target['of']]
+            if others:
+                old, new = (torch.cat([read[name] for name in others]) for read in (before, after))
+                same = (old == new)[old.isfinite() & new.isfinite()]
+                notes[-1]['others_kept'] = f'{same.double().mean():.2f}'
         return notes
 
-    def _number(self, name: str, labels: Labels) -> int:
-        """Return the number of a target's class; a ValueError if too few samples show it."""
-        target = self.targets[name]
-        shown = {
-            of: [self._names[of][i] for i in present] if of in self._names else present
-            for of, present in ((of, values.unique().tolist()) for of, values in labels.items())
-        }
-        self._check(name, target, shown)
+    def _number(self, target: Mapping) -> int:
+        """Return the number of a target's class."""
         of, value = target['of'], target['value']
-        number = labels[of].unique().tolist()[list(shown[of]).index(value)]
-        count = int((labels[of] == number).sum())
-        if min(count, len(labels[of]) - count) < _LEAST:
-            raise ValueError(
-                f'The target {name!r} needs {_LEAST} samples or more of {of} = {value!r} and of '
-                f'others, but got {count} and {len(labels[of]) - count}.'
-            )
-        return number
+        return self._names[of].index(value) if of in self._names else value
 
-    @staticmethod
-    def _check(name: str, target: Mapping, known: Mapping[str, Sequence]) -> None:
-        """Check that there is the class of a target; ``known`` are classes by attribute."""
-        of, value = target['of'], target['value']
-        if of not in known:
-            raise ValueError(
-                f'The target {name!r} must be of one of the attributes {", ".join(known)}, but '
-                f'got {of!r}.'
-            )
-        if value not in known[of]:
-            raise ValueError(
-                f'The target {name!r} is {of} = {value!r}, but the classes that there are of {of} '
-                f'are {", ".join(map(str, known[of])) or "none"}.'
-            )
+    def _check(self, known: Mapping[str, Sequence]) -> None:
+        """Check that there are the classes of all targets; ``known`` are classes by attribute."""
+        for name, target in self.targets.items():
+            of, value = target['of'], target['value']
+            if of not in known:
+                raise ValueError(
+                    f'The target {name!r} must be of one of the attributes {", ".join(known)}, but '
+                    f'got {of!r}.'
+                )
+            if value not in known[of]:
+                raise ValueError(
+                    f'The target {name!r} is {of} = {value!r}, but the classes that there are of '
+                    f'{of} are {", ".join(map(str, known[of])) or "none"}.'
+                )
+
+    def _check_shown(self, labels: Labels) -> None:
+        """Check that enough samples show the class of each target, and others."""
+        shown: dict[str, Sequence] = {}
+        for of, values in labels.items():
+            numbers, names = values.unique().tolist(), self._names.get(of)
+            shown[of] = numbers if names is None else [names[number] for number in numbers]
+        self._check(shown)
+        for name, target in self.targets.items():
+            of, value = target['of'], target['value']
+            count = int((labels[of] == self._number(target)).sum())
+            if min(count, len(labels[of]) - count) < _LEAST:
+                raise ValueError(
+                    f'The target {name!r} needs {_LEAST} samples or more of {of} = {value!r} and '
+                    f'of others, but got {count} and {len(labels[of]) - count}.'
+                )
 
 
 def _class_numbers(values: Tensor, name: str) -> Tensor:

@@ -18,7 +18,6 @@ from .targets import Target
 
 __all__ = ['Direction', 'load_direction']
 
-_TARGET = ('vectors', 'readings', 'goal')
 _SUFFIXES = ('.safetensors', '.pt', '.pth', '.npy', '.npz')
 
 
@@ -63,10 +62,8 @@ class Direction(StyleEdit):
                 f'{self.called} must be of shape (D,), (1, D) or (N, D), but got {shape}.'
             )
         vector = vector.reshape(-1, vector.shape[-1])  # [LD]
-        if not vector.any():
-            raise ValueError(f'{self.called} must change something, but got zeros only.')
         object.__setattr__(self, 'vector', vector)
-        self._check_facts()
+        self._check(vector)
 
     def __len__(self) -> int:
         return len(self.vector)
@@ -118,8 +115,7 @@ def load_direction(path: str | os.PathLike) -> StyleEdit:
     if file.suffix != '.safetensors':
         called = f'{file.stem} {choice}' if choice else file.stem
         return _build(file, vector=read_vector(file, choice), name=called)
-    names = _TARGET if set(_TARGET) & set(KIND.read(file)[0]) else ('vector',)
-    tensors, facts = KIND.read(file, names)  # again, to check them
+    tensors, facts = KIND.read(file, ('vector',), instead=('vectors', 'readings', 'goal'))
     return _build(
         file,
         **tensors,

@@ -13,7 +13,7 @@ from torch import Tensor
 from ..utils.numbers import checked_number
 from .directions import Direction
 from .samples import in_deviations
-from .supervised import SupervisedFinder, labelled_places
+from .supervised import SupervisedFinder, labelled_places, needs_scikit_learn
 
 __all__ = ['InterFaceGAN', 'boundary_normal', 'confident_samples', 'orthogonalise']
 
@@ -52,13 +52,9 @@ def boundary_normal(w: Tensor, upper: Tensor) -> tuple[Tensor, float]:
         ImportError: scikit-learn is missing.
         ValueError: A side has fewer than four samples.
     """
-    try:
+    with needs_scikit_learn('InterFaceGAN'):
         from sklearn.model_selection import GridSearchCV
         from sklearn.svm import LinearSVC
-    except ImportError as e:
-        raise ImportError(
-            "InterFaceGAN needs scikit-learn: pip install 'mmgen_bdinvert[directions]'."
-        ) from e
     sides = [torch.nonzero(upper == side).flatten() for side in (False, True)]
     if min(map(len, sides)) < 4:
         raise ValueError(

@@ -14,7 +14,14 @@ from ..models import BaseDetailGenerator
 from ..structures import LatentCode
 from .style_edit import StyleEdit
 
-__all__ = ['draw_latents', 'edit_effect', 'in_deviations', 'sample_codes', 'score_samples']
+__all__ = [
+    'draw_latents',
+    'edit_effect',
+    'edited_samples',
+    'in_deviations',
+    'sample_codes',
+    'score_samples',
+]
 
 Labeller = Callable[[Tensor], Mapping[str, Tensor]]
 Progress = Union[Callable[[int, int], object], None]

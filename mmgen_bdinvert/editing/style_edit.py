@@ -144,8 +144,10 @@ class StyleEdit:
         """str: Its name in messages."""
         return f'The direction {self.name!r}' if self.name else 'A direction'
 
-    def _check_facts(self) -> None:
-        """Check notes and layers, and sort the layers."""
+    def _check(self, added: Tensor) -> None:
+        """Check what is added, notes and layers, and sort the layers."""
+        if not added.any():
+            raise ValueError(f'{self.called} must change something, but got zeros only.')
         if not isinstance(self.notes, Mapping):
             raise TypeError(f'The notes of a direction are facts by name, but got {self.notes!r}.')
         if self.layers is not None:

@@ -3,8 +3,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import torch
@@ -20,7 +21,6 @@ from .samples import Labeller, Progress, draw_latents, edit_effect, sample_codes
 from .style_edit import StyleEdit
 
 __all__ = ['SupervisedFinder']
-
 
 _TRIED = 64  # samples that the found directions are tried on
 
@@ -88,8 +88,9 @@ class SupervisedFinder:
         """Find the directions, or targets, of a generator.
 
         ``seed`` draws the samples; ``progress(done, total)`` is called while they are scored. The
-        ``notes`` say what the held-out samples show, and with a labeller the ``effect`` of edits of
-        the detail code by ±2, in standard deviations of the score, and the largest ``side_effect``.
+        ``notes`` say what the held-out samples show, and with a labeller what edits of the detail
+        code do: of directions the ``effect`` by ±2, in standard deviations of the score, and the
+        largest ``side_effect``.
 
         Raises:
             FileNotFoundError: A file is missing.
@@ -101,15 +102,16 @@ class SupervisedFinder:
             common['seed'] = str(seed)
         if self.mixed:
             common['mixed'] = 'yes'
-        found = []
-        for edit in self.fit(w, scores):
-            notes = {**edit.notes, **common}
-            if self.labeller is not None:
-                tried = draw_latents(generator, _TRIED, seed + 1)
-                notes.update(self.effects(generator, edit, tried, scores))
-            own = dict(fingerprint=generator.fingerprint, method=type(self).__name__, notes=notes)
-            found.append(replace(edit, **own))
-        return found
+        edits = self.fit(w, scores)
+        effects: Sequence[Mapping[str, str]] = [{}] * len(edits)
+        if self.labeller is not None:
+            tried = draw_latents(generator, _TRIED, seed + 1)
+            effects = self.effects(generator, edits, tried, scores)
+        common_facts = dict(fingerprint=generator.fingerprint, method=type(self).__name__)
+        return [
+            replace(edit, notes={**edit.notes, **common, **own}, **common_facts)
+            for edit, own in zip(edits, effects)
+        ]
 
     def _samples(
         self, generator: BaseDetailGenerator, seed: int, progress: Progress
@@ -135,18 +137,32 @@ class SupervisedFinder:
     def effects(
         self,
         generator: BaseDetailGenerator,
-        direction: StyleEdit,
+        edits: Sequence[StyleEdit],
         tried: Tensor,
         scores: Mapping[str, Tensor],
-    ) -> dict[str, str]:
-        """Return notes on what an edit does to samples (n, D), with the scores of the others."""
-        effects = edit_effect(generator, direction, self.labeller, tried)
-        effects = {name: e / max(scores[name].std().item(), 1e-6) for name, e in effects.items()}
-        facts = {'effect': f'{effects.pop(direction.name):+.2f}'}
-        if effects:
-            worst = max(effects, key=lambda name: abs(effects[name]))
-            facts['side_effect'] = f'{worst} {effects[worst]:+.2f}'
-        return facts
+    ) -> list[dict[str, str]]:
+        """Return notes on what each edit does to samples (n, D); ``scores`` are of the others."""
+        spread = {name: max(values.std().item(), 1e-6) for name, values in scores.items()}
+        notes = []
+        for edit in edits:
+            effects = edit_effect(generator, edit, self.labeller, tried)
+            effects = {name: effect / spread[name] for name, effect in effects.items()}
+            notes.append({'effect': f'{effects.pop(edit.name):+.2f}'})
+            if effects:
+                worst = max(effects, key=lambda name: abs(effects[name]))
+                notes[-1]['side_effect'] = f'{worst} {effects[worst]:+.2f}'
+        return notes
+
+
+@contextlib.contextmanager
+def needs_scikit_learn(finder: str) -> Iterator[None]:
+    """Import parts of scikit-learn; if it is missing, the ImportError says what to install."""
+    try:
+        yield
+    except ImportError as e:
+        raise ImportError(
+            f"{finder} needs scikit-learn: pip install 'mmgen_bdinvert[directions]'."
+        ) from e
 
 
 def labelled_places(scores: Tensor, name: str) -> Tensor:

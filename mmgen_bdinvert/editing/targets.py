@@ -57,9 +57,7 @@ class Target(StyleEdit):
                 f'{self.called} needs vectors and readings (r, D) and a goal (r,), but got '
                 f'{", ".join(map(str, shapes))}.'
             )
-        if not self.vectors.any():
-            raise ValueError(f'{self.called} must change something, but got zeros only.')
-        self._check_facts()
+        self._check(self.vectors)
 
     @property
     def tensors(self) -> dict[str, Tensor]:

@@ -55,6 +55,7 @@ class FileKind:
         names: Iterable[str] | None = None,
         fingerprint: str = '',
         optional: Sequence[str] = (),
+        instead: Sequence[str] = (),
     ) -> tuple[dict[str, Tensor], dict[str, str]]:
         """Read a file of this kind.
 
@@ -63,6 +64,8 @@ class FileKind:
             names (Iterable[str] | None): All tensors that it must have. Defaults to None, any.
             fingerprint (str): A file of another generator is refused; '', here or there, fits any.
             optional (Sequence[str]): Patterns of further tensors that it may have. Defaults to ().
+            instead (Sequence[str]): All tensors that it may have instead of ``names``: those of a
+                file that has one of them. Defaults to ().
 
         Returns:
             tuple[dict, dict]: Tensors in float32 on the CPU, and the metadata, in which the
@@ -85,6 +88,7 @@ class FileKind:
                 f'{path} has format version {facts.get("version")}, but this release reads version '
                 f'{self.version}.'
             )
+        names = instead if set(instead) & set(tensors) else names
         known = set(names or ())
         others = [name for name in tensors if not any(fnmatchcase(name, p) for p in optional)]
         if names is not None and known != set(others):

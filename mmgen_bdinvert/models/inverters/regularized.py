@@ -109,20 +109,27 @@ class RegularizedInverter(OptimizationInverter):
         """
         self.encoder.check_generator(self.generator)
         rgb = self.generator.to_rgb(images)
-        base = self.encoder(rgb)
-        if self.known_detail is not None:
-            return {'base': base, **self.detail_variables(self.known_detail)}
+        known = self.known_detail
+        detail = self.first_detail(rgb) if known is None else self.detail_variables(known)
+        return {'base': self.first_base(rgb), **detail}
+
+    def first_base(self, rgb: Tensor) -> Tensor:
+        """Return ``f0`` of RGB images (n, 3, H, W): (n, C, s, s)."""
+        return self.encoder(rgb)
+
+    def first_detail(self, rgb: Tensor) -> dict[str, Tensor]:
+        """Return what the detail code of RGB images (n, 3, H, W) starts at, as the variable."""
         if self.detail_encoder is not None:
             self.detail_encoder.check_generator(self.generator)
             detail = self.detail_encoder(rgb)  # [NLD]
             if self.clip is not None:
                 detail = self.statistics.clip(detail, self.clip)
-            return {'base': base, **self.detail_variables(detail)}
+            return self.detail_variables(detail)
         mean = self.generator.mean_latent
-        detail = mean.expand(len(images), self.generator.num_detail, -1)  # [NLD]
+        detail = mean.expand(len(rgb), self.generator.num_detail, -1)  # [NLD]
         if self.detail_space == 'pnorm':
-            return {'base': base, 'whitened': torch.zeros_like(detail)}
-        return {'base': base, 'detail': detail}
+            return {'whitened': torch.zeros_like(detail)}
+        return {'detail': detail}
 
     def with_detail(self, detail: Tensor) -> RegularizedInverter:
         """Return an inverter of the same parts that finds base codes, for known detail codes.

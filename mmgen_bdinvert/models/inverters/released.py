@@ -24,15 +24,15 @@ class ReleasedInverter(RegularizedInverter):
     ``configs/baselines/authors.py``.
     """
 
-    def start(self, images: Tensor) -> dict[str, Tensor]:
-        """Start at ``f0`` and the mean style vector, N times."""
-        self.encoder.check_generator(self.generator)
-        base = self.encoder(resize_lanczos(self.generator.to_rgb(images), self.encoder.input_size))
-        if self.known_detail is not None:
-            return {'base': base, **self.detail_variables(self.known_detail)}
+    def first_base(self, rgb: Tensor) -> Tensor:
+        """Return ``f0`` of the reduced images."""
+        return super().first_base(resize_lanczos(rgb, self.encoder.input_size))
+
+    def first_detail(self, rgb: Tensor) -> dict[str, Tensor]:
+        """Return the mean style vector, N times."""
         stored = getattr(self.generator.generator, 'w_avg', None)
-        mean = self.generator.mean_latent if stored is None else stored.to(base)
-        return {'base': base, 'detail': mean.expand(len(images), self.generator.num_latents, -1)}
+        mean = self.generator.mean_latent if stored is None else stored.to(rgb)
+        return {'detail': mean.expand(len(rgb), self.generator.num_latents, -1)}
 
     def render(self, variables: dict[str, Tensor]) -> Tensor:
         """Render base code and the style vectors from M on."""
