@@ -17,6 +17,7 @@ from .text import printable
 DEBUG_VARIABLE = 'MMGEN_BDINVERT_DEBUG'
 INTERRUPTED = 130
 _IMPORTING = '<frozen importlib._bootstrap>'
+_undoing: list[Callable[[], object]] | None = None  # while a tool runs
 
 
 def leave_at_once() -> None:
@@ -56,7 +57,9 @@ def run_tool(
     Raises:
         SystemExit: Always: with what ``main`` returns, 2 after an error, 130 after Ctrl-C.
     """
+    global _undoing
     leave_at_once()
+    code, _undoing = 2, []  # the code of what is raised
     with output_may_be_left():
         try:
             code = main(argv) or 0
@@ -70,9 +73,18 @@ def run_tool(
             print(f'error: {one_sentence(error)}', file=sys.stderr)
             code = 2
         finally:  # after SystemExit of argparse too
+            for undo in reversed(_undoing if code else []):
+                undo()
+            _undoing = None
             with contextlib.suppress(OSError):
                 flush_output()
     raise SystemExit(code)
+
+
+def undo_on_error(undo: Callable[[], object]) -> None:
+    """Have something called if a tool is running, and ends with an error or is interrupted."""
+    if _undoing is not None:
+        _undoing.append(undo)
 
 
 def say(line: object, file: TextIO | None = None) -> None:

@@ -9,11 +9,15 @@ removes it. A file that is noted stays its maker's, whatever became of it since.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import stat
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
+
+from bdinvert_cli.running import undo_on_error
 
 from .errors import ForeignFileError
 from .outputs import ensure_writable_folder, shown_path, sync_folder, writing
@@ -24,6 +28,8 @@ _MAX_MARK = 2**26  # bytes that are read
 
 def claim_folder(path: str | os.PathLike, maker: str, *, into_existing: bool = False) -> Path:
     """Make a folder for the results of one tool, parents included, and mark it.
+
+    If the tool ends with an error before anything else is in it, what was made is removed.
 
     Args:
         path (str | os.PathLike): The folder. One that the tool marked before is taken again. Hidden
@@ -39,6 +45,9 @@ def claim_folder(path: str | os.PathLike, maker: str, *, into_existing: bool = F
         ForeignFileError: It holds files that the package did not make.
         OutputError: It cannot be written to.
     """
+    whole = Path(path).absolute()
+    missing = [part for part in (whole, *whole.parents) if not os.path.lexists(part)]
+    undo_on_error(partial(_remove_empty, missing))
     folder = ensure_writable_folder(path)
     made = _read(folder)
     if maker not in made:
@@ -122,6 +131,15 @@ def made_in(folder: str | os.PathLike, maker: str) -> frozenset[str]:
 def is_marked(folder: str | os.PathLike, maker: str) -> bool:
     """Return whether a folder has the mark of a tool; a copy may lack hidden files."""
     return maker in _read(Path(folder))
+
+
+def _remove_empty(folders: Iterable[Path]) -> None:
+    """Remove folders, the innermost first, that hold no more than their mark."""
+    with contextlib.suppress(OSError):
+        for folder in folders:
+            if os.listdir(folder) == [MARK]:
+                (folder / MARK).unlink()
+            folder.rmdir()
 
 
 def _place(item: object) -> tuple[int, int] | None:

@@ -5,6 +5,7 @@ import os
 
 import pytest
 
+from bdinvert_cli.running import run_tool
 from mmgen_bdinvert.io import (
     ForeignFileError,
     check_outputs,
@@ -28,6 +29,30 @@ def test_a_folder_without_files_of_others_is_taken(tmp_path, there):
     assert claim_folder(folder, 'invert') == folder
     (folder / 'later.txt').write_text('mine')
     assert claim_folder(folder, 'invert') == folder  # it is marked
+
+
+@pytest.mark.parametrize('ends', ['with an error', 'interrupted', 'well', 'with a file in it'])
+def test_what_was_made_for_nothing_is_removed(tmp_path, ends):
+    (tmp_path / 'mine').mkdir()
+    folder, there = tmp_path / 'new' / 'out', tmp_path / 'mine' / 'out'
+    there.mkdir()
+
+    def main(argv):
+        claim_folder(there, 'invert')
+        claim_folder(folder, 'invert')
+        if ends == 'with a file in it':
+            claim_outputs([folder / 'x.png'], 'invert')
+            (folder / 'x.png').touch()
+        if ends == 'interrupted':
+            raise KeyboardInterrupt
+        if ends != 'well':
+            raise FileNotFoundError('no weights')
+
+    with pytest.raises(SystemExit) as info:
+        run_tool(main, [])
+    assert bool(info.value.code) == (ends != 'well')
+    assert (tmp_path / 'new').exists() == (ends in ('well', 'with a file in it'))
+    assert there.is_dir()  # it was there before
 
 
 def test_a_folder_with_files_of_others_is_refused_unless_asked_for(tmp_path):
