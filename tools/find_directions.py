@@ -39,21 +39,21 @@ def parse_args(argv=None):
     return parser.parse_args(argv)
 
 
-def show(found):
-    """Print what is known about each direction."""
+def show(found, title):
+    """Print what is known about each direction or target."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
     from mmgen_bdinvert.apis.directions import quality_notes
 
-    rows = [quality_notes(direction) for direction in found]
+    rows = [quality_notes(edit) for edit in found]
     columns = list(dict.fromkeys(name for row in rows for name in row))
     table = Table()
-    for name in ('direction', *columns):
+    for name in (title, *columns):
         table.add_column(Text(printable(name)))
-    for direction, row in zip(found, rows):
-        cells = (direction.name, *(row.get(name, '') for name in columns))
+    for edit, row in zip(found, rows):
+        cells = (edit.name, *(row.get(name, '') for name in columns))
         table.add_row(*(Text(printable(cell)) for cell in cells))
     Console().print(table)
 
@@ -65,6 +65,7 @@ def main(argv=None):
 
     from mmgen_bdinvert import apis
     from mmgen_bdinvert.apis.directions import finder_of
+    from mmgen_bdinvert.editing import Target
     from mmgen_bdinvert.engine import read_config, read_settings
     from mmgen_bdinvert.io import claim_folder
     from mmgen_bdinvert.utils import check_device, silence_host
@@ -93,8 +94,9 @@ def main(argv=None):
     if args.draw_samples is not None:
         say(f'{args.draw_samples} samples of seed {args.seed}: {folder}')
         return
-    show(found)
-    say(f'{len(found)} directions: {args.out_dir}')
+    title = 'target' if all(isinstance(edit, Target) for edit in found) else 'direction'
+    show(found, title)
+    say(f'{len(found)} {title}{"s" * (len(found) != 1)}: {args.out_dir}')
 
 
 if __name__ == '__main__':

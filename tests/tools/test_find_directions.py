@@ -56,11 +56,16 @@ def test_labelled_samples_from_pictures_to_a_direction(config, generator, tmp_pa
     (tmp_path / 'labels.csv').write_text('\n'.join(['index,tall', *lines]))
     code, out, err = run(path, '--out-dir', tmp_path / 'out', '--seed', 1)
     assert (code, err) == (0, '')
-    assert 'held out accuracy' in out and f'1 directions: {tmp_path / "out"}' in out
+    assert 'held out accuracy' in out and f'1 direction: {tmp_path / "out"}' in out
     found = load_direction(tmp_path / 'out' / 'tall.safetensors')
     assert found.fingerprint == generator.fingerprint and found.notes['samples'] == '120'
     assert torch.nn.functional.cosine_similarity(found.vector[0], normal, dim=0) > 0.4
     assert (tmp_path / 'out' / 'tall.png').is_file()
+    targets = dict(tall=dict(of='tall', value=1), short=dict(of='tall', value=0))
+    path = config(finder={**finder, 'type': 'ClassTargets', 'targets': targets})
+    code, out, err = run(path, '--out-dir', tmp_path / 'targets', '--seed', 1)
+    assert (code, err) == (0, '')
+    assert 'held out accuracy' in out and f'2 targets: {tmp_path / "targets"}' in out
 
 
 def test_the_process_prints_a_table(config, tmp_path):
