@@ -19,7 +19,12 @@ def psnr(image: Tensor, target: Tensor) -> Tensor:
     Raises:
         ValueError: If the shapes differ.
     """
-    return 10 * (4 / mse(image, target)).log10()  # the peak-to-peak range is 2
+    return psnr_of(mse(image, target))
+
+
+def psnr_of(error: Tensor) -> Tensor:
+    """Return the peak signal-to-noise ratio in dB of mean squared errors of images in [-1, 1]."""
+    return 10 * (4 / error).log10()  # the peak-to-peak range is 2
 
 
 def mse(image: Tensor, target: Tensor) -> Tensor:

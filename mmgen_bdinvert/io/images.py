@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import zlib
 from numbers import Integral
 
 import numpy as np
@@ -16,7 +17,8 @@ from .decoding import decode
 from .outputs import atomic_write, shown_path
 
 FIT_MODES = ('crop', 'pad', 'squash')
-PNG_LEVEL = 3  # of compression: half the time of the usual 6, and files a tenth larger
+# A third of the time of Pillow's defaults; files of photos are smaller, those of drawings larger.
+PNG_OPTIONS = dict(compress_level=1, compress_type=zlib.Z_RLE)
 
 
 def read_image(
@@ -131,7 +133,7 @@ def save_png(path: str | os.PathLike, rgb: np.ndarray) -> None:
     picture = Image.fromarray(np.ascontiguousarray(checked_picture(rgb)))
     if os.path.splitext(path)[1].lower() != '.png':
         raise ValueError(f'picture file must end in .png, but got {shown_path(path)}')
-    options = dict(pnginfo=png_of_srgb(), compress_level=PNG_LEVEL)
+    options = dict(pnginfo=png_of_srgb(), **PNG_OPTIONS)
     atomic_write(path, lambda temporary: picture.save(temporary, 'PNG', **options))
 
 

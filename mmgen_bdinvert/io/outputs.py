@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import contextlib
+import contextvars
 import errno
 import hashlib
 import itertools
@@ -26,6 +27,9 @@ _TEMPORARY = re.compile(r'\.mmgen_bdinvert-[0-9a-f]{32}\.tmp(\..*)?')
 _DEVICE_NAMES = re.compile(r'(con|prn|aux|nul|com\d|lpt\d)(\..*)?', re.IGNORECASE)
 # EFBIG is from `ulimit -f`: other results are about as large.
 _STORAGE_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EFBIG)
+_unflushed: contextvars.ContextVar[set[Path] | None] = contextvars.ContextVar(
+    'unflushed folders', default=None
+)
 
 
 def atomic_write(path: str | os.PathLike, writer: Callable[[Path], object]) -> None:
@@ -105,8 +109,28 @@ def remove_files(paths: Iterable[Path]) -> None:
 
 def sync_folder(path: str | os.PathLike) -> None:
     """Flush the names in a folder to the disk, where the system can."""
+    waiting = _unflushed.get()
+    if waiting is not None:
+        waiting.add(Path(path))
+        return
     with contextlib.suppress(OSError):  # not every system lets a folder be opened
         _sync(Path(path))
+
+
+@contextlib.contextmanager
+def flushed_once() -> Iterator[None]:
+    """Flush the folders of all files that this thread writes in the ``with`` block at its end.
+
+    Their contents are flushed as usual, before they get their names.
+    """
+    token = _unflushed.set(set())
+    try:
+        yield
+    finally:
+        waiting = _unflushed.get()
+        _unflushed.reset(token)
+        for folder in waiting:
+            sync_folder(folder)
 
 
 def ensure_writable_folder(path: str | os.PathLike) -> Path:

@@ -8,11 +8,10 @@ import shutil
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -20,7 +19,7 @@ import torch
 from mmengine.logging import print_log
 from torch import Tensor
 
-from ..evaluation import mse, psnr
+from ..evaluation.functional import mse, psnr_of
 from ..io import (
     ImageReadError,
     OutputError,
@@ -63,6 +62,7 @@ class _Read:
 
 
 Batch = Sequence[_Read]
+Record = tuple[ImageOutcome, Mapping[str, Any]]  # and where the result is
 
 
 class BatchInversion:
@@ -106,7 +106,7 @@ class BatchInversion:
             self.check()
             self._stamps[read.name] = read.stamp
             if read.rgb is None:
-                self._record(failed(read.name, read.source, read.fault))
+                self._record([(failed(read.name, read.source, read.fault), {})])
                 continue
             batch.append(read)
             if len(batch) == size:
@@ -171,7 +171,8 @@ class BatchInversion:
                 metrics.update(read.source.facts())
             images = {'target': read.rgb, 'start': starts[0][i], 'reconstruction': output[i]}
             history = {k: v[:, i].tolist() for k, v in result.history.items()}
-            task = Task(read.source, read.name, codes[i], images, history, metrics)
+            on_sheet = not self.sheet.is_full
+            task = Task(read.source, read.name, codes[i], images, history, metrics, on_sheet)
             folder = self.out_dir if self.shards is None else self._work
             packed = self.shards is not None
             self._writing.append(self._pool.submit(write_image, task, folder / read.name, packed))
@@ -180,23 +181,33 @@ class BatchInversion:
     def _record_written(self, left: int) -> None:
         """Record results as they are written, until at most ``left`` are not."""
         while self._writing and (len(self._writing) > left or self._writing[0].done()):
-            written = self._writing.popleft().result()
-            outcome, place = written.outcome, written.place
-            if written.files:
-                try:
-                    place = self.shards.add(outcome.name, written.files)
-                except StorageError:
-                    raise
-                except OutputError as error:
-                    outcome = failed(outcome.name, outcome.source, str(error))
-            if outcome.status != 'failed':
-                self.sheet.add(written.title, written.pictures)
-            self._record(outcome, place)
+            wait([self._writing[0]])
+            records = []
+            try:
+                while self._writing and self._writing[0].done():
+                    records.append(self._placed(self._writing.popleft().result()))
+            finally:
+                self._record(records)
+
+    def _placed(self, written: Written) -> Record:
+        """Put a result into a shard, if it goes there, and on the sheet; what is recorded of it."""
+        outcome, place = written.outcome, written.place
+        if written.files:
+            try:
+                place = self.shards.add(outcome.name, written.files)
+            except StorageError:
+                raise
+            except OutputError as error:
+                outcome = failed(outcome.name, outcome.source, str(error))
+        if outcome.status != 'failed':
+            self.sheet.add(written.title, written.pictures)
+        return outcome, place
 
     def _measure(
         self, target: Tensor, output: Tensor, result: InversionResult, mask: Tensor | None
     ) -> list[dict]:
-        columns = {'psnr': psnr(output, target), 'mse': mse(output, target)}
+        error = mse(output, target)
+        columns = {'psnr': psnr_of(error), 'mse': error}
         if 'perceptual' in self.inverter.losses:
             distance = self.inverter.losses['perceptual']
             if not self.inverter.num_steps and mask is None and distance.loss_weight:
@@ -215,13 +226,15 @@ class BatchInversion:
             row['losses'] = {k: float(v[-1, i]) for k, v in result.history.items()}
         return rows
 
-    def _record(
-        self, outcome: ImageOutcome, place: Mapping[str, Any] = MappingProxyType({})
-    ) -> None:
-        stamp = self._stamps.pop(outcome.name)
-        self.manifest.add('image', **outcome.record(), source_stamp=stamp and stamp.json(), **place)
-        self.count += 1
-        self.on_image(outcome)
+    def _record(self, records: Sequence[Record]) -> None:
+        rows = []
+        for outcome, place in records:
+            stamp = self._stamps.pop(outcome.name)
+            rows.append({**outcome.record(), 'source_stamp': stamp and stamp.json(), **place})
+        self.manifest.add_all('image', rows)
+        for outcome, _ in records:
+            self.count += 1
+            self.on_image(outcome)
 
     def close(self) -> None:
         """Record what is still being written, and remove the folder for files of shards."""

@@ -23,7 +23,7 @@ import os
 import re
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -85,13 +85,18 @@ class Manifest:
 
     def add(self, event: str, **values: Any) -> None:
         """Append an event; when this returns, it is on disk."""
-        entry = {'event': event, 'time': round(time.time(), 3), 'run': self.run, **values}
-        line = (json.dumps(finite(entry), allow_nan=False) + '\n').encode()
+        self.add_all(event, [values])
+
+    def add_all(self, event: str, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Append several events of one kind, which are flushed to the disk together."""
+        begun = {'event': event, 'time': round(time.time(), 3), 'run': self.run}
+        lines = [json.dumps(finite({**begun, **row}), allow_nan=False) + '\n' for row in rows]
+        data = ''.join(lines).encode()
         size = os.fstat(self._file.fileno()).st_size
         try:
-            written = self._file.write(line)
-            if written != len(line):  # the disk is full: writing the rest raises the error
-                self._file.write(line[written:])
+            written = self._file.write(data)
+            if written != len(data):  # the disk is full: writing the rest raises the error
+                self._file.write(data[written:])
             os.fsync(self._file.fileno())
         except OSError as error:
             self._cut(size)

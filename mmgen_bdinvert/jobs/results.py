@@ -56,7 +56,7 @@ def save_inversion(
     folder: str | os.PathLike,
     *,
     code: LatentCode,
-    pictures: Mapping[str, np.ndarray],
+    pictures: Mapping[str, np.ndarray] | None,
     reconstruction: np.ndarray,
     history: Mapping[str, Sequence[float]],
     metrics: Mapping[str, Any],
@@ -65,8 +65,8 @@ def save_inversion(
     """Write the ``RESULT_FILES`` of one image, each atomically, ``metrics.json`` last.
 
     An earlier ``metrics.json`` is removed first: where there is one, the files beside it belong
-    together. Pictures, by their captions in the comparison, are RGB uint8 (H, W, 3). Without steps
-    in the history, there are neither comparison nor curves, which take longer than the inversion;
+    together. Pictures, by their captions in the comparison, are RGB uint8 (H, W, 3). Without them
+    there are neither comparison nor curves, which take longer than an inversion without steps;
     earlier ones are removed.
     """
     folder = Path(folder)
@@ -75,7 +75,7 @@ def save_inversion(
     remove_files([done])
     code.save(folder / 'code.safetensors')
     save_png(folder / 'reconstruction.png', reconstruction)
-    if all(len(values) == 1 for values in history.values()):
+    if pictures is None:
         remove_files([folder / 'comparison.png', folder / 'losses.png'])
     else:
         save_png(folder / 'comparison.png', comparison(pictures, title=title))
@@ -130,10 +130,15 @@ class Sheet:
         self.count = 0
         self._rows: list[tuple[str, dict[str, np.ndarray]]] = []
 
+    @property
+    def is_full(self) -> bool:
+        """bool: Whether it shows no more rows than it has."""
+        return len(self._rows) >= _SHEET_ROWS
+
     def add(self, name: str, pictures: Mapping[str, np.ndarray]) -> None:
-        """Add a row: column heading to RGB uint8 picture (H, W, 3)."""
+        """Add a row: column heading to RGB uint8 picture (H, W, 3); only counted if it is full."""
         self.count += 1
-        if len(self._rows) < _SHEET_ROWS:
+        if not self.is_full:
             self._rows.append((name, {k: _thumbnail(v) for k, v in pictures.items()}))
 
     def save(self, path: str | os.PathLike) -> None:

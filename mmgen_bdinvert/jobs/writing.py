@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from ..io import OutputError, StorageError, ensure_writable_folder, tensor_to_image
+from ..io.outputs import flushed_once
 from ..io.stamps import FileStamp
 from ..photos.in_photo import Target
 from ..structures import LatentCode
@@ -34,6 +35,7 @@ class Task:
     images: Mapping[str, np.ndarray | Tensor]  # RGB uint8 (H, W, 3), or (3, H, W) in [-1, 1]
     history: Mapping[str, Sequence[float]]  # losses
     metrics: dict[str, Any]
+    on_sheet: bool = True  # whether the contact sheet shows it
 
 
 @dataclass(frozen=True)
@@ -85,22 +87,21 @@ def _write(task: Task, folder: Path, packed: bool) -> Written:
     figures = [f'{metrics["psnr"]:.1f} dB']
     if 'perceptual' in metrics:
         figures.append(f'perceptual {metrics["perceptual"]:.4f}')
-    pictures = {
-        key: value if isinstance(value, np.ndarray) else tensor_to_image(value)
-        for key, value in task.images.items()
-    }
-    gap = difference(pictures['reconstruction'], pictures['target'])
-    shown = {**pictures, 'difference (4x)\ngrey: equal': gap}
-    ensure_writable_folder(folder)
-    save_inversion(
-        folder,
-        code=task.code,
-        pictures=shown,
-        reconstruction=pictures['reconstruction'],
-        history=task.history,
-        metrics=outcome.row(),
-        title=', '.join((task.name, *figures)),
-    )
+    reconstruction = tensor_to_image(task.images['reconstruction'])
+    optimised = any(len(values) > 1 for values in task.history.values())
+    shown = _compared(task, reconstruction) if optimised or task.on_sheet else {}
+    if packed:
+        ensure_writable_folder(folder)
+    with flushed_once():
+        save_inversion(
+            folder,
+            code=task.code,
+            pictures=shown if optimised else None,
+            reconstruction=reconstruction,
+            history=task.history,
+            metrics=outcome.row(),
+            title=', '.join((task.name, *figures)),
+        )
     there = [file for file in RESULT_FILES if (folder / file).is_file()]
     title = '\n'.join((task.name, *figures))
     if not packed:
@@ -109,3 +110,11 @@ def _write(task: Task, folder: Path, packed: bool) -> Written:
     files = {file: (folder / file).read_bytes() for file in there}
     shutil.rmtree(folder, ignore_errors=True)
     return Written(outcome, {}, title, shown, files)
+
+
+def _compared(task: Task, reconstruction: np.ndarray) -> dict[str, np.ndarray]:
+    """Return what comparison and contact sheet show, by caption."""
+    pictures = {**task.images, 'reconstruction': reconstruction}
+    shown = {k: tensor_to_image(v) if isinstance(v, Tensor) else v for k, v in pictures.items()}
+    shown['difference (4x)\ngrey: equal'] = difference(reconstruction, shown['target'])
+    return shown

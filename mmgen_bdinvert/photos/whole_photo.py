@@ -11,7 +11,7 @@ from PIL import Image, ImageCms
 
 from ..io import atomic_write
 from ..io.decoding import decode, stored
-from ..io.images import PNG_LEVEL, png_of_srgb
+from ..io.images import PNG_OPTIONS, png_of_srgb
 from ..io.profiles import from_srgb, profile_to_srgb
 from ..io.sources import ImageSource
 
@@ -85,7 +85,7 @@ class WholePhoto:
                 icc_profile=self._profile,
                 exif=self._exif,
                 pnginfo=info,
-                compress_level=PNG_LEVEL,
+                **PNG_OPTIONS,
             )
 
         atomic_write(path, write)

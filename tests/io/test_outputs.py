@@ -2,6 +2,7 @@
 import itertools
 import os
 import random
+import stat
 
 import numpy as np
 import pytest
@@ -14,6 +15,37 @@ from mmgen_bdinvert.io import (
     output_names,
     save_png,
 )
+from mmgen_bdinvert.io.outputs import flushed_once
+
+
+@pytest.mark.skipif(os.name != 'posix', reason='folders are flushed on POSIX systems')
+class TestFlushedOnce:
+    @pytest.fixture
+    def flushed(self, monkeypatch):
+        seen = []
+
+        def watch(handle):
+            kind = 'folder' if stat.S_ISDIR(os.fstat(handle).st_mode) else 'file'
+            seen.append(kind)
+            fsync(handle)
+
+        fsync = os.fsync
+        monkeypatch.setattr(os, 'fsync', watch)
+        return seen
+
+    def test_contents_at_once_and_the_folder_at_the_end(self, tmp_path, flushed):
+        with flushed_once():
+            for name in ('a.txt', 'b.txt'):
+                atomic_write(tmp_path / name, lambda path: path.write_text('new'))
+        assert flushed == ['file', 'file', 'folder']
+        atomic_write(tmp_path / 'c.txt', lambda path: path.write_text('new'))
+        assert flushed[3:] == ['file', 'folder']
+
+    def test_the_folder_after_an_error_too(self, tmp_path, flushed):
+        with pytest.raises(KeyError), flushed_once():
+            atomic_write(tmp_path / 'a.txt', lambda path: path.write_text('new'))
+            raise KeyError
+        assert flushed == ['file', 'folder']
 
 
 class TestAtomicWrite:

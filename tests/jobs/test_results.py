@@ -61,6 +61,12 @@ class TestSaveInversion:
             save(tmp_path)
         assert not (tmp_path / 'metrics.json').exists()
 
+    def test_without_pictures_to_compare_those_of_an_earlier_run_go(self, tmp_path):
+        save(tmp_path)
+        save(tmp_path, pictures=None)
+        kept = {'code.safetensors', 'reconstruction.png', 'metrics.json'}
+        assert set(os.listdir(tmp_path)) == kept
+
     def test_a_history_without_a_finite_value(self, tmp_path):
         save(tmp_path, history={'total': [NAN, NAN]})
         assert (tmp_path / 'losses.png').stat().st_size > 0
