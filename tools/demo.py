@@ -6,7 +6,7 @@ unless --host is given. Generators in the package have directions of their own; 
 others, as files of tools/find_directions.py or plain arrays.
 
 Requests must be for localhost, --host, the address of this machine or a name of --allow-host.
-Uploads are limited to 20 MB each, and to 100 files and 500 MB of a visitor within an hour; they are
+Uploads are limited to 64 MB each, and to 100 files and 500 MB of a visitor within an hour; they are
 deleted after an hour, the oldest ones when all visitors have more than 2,000 files or 1 GB.
 """
 

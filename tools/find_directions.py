@@ -19,7 +19,7 @@ from bdinvert_cli.running import run_tool, say
 from bdinvert_cli.text import printable
 
 EXAMPLES = """
-bdinvert find-directions directions/interfacegan_toon128 --out-dir directions/
+bdinvert find-directions directions/sefa_toon128 --out-dir directions/
 bdinvert find-directions directions/sefa_ffhq --out-dir directions/ --device cuda:0
 bdinvert find-directions bdinvert_inv_toon64 --draw-samples 200 --out-dir to_label/
 """

@@ -11,11 +11,15 @@ the convolution takes one pass (``layer_kernels``).
 from __future__ import annotations
 
 import functools
+import logging
+import os
+import shutil
 from dataclasses import dataclass
 from types import ModuleType
 
 import torch
 import torch.nn.functional as F
+from mmengine.logging import print_log
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
@@ -160,6 +164,10 @@ def _layer_kernels() -> ModuleType | None:
     try:
         from . import layer_kernels
     except ImportError:  # Triton is not installed
+        return None
+    if not (os.environ.get('CC') or shutil.which('gcc') or shutil.which('clang')):
+        text = 'Triton finds no C compiler, gcc or clang, to build kernels with: plain PyTorch '
+        print_log(f'{text}is used on the GPU, which is slower.', 'current', level=logging.WARNING)
         return None
     return layer_kernels
 

@@ -83,3 +83,16 @@ def test_a_whole_layer_by_kernels_is_that_by_torch(kernels, monkeypatch, upsampl
         results.append([y.detach(), *torch.autograd.grad(y, leaves, drawn(*y.shape, seed=6))])
     for ours, theirs in zip(*results[::-1]):
         torch.testing.assert_close(ours, theirs, rtol=1e-3, atol=1e-3)
+
+
+def test_without_a_compiler_for_them_it_is_said_and_plain_pytorch_is_used(kernels, monkeypatch):
+    found = layers._layer_kernels.__wrapped__
+    said = []
+    monkeypatch.setattr(layers, 'print_log', lambda text, *args, **kwargs: said.append(text))
+    monkeypatch.delenv('CC', raising=False)
+    monkeypatch.setattr(layers.shutil, 'which', {'clang': '/bin/clang'}.get)
+    assert found() is kernels and not said
+    monkeypatch.setattr(layers.shutil, 'which', lambda name: None)
+    assert found() is None and 'no C compiler' in said[0]
+    monkeypatch.setenv('CC', 'cc')
+    assert found() is kernels and len(said) == 1
