@@ -149,15 +149,15 @@ def add_motion_options(parser: ToolParser) -> None:
         default=False,
         choices=('given', 'auto'),
         metavar='auto',
-        help='undo that motion instead, so that the face of a moved photo is aligned; auto: the '
-        'motion by which --find has found the face out of alignment, or with --complete the '
-        'detail encoder',
+        help='undo that motion instead, so that the face of a moved photo is aligned; auto, for '
+        'bdinvert edit alone: the motion by which --find has found the face out of alignment, or '
+        'with --complete the detail encoder',
     )
     group.add_argument(
         '--and-back',
         action='store_true',
-        help='with --align: keep the edited face at its place in the photo, and save aligned '
-        'views too',
+        help='with --align, for bdinvert edit alone: keep the edited face at its place in the '
+        'photo, and save aligned views too',
     )
     group.add_argument(
         '--landmarks',

@@ -8,7 +8,7 @@ from bdinvert_cli.paths import check_checkpoint
 from bdinvert_cli.running import run_tool, say
 
 EXAMPLES = """
-bdinvert publish-model work_dirs/my_gan/iter_1000.pth encoder.safetensors --part encoder --half
+bdinvert publish-model work_dirs/encoder/iter_1000.pth encoder.safetensors --part encoder --half
 """
 
 

@@ -28,7 +28,7 @@ def parse_args(argv=None):
         '--max-images',
         type=int,
         default=200,
-        help='maximum number of images with pictures, the worst ones, 30 to 60 kB each (default: '
+        help='maximum number of images with pictures, the worst ones, 25 to 60 kB each (default: '
         '200)',
     )
     return parser.parse_args(argv)

@@ -58,7 +58,7 @@ def write_page(
             packed or not, or of :func:`mmgen_bdinvert.apis.edit_files`. Originals are read from
             their places; if one is gone, the comparison of the run is shown instead.
         path (str | os.PathLike | None): The page. Defaults to ``report.html`` in ``folder``.
-        max_images (int): Maximum number of images with pictures, the worst ones; 30 to 60 kB each.
+        max_images (int): Maximum number of images with pictures, the worst ones; 25 to 60 kB each.
             Defaults to 200.
         on_note (Callable | None): Called with sentences on what in the folder is damaged: the page
             shows the rest. Defaults to None.

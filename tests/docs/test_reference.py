@@ -16,7 +16,7 @@ if not DOCS.is_dir():
     pytest.skip('needs the documentation', allow_module_level=True)
 pytest.importorskip('sphinx')
 
-REGISTRIES = ('DATASETS', 'HOOKS', 'METRICS', 'MODELS', 'MODULES')
+REGISTRIES = ('DATASETS', 'HOOKS', 'METRICS', 'MODELS', 'MODULES', 'OPTIMIZERS')
 
 
 @pytest.fixture(scope='module')
