@@ -21,8 +21,8 @@ from ..geometry import (
 )
 from ..geometry.matrices import TransformLike
 from ..models.encoder_trainer import moved_each
-from ..models.generators import BaseDetailGenerator
 from ..models.inverters.base_inverter import OptimizationInverter
+from ..models.inverters.completion import Completion
 from ..models.inverters.regularized import RegularizedInverter
 from ..structures import LatentCode
 from ..utils.numbers import checked_number
@@ -31,6 +31,7 @@ __all__ = ['check_straightens', 'found_motions', 'straighten']
 
 _AT_A_TIME = 8  # images
 _LEAST = 0.05  # of an image, by which it can be straightened
+_COMPLETED = 0.5  # weight of what is completed, in the second inversion
 
 
 def straighten(
@@ -44,10 +45,10 @@ def straighten(
     """Undo the motion that took photos out of alignment, and complete what they do not show.
 
     :func:`align` moves the base code: what a photo's border cuts off is continued as it ends there,
-    and cells are interpolated. Here the reconstruction is moved back, pixel by pixel, and inverted
-    once more, with its detail code and where the photo shows something. The encoder is given a
-    whole face: outside, that which the generator draws with this detail code, and with mean style
-    vectors before it. So the face is completed as the generator knows faces.
+    and cells are interpolated. Here the reconstruction is moved back, pixel by pixel; where the
+    photo shows nothing, it is completed by the face that the generator draws with this detail code
+    and with those style vectors before it that fit what the photo shows; and the whole is inverted
+    once more with its detail code. So hair and shoulders go on as the generator knows faces.
 
     Args:
         inverter (OptimizationInverter): A RegularizedInverter. Its losses are used; the steps are
@@ -58,7 +59,7 @@ def straighten(
             :func:`align`, or n of them. Defaults to None: those that the detail encoder finds.
         shown (Tensor | None): What the photos show of the images, (n or 1, 1, H, W) from 0 to 1:
             less than all where a window leaves its photo, or something is masked. Defaults to all.
-        num_steps (int): Steps of the second inversion. Defaults to 20.
+        num_steps (int): Steps of the completion, and of the second inversion. Defaults to 20.
 
     Returns:
         LatentCode: New base codes; the detail codes are the same, bit for bit. Colours and coarse
@@ -90,21 +91,26 @@ def straighten(
     base = [code.base[:0]]
     for start in range(0, len(code), _AT_A_TIME):
         part = slice(start, start + _AT_A_TIME)
-        whole, seen = _whole(inverter, code[part], motions[part], masks[part], start)
-        held = inverter.with_detail(code.detail[part].to(whole))
-        base.append(held.invert(whole, mask=seen).code.base.to(code.base))
+        images, seen = _moved_back(inverter, code[part], motions[part], masks[part], start)
+        detail = code.detail[part].to(images)
+        if seen.min() < 1:
+            face = Completion(inverter, detail, num_steps).invert(images, mask=seen).reconstruction
+            images = torch.lerp(face.clamp(-1, 1), images, seen)
+        held = inverter.with_detail(detail)
+        found = held.invert(images, mask=seen.clamp(min=_COMPLETED))
+        base.append(found.code.base.to(code.base))
     return replace(code, base=torch.cat(base), colours=None, coarse=None)
 
 
 @torch.no_grad()
-def _whole(
+def _moved_back(
     inverter: RegularizedInverter,
     code: LatentCode,
     motions: Sequence[TransformLike | None],
     masks: Sequence[Tensor | None],
     first: int,
 ) -> tuple[Tensor, Tensor]:
-    """Return aligned, whole images (n, 3, H, W), and what photos show of them (n, 1, H, W).
+    """Return aligned images (n, 3, H, W), and what photos show of them (n, 1, H, W).
 
     ``motions`` are n, None where it is to be found, ``masks`` what photos show, (1, H, W) or None;
     ``first`` is the number of the first image, for messages.
@@ -123,7 +129,7 @@ def _whole(
                 f'straighten it by: check the motion.'
             )
     moved = moved_each(images, back, partial(transform_image, mode='bicubic')).clamp(-1, 1)
-    return torch.lerp(_own_face(generator, code.detail), moved, seen), seen
+    return moved, seen
 
 
 def found_motions(inverter: RegularizedInverter, images: Tensor) -> list[Transform]:
@@ -161,9 +167,3 @@ def _seen(back: Transform, shown: Tensor | None, images: Tensor) -> Tensor:
     if shown is None or shown.min() == 1:
         return seen
     return seen * warp(shown[None].to(images), back).clamp(0, 1)
-
-
-def _own_face(generator: BaseDetailGenerator, detail: Tensor) -> Tensor:
-    """Draw what the generator makes of detail codes (n, L, D) by itself: images (n, 3, H, W)."""
-    coarse = generator.mean_latent.expand(len(detail), generator.first_detail, -1)  # [NMD]
-    return generator.quick_synthesis(torch.cat([coarse.to(detail), detail], 1)).clamp(-1, 1)

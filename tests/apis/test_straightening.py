@@ -21,6 +21,8 @@ from mmgen_bdinvert.geometry import GeometricTransform, inverse, transform_image
 from mmgen_bdinvert.io import image_to_tensor
 from mmgen_bdinvert.models import DetailCodeEncoder
 from mmgen_bdinvert.models.inverters import WPlusInverter
+from mmgen_bdinvert.models.inverters.base_inverter import OptimizationInverter
+from mmgen_bdinvert.models.inverters.completion import Completion
 from projects.toon_faces import draw_face
 
 HALF = GeometricTransform(shift=(0.5, 0.0))
@@ -51,33 +53,62 @@ def test_a_code_of_w_plus_loses_what_the_base_code_then_holds(inverter, sample_w
     assert torch.equal(straight.detail, code.detail)
 
 
-def test_losses_see_what_the_photo_shows_and_the_encoder_a_whole_face(inverter, code, monkeypatch):
-    seen, original = {}, type(inverter).invert
+def test_the_second_inversion_is_of_a_whole_face(inverter, code, monkeypatch):
+    seen, original = {}, OptimizationInverter.invert
 
     def invert(self, images, mask):
+        if isinstance(self, Completion):
+            result = original(self, images, mask=mask)
+            seen.update(shown=mask, completed=result.reconstruction.clamp(-1, 1))
+            return result
         seen.update(images=images, mask=mask, known=self.known_detail)
         return original(self, images, mask=mask)
 
-    monkeypatch.setattr(type(inverter), 'invert', invert)
+    monkeypatch.setattr(OptimizationInverter, 'invert', invert)
     straighten(inverter, code, HALF, num_steps=2)
     generator = inverter.generator
     side = generator.resolution
     # The face went right by half the image: moved back, its right half has left the photo.
-    assert seen['mask'][..., : side // 2].min() == 1 and seen['mask'][..., side // 2 :].max() == 0
+    left, right = slice(0, side // 2), slice(side // 2, side)
+    assert seen['shown'][..., left].min() == 1 and seen['shown'][..., right].max() == 0
+    assert seen['mask'][..., left].min() == 1 and 0 < seen['mask'][..., right].max() < 1
     with torch.no_grad():
         rendered = generator.render(code).clamp(-1, 1)
-        mean = generator.mean_latent.expand(3, generator.first_detail, -1)
-        own = generator.synthesis(torch.cat([mean, code.detail], 1)).clamp(-1, 1)
-    left, right = seen['images'][..., : side // 2], seen['images'][..., side // 2 :]
-    torch.testing.assert_close(left, rendered[..., side // 2 :])
-    torch.testing.assert_close(right, own[..., side // 2 :], rtol=0, atol=1e-5)
+    torch.testing.assert_close(seen['images'][..., left], rendered[..., right])
+    assert torch.equal(seen['images'][..., right], seen['completed'][..., right])
     assert torch.equal(seen['known'], code.detail) and inverter.known_detail is None
     # What the photo does not show of its window, or a mask hides, is not known either.
     shown = torch.ones(1, 1, side, side)
     shown[..., : side // 4, :] = 0
     straighten(inverter, code, HALF, shown=shown, num_steps=1)
-    assert seen['mask'][..., : side // 4, :].max() == 0
-    assert seen['mask'][..., side // 4 + 1 :, : side // 2].min() == 1
+    assert seen['shown'][..., : side // 4, :].max() == 0
+    assert seen['shown'][..., side // 4 + 1 :, left].min() == 1
+    # Nothing is completed of a face that is shown whole.
+    seen.clear()
+    straighten(inverter, code, GeometricTransform(scale=0.8), num_steps=1)
+    assert 'completed' not in seen and seen['mask'].min() == 1
+
+
+@pytest.mark.parametrize('with_statistics', [True, False])
+def test_a_completion_fits_what_is_seen_with_the_detail_codes_as_they_are(
+    inverter, code, make_inverter, sample_w_plus, with_statistics
+):
+    if not with_statistics:
+        pixel = dict(type='PixelMSELoss')
+        inverter = make_inverter(losses=dict(pixel=pixel), statistics=None)
+    generator = inverter.generator
+    w_plus = sample_w_plus(generator, 2)
+    with torch.no_grad():
+        images = generator.synthesis(w_plus).clamp(-1, 1)
+    seen = torch.ones_like(images[:, :1])
+    seen[..., generator.resolution // 2 :] = 0
+    detail = w_plus[:, generator.first_detail :]
+    errors = []
+    for steps in (0, 40):
+        result = Completion(inverter, detail, steps).invert(images, mask=seen)
+        errors.append(((result.reconstruction - images) * seen).square().mean((1, 2, 3)))
+    assert torch.equal(result.code.detail, detail)
+    assert (errors[1] < 0.75 * errors[0]).all()
 
 
 def test_clipped_detail_codes_stay_as_they_are(make_inverter, code):

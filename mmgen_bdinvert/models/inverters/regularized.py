@@ -22,7 +22,7 @@ __all__ = ['RegularizedInverter', 'paper_losses']
 
 # Whitened coordinates are optimised in this unit: optimisers move all variables about equally far,
 # and detail codes start farther from the solution than base codes.
-_UNIT = 3.0
+UNIT = 3.0
 
 
 def paper_losses() -> dict[str, dict]:
@@ -144,7 +144,7 @@ class RegularizedInverter(OptimizationInverter):
     def detail_variables(self, detail: Tensor) -> dict[str, Tensor]:
         """Return detail codes (n, L, D) as the variable that is optimised."""
         if self.detail_space == 'pnorm':
-            return {'whitened': self.statistics.whiten(detail) / _UNIT}
+            return {'whitened': self.statistics.whiten(detail) / UNIT}
         return {'detail': detail}
 
     def render(self, variables: dict[str, Tensor]) -> Tensor:
@@ -165,11 +165,11 @@ class RegularizedInverter(OptimizationInverter):
         if self.clip is None:
             return
         if 'whitened' in variables:
-            variables['whitened'].clamp_(-self.clip / _UNIT, self.clip / _UNIT)
+            variables['whitened'].clamp_(-self.clip / UNIT, self.clip / UNIT)
         else:
             variables['detail'].copy_(self.statistics.clip(variables['detail'], self.clip))
 
     def _detail(self, variables: dict[str, Tensor]) -> Tensor:
         if 'detail' in variables:
             return variables['detail']
-        return self.statistics.unwhiten(_UNIT * variables['whitened'])
+        return self.statistics.unwhiten(UNIT * variables['whitened'])
