@@ -57,7 +57,8 @@ def test_the_encoder_gives_the_same_base_codes(tmp_path, write):
     with torch.no_grad():
         wanted, found = network(images), encoder(images)
     assert wanted.std() > 0.01
-    torch.testing.assert_close(found, wanted, rtol=0, atol=0)
+    # Not every processor convolves both memory layouts alike, to the last bit.
+    torch.testing.assert_close(found, wanted, rtol=0, atol=1e-5)
 
 
 def test_the_base_size_is_told_and_kept(tmp_path, write, make_generator):
