@@ -91,7 +91,9 @@ def main(argv=None):
     quality = psnr(inverter.generator.to_rgb(result.reconstruction), targets).tolist()
     columns = {'out-of-range photo': photos, 'BDInvert': render(inverter, result.code)}
     if getattr(inverter, 'detail_encoder', None) is not None:  # which finds the motion
-        columns['straightened'] = render(inverter, straighten(inverter, result.code))
+        steps = min(20, inverter.num_steps)
+        straight = straighten(inverter, result.code, num_steps=steps)
+        columns['straightened'] = render(inverter, straight)
     columns |= {
         'shifted': render(inverter, transform(inverter, result.code, GeometricTransform(SHIFT))),
         'rotated': render(
