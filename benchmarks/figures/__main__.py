@@ -108,7 +108,7 @@ def main(argv=None):
     few = {key: colours[key] for key in ('dark skin', 'blond hair')}
     first = {**few, 'wide eyes': shapes['wide eyes']}
     ours = codes['bdinvert_16']
-    straight = apis.straighten(inverter, ours, num_steps=min(20, plan.num_steps))
+    straight = apis.straighten(inverter, ours, num_steps=min(20, inverter.num_steps))
     made = {
         'teaser': figures.teaser(generator, photos, ours, codes['w_plus'], first, straight, names),
         'base_codes': figures.base_codes(generator),

@@ -94,7 +94,7 @@ def straighten(
         images, seen = _moved_back(inverter, code[part], motions[part], masks[part], start)
         detail = code.detail[part].to(images)
         if seen.min() < 1:
-            face = Completion(inverter, detail, num_steps).invert(images, mask=seen).reconstruction
+            face = Completion(inverter, detail).invert(images, mask=seen).reconstruction
             images = torch.lerp(face.clamp(-1, 1), images, seen)
         held = inverter.with_detail(detail)
         found = held.invert(images, mask=seen.clamp(min=_COMPLETED))
@@ -128,8 +128,7 @@ def _moved_back(
                 f'The motion leaves {share:.0%} of image {number} in view, which is too little to '
                 f'straighten it by: check the motion.'
             )
-    moved = moved_each(images, back, partial(transform_image, mode='bicubic')).clamp(-1, 1)
-    return moved, seen
+    return moved_each(images, back, partial(transform_image, mode='bicubic')).clamp(-1, 1), seen
 
 
 def found_motions(inverter: RegularizedInverter, images: Tensor) -> list[Transform]:

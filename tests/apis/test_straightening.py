@@ -1,6 +1,7 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
 """Faces that are inverted once more in alignment, and completed."""
 
+import copy
 from dataclasses import replace
 
 import pytest
@@ -96,6 +97,8 @@ def test_a_completion_fits_what_is_seen_with_the_detail_codes_as_they_are(
     if not with_statistics:
         pixel = dict(type='PixelMSELoss')
         inverter = make_inverter(losses=dict(pixel=pixel), statistics=None)
+    inverter = copy.copy(inverter)
+    inverter.optimizer, inverter.keep_best = dict(type='ImageLBFGS', history=50), True
     generator = inverter.generator
     w_plus = sample_w_plus(generator, 2)
     with torch.no_grad():
@@ -105,7 +108,8 @@ def test_a_completion_fits_what_is_seen_with_the_detail_codes_as_they_are(
     detail = w_plus[:, generator.first_detail :]
     errors = []
     for steps in (0, 40):
-        result = Completion(inverter, detail, steps).invert(images, mask=seen)
+        inverter.num_steps = steps
+        result = Completion(inverter, detail).invert(images, mask=seen)
         errors.append(((result.reconstruction - images) * seen).square().mean((1, 2, 3)))
     assert torch.equal(result.code.detail, detail)
     assert (errors[1] < 0.75 * errors[0]).all()

@@ -20,12 +20,12 @@ class Completion(WPlusInverter):
     continue it as faces of the generator go on. A P-norm loss holds them near the mean one.
 
     Args:
-        inverter (RegularizedInverter): Its generator, statistics and image losses are used.
+        inverter (RegularizedInverter): Its generator, statistics, image losses, optimiser and steps
+            are used.
         detail (Tensor): Detail codes of the images, (n, L, D). They stay as they are.
-        num_steps (int): Steps of L-BFGS.
     """
 
-    def __init__(self, inverter: RegularizedInverter, detail: Tensor, num_steps: int):
+    def __init__(self, inverter: RegularizedInverter, detail: Tensor):
         losses = {k: loss for k, loss in inverter.losses.items() if loss.compares == 'image'}
         if inverter.statistics is not None:
             losses['styles'] = dict(type='PNormLoss', loss_weight=0.01)
@@ -33,10 +33,10 @@ class Completion(WPlusInverter):
             inverter.generator,
             losses=losses,
             statistics=inverter.statistics,
-            optimizer=dict(type='ImageLBFGS', history=50),
-            num_steps=num_steps,
-            keep_best=True,
-            amp='gradients',
+            optimizer=inverter.optimizer,
+            num_steps=inverter.num_steps,
+            keep_best=inverter.keep_best,
+            amp=inverter.amp,
         )
         self.detail = detail
 
