@@ -75,7 +75,7 @@ def add_runner_options(parser: ToolParser) -> None:
         required=False,
     )
     parser.add_argument('--amp', action='store_true', help='use mixed precision, bfloat16')
-    parser.add_cfg_options()
+    parser.add_cfg_options(of_model=False)
     add_launcher(parser)
     parser.add_argument(
         '--local_rank', '--local-rank', type=int, default=0, help='set by the launcher'

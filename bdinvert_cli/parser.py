@@ -82,12 +82,17 @@ class ToolParser(argparse.ArgumentParser):
             if numbers and value is not None and min(numbers) < least:
                 self.error(f'--{name.replace("_", "-")} is {least} or more, but got {value}')
 
-    def add_cfg_options(self) -> None:
-        """Add mmengine's ``--cfg-options``; its values stay strings until they are read."""
+    def add_cfg_options(self, of_model: bool = True) -> None:
+        """Add mmengine's ``--cfg-options``; its values stay strings until they are read.
+
+        Args:
+            of_model (bool): Whether the tool reads settings of the model alone. Defaults to True.
+        """
+        what = 'the model, as model.NAME=VALUE' if of_model else 'the config'
         self.add_argument(
             '--cfg-options',
             nargs='+',
             metavar='KEY=VALUE',
             action=_Settings,
-            help='override settings of the config; lists as key="[a,b]"',
+            help=f'override settings of {what}; lists as key="[a,b]"',
         )

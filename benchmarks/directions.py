@@ -41,7 +41,7 @@ def parse_args(argv=None):
         help=f'configs of one generator of drawn faces (default: {" ".join(CONFIGS)})',
     )
     parser.add_argument('--count', type=int, default=128, help='faces (default: 128)')
-    parser.add_cfg_options()
+    parser.add_cfg_options(of_model=False)
     add_device(parser)
     args = parser.parse_args(argv)
     parser.check_least(args, 2, 'count')

@@ -35,7 +35,7 @@ def parse_args(argv=None):
         '--draw-samples', type=int, metavar='N', help='only draw N samples, <index>.png, to label'
     )
     add_device(parser)
-    parser.add_cfg_options()
+    parser.add_cfg_options(of_model=False)
     return parser.parse_args(argv)
 
 

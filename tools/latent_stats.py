@@ -47,7 +47,7 @@ def parse_args(argv=None):
         '--batch-size', type=int, default=4096, help='samples at a time (default: 4096)'
     )
     add_device(parser)
-    parser.add_cfg_options()
+    parser.add_cfg_options(of_model=False)
     args = parser.parse_args(argv)
     if args.num_samples < 2 or args.batch_size < 1:
         parser.error('--num-samples must be 2 or more and --batch-size 1 or more')

@@ -10,11 +10,10 @@ import torch
 from torch import Tensor
 
 from ..editing import StyleEdit
-from ..editing.style_edit import checked_strength
 from ..geometry import GeometricTransform, Transform, inverse, part_of
 from ..photos import InPhoto
 from ..structures import LatentCode
-from ..utils.numbers import checked_number
+from ..utils.numbers import checked_number, finite_number
 from ..visualization.grid import MIN_TILE
 from .inference import Renderer, edit, generator_of, render
 from .motion import transform
@@ -77,7 +76,7 @@ def animate(
         raise ValueError(f'A video of a whole photo is of one code, but got {len(codes)}.')
     if not strengths:
         raise ValueError('At least one strength must be given, but got none.')
-    strengths = [checked_strength(strength) for strength in strengths]
+    strengths = [finite_number('strength', strength) for strength in strengths]
     strengths = strengths if len(strengths) > 1 else [0.0, *strengths]
     generator = generator_of(inverter)
     generator.check_code(codes)

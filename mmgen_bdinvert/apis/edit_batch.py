@@ -13,7 +13,6 @@ import numpy as np
 import torch
 
 from ..editing import StyleEdit
-from ..editing.style_edit import checked_strength
 from ..geometry import GeometricTransform, Transform, inverse, transform_image
 from ..io import (
     OutputError,
@@ -34,6 +33,7 @@ from ..jobs.results import CONFIG_FILE, Sheet, save_config
 from ..models.inverters.regularized import RegularizedInverter
 from ..photos import InPhoto
 from ..structures import LatentCode
+from ..utils.numbers import finite_number
 from ..visualization import comparison
 from .codes import CodeSource, code_sources, edit_projection, find_codes
 from .inference import Renderer, edit, generator_of, given_direction, render
@@ -151,7 +151,8 @@ def edit_files(
     straightens = check_straightens(inverter) if complete else None
     given = directions
     directions = [given_direction(inverter, direction) for direction in given]
-    strengths = list(dict.fromkeys(map(checked_strength, strengths))) if directions else [0.0]
+    factors = [finite_number('strength', s) for s in strengths] if directions else [0.0]
+    strengths = list(dict.fromkeys(factors))
     if not strengths:
         raise ValueError('At least one strength must be given, but got none.')
     generator = generator_of(inverter)

@@ -18,7 +18,6 @@ from torch import Tensor
 from bdinvert_cli.sentences import one_sentence
 
 from ..editing import Direction, StyleEdit, find_direction, load_direction, named_directions
-from ..editing.style_edit import checked_strength
 from ..engine.config import named_backbones, pivot_of
 from ..io import tensor_to_images
 from ..jobs.batch_size import fitting_batch, is_out_of_memory
@@ -26,7 +25,7 @@ from ..models import BaseDetailGenerator
 from ..models.inverters.base_inverter import OptimizationInverter, StepCallback
 from ..structures import InversionResult, LatentCode
 from ..utils.device import check_device
-from ..utils.numbers import checked_number
+from ..utils.numbers import checked_number, finite_number
 from .config import ConfigLike, load_config
 from .images import ImageLike, to_batch
 
@@ -244,7 +243,7 @@ def edit(
     """
     generator = generator_of(inverter)
     generator.check_code(code)
-    strength = checked_strength(strength)
+    strength = finite_number('strength', strength)
     direction = given_direction(inverter, direction)
     return replace(code, detail=direction.added(code.detail, strength, generator, layers))
 

@@ -24,7 +24,7 @@ class ClassScores(nn.Module):
     Args:
         classifier (dict | nn.Module): Classifier, or its config. It takes RGB images (n, 3, H, W)
             in [-1, 1] and returns logits (n, classes) by name; ``classes`` lists their meanings
-            by name, as that of :class:`mmgen_bdinvert.evaluation.ToonAttributes`.
+            by name, as that of ``projects.toon_faces.ToonAttributes``.
         attributes (Mapping[str, Mapping]): For each attribute ``dict(of=…, yes=[…], no=[…])``: the
             name of the logits, and the classes that speak for it and against it. Without ``no``
             all the others do.

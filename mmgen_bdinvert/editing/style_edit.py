@@ -4,11 +4,10 @@
 from __future__ import annotations
 
 import json
-import math
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from numbers import Integral, Real
+from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -16,11 +15,12 @@ import torch
 from torch import Tensor
 
 from ..io.saved import FileKind
+from ..utils.numbers import finite_number
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-__all__ = ['StyleEdit', 'checked_strength']
+__all__ = ['StyleEdit']
 
 DIRECTION_KIND = 'mmgen_bdinvert.direction'
 KIND = FileKind(DIRECTION_KIND, 'direction', 'give a file that tools/find_directions.py wrote')
@@ -60,7 +60,7 @@ class StyleEdit:
 
     def __mul__(self, factor: float) -> Self:
         """Return the edit whose strength 1 is this one's strength ``factor``."""
-        factor = checked_strength(factor)
+        factor = finite_number('strength', factor)
         if factor == 1:
             return self
         return replace(self.scaled(factor), name=f'{factor:g} × {self.name}')
@@ -168,19 +168,6 @@ def checked_floats(tensor: Tensor, called: str) -> Tensor:
     if not torch.isfinite(tensor).all():
         raise ValueError(f'{called} must be finite, but got NaN or infinite values.')
     return tensor
-
-
-def checked_strength(strength: float) -> float:
-    """Return the factor of a direction, which must be a finite number."""
-    if isinstance(strength, bool) or not isinstance(strength, Real):
-        raise TypeError(f'strength must be a number, but got {type(strength).__name__}.')
-    try:
-        factor = float(strength)
-    except OverflowError:
-        factor = math.inf
-    if not math.isfinite(factor):
-        raise ValueError(f'strength must be finite, but got {strength}.')
-    return factor
 
 
 def _is_number(value: object) -> bool:

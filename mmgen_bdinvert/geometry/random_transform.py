@@ -8,7 +8,8 @@ import math
 import torch
 from mmgen.registry import MODULES
 
-from .transform import GeometricTransform, finite_number
+from ..utils.numbers import finite_number
+from .transform import GeometricTransform
 
 __all__ = ['RandomTransform']
 

@@ -30,7 +30,6 @@ Convention
 from __future__ import annotations
 
 import math
-import numbers
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
@@ -39,24 +38,12 @@ import torch
 from mmgen.registry import MODULES
 from torch import Tensor
 
+from ..utils.numbers import finite_number
 from .base import Transform
 
 __all__ = ['GeometricTransform']
 
 _QUARTER_TURNS = {0.0: (1.0, 0.0), 90.0: (0.0, 1.0), 180.0: (-1.0, 0.0), 270.0: (0.0, -1.0)}
-
-
-def finite_number(name: str, value: Any) -> float:
-    """Return ``value`` as a float, which must be a finite number."""
-    if isinstance(value, bool) or not isinstance(value, numbers.Real):
-        raise TypeError(f'{name} must be a number, but got {value!r} ({type(value).__name__})')
-    try:
-        number = float(value)
-    except OverflowError:
-        number = math.inf
-    if not math.isfinite(number):
-        raise ValueError(f'{name} must be a finite number, but got {value}')
-    return number
 
 
 @MODULES.register_module()

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from numbers import Integral, Real
 from typing import Any
 
@@ -52,3 +53,21 @@ def checked_number(
         bounds = [f'{word} {limit:g}' for word, limit in limits.items() if limit is not None]
         words.append(' and '.join(bounds))
     raise ValueError(f'{name} is a {" ".join(words).strip()}, but got {value!r}.')
+
+
+def finite_number(name: str, value: object) -> float:
+    """Return ``value`` as a float, which must be a finite number.
+
+    Raises:
+        TypeError: It is no number.
+        ValueError: It is infinite or NaN.
+    """
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise TypeError(f'{name} must be a number, but got {value!r} ({type(value).__name__})')
+    try:
+        number = float(value)
+    except OverflowError:
+        number = math.inf
+    if not math.isfinite(number):
+        raise ValueError(f'{name} must be a finite number, but got {value}')
+    return number

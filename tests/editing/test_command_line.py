@@ -29,7 +29,7 @@ class TestDirections:
         [
             (['2', 'smile.pt'], "'2' is first"),
             (['smile.pt', '0'], 'change something'),
-            (['smile.pt', 'nan'], 'must be finite'),
+            (['smile.pt', 'nan'], 'must be a finite number'),
             (['smile.pt@6-4'], "but got '6-4'"),
             (['smile.pt@,'], "but got ','"),
         ],

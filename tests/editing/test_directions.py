@@ -55,7 +55,7 @@ class TestDirection:
             assert product.name == '-0.5 × age' and product.layers == (4, 5)
             assert (product.fingerprint, product.method) == ('ab12', 'svm')
         assert direction * 1 is direction
-        with pytest.raises(ValueError, match='must be finite'):
+        with pytest.raises(ValueError, match='must be a finite number'):
             direction * float('nan')
 
     @pytest.mark.parametrize('layers', [[], [-1], [2.5], [True], ['4'], [4, None], 5])
