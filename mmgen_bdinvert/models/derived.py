@@ -23,19 +23,20 @@ class Derived(Generic[T]):
 
     def __init__(self, compute: Callable[..., T]):
         self._compute = compute
-        self._key: list | None = None
-        self._kept: list[Tensor] = []
-        self._values: dict[tuple, T] = {}  # by settings: a CUDA graph may refer to each
+        # What the values belong to; these tensors, whose references keep the memory, so that no
+        # other tensor can get the same address; and values by settings: a CUDA graph may refer to
+        # each. Replaced as one, since several threads may render.
+        self._state: tuple[list, list[Tensor], dict[tuple, T]] = [], [], {}
 
     def __call__(self, tensors: Sequence[Tensor], *settings) -> T:
         """Return ``compute(*settings)`` for the present state of the tensors that it uses."""
         key = [(t.data_ptr(), t._version, t.dtype, t.device) for t in tensors]
-        if key != self._key:
-            # References keep the memory, so that no other tensor can get the same address.
-            self._kept = [t.detach() for t in tensors]
-            self._key, self._values = key, {}
-        if settings not in self._values:
+        state = self._state
+        if key != state[0]:
+            state = self._state = key, [t.detach() for t in tensors], {}
+        values = state[2]
+        if settings not in values:
             # Tensors made in inference mode could not be used in a later backward pass.
             with torch.inference_mode(False), torch.no_grad():
-                self._values[settings] = self._compute(*settings)
-        return self._values[settings]
+                values[settings] = self._compute(*settings)
+        return values[settings]

@@ -96,3 +96,19 @@ def test_a_derived_value_is_computed_once_for_one_state():
     tensor.add_(1)
     derived([tensor], 3)
     assert calls == [2, 3, 3, 3]
+
+
+def test_values_of_another_state_computed_meanwhile_are_not_mixed_up():
+    one, two = torch.ones(1), torch.zeros(1)
+    state, found = [one], []
+
+    def compute():
+        mine = state[0]
+        if mine is one:  # what another thread may do in between
+            state[0] = two
+            found.append(derived([two]))
+        return mine
+
+    derived = Derived(compute)
+    assert derived([one]) is one
+    assert found == [two] and derived([two]) is two
