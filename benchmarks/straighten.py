@@ -4,9 +4,7 @@
 Held-out drawn faces are moved, inverted with the steps of their config, and straightened: the base
 code moved back (align), and inverted once more and completed (straighten). Medians of PSNR against
 the aligned drawing, of the whole picture and of what the photo shows; and the share of faces of
-which a classifier that has seen neither generator nor encoders reads mouth and eyes as drawn. The
-mouths 'sad' and 'smile' are thin lines, which it confuses in the drawings themselves: so they are
-counted as one, too.
+which a classifier that has seen neither generator nor encoders reads mouth and eyes as drawn.
 """
 
 from __future__ import annotations
@@ -27,7 +25,6 @@ python -m benchmarks.straighten
 python -m benchmarks.straighten bdinvert_inv_toon128_8x8 --count 8 --steps 30
 """
 _AT_A_TIME = 16
-_LINES = ('sad', 'smile')  # mouths that are drawn as a thin line
 
 
 def parse_args(argv=None):
@@ -96,23 +93,21 @@ def measures(images, faces, seen, judge) -> dict[str, list[float]]:
 
     Returns:
         dict[str, list[float]]: PSNR ('all') and that of what is shown ('shown') in dB; 1 or 0 for
-        'mouth', 'lines' (mouths of thin lines as one) and 'eyes', as drawn or not.
+        'mouth' and 'eyes', as drawn or not.
     """
     import torch
 
     from mmgen_bdinvert.evaluation import masked_rmse, psnr
-    from projects.toon_faces import TOON_LABELS
 
     truth = torch.stack([face.aligned for face in faces])
     shown = 20 * (2 / masked_rmse(images, truth, seen)).log10()
     with torch.no_grad():
         logits = judge(images)
-    read = {name: logits[name].argmax(1) for name in ('mouth', 'eyes')}
-    meant = {name: torch.tensor([face.labels[name] for face in faces]) for name in read}
-    lines = torch.tensor([TOON_LABELS['mouth'].index(name) for name in _LINES])
-    both = torch.isin(read['mouth'], lines) & torch.isin(meant['mouth'], lines)
-    right = {name: read[name] == meant[name] for name in read}
-    values = {'all': psnr(images, truth), 'shown': shown, **right, 'lines': right['mouth'] | both}
+    right = {
+        name: logits[name].argmax(1) == torch.tensor([face.labels[name] for face in faces])
+        for name in ('mouth', 'eyes')
+    }
+    values = {'all': psnr(images, truth), 'shown': shown, **right}
     return {name: value.float().tolist() for name, value in values.items()}
 
 
@@ -129,7 +124,7 @@ def main(argv=None):
 
     with silence_host():
         inverter = init_inverter(args.config, device=check_device(args.device))
-        judge = ToonAttributes('asset://toon_attributes/judge.safetensors')
+        judge = ToonAttributes('asset://toon_attributes/judge128.safetensors', size=128)
     drawn = DrawnFaces(args.count, inverter.generator.resolution)
     kinds = MOVES[1:]  # all but aligned
     values: dict[tuple, list[float]] = defaultdict(list)  # by picture, measure and kind of motion
@@ -143,12 +138,12 @@ def main(argv=None):
                     values[name, measure, kind] += numbers
             bar.update(len(faces))
     print(f'{args.count} faces of each kind; PSNR in dB: median (of what the photo shows)\n')
-    print(f'| | {" | ".join(kinds)} | mouth as drawn | lines as one | eyes as drawn |')
-    print('| --- ' * (len(kinds) + 4) + '|')
+    print(f'| | {" | ".join(kinds)} | mouth as drawn | eyes as drawn |')
+    print('| --- ' * (len(kinds) + 3) + '|')
     for name in found:
         pairs = [[median(values[name, part, kind]) for part in ('all', 'shown')] for kind in kinds]
         cells = [f'{everything:.1f} ({shown:.1f})' for everything, shown in pairs]
-        for measure in ('mouth', 'lines', 'eyes'):
+        for measure in ('mouth', 'eyes'):
             read = [number for kind in kinds for number in values[name, measure, kind]]
             cells.append(f'{fmean(read):.2f}')
         print(f'| {name} | {" | ".join(cells)} |')

@@ -22,9 +22,9 @@ from .labelled_faces import TOON_LABELS
 
 __all__ = ['ToonAttributes', 'attribute_accuracy', 'train_toon_attributes']
 
-SIZE = 64
 _NOWHERE = GeometricTransform()
 _PARTS = 4  # parts of a batch that are moved in different ways
+_WIDTHS = {64: (3, 24, 48, 64, 64), 128: (3, 24, 48, 64, 64, 64)}  # channels, by size of the image
 
 
 @MODULES.register_module()
@@ -34,6 +34,8 @@ class ToonAttributes(nn.Module):
     Args:
         checkpoint (str | None): Weights, such as ``'asset://toon_attributes/judge.safetensors'``.
             None leaves random ones, for training. Defaults to None.
+        size (int): Side in pixels at which images are read: 64 or 128. Mouths that are thin lines
+            can hardly be told apart in 64 pixels. Defaults to 64.
 
     Attributes:
         classes (dict[str, list[str]]): For each attribute of
@@ -41,13 +43,15 @@ class ToonAttributes(nn.Module):
 
     Raises:
         FileNotFoundError: The checkpoint does not exist.
-        ValueError: It does not fit.
+        ValueError: It does not fit, or the size is another one.
     """
 
-    def __init__(self, checkpoint: str | None = None):
+    def __init__(self, checkpoint: str | None = None, size: int = 64):
         super().__init__()
+        if size not in _WIDTHS:
+            raise ValueError(f'size is one of {", ".join(map(str, _WIDTHS))}, but got {size!r}.')
         self.classes = {name: list(choices) for name, choices in TOON_LABELS.items()}
-        widths, layers = (3, 24, 48, 64, 64), []
+        self.size, widths, layers = size, _WIDTHS[size], []
         for last, width in zip(widths, widths[1:]):
             layers += [nn.Conv2d(last, width, 3, 2, 1, bias=False)]
             layers += [nn.BatchNorm2d(width), nn.ReLU()]
@@ -73,7 +77,7 @@ class ToonAttributes(nn.Module):
             raise ValueError(
                 f'ToonAttributes takes images (n, 3, H, W), but got {tuple(images.shape)}.'
             )
-        images = resize(images.clamp(-1, 1), SIZE)
+        images = resize(images.clamp(-1, 1), self.size)
         logits = self.heads(self.features(images))
         sizes = [len(choices) for choices in self.classes.values()]
         return dict(zip(self.classes, logits.split(sizes, dim=1)))
@@ -97,7 +101,7 @@ def train_toon_attributes(
 
     Args:
         model (ToonAttributes): With random weights.
-        images (Tensor): RGB uint8 (n, 3, 64, 64).
+        images (Tensor): RGB uint8 (n, 3, S, S), S being the classifier's size.
         labels (Tensor): Choices (n, A) in the order of ``TOON_LABELS``; -1 is left out.
         epochs (int): Passes over the images. Defaults to 12.
         batch_size (int): Defaults to 64.

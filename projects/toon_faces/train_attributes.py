@@ -28,7 +28,7 @@ from projects.toon_faces import (
     train_toon_attributes,
 )
 
-from .attributes import SIZE, away_and_back, resize
+from .attributes import away_and_back, resize
 
 EXAMPLES = """
 python -m projects.toon_faces.train_attributes data/toon64/train labeller.safetensors --epochs 4
@@ -39,6 +39,13 @@ def parse_args(argv=None):
     parser = ToolParser(description=__doc__, examples=EXAMPLES)
     parser.add_argument('faces', metavar='FACES', help='folder with labels.jsonl')
     parser.add_argument('out', metavar='OUT', help='weights to write, .safetensors')
+    parser.add_argument(
+        '--size',
+        type=int,
+        choices=(64, 128),
+        default=64,
+        help='side in pixels at which the classifier reads faces (default: 64)',
+    )
     parser.add_argument('--first', type=int, default=0, help='first face to train on (default: 0)')
     parser.add_argument(
         '--count', type=int, default=9000, help='number of faces to train on (default: 9000)'
@@ -57,11 +64,11 @@ def parse_args(argv=None):
     return args
 
 
-def load(faces, first, count):
-    """RGB uint8 (n, 3, 64, 64), and labels (n, A)."""
-    images = torch.empty(count, 3, SIZE, SIZE, dtype=torch.uint8)
+def load(faces, first, count, size):
+    """RGB uint8 (n, 3, size, size), and labels (n, A)."""
+    images = torch.empty(count, 3, size, size, dtype=torch.uint8)
     for place in trange(count, desc='faces'):
-        image = resize(faces[first + place]['inputs'][None].float(), SIZE)
+        image = resize(faces[first + place]['inputs'][None].float(), size)
         images[place] = image[0].round().clamp(0, 255)
     return images, faces.labels[first : first + count]
 
@@ -76,15 +83,15 @@ def main(argv=None):
             f'Faces {args.first} to {args.first + args.count - 1} cannot be trained on: there are '
             f'{len(faces)} in {args.faces}, and the last {args.held_out} are held out.'
         )
-    images, labels = load(faces, last, args.held_out)
+    images, labels = load(faces, last, args.held_out, args.size)
     images = images.float() / 127.5 - 1
     rng = torch.Generator().manual_seed(args.seed)
     moved = torch.cat([away_and_back(part, rng) for part in images.split(20)])
     tests = {'held out': images, 'moved and back': moved}
 
-    pixels, choices = load(faces, args.first, args.count)
+    pixels, choices = load(faces, args.first, args.count, args.size)
     torch.manual_seed(args.seed)
-    model = ToonAttributes()
+    model = ToonAttributes(size=args.size)
     with tqdm(desc='training') as bar:
 
         def on_step(step, steps, loss):
@@ -105,7 +112,7 @@ def main(argv=None):
     claim_outputs([args.out], 'train-toon-attributes')
     save_tensors(args.out, weights)
 
-    model = ToonAttributes(args.out)  # as it is shipped
+    model = ToonAttributes(args.out, args.size)  # as it is shipped
     accuracy = {name: attribute_accuracy(model, batch, labels) for name, batch in tests.items()}
     table = Table('attribute', *accuracy, 'choices')
     for name, known in model.classes.items():

@@ -91,10 +91,12 @@ def test_train_toon_attributes_writes_what_the_classifier_loads(faces, tmp_path)
     from projects.toon_faces import ToonAttributes
 
     out = tmp_path / 'a.safetensors'
-    counts = ('--count', 8, '--held-out', 4, '--epochs', 1, '--batch-size', 4)
+    counts = ('--count', 8, '--held-out', 4, '--epochs', 1, '--batch-size', 4, '--size', 128)
     done = _run('projects.toon_faces.train_attributes', faces / 'train', out, *counts)
     assert 'moved and back' in done.stdout and 'skinColor' in done.stdout
-    assert out.stat().st_size < 300_000
-    ToonAttributes(str(out))
+    assert out.stat().st_size < 400_000
+    ToonAttributes(str(out), 128)
+    with pytest.raises(ValueError, match='does not fit'):
+        ToonAttributes(str(out))
     done = _run('projects.toon_faces.train_attributes', faces / 'train', out, '--count', 10, code=2)
     assert 'cannot be trained on' in done.stderr

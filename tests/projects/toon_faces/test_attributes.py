@@ -13,7 +13,7 @@ from projects.toon_faces import (
 from projects.toon_faces.attributes import augment_faces, away_and_back
 from projects.toon_faces.labelled_faces import label_numbers
 
-COPIES = ('labeller', 'judge')
+COPIES = {'labeller': 64, 'judge': 64, 'judge128': 128}  # sizes at which they read
 
 
 def drawn(seeds, size=64):
@@ -25,14 +25,16 @@ def drawn(seeds, size=64):
 
 @pytest.fixture(scope='module')
 def fresh():
-    """Faces that neither copy has seen, at twice the size of the classifier."""
+    """Faces that no copy has seen, at twice the size at which the first two read."""
     pytest.importorskip('dicebear')
     return drawn([f'never seen {i}' for i in range(60)], 128)
 
 
 @pytest.fixture(scope='module', params=COPIES)
 def shipped(request):
-    return ToonAttributes(f'asset://toon_attributes/{request.param}.safetensors')
+    return ToonAttributes(
+        f'asset://toon_attributes/{request.param}.safetensors', COPIES[request.param]
+    )
 
 
 def test_logits_are_for_the_classes_of_the_labels(shipped):
@@ -59,8 +61,23 @@ def test_a_face_that_was_moved_and_brought_back_reads_the_same(shipped, fresh):
         assert moved[name] > accuracy[name] - 0.12, (name, moved, accuracy)
 
 
+def test_thin_mouths_are_told_apart_in_128_pixels(fresh):
+    images, labels = fresh
+    mouth = list(TOON_LABELS).index('mouth')
+    lines = torch.tensor([TOON_LABELS['mouth'].index(name) for name in ('sad', 'smile')])
+    thin = torch.isin(labels[:, mouth], lines)
+    read = ToonAttributes('asset://toon_attributes/judge128.safetensors', 128)(images[thin])
+    assert (read['mouth'].argmax(1) == labels[thin, mouth]).float().mean() > 0.8
+
+
+def test_a_classifier_of_another_size_is_refused():
+    with pytest.raises(ValueError, match='size is one of 64, 128, but got 100'):
+        ToonAttributes(size=100)
+
+
 def test_the_copies_are_different_networks():
-    one, two = (ToonAttributes(f'asset://toon_attributes/{name}.safetensors') for name in COPIES)
+    names = ('labeller', 'judge')
+    one, two = (ToonAttributes(f'asset://toon_attributes/{name}.safetensors') for name in names)
     assert not torch.allclose(one.heads.weight, two.heads.weight, atol=1e-2)
 
 
