@@ -18,7 +18,8 @@ LAYERS = [
     'visualization',
     'models',
     'structures',
-    'io | geometry | utils',
+    'io | geometry',
+    'utils',
     'compat | version',
 ]
 MODELS = [
