@@ -87,16 +87,22 @@ def test_find_directions_learns_what_the_shipped_labeller_sees(tmp_path):
     assert 'side effect' in done.stdout
 
 
-def test_train_toon_attributes_writes_what_the_classifier_loads(faces, tmp_path):
+@pytest.mark.parametrize(('size', 'limit'), [(64, 300_000), (128, 400_000)])
+def test_train_toon_attributes_writes_what_the_classifier_loads(faces, tmp_path, size, limit):
     from projects.toon_faces import ToonAttributes
 
     out = tmp_path / 'a.safetensors'
-    counts = ('--count', 8, '--held-out', 4, '--epochs', 1, '--batch-size', 4, '--size', 128)
-    done = _run('projects.toon_faces.train_attributes', faces / 'train', out, *counts)
+    counts = ('--count', 8, '--held-out', 4, '--epochs', 1, '--batch-size', 4)
+    sized = () if size == 64 else ('--size', size)  # 64 is the default
+    done = _run('projects.toon_faces.train_attributes', faces / 'train', out, *counts, *sized)
     assert 'moved and back' in done.stdout and 'skinColor' in done.stdout
-    assert out.stat().st_size < 400_000
-    ToonAttributes(str(out), 128)
+    assert out.stat().st_size < limit
+    ToonAttributes(str(out), size)
     with pytest.raises(ValueError, match='does not fit'):
-        ToonAttributes(str(out))
+        ToonAttributes(str(out), 192 - size)
+
+
+def test_train_toon_attributes_refuses_more_faces_than_there_are(faces, tmp_path):
+    out = tmp_path / 'a.safetensors'
     done = _run('projects.toon_faces.train_attributes', faces / 'train', out, '--count', 10, code=2)
     assert 'cannot be trained on' in done.stderr
