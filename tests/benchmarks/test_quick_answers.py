@@ -20,6 +20,7 @@ MISSING = {
     'figures': ['--images', 'none', *OUT],
     'folders': ['--images', 'none'],
     'full_size': ['--statistics', 'none', *OUT],
+    'occlusion': ['none.py'],
     'quality': ['--images', 'none'],
     'scaling': ['bdinvert_inv_toon64', 'none', *OUT],
     'speed': ['--repeats', 'none'],

@@ -65,6 +65,7 @@ def test_evaluate_generator_measures_and_draws_samples(faces, tmp_path):
     metrics = json.loads((tmp_path / 'metrics.json').read_text())
     assert metrics['images'] == 12
     assert 0 <= metrics['precision'] <= 1
+    assert metrics['frechet_real_blurred'] > 0
     assert (tmp_path / 'samples.png').is_file()
 
 

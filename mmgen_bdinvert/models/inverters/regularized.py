@@ -10,10 +10,12 @@ import torch
 from mmgen.registry import MODELS
 from torch import Tensor, nn
 
-from ...structures import LatentCode
+from ...structures import InversionResult, LatentCode
 from ...utils.numbers import checked_number
 from ..parts import build_part
 from .base_inverter import InverterSettings, OptimizationInverter
+from .optimization import StepCallback
+from .targets import checked_mask, inpainted
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -101,6 +103,29 @@ class RegularizedInverter(OptimizationInverter):
     def config_defaults(cls) -> dict:
         """Return the paper's losses too."""
         return {**super().config_defaults(), 'losses': paper_losses()}
+
+    def invert(
+        self, images: Tensor, callback: StepCallback | None = None, mask: Tensor | None = None
+    ) -> InversionResult:
+        """Invert a batch of images, as :meth:`OptimizationInverter.invert` says.
+
+        No loss sees what a mask hides. The encoders do not see it either where their prediction
+        fits the rest better then: there they are shown what :func:`inpainted` fills in.
+        """
+        mask = checked_mask(images, mask, self.generator.resolution)
+        if mask is not None and self.known_detail is None:
+            images = self._for_encoders(images, mask)
+        return super().invert(images, callback, mask)
+
+    @torch.no_grad()
+    def _for_encoders(self, images: Tensor, mask: Tensor) -> Tensor:
+        """Return images, or inpainted ones where these predict better what a mask shows."""
+        filled = inpainted(images, mask)
+        errors = [
+            (mask * (self.render(self.start(shown)) - images)).square().mean((1, 2, 3))
+            for shown in (images, filled)
+        ]
+        return torch.where((errors[1] < errors[0]).view(-1, 1, 1, 1), filled, images)
 
     def start(self, images: Tensor) -> dict[str, Tensor]:
         """Start at ``f0``, and at the detail encoder's prediction or the mean style vector.
