@@ -1,8 +1,8 @@
 # Copyright (c) mmgen_bdinvert contributors. Apache-2.0 licence.
 """Make figures like the paper's on the embedded toon faces.
 
-OUT_DIR gets teaser.png, base_codes.png, ablation.png and moved_edits.png. Another run takes the
-inversions from WORK_DIR.
+OUT_DIR gets teaser.png, base_codes.png, targets.png, ablation.png and moved_edits.png. Another run
+takes the inversions from WORK_DIR.
 """
 
 from __future__ import annotations

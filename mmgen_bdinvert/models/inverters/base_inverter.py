@@ -179,6 +179,13 @@ class OptimizationInverter(HoldsFrozen, BaseModel):
     def constrain(self, variables: dict[str, Tensor]) -> None:
         """Project the variables onto what is allowed, in place; called after each step."""
 
+    def fill_hidden(self, images: Tensor, mask: Tensor) -> Tensor:
+        """Return images (n, 3, H, W), in which what a mask (n, 1, H, W) hides may be changed.
+
+        Losses do not see it; what predicts a code from images does.
+        """
+        return images
+
     def invert(
         self, images: Tensor, callback: StepCallback | None = None, mask: Tensor | None = None
     ) -> InversionResult:
@@ -195,16 +202,20 @@ class OptimizationInverter(HoldsFrozen, BaseModel):
                 ``callback(step, num_steps, losses, images)``, with the weighted losses by name
                 (and ``total``) of shape (n,), and the current images. What it raises ends the
                 inversion. Defaults to None.
-            mask (Tensor | None): What losses see, (n, 1, H, W) from 0 to 1. Defaults to all.
+            mask (Tensor | None): What losses see, (n, 1, H, W) from 0 to 1. Defaults to all. What
+                encoders see in the place of the rest, :meth:`fill_hidden` says.
 
         Raises:
             ValueError: Images or mask have another shape, or are not finite.
         """
         mask = checked_mask(images, mask, self.generator.resolution)
         self.eval()
+        images = images.detach()
+        if mask is not None:
+            images = self.fill_hidden(images, mask)
         memory = returned_memory() if self.generator.checkpointing else kept_memory()
         with torch.enable_grad(), memory:
-            return Optimization(self, images.detach(), mask).run(callback)
+            return Optimization(self, images, mask).run(callback)
 
     @property
     def _steady(self) -> bool:

@@ -10,12 +10,11 @@ import torch
 from mmgen.registry import MODELS
 from torch import Tensor, nn
 
-from ...structures import InversionResult, LatentCode
+from ...structures import LatentCode
 from ...utils.numbers import checked_number
 from ..parts import build_part
 from .base_inverter import InverterSettings, OptimizationInverter
-from .optimization import StepCallback
-from .targets import checked_mask, inpainted
+from .targets import inpainted
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -104,22 +103,14 @@ class RegularizedInverter(OptimizationInverter):
         """Return the paper's losses too."""
         return {**super().config_defaults(), 'losses': paper_losses()}
 
-    def invert(
-        self, images: Tensor, callback: StepCallback | None = None, mask: Tensor | None = None
-    ) -> InversionResult:
-        """Invert a batch of images, as :meth:`OptimizationInverter.invert` says.
-
-        No loss sees what a mask hides. The encoders do not see it either where their prediction
-        fits the rest better then: there they are shown what :func:`inpainted` fills in.
-        """
-        mask = checked_mask(images, mask, self.generator.resolution)
-        if mask is not None and self.known_detail is None:
-            images = self._for_encoders(images, mask)
-        return super().invert(images, callback, mask)
-
     @torch.no_grad()
-    def _for_encoders(self, images: Tensor, mask: Tensor) -> Tensor:
-        """Return images, or inpainted ones where these predict better what a mask shows."""
+    def fill_hidden(self, images: Tensor, mask: Tensor) -> Tensor:
+        """Return images, or inpainted ones where the encoders predict what a mask shows better so.
+
+        Known detail codes (:meth:`with_detail`) belong to images that are complete already.
+        """
+        if self.known_detail is not None:
+            return images
         filled = inpainted(images, mask)
         errors = [
             (mask * (self.render(self.start(shown)) - images)).square().mean((1, 2, 3))

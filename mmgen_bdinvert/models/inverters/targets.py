@@ -11,7 +11,7 @@ from torch import Tensor
 
 __all__ = ['checked_mask', 'covered', 'inpainted']
 
-_SIDE = 256  # pixels, in which is inpainted: encoders read no more
+_SIDE = 256  # pixels, in which is inpainted: encoders read about as many
 _RADIUS = 3  # of the pixels there that a filled one is computed from
 _COUNTS = 0.99  # least of a mask where a pixel is taken as it is
 
