@@ -155,13 +155,16 @@ class BatchInversion:
         rgb = torch.cat([image_to_tensor(read.rgb) for read in batch]).to(generator.device)
         began = time.perf_counter()
         mask = stacked_masks([read.mask for read in batch], rgb, absent=1.0)
-        masked = {} if mask is None else {'mask': mask}
+        masked = {}
+        if mask is not None:
+            masked = {'mask': mask}
+            rgb = generator.to_rgb(self.inverter.fill_hidden(generator.to_rgb(rgb), mask))
         result = self.inverter.invert(generator.to_rgb(rgb), on_step, **masked)
         output = generator.to_rgb(result.reconstruction)
         seen = output if mask is None else torch.lerp(rgb, output, mask)
         faces = faces_of([read.source for read in batch], rgb)
         verdicts = verdicts_of(self.inverter, rgb, seen, result.code, faces)
-        rows = self._measure(rgb, output, result, mask)
+        rows = self._measure(rgb, seen, result, mask)
         seconds = round((time.perf_counter() - began) / len(batch), 3)
         codes, output = result.code.to('cpu'), output.cpu()
         for i, read in enumerate(batch):
@@ -207,6 +210,8 @@ class BatchInversion:
         self, target: Tensor, output: Tensor, result: InversionResult, mask: Tensor | None
     ) -> list[dict]:
         error = mse(output, target)
+        if mask is not None:  # what it hides is that of the target
+            error = error / mask.square().mean((1, 2, 3)).cpu()
         columns = {'psnr': psnr_of(error), 'mse': error}
         if 'perceptual' in self.inverter.losses:
             distance = self.inverter.losses['perceptual']

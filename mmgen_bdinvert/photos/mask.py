@@ -19,6 +19,7 @@ from .window import Window, cut
 __all__ = ['MASKS', 'ellipse_of', 'mask_of']
 
 MASKS = ('ellipse', 'face')
+_LEAST = 0.1  # of the largest value of a mask: saved as a JPEG, black is not quite black
 _FACE = (0.38, 0.46)  # half axes of a face and its hair, in sides of its aligned square
 
 
@@ -47,7 +48,8 @@ def mask_of(
         np.ndarray: float32 (size, size) from 0 to 1.
 
     Raises:
-        ImageReadError: There is no face, or the file cannot be read or has another size.
+        ImageReadError: There is no face, or the file cannot be read, has another size, or hides
+            the whole window.
     """
     if mask not in MASKS:
         image = decoded(Path(mask))
@@ -56,7 +58,13 @@ def mask_of(
                 f'a mask is as large as its photo of {photo[0]}x{photo[1]}, but '
                 f'{shown_path(mask)} has {image.width}x{image.height}'
             )
-        return cut(image, window, size).mean(2, dtype=np.float32) / 255
+        shown = cut(image, window, size).mean(2, dtype=np.float32) / 255
+        if shown.max() < _LEAST:
+            raise ImageReadError(
+                f'{shown_path(mask)} hides the whole window: a mask is white where the photo '
+                f'counts, and black where it does not'
+            )
+        return shown
     if mask == 'face' and square is None:
         raise ImageReadError("a mask of the kind 'face' needs a face that --find has found")
     return ellipse_of(size, window, square if mask == 'face' else None)

@@ -11,6 +11,7 @@ from PIL import Image
 from mmgen_bdinvert.apis import edit_files, invert_files, look_of
 from mmgen_bdinvert.editing import Direction
 from mmgen_bdinvert.io import ImageReadError, read_image
+from mmgen_bdinvert.models.inverters.targets import inpainted
 from mmgen_bdinvert.photos import Look, Window
 from mmgen_bdinvert.photos.mask import mask_of
 
@@ -56,6 +57,15 @@ def test_masks_that_fit_no_photo(tmp_path, kind, match):
         mask_of(kind, 8, (200, 120), WINDOW, None)
 
 
+def test_a_mask_that_hides_the_window_is_refused(tmp_path):
+    """As white for what is to be hidden, which other programs take."""
+    mask = np.full((120, 200), 255, np.uint8)
+    mask[5:95, 15:105] = 3  # black, of a JPEG
+    Image.fromarray(mask).save(tmp_path / 'mask.png')
+    with pytest.raises(ImageReadError, match='hides the whole window: a mask is white where'):
+        mask_of(str(tmp_path / 'mask.png'), 8, (200, 120), WINDOW, None)
+
+
 def test_losses_see_the_target_where_a_mask_is_0(inverter):
     generator = torch.Generator().manual_seed(0)
     size = inverter.generator.resolution
@@ -87,6 +97,33 @@ def test_results_and_photo_follow_the_mask(inverter, files, tmp_path):
     edit_files(inverter, tmp_path / 'results', tmp_path / 'out', directions=[direction])
     changed = (read_image(tmp_path / 'out/photo/photo.png') != read_image(photo)).any(2)
     assert changed[:, 70:].any() and not changed[:, :59].any()
+
+
+def test_figures_and_verdicts_are_of_what_counts(inverter, files, tmp_path, monkeypatch):
+    """What lies below the black half of the mask changes neither."""
+    judged = []
+
+    def record(inverter, images, output, code, faces):
+        judged.append((images, output))
+        return ['fits'] * len(images)
+
+    monkeypatch.setattr('mmgen_bdinvert.jobs.batch_inversion.verdicts_of', record)
+    # The one that predicts better is not always the filled image.
+    monkeypatch.setattr(type(inverter), 'fill_hidden', lambda self, *given: inpainted(*given))
+    photo, mask = files
+    pixels = read_image(photo).copy()
+    pixels[:, :60] = 255
+    Image.fromarray(pixels).save(tmp_path / 'white.png')
+    look = Look(WINDOW, mask=mask)
+    kept, white = invert_files(inverter, [photo, tmp_path / 'white.png'], tmp_path / 'o', look=look)
+    for name in ('psnr', 'mse', 'perceptual'):
+        assert white.metrics[name] == pytest.approx(kept.metrics[name], rel=0.05)
+    (images, output) = judged[0]
+    middle = images.shape[-1] // 2
+    filled = images[..., : middle - 1]  # from an edge that was interpolated
+    assert (filled[0] - filled[1]).abs().max() < 0.1 < filled.std()
+    error = (output.clamp(-1, 1) - images).square().mean((1, 2, 3))
+    assert kept.metrics['mse'] == pytest.approx(float(error[0]) / 0.5, rel=0.1)
 
 
 def test_a_mask_of_another_size_fails_its_photo_alone(inverter, files, tmp_path):
