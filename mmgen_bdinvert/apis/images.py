@@ -18,7 +18,7 @@ from ..io.colours import to_srgb
 from ..io.decoding import orientation, turned
 from ..io.images import checked_picture, make_square
 
-__all__ = ['ImageLike', 'to_batch']
+__all__ = ['ImageLike', 'to_batch', 'to_masks']
 
 ImageLike = Union[str, os.PathLike, Image.Image, np.ndarray]
 
@@ -63,6 +63,39 @@ def to_batch(
         raise ValueError('At least one image must be given, but got none.')
     rows = [image_to_tensor(_read(image, size, fit), channel_order) for image in images]
     return torch.cat(rows)  # [NCHW]
+
+
+def to_masks(
+    masks: ImageLike | Sequence[ImageLike] | Tensor, count: int, size: int, fit: str = 'crop'
+) -> Tensor:
+    """Turn masks into one batch.
+
+    Args:
+        masks (ImageLike | Sequence[ImageLike] | Tensor): As for :func:`to_batch`, white where an
+            image counts and black where it does not; or a tensor (n, 1, H, W) from 0 to 1. One for
+            each image, or one for all.
+        count (int): Number of images.
+        size, fit: As for :func:`to_batch`.
+
+    Returns:
+        Tensor: float32 (count, 1, size, size) from 0 to 1.
+
+    Raises:
+        TypeError, ValueError, ImageReadError: As :func:`to_batch`, or the number is another one.
+    """
+    if isinstance(masks, Tensor):
+        if masks.ndim != 4 or masks.shape[1] != 1:
+            raise ValueError(
+                f'A tensor of masks has the shape (n, 1, H, W), but got {tuple(masks.shape)}.'
+            )
+        if not ((masks >= 0) & (masks <= 1)).all():
+            low, high = masks.min().item(), masks.max().item()
+            raise ValueError(f'A tensor of masks lies in [0, 1], but got [{low:g}, {high:g}].')
+        masks = (2 * masks.float() - 1).expand(-1, 3, -1, -1)
+    batch = to_batch(masks, size, 'rgb', fit).mean(1, keepdim=True) / 2 + 0.5  # [N1HW]
+    if len(batch) not in (1, count):
+        raise ValueError(f'{count} images need one mask or {count}, but got {len(batch)}.')
+    return batch.expand(count, -1, -1, -1)
 
 
 def _read(image: ImageLike, size: int, fit: str) -> np.ndarray:

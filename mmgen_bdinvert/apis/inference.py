@@ -27,7 +27,7 @@ from ..structures import InversionResult, LatentCode
 from ..utils.device import check_device
 from ..utils.numbers import checked_number, finite_number
 from .config import ConfigLike, load_config
-from .images import ImageLike, to_batch
+from .images import ImageLike, to_batch, to_masks
 
 __all__ = ['edit', 'generator_of', 'init_generator', 'init_inverter', 'invert', 'render']
 
@@ -118,6 +118,7 @@ def invert(
     inverter: OptimizationInverter,
     images: ImageLike | Sequence[ImageLike] | Tensor,
     *,
+    masks: ImageLike | Sequence[ImageLike] | Tensor | None = None,
     fit: str = 'crop',
     batch_size: int = 8,
     callback: StepCallback | None = None,
@@ -129,6 +130,10 @@ def invert(
         images (ImageLike | Sequence[ImageLike] | Tensor): A path, a PIL image, an RGB uint8 array
             (H, W, 3), a list of such; or an RGB float tensor (n, 3, H, W) in [-1, 1]. They are
             resized to the generator's resolution.
+        masks (ImageLike | Sequence[ImageLike] | Tensor | None): What of each image counts, as large
+            as the image: white where it does, black where it does not, as at a hand before a face;
+            or a tensor (n, 1, H, W) from 0 to 1. One mask serves all images too. Defaults to None,
+            everything.
         fit (str): How to make an image square: ``'crop'`` keeps the centre, ``'pad'`` adds bars,
             ``'squash'`` changes the aspect ratio. Defaults to 'crop'.
         batch_size (int): Images at a time, at most: fewer if memory does not suffice. Defaults to
@@ -153,10 +158,12 @@ def invert(
     checked_number('batch_size', batch_size, least=1, whole=True)
     generator = inverter.generator
     batch = to_batch(images, generator.resolution, generator.channel_order, fit)
+    counts = None if masks is None else to_masks(masks, len(batch), generator.resolution, fit)
     parts, size = [], min(len(batch), fitting_batch(inverter, batch_size))
     while len(batch):
+        shown = {} if counts is None else {'mask': counts[:size]}
         try:
-            parts.append(inverter.invert(batch[:size].to(generator.device), callback))
+            parts.append(inverter.invert(batch[:size].to(generator.device), callback, **shown))
         except (RuntimeError, MemoryError) as error:
             if size == 1 or not is_out_of_memory(error):
                 raise
@@ -164,6 +171,7 @@ def invert(
             print_log(f'Memory does not suffice: {size} images at a time.', 'current')
         else:
             batch = batch[size:]
+            counts = None if counts is None else counts[size:]
     return InversionResult(
         code=LatentCode.cat([p.code for p in parts]),
         reconstruction=torch.cat([p.reconstruction for p in parts]),

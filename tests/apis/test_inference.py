@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
+from PIL import Image
 
 from mmgen_bdinvert.apis import (
     edit,
@@ -129,6 +130,39 @@ class TestInvert:
                 torch.testing.assert_close(many.reconstruction[i], alone.reconstruction[0])
                 for name, values in alone.history.items():
                     torch.testing.assert_close(many.history[name][:, i], values[:, 0])
+
+    def test_masks_say_what_counts(self, inverter, picture, tmp_path):
+        pictures = [picture(0), picture(1), picture(2)]
+        white = np.full(pictures[0].shape[:2], 255, np.uint8)
+        half = white.copy()
+        half[: len(half) // 2] = 0
+        Image.fromarray(half).save(tmp_path / 'half.png')
+        masks = [Image.fromarray(white), tmp_path / 'half.png', np.stack([half] * 3, 2)]
+        found = invert(inverter, pictures, masks=masks, batch_size=2)
+        plain = invert(inverter, pictures, batch_size=2)
+        losses, unmasked = found.history['pixel'][-1], plain.history['pixel'][-1]
+        torch.testing.assert_close(losses[0], unmasked[0])
+        assert (losses[1:] < 0.8 * unmasked[1:]).all()
+        side = inverter.generator.resolution
+        for one in (tmp_path / 'half.png', torch.ones(1, 1, 2, side)):
+            if isinstance(one, torch.Tensor):
+                one = one.repeat(1, 1, side // 2, 1)
+                one[..., : side // 2, :] = 0
+            same = invert(inverter, pictures[1:], masks=one)
+            torch.testing.assert_close(same.code.base, found.code[1:].base)
+
+    @pytest.mark.parametrize(
+        ('masks', 'match'),
+        [
+            (torch.ones(2, 1, 8, 8), '3 images need one mask or 3, but got 2'),
+            (torch.ones(3, 8, 8), r'shape \(n, 1, H, W\), but got \(3, 8, 8\)'),
+            (torch.full((1, 1, 8, 8), 255.0), r'masks lies in \[0, 1\], but got \[255, 255\]'),
+            ([], 'none'),
+        ],
+    )
+    def test_masks_that_fit_no_images(self, inverter, picture, masks, match):
+        with pytest.raises(ValueError, match=match):
+            invert(inverter, [picture(0)] * 3, masks=masks)
 
     def test_the_same_call_gives_the_same_bits(self, inverter, picture):
         first, second = (invert(inverter, [picture(0), picture(1)]) for _ in range(2))
