@@ -76,6 +76,7 @@ def main(argv=None):
 
     from mmgen_bdinvert.apis import init_inverter, load_config
     from mmgen_bdinvert.evaluation import masked_rmse
+    from mmgen_bdinvert.evaluation.functional import psnr_of
     from mmgen_bdinvert.utils import check_device, silence_host
 
     from .quality.faces import DrawnFaces
@@ -103,7 +104,7 @@ def main(argv=None):
                 result = inverter.invert(generator.to_rgb(images.to(device)), mask=mask)
                 rgb = generator.to_rgb(result.reconstruction).detach().clamp(-1, 1).cpu()
                 errors = [masked_rmse(rgb, truth, part) for part in (seen > 0, seen == 0)]
-                values.setdefault(name, []).append(20 * (2 / torch.stack(errors, 1)).log10())
+                values.setdefault(name, []).append(psnr_of(torch.stack(errors, 1).square()))
         for name, found in values.items():
             visible, hidden = torch.cat(found).mean(0).tolist()
             print(f'| {preset} | {name} | {visible:.1f} | {hidden:.1f} |', flush=True)

@@ -98,9 +98,10 @@ def measures(images, faces, seen, judge) -> dict[str, list[float]]:
     import torch
 
     from mmgen_bdinvert.evaluation import masked_rmse, psnr
+    from mmgen_bdinvert.evaluation.functional import psnr_of
 
     truth = torch.stack([face.aligned for face in faces])
-    shown = 20 * (2 / masked_rmse(images, truth, seen)).log10()
+    shown = psnr_of(masked_rmse(images, truth, seen).square())
     with torch.no_grad():
         logits = judge(images)
     right = {
