@@ -32,7 +32,7 @@ __all__ = [
 
 # Winograd's algorithm is faster from here on: below, sums and calls take what it saves. A weight of
 # more than twice a map's values is left out, too: its kernels would take more memory than the maps.
-_LEAST_CHANNELS, _LEAST_VALUES = 64, 2**18
+_LEAST_CHANNELS, _LEAST_VALUES = 64, 2**17
 
 
 class Convolution:

@@ -90,7 +90,8 @@ def test_where_winograd_pays():
     assert pays() and pays(dtype=torch.float64) and pays(out=128)
     assert not pays(dtype=torch.bfloat16)
     assert not pays(height=66) and not pays(kernel=5) and not pays(out=32)
-    assert not pays(height=32)
+    assert pays(height=32) and not pays(height=16)
+    assert pays(192, 32, 32, out=192) and not pays(192, 16, 16, out=192)
     assert pays(512, 64, out=512) and not pays(512, 32, 32, out=512)
 
 
