@@ -9,6 +9,7 @@ from .feature_discriminator import FeatureDiscriminator
 from .labelled_faces import TOON_LABELS, LabelledToonFaces
 from .labelled_gan_trainer import LabelledGANTrainer
 from .labelled_start_trainer import LabelledStartTrainer
+from .sharpening_trainer import SharpeningTrainer
 
 __all__ = [
     'FeatureDiscriminator',
@@ -16,6 +17,7 @@ __all__ = [
     'LabelledStartTrainer',
     'LabelledToonFaces',
     'MOVES',
+    'SharpeningTrainer',
     'TOON_LABELS',
     'ToonAttributes',
     'attribute_accuracy',

@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-__all__ = ['synthesize']
+__all__ = ['render_below', 'render_last', 'synthesize']
 
 
 def synthesize(generator: nn.Module, styles: Tensor, dtype: torch.dtype | None = None) -> Tensor:
@@ -31,16 +31,40 @@ def synthesize(generator: nn.Module, styles: Tensor, dtype: torch.dtype | None =
     Returns:
         Tensor: Images (n, 3, H, W) in the generator's channel order, as exact as ``styles``.
     """
+    return render_last(generator, *render_below(generator, styles, dtype), styles)
+
+
+def render_below(
+    generator: nn.Module, styles: Tensor, dtype: torch.dtype | None = None
+) -> tuple[Tensor, Tensor]:
+    """Render all but the last resolution.
+
+    Takes what :func:`synthesize` takes; returns feature maps (n, C, H / 2, W / 2) and the image
+    (n, 3, H / 2, W / 2) there.
+    """
     dtype = styles.dtype if dtype is None else dtype
     x = generator.constant_input.input.to(dtype).expand(len(styles), -1, -1, -1)
     x = x.contiguous(memory_format=torch.channels_last)
     x = _styled(generator.conv1, x, styles[:, 0])
     image = _colours(generator.to_rgb1, x, styles[:, 1])
-    for i, to_rgb in enumerate(generator.to_rgbs):
-        x = _styled(generator.convs[2 * i], x, styles[:, 2 * i + 1])
-        x = _styled(generator.convs[2 * i + 1], x, styles[:, 2 * i + 2])
-        image = to_rgb.upsample(image) + _colours(to_rgb, x, styles[:, 2 * i + 3])
-    return image
+    for i in range(len(generator.to_rgbs) - 1):
+        x, image = _enlarge(generator, i, x, image, styles)
+    return x, image
+
+
+def render_last(generator: nn.Module, x: Tensor, image: Tensor, styles: Tensor) -> Tensor:
+    """Render the last resolution from what :func:`render_below` returns: images (n, 3, H, W)."""
+    return _enlarge(generator, len(generator.to_rgbs) - 1, x, image, styles)[1]
+
+
+def _enlarge(
+    generator: nn.Module, i: int, x: Tensor, image: Tensor, styles: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Apply the layers of one resolution: maps and image to those of twice the size."""
+    to_rgb = generator.to_rgbs[i]
+    x = _styled(generator.convs[2 * i], x, styles[:, 2 * i + 1])
+    x = _styled(generator.convs[2 * i + 1], x, styles[:, 2 * i + 2])
+    return x, to_rgb.upsample(image) + _colours(to_rgb, x, styles[:, 2 * i + 3])
 
 
 def _styled(layer: nn.Module, x: Tensor, style: Tensor) -> Tensor:
