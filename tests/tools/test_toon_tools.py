@@ -45,10 +45,10 @@ def test_demo_inverts_edits_and_moves(tmp_path):
     images.mkdir()
     for name in ('shifted_0', 'rotated_0'):
         (images / f'{name}.png').write_bytes((ROOT / f'demo/images/{name}.png').read_bytes())
-    done = _run('demo-toon', '--images', images, '--out-dir', tmp_path / 'out', '--steps', 20)
+    done = _run('demo-toon', '--images', images, '--out-dir', tmp_path / 'out', '--steps', 3)
     summary = json.loads((tmp_path / 'out' / 'summary.json').read_text())
     assert summary['images'] == 2
-    assert summary['mean_psnr'] > 18  # recognisable after few steps
+    assert summary['mean_psnr'] > 18  # recognisable, as predicted
     assert str(tmp_path / 'out' / 'contact_sheet.png') in done.stdout
     assert (tmp_path / 'out' / 'shifted_0' / 'code.safetensors').is_file()
 
