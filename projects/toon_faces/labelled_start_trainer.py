@@ -17,7 +17,7 @@ from mmgen_bdinvert.models.checkpoint import GENERATOR_PREFIXES, read_state_dict
 
 from .grow import grow
 from .labelled_noise import LabelledNoise, start_from_coordinates
-from .training_synthesis import synthesize
+from .training_synthesis import mix_styles, synthesize
 
 __all__ = ['LabelledStartTrainer']
 
@@ -149,8 +149,7 @@ class LabelledStartTrainer(BaseModel):
         low, high = self.crossovers
         crossover = torch.randint(low, high + 1, (len(labels), 1))
         crossover = torch.where(chosen, crossover, 0)  # [n1]
-        is_after = torch.arange(layers) >= crossover  # [nN]
-        return torch.where(is_after[:, :, None].to(after.device), after[:, None], before[:, None])
+        return mix_styles(before, after, crossover, layers)
 
     def _map(self, labels: Tensor, motions: Tensor) -> Tensor:
         z, _ = self.noise(labels, motions, self.generator.style_channels)

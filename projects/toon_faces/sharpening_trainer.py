@@ -15,7 +15,7 @@ from mmgen_bdinvert.models.acceleration.allocator import keep_memory
 from mmgen_bdinvert.models.checkpoint import load_weights
 from mmgen_bdinvert.models.frozen import HoldsFrozen
 
-from .training_synthesis import render_below, render_last
+from .training_synthesis import mix_styles, render_below, render_last
 
 __all__ = ['SharpeningTrainer']
 
@@ -57,7 +57,8 @@ class SharpeningTrainer(HoldsFrozen, BaseModel):
 
     def train_step(self, data, optim_wrapper) -> dict[str, Tensor]:
         """Train for one iteration; on a CPU, its memory is kept for the next one."""
-        keep_memory()
+        if self.generator.constant_input.input.device.type == 'cpu':
+            keep_memory()
         return super().train_step(data, optim_wrapper)
 
     def forward(self, inputs: Tensor, data_samples=None, mode: str = 'tensor'):
@@ -95,6 +96,5 @@ class SharpeningTrainer(HoldsFrozen, BaseModel):
             low, high = self.crossovers if torch.rand((), generator=rng) < 0.5 else (0, 0)
             crossovers.append(torch.randint(low, high + 1, (1,), generator=rng))
         z = torch.cat(z).to(self.generator.constant_input.input)  # [2NZ]
-        before, after = self.generator.style_mapping(z)[:, None].unflatten(0, (-1, 2)).unbind(1)
-        is_after = torch.arange(self.generator.num_latents) >= torch.stack(crossovers)  # [nN]
-        return torch.where(is_after[:, :, None].to(z.device), after, before)  # [nND]
+        before, after = self.generator.style_mapping(z).unflatten(0, (-1, 2)).unbind(1)  # [nD]
+        return mix_styles(before, after, torch.stack(crossovers), self.generator.num_latents)

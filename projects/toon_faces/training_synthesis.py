@@ -17,7 +17,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-__all__ = ['render_below', 'render_last', 'synthesize']
+__all__ = ['mix_styles', 'render_below', 'render_last', 'synthesize']
+
+
+def mix_styles(before: Tensor, after: Tensor, crossovers: Tensor, layers: int) -> Tensor:
+    """Join style vectors (n, D) to w+ (n, N, D): those ``after`` from the crossovers (n, 1) on."""
+    is_after = torch.arange(layers) >= crossovers  # [nN]
+    return torch.where(is_after[:, :, None].to(after.device), after[:, None], before[:, None])
 
 
 def synthesize(generator: nn.Module, styles: Tensor, dtype: torch.dtype | None = None) -> Tensor:
