@@ -48,7 +48,7 @@ class SharpeningTrainer(HoldsFrozen, BaseModel):
     ):
         super().__init__()
         self.generator = MODULES.build(generator) if isinstance(generator, dict) else generator
-        load_weights(self.generator, start_from)
+        load_weights(self.generator, start_from, what='StyleGAN2')
         self.hold_frozen(copy.deepcopy(self.generator))
         self.generator.requires_grad_(False)
         for layer in (*self.generator.convs[-2:], self.generator.to_rgbs[-1]):
