@@ -13,14 +13,15 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
-from ..io import FIT_MODES, image_to_tensor, read_image
+from ..io import FIT_MODES, image_to_tensor
 from ..io.colours import to_srgb
-from ..io.decoding import orientation, turned
+from ..io.decoding import decode, orientation, turned
 from ..io.images import checked_picture, make_square
 
 __all__ = ['ImageLike', 'to_batch', 'to_masks']
 
 ImageLike = Union[str, os.PathLike, Image.Image, np.ndarray]
+_SAME_ASPECT = 0.01  # difference in aspect ratio, which rounding to pixels makes
 
 
 def to_batch(
@@ -52,36 +53,31 @@ def to_batch(
     if isinstance(images, Tensor):
         batch = _fit_tensor(_checked(images), size, fit)
         return batch.flip(1) if channel_order == 'bgr' else batch
-    if isinstance(images, (str, os.PathLike, Image.Image, np.ndarray)):
-        images = [images]
-    if not isinstance(images, Sequence):
-        raise TypeError(
-            f'images must be a path, a PIL image, an RGB uint8 array, a list of these or a float '
-            f'tensor, but got {type(images).__name__}.'
-        )
-    if not images:
-        raise ValueError('At least one image must be given, but got none.')
-    rows = [image_to_tensor(_read(image, size, fit), channel_order) for image in images]
-    return torch.cat(rows)  # [NCHW]
+    squares = (_square(image, size, fit) for image in _listed(images))
+    return torch.cat([image_to_tensor(square, channel_order) for square in squares])  # [NCHW]
 
 
 def to_masks(
-    masks: ImageLike | Sequence[ImageLike] | Tensor, count: int, size: int, fit: str = 'crop'
+    masks: ImageLike | Sequence[ImageLike] | Tensor,
+    images: ImageLike | Sequence[ImageLike] | Tensor,
+    size: int,
+    fit: str = 'crop',
 ) -> Tensor:
-    """Turn masks into one batch.
+    """Turn masks of images into one batch.
 
     Args:
         masks (ImageLike | Sequence[ImageLike] | Tensor): As for :func:`to_batch`, white where an
             image counts and black where it does not; or a tensor (n, 1, H, W) from 0 to 1. One for
             each image, or one for all.
-        count (int): Number of images.
+        images (ImageLike | Sequence[ImageLike] | Tensor): The n images, as for :func:`to_batch`.
         size, fit: As for :func:`to_batch`.
 
     Returns:
-        Tensor: float32 (count, 1, size, size) from 0 to 1.
+        Tensor: float32 (n, 1, size, size) from 0 to 1.
 
     Raises:
-        TypeError, ValueError, ImageReadError: As :func:`to_batch`, or the number is another one.
+        TypeError, ValueError, ImageReadError: As :func:`to_batch`, or the number is another one, or
+            a mask has another aspect ratio than its image.
     """
     if isinstance(masks, Tensor):
         if masks.ndim != 4 or masks.shape[1] != 1:
@@ -93,14 +89,47 @@ def to_masks(
             raise ValueError(f'A tensor of masks lies in [0, 1], but got [{low:g}, {high:g}].')
         masks = (2 * masks.float() - 1).expand(-1, 3, -1, -1)
     batch = to_batch(masks, size, 'rgb', fit).mean(1, keepdim=True) / 2 + 0.5  # [N1HW]
+    shown, of_masks = _sides(images, size), _sides(masks, size)
+    count = len(shown)
     if len(batch) not in (1, count):
         raise ValueError(f'{count} images need one mask or {count}, but got {len(batch)}.')
+    for (width, height), (across, down) in zip(shown, of_masks * (count // len(batch))):
+        if abs(across * height / (down * width) - 1) > _SAME_ASPECT:
+            raise ValueError(
+                f'A mask has the aspect ratio of its image of {width}x{height} pixels, but got one '
+                f'of {across}x{down}.'
+            )
     return batch.expand(count, -1, -1, -1)
 
 
-def _read(image: ImageLike, size: int, fit: str) -> np.ndarray:
+def _listed(images: ImageLike | Sequence[ImageLike]) -> Sequence[ImageLike]:
+    if isinstance(images, (str, os.PathLike, Image.Image, np.ndarray)):
+        return [images]
+    if not isinstance(images, Sequence):
+        raise TypeError(
+            f'images must be a path, a PIL image, an RGB uint8 array, a list of these or a float '
+            f'tensor, but got {type(images).__name__}.'
+        )
+    if not images:
+        raise ValueError('At least one image must be given, but got none.')
+    return images
+
+
+def _sides(images: ImageLike | Sequence[ImageLike] | Tensor, size: int) -> list[tuple[int, int]]:
+    """Return width and height of each image."""
+    if isinstance(images, Tensor):
+        return [(images.shape[3], images.shape[2])] * len(images)
+    return [_upright(image, size).size for image in _listed(images)]
+
+
+def _square(image: ImageLike, size: int, fit: str) -> np.ndarray:
+    return np.array(make_square(_upright(image, size), size, fit))
+
+
+def _upright(image: ImageLike, size: int) -> Image.Image:
+    """Read an image that becomes ``size`` pixels wide, as sRGB."""
     if isinstance(image, (str, os.PathLike)):
-        return read_image(image, size, fit=fit)
+        return decode(image, size)
     if isinstance(image, np.ndarray):
         image = Image.fromarray(np.ascontiguousarray(checked_picture(image, 'An array')))
     if not isinstance(image, Image.Image):
@@ -108,8 +137,7 @@ def _read(image: ImageLike, size: int, fit: str) -> np.ndarray:
             f'An image must be a path, a PIL image or an RGB uint8 array, but got '
             f'{type(image).__name__}.'
         )
-    upright = turned(to_srgb(image, 'an image'), orientation(image))
-    return np.array(make_square(upright, size, fit))
+    return turned(to_srgb(image, 'an image'), orientation(image))
 
 
 def _checked(images: Tensor) -> Tensor:

@@ -132,8 +132,8 @@ def invert(
             resized to the generator's resolution.
         masks (ImageLike | Sequence[ImageLike] | Tensor | None): What of each image counts, as large
             as the image: white where it does, black where it does not, as at a hand before a face;
-            or a tensor (n, 1, H, W) from 0 to 1. One mask serves all images too. Defaults to None,
-            everything.
+            or a tensor (n, 1, H, W) from 0 to 1. Another size of the same aspect ratio will do, and
+            so will one mask for all images. Defaults to None, everything.
         fit (str): How to make an image square: ``'crop'`` keeps the centre, ``'pad'`` adds bars,
             ``'squash'`` changes the aspect ratio. Defaults to 'crop'.
         batch_size (int): Images at a time, at most: fewer if memory does not suffice. Defaults to
@@ -158,7 +158,7 @@ def invert(
     checked_number('batch_size', batch_size, least=1, whole=True)
     generator = inverter.generator
     batch = to_batch(images, generator.resolution, generator.channel_order, fit)
-    counts = None if masks is None else to_masks(masks, len(batch), generator.resolution, fit)
+    counts = None if masks is None else to_masks(masks, images, generator.resolution, fit)
     parts, size = [], min(len(batch), fitting_batch(inverter, batch_size))
     while len(batch):
         shown = {} if counts is None else {'mask': counts[:size]}

@@ -157,6 +157,8 @@ class TestInvert:
             (torch.ones(3, 8, 8), r'shape \(n, 1, H, W\), but got \(3, 8, 8\)'),
             (torch.full((1, 1, 8, 8), 255.0), r'masks lies in \[0, 1\], but got \[255, 255\]'),
             ([], 'none'),
+            (torch.ones(1, 1, 8, 9), r'its image of \d+x\d+ pixels, but got one of 9x8'),
+            (np.zeros((20, 10, 3), np.uint8), 'but got one of 10x20'),
         ],
     )
     def test_masks_that_fit_no_images(self, inverter, picture, masks, match):
