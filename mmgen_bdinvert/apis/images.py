@@ -18,7 +18,7 @@ from ..io.colours import to_srgb
 from ..io.decoding import decode, orientation, turned
 from ..io.images import checked_picture, make_square
 
-__all__ = ['ImageLike', 'to_batch', 'to_masks']
+__all__ = ['ImageLike', 'to_batch', 'to_masks', 'with_sides']
 
 ImageLike = Union[str, os.PathLike, Image.Image, np.ndarray]
 _SAME_ASPECT = 0.01  # difference in aspect ratio, which rounding to pixels makes
@@ -48,18 +48,39 @@ def to_batch(
         ValueError: It has another shape or range, ``fit`` is unknown, or there is no image.
         ImageReadError: A file cannot be read.
     """
+    return with_sides(images, size, channel_order, fit)[0]
+
+
+def with_sides(
+    images: ImageLike | Sequence[ImageLike] | Tensor, size: int, channel_order: str, fit: str
+) -> tuple[Tensor, list[tuple[int, int]]]:
+    """Turn images into one batch as :func:`to_batch` does; also width and height of each."""
     if fit not in FIT_MODES:
         raise ValueError(f'fit must be one of {", ".join(FIT_MODES)}, but got {fit!r}.')
     if isinstance(images, Tensor):
         batch = _fit_tensor(_checked(images), size, fit)
-        return batch.flip(1) if channel_order == 'bgr' else batch
-    squares = (_square(image, size, fit) for image in _listed(images))
-    return torch.cat([image_to_tensor(square, channel_order) for square in squares])  # [NCHW]
+        sides = [(images.shape[3], images.shape[2])] * len(images)
+        return batch.flip(1) if channel_order == 'bgr' else batch, sides
+    if isinstance(images, (str, os.PathLike, Image.Image, np.ndarray)):
+        images = [images]
+    if not isinstance(images, Sequence):
+        raise TypeError(
+            f'images must be a path, a PIL image, an RGB uint8 array, a list of these or a float '
+            f'tensor, but got {type(images).__name__}.'
+        )
+    if not images:
+        raise ValueError('At least one image must be given, but got none.')
+    rows, sides = [], []
+    for image in images:
+        upright = _upright(image, size)
+        rows.append(image_to_tensor(np.array(make_square(upright, size, fit)), channel_order))
+        sides.append(upright.size)
+    return torch.cat(rows), sides  # [NCHW]
 
 
 def to_masks(
     masks: ImageLike | Sequence[ImageLike] | Tensor,
-    images: ImageLike | Sequence[ImageLike] | Tensor,
+    sides: Sequence[tuple[int, int]],
     size: int,
     fit: str = 'crop',
 ) -> Tensor:
@@ -69,7 +90,7 @@ def to_masks(
         masks (ImageLike | Sequence[ImageLike] | Tensor): As for :func:`to_batch`, white where an
             image counts and black where it does not; or a tensor (n, 1, H, W) from 0 to 1. One for
             each image, or one for all.
-        images (ImageLike | Sequence[ImageLike] | Tensor): The n images, as for :func:`to_batch`.
+        sides (Sequence[tuple[int, int]]): Width and height of each of the n images.
         size, fit: As for :func:`to_batch`.
 
     Returns:
@@ -88,42 +109,18 @@ def to_masks(
             low, high = masks.min().item(), masks.max().item()
             raise ValueError(f'A tensor of masks lies in [0, 1], but got [{low:g}, {high:g}].')
         masks = (2 * masks.float() - 1).expand(-1, 3, -1, -1)
-    batch = to_batch(masks, size, 'rgb', fit).mean(1, keepdim=True) / 2 + 0.5  # [N1HW]
-    shown, of_masks = _sides(images, size), _sides(masks, size)
-    count = len(shown)
+    batch, of_masks = with_sides(masks, size, 'rgb', fit)
+    count = len(sides)
     if len(batch) not in (1, count):
         raise ValueError(f'{count} images need one mask or {count}, but got {len(batch)}.')
-    for (width, height), (across, down) in zip(shown, of_masks * (count // len(batch))):
+    for (width, height), (across, down) in zip(sides, of_masks * (count // len(batch))):
         if abs(across * height / (down * width) - 1) > _SAME_ASPECT:
             raise ValueError(
                 f'A mask has the aspect ratio of its image of {width}x{height} pixels, but got one '
                 f'of {across}x{down}.'
             )
-    return batch.expand(count, -1, -1, -1)
-
-
-def _listed(images: ImageLike | Sequence[ImageLike]) -> Sequence[ImageLike]:
-    if isinstance(images, (str, os.PathLike, Image.Image, np.ndarray)):
-        return [images]
-    if not isinstance(images, Sequence):
-        raise TypeError(
-            f'images must be a path, a PIL image, an RGB uint8 array, a list of these or a float '
-            f'tensor, but got {type(images).__name__}.'
-        )
-    if not images:
-        raise ValueError('At least one image must be given, but got none.')
-    return images
-
-
-def _sides(images: ImageLike | Sequence[ImageLike] | Tensor, size: int) -> list[tuple[int, int]]:
-    """Return width and height of each image."""
-    if isinstance(images, Tensor):
-        return [(images.shape[3], images.shape[2])] * len(images)
-    return [_upright(image, size).size for image in _listed(images)]
-
-
-def _square(image: ImageLike, size: int, fit: str) -> np.ndarray:
-    return np.array(make_square(_upright(image, size), size, fit))
+    shown = batch.mean(1, keepdim=True) / 2 + 0.5  # [N1HW]
+    return shown.expand(count, -1, -1, -1)
 
 
 def _upright(image: ImageLike, size: int) -> Image.Image:

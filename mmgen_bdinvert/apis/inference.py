@@ -27,7 +27,7 @@ from ..structures import InversionResult, LatentCode
 from ..utils.device import check_device
 from ..utils.numbers import checked_number, finite_number
 from .config import ConfigLike, load_config
-from .images import ImageLike, to_batch, to_masks
+from .images import ImageLike, to_masks, with_sides
 
 __all__ = ['edit', 'generator_of', 'init_generator', 'init_inverter', 'invert', 'render']
 
@@ -157,8 +157,8 @@ def invert(
     """
     checked_number('batch_size', batch_size, least=1, whole=True)
     generator = inverter.generator
-    batch = to_batch(images, generator.resolution, generator.channel_order, fit)
-    counts = None if masks is None else to_masks(masks, images, generator.resolution, fit)
+    batch, sides = with_sides(images, generator.resolution, generator.channel_order, fit)
+    counts = None if masks is None else to_masks(masks, sides, generator.resolution, fit)
     parts, size = [], min(len(batch), fitting_batch(inverter, batch_size))
     while len(batch):
         shown = {} if counts is None else {'mask': counts[:size]}
