@@ -82,13 +82,17 @@ class ToolParser(argparse.ArgumentParser):
             if numbers and value is not None and min(numbers) < least:
                 self.error(f'--{name.replace("_", "-")} is {least} or more, but got {value}')
 
-    def add_cfg_options(self, of_model: bool = True) -> None:
+    def add_cfg_options(self, of_model: bool = True, finds: bool = False) -> None:
         """Add mmengine's ``--cfg-options``; its values stay strings until they are read.
 
         Args:
             of_model (bool): Whether the tool reads settings of the model alone. Defaults to True.
+            finds (bool): Whether it finds faces, so that it reads those of the finder too.
+                Defaults to False.
         """
         what = 'the model, as model.NAME=VALUE' if of_model else 'the config'
+        if finds:
+            what += ', or of what finds faces, as face_finder.threshold=0.5'
         self.add_argument(
             '--cfg-options',
             nargs='+',

@@ -67,7 +67,7 @@ def parse_args(argv=None):
         help='further host names of the studio, such as that of a proxy',
     )
     add_device(parser)
-    parser.add_cfg_options()
+    parser.add_cfg_options(finds=True)
     args = parser.parse_args(argv)
     if args.port is not None and not 1 <= args.port <= 65535:
         parser.error(f'--port is from 1 to 65535, but got {args.port}')
@@ -93,7 +93,8 @@ def main(argv=None):
     check_address(args.host, args.port)
     directions = [load_direction(file) for file in args.direction]
     device = check_device(args.device)
-    config = apis.load_config(args.config, read_settings(args.cfg_options))
+    settings = read_settings(args.cfg_options)
+    config = apis.load_config(args.config, settings, sections=['model', 'face_finder'])
     examples = find_images([args.examples]) if args.examples else []
     if args.examples is None and args.config == DEFAULT and DEMO.is_dir():
         examples = find_images([DEMO / 'photo.jpg', DEMO / 'images'])

@@ -93,7 +93,7 @@ def parse_args(argv=None):
         'OUT_DIR/vis_data (default: none)',
     )
     add_launcher(parser)
-    parser.add_cfg_options()
+    parser.add_cfg_options(finds=True)
     args = parser.parse_args(argv)
     for name, least in dict(batch_size=1, steps=0).items():
         value = getattr(args, name)
@@ -122,7 +122,8 @@ def main(argv=None):
     # Everything that needs no network is checked before one is built.
     workers = join_workers(args.launcher)
     device = check_device(workers.device if args.device is None else args.device)
-    config = apis.load_config(args.config, read_settings(args.cfg_options), args.preset)
+    settings = read_settings(args.cfg_options)
+    config = apis.load_config(args.config, settings, args.preset, ['model', 'face_finder'])
     part = pivot_of(config.model)
     for model in (config.model, part):  # pivotal tuning has two
         if args.steps is not None:

@@ -7,7 +7,7 @@ import copy
 import functools
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Union
 
@@ -39,7 +39,10 @@ _MAX_BYTES = 2**24
 
 
 def load_config(
-    config: ConfigLike, cfg_options: Mapping[str, Any] | None = None, preset: str | None = None
+    config: ConfigLike,
+    cfg_options: Mapping[str, Any] | None = None,
+    preset: str | None = None,
+    sections: Sequence[str] = ('model',),
 ) -> Config:
     """Load a config whose ``model`` is to be built.
 
@@ -47,10 +50,12 @@ def load_config(
         config (str | os.PathLike | Config): As for :func:`find_config`, or a config, which is
             copied.
         cfg_options (Mapping[str, Any] | None): Settings to override by dotted key, all of them
-            under ``model``: nothing else is read. Defaults to None.
+            under ``sections``. Defaults to None.
         preset (str | None): One of ``PRESETS``: optimiser, steps and precision of a
             RegularizedInverter, which ``cfg_options`` may override. Defaults to None: those of the
             config.
+        sections (Sequence[str]): What the caller reads of the config: ``'model'``, or
+            ``'face_finder'`` too. Defaults to ('model',).
 
     Returns:
         Config: The config.
@@ -61,15 +66,16 @@ def load_config(
     """
     options = dict(cfg_options or {})
     for key in options:
-        if key.partition('.')[0] != 'model':
+        if key.partition('.')[0] not in sections:
+            names = ' and '.join(sections)
+            forms = ' or '.join(f'{name}.<name>=<value>' for name in sections)
             raise ValueError(
-                f'Only settings of the model can be overridden here, as model.<name>=<value>, '
-                f'but got {key!r}.'
+                f'Only settings of {names} can be overridden here, as {forms}, but got {key!r}.'
             )
     if preset is not None:
         if preset not in PRESETS:
             raise ValueError(f'preset is one of {", ".join(PRESETS)}, but got {preset!r}.')
-        config = _merged(config, options)
+        config = _merged(config, options, sections)
         kind = config.model.get('type')
         if kind != 'RegularizedInverter':
             raise ValueError(f'A preset is for a RegularizedInverter, but the config has a {kind}.')
@@ -90,12 +96,12 @@ def load_config(
                 config.model.pop(name, None)
             else:
                 config.model[name] = value
-    return _merged(config, options)
+    return _merged(config, options, sections)
 
 
-def _merged(config: ConfigLike, options: dict[str, Any]) -> Config:
+def _merged(config: ConfigLike, options: dict[str, Any], known: Sequence[str]) -> Config:
     if not isinstance(config, Config):
-        cfg = read_config(find_config(config), options)
+        cfg = read_config(find_config(config), options, known)
         drop_visualizer(cfg)
         return cfg
     check_config(config)

@@ -9,6 +9,8 @@ import os
 from mmengine.config import Config
 from mmgen.registry import MODULES
 
+from bdinvert_cli.sentences import one_sentence
+
 from ..io.decoding import decode
 from ..photos import FaceFinder, Look, Window
 from ..photos.mask import MASKS
@@ -30,16 +32,21 @@ def init_finder(config: Config) -> FaceFinder:
 
     Raises:
         ImportError: What it needs is not installed.
-        ValueError: Its weights cannot be read.
+        ValueError: Its weights cannot be read, or a setting is wrong.
     """
-    return MODULES.build(dict(config.get('face_finder') or _PEOPLE))
+    settings = {**_PEOPLE, **(config.get('face_finder') or {})}
+    try:
+        return MODULES.build(settings)
+    except (KeyError, TypeError) as error:  # mmengine's, of a name that there is not
+        raise ValueError(f'The face_finder cannot be built: {one_sentence(error)}.') from error
 
 
 def look_of(args: argparse.Namespace, config: Config) -> Look | None:
     """Return where to look in photos.
 
     Args:
-        args (argparse.Namespace): With the options of ``bdinvert_cli.options.add_photo_options``.
+        args (argparse.Namespace): With the options of ``bdinvert_cli.options.add_photo_options``
+            and ``--cfg-options``.
         config (Config): As for :func:`init_finder`.
 
     Returns:
@@ -54,8 +61,12 @@ def look_of(args: argparse.Namespace, config: Config) -> Look | None:
         decode(mask)  # says what is wrong with it before heavy work
         mask = os.path.abspath(mask)
     if args.find is None:
-        if args.window_margin is not None or args.no_face is not None:
-            raise ValueError('--window-margin and --no-face belong to --find, which is missing')
+        settings = any(option.startswith('face_finder') for option in args.cfg_options or ())
+        if settings or args.window_margin is not None or args.no_face is not None:
+            raise ValueError(
+                '--window-margin, --no-face and settings of face_finder belong to --find, which '
+                'is missing'
+            )
         if args.window is None:
             if args.mask is not None:
                 raise ValueError('--mask belongs to --window or --find, which are missing')

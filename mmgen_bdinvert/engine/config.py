@@ -10,7 +10,7 @@ import math
 import os
 import re
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -52,12 +52,16 @@ RUNNER_KEYS = frozenset(inspect.signature(Runner.__init__).parameters) - {'self'
 }
 
 
-def read_config(path: str | Path, options: dict | None = None) -> Config:
+def read_config(
+    path: str | Path, options: dict | None = None, known: Collection[str] = ()
+) -> Config:
     """Read a config file and override settings.
 
     Args:
         path (str | Path): A config file of mmengine.
         options (dict | None): Values by dotted key, from :func:`read_settings`. Defaults to None.
+        known (Collection[str]): Options may begin with these too, even if the config has none of
+            them. Defaults to ().
 
     Raises:
         FileNotFoundError: There is no such file.
@@ -80,7 +84,7 @@ def read_config(path: str | Path, options: dict | None = None) -> Config:
         raise ValueError(f'{path} cannot be read as a config ({reason}).') from e
     for key in options or {}:
         first = key.partition('.')[0]
-        if first not in RUNNER_KEYS and first not in cfg:
+        if first not in (*RUNNER_KEYS, *known, *cfg):
             close = difflib.get_close_matches(first, [*cfg, *RUNNER_KEYS], n=1)
             advice = f'did you mean {close[0]}?' if close else f'{path} sets {", ".join(cfg)}.'
             raise ValueError(

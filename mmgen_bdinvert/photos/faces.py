@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from PIL import Image
@@ -72,6 +73,10 @@ class FaceFinder:
             photo (Image.Image): Mode ``'RGB'``.
         """
         raise NotImplementedError
+
+    def settings(self) -> dict[str, Any]:
+        """Return what decides which faces are found, as JSON holds it; nothing by default."""
+        return {}
 
     def find(self, photo: Image.Image) -> list[Face]:
         """Find the faces of a photo, the largest first.

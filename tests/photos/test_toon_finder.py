@@ -5,7 +5,8 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 
-from mmgen_bdinvert.photos import ToonFinder
+from mmgen_bdinvert.apis import init_finder, load_config
+from mmgen_bdinvert.photos import Look, ToonFinder
 from projects.toon_faces.photo_truth import matches
 from projects.toon_faces.photos import draw_photo
 
@@ -34,3 +35,15 @@ def test_other_weights_are_refused(tmp_path):
     save_file({'0.weight': torch.zeros(3)}, tmp_path / 'other.safetensors')
     with pytest.raises(ValueError, match='weights of a ToonFinder are needed'):
         ToonFinder(tmp_path / 'other.safetensors')
+
+
+def test_the_threshold_of_a_config_decides_and_is_one_of_its_settings():
+    pytest.importorskip('dicebear')
+    photo, faces = draw_photo('test0', (1000, 700), faces=['h100'])
+    options = {'face_finder.threshold': 0.9999}
+    strict = load_config('bdinvert_inv_toon128', options, sections=['model', 'face_finder'])
+    finders = [init_finder(c) for c in (load_config('bdinvert_inv_toon128'), strict)]
+    assert [len(finder.find(photo)) for finder in finders] == [len(faces), 0]
+    settings = [Look(finder=finder).settings() for finder in finders]
+    assert [s.pop('threshold') for s in settings] == [0.6, 0.9999]
+    assert settings[0] == settings[1] and settings[0]['finder'] == 'ToonFinder'

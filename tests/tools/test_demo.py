@@ -18,7 +18,7 @@ def demo(run_in_process):
         (['no_such_config'], "There is no config 'no_such_config'"),
         (['--direction', 'age.pt'], 'There is no direction file age.pt: check the path.'),
         (['--examples', 'no_such_folder'], 'no_such_folder'),
-        (['--cfg-options', 'train_cfg.x=1'], 'Only settings of the model can be overridden'),
+        (['--cfg-options', 'train_cfg.x=1'], 'Only settings of model and face_finder can be'),
         (['--port', 'x'], 'argument --port: invalid int value'),
         (['--port', '0'], '--port is from 1 to 65535, but got 0'),
         (['--port', '99999'], '--port is from 1 to 65535, but got 99999'),

@@ -10,6 +10,8 @@ from mmengine.config import Config
 from mmgen_bdinvert.structures import LatentCode
 from tests.fixtures.results import FILES, is_one_error, names, rows
 
+FIND = ('--find', 'face', '--cfg-options')
+
 
 @pytest.fixture()
 def invert(run_in_process):
@@ -53,6 +55,9 @@ class TestBadInput:
             ({'more': ['--batch-size', '-2']}, ['--batch-size must be 1 or more']),
             ({'more': ['--cfg-options', 'num_steps=3']}, ['model.<name>', 'num_steps']),
             ({'more': ['--cfg-options', 'steps']}, ['key=value', 'steps']),
+            ({'more': ['--cfg-options', 'face_finder.threshold=0.5']}, ['belong to --find']),
+            ({'more': [*FIND, 'face_finder.threshold=2']}, ['below 1', 'got 2']),
+            ({'more': [*FIND, 'face_finder.limit=0.5']}, ['face_finder cannot', "'limit'"]),
         ],
     )
     def test_a_wrong_command_is_refused_before_a_network_is_built(
