@@ -34,9 +34,8 @@ def init_finder(config: Config) -> FaceFinder:
         ImportError: What it needs is not installed.
         ValueError: Its weights cannot be read, or a setting is wrong.
     """
-    settings = {**_PEOPLE, **(config.get('face_finder') or {})}
     try:
-        return MODULES.build(settings)
+        return MODULES.build({**_PEOPLE, **(config.get('face_finder') or {})})
     except (KeyError, TypeError) as error:  # mmengine's, of a name that there is not
         raise ValueError(f'The face_finder cannot be built: {one_sentence(error)}.') from error
 

@@ -58,6 +58,7 @@ class TestBadInput:
             ({'more': ['--cfg-options', 'face_finder.threshold=0.5']}, ['belong to --find']),
             ({'more': [*FIND, 'face_finder.threshold=2']}, ['below 1', 'got 2']),
             ({'more': [*FIND, 'face_finder.limit=0.5']}, ['face_finder cannot', "'limit'"]),
+            ({'more': [*FIND, 'face_finder=5']}, ['face_finder cannot', 'int']),
         ],
     )
     def test_a_wrong_command_is_refused_before_a_network_is_built(
