@@ -3,10 +3,12 @@ _base_ = ['./_methods.py']
 
 domain = 'bdinvert_inv_toon128'
 judges = {
-    'ST-LPIPS VGG': dict(type='STLPIPSLoss', net='vgg', resize=64),
+    'ST-LPIPS VGG': dict(type='STLPIPSLoss', net='vgg'),
     'ST-LPIPS Alex (optimised)': dict(type='STLPIPSLoss', net='alex', resize=64),
 }
-classifier = dict(type='ToonAttributes', checkpoint='asset://toon_attributes/judge.safetensors')
+classifier = dict(
+    type='ToonAttributes', checkpoint='asset://toon_attributes/judge128.safetensors', size=128
+)
 read = ['mouth', 'eyes']
 edits = [
     dict(
