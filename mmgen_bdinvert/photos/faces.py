@@ -66,6 +66,8 @@ class Face:
 class FaceFinder:
     """Finds faces in photos. A subclass, registered in ``MODULES``, gives :meth:`look`."""
 
+    threshold: float | None = None  # the least certainty of a face, of finders that have one
+
     def look(self, photo: Image.Image) -> Sequence[Face]:
         """Return the faces that one look finds, in any order, maybe one of them several times.
 
@@ -75,8 +77,8 @@ class FaceFinder:
         raise NotImplementedError
 
     def settings(self) -> dict[str, Any]:
-        """Return what decides which faces are found, as JSON holds it; nothing by default."""
-        return {}
+        """Return what decides which faces are found, as JSON holds it."""
+        return {} if self.threshold is None else {'threshold': self.threshold}
 
     def find(self, photo: Image.Image) -> list[Face]:
         """Find the faces of a photo, the largest first.

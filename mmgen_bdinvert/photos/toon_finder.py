@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import os
-from typing import Any
 
 import numpy as np
 import torch
@@ -82,10 +81,6 @@ class ToonFinder(FaceFinder):
             raise ValueError(f'weights of a ToonFinder are needed, but {weights} holds others')
         self.network.load_state_dict({k: v.to(state[k]) for k, v in tensors.items()})
         self.network.eval()
-
-    def settings(self) -> dict[str, Any]:
-        """See :class:`FaceFinder`."""
-        return dict(threshold=self.threshold)
 
     @torch.no_grad()
     def look(self, photo: Image.Image) -> list[Face]:

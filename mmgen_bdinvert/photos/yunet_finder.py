@@ -6,7 +6,6 @@ from __future__ import annotations
 import importlib.util
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -60,10 +59,6 @@ class YuNetFinder(FaceFinder):
         weights = np.frombuffer(files[0].read_bytes(), np.uint8)
         first = _FIRST * self.threshold
         self._detector = create('onnx', weights, weights[:0], (320, 320), first, _REPEATS)
-
-    def settings(self) -> dict[str, Any]:
-        """See :class:`FaceFinder`."""
-        return dict(threshold=self.threshold)
 
     def look(self, photo: Image.Image) -> list[Face]:
         """See :class:`FaceFinder`."""
