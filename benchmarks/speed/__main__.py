@@ -57,6 +57,19 @@ def parse_args(argv=None):
         help='extrapolate the time of the plain side from this many steps (default: time all)',
     )
     group.add_argument(
+        '--goals',
+        type=float,
+        nargs='+',
+        help="each picture's objective by the preset paper, of another run, instead of hours "
+        '(with --sample)',
+    )
+    group.add_argument(
+        '--detail-encoder',
+        metavar='FOLDER',
+        help='start at the prediction of a detail encoder, too, which is trained for the random '
+        'weights in this folder first (at 256 for an hour; resumes)',
+    )
+    group.add_argument(
         '--faces', help='config of an inverter of drawn faces (default: random weights)'
     )
     add_device(parser)
@@ -64,6 +77,10 @@ def parse_args(argv=None):
     names = ('size', 'batch_size', 'repeats', 'width', 'pictures', 'steps', 'sample')
     parser.check_least(args, 1, *names)
     parser.check_least(args, 2, 'sample')
+    if args.goals is not None and (args.sample is None or len(args.goals) != args.pictures):
+        parser.error(f'--goals takes a number for each of {args.pictures} pictures, with --sample')
+    if args.detail_encoder is not None and args.faces is not None:
+        parser.error('--detail-encoder is for random weights; the config of --faces names its own')
     if args.json is not None and Path(args.json).suffix != '.json':
         parser.error(f'--json takes a file that ends in .json, but got {args.json!r}')
     return args
@@ -82,6 +99,7 @@ def main(argv=None):
     from .measure import measure_encoder, measure_statistics, measure_step
     from .memory import measure_memory
     from .objective import measure_objective
+    from .prediction import train_detail_encoder
     from .report import check_speed_files, short_form, speed_table, write_speed
     from .setting import Setting
 
@@ -104,7 +122,12 @@ def main(argv=None):
                     pictures = FaceSetting(args.faces, args.pictures, device)
                 else:
                     pictures = Setting(size, args.pictures, device, args.width, moved=True)
-            rows.append(measure_objective(pictures, args.steps, batch, args.sample, tqdm.write))
+            if args.detail_encoder is not None:
+                folder = Path(args.detail_encoder, str(size))
+                pictures.detail_encoder = train_detail_encoder(pictures, folder)
+            rows.append(
+                measure_objective(pictures, args.steps, batch, args.sample, args.goals, tqdm.write)
+            )
             continue
         if setting is None or (setting.size, setting.batch) != (size, batch):
             with silence_host():

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from statistics import fmean
 from typing import Any, NamedTuple
 
@@ -32,6 +32,7 @@ def measure_objective(
     steps: int = 1200,
     batch: int = 1,
     sample: int | None = None,
+    goals: Sequence[float] | None = None,
     report: Callable[[str], object] | None = None,
 ) -> Row:
     """Invert pictures with unmodified mmgen (the plain side), and with the shorter presets.
@@ -47,6 +48,8 @@ def measure_objective(
         sample (int | None): Do only this many of the plain side's steps, two or more, and
             extrapolate its time to ``steps``; the preset ``paper``, the same steps done faster,
             shows what they reach. Defaults to None: the plain side does all steps.
+        goals (Sequence[float] | None): For each picture the objective that ``paper`` reached in
+            another run, which is then left out; with ``sample``. Defaults to None.
         report (Callable[[str], object] | None): Called with a line on each batch and side as soon
             as it is done. Defaults to None.
 
@@ -56,7 +59,7 @@ def measure_objective(
         low as that of the paper's schedule (steps are means over the batches). NaN for an objective
         that was not reached, and for the means of a plain side that did not do all steps.
     """
-    sides = ['plain', *([] if sample is None else ['paper']), *SHORTER]
+    sides = ['plain', *([] if sample is None or goals is not None else ['paper']), *SHORTER]
     if setting.detail_encoder is not None:
         sides += [f'{side}{PREDICTED}' for side in SHORTER]
     seconds = dict.fromkeys(sides, 0.0)
@@ -66,7 +69,7 @@ def measure_objective(
     for start in range(0, setting.batch, batch):
         part = setting.part(start, start + batch)
         judge = PlainInversion(part)
-        target = math.nan
+        target = math.nan if goals is None else fmean(goals[start : start + batch])
         for side in sides:
             done = _invert(part, side, steps, sample, target)
             seconds[side] += done.seconds
@@ -77,7 +80,7 @@ def measure_objective(
             terms['objective'] = judge.total(terms)
             if side == 'plain' and sample is not None:
                 terms = {name: torch.full_like(value, torch.nan) for name, value in terms.items()}
-            if side in ('plain', 'paper'):
+            if goals is None and side in ('plain', 'paper'):
                 target = float(terms['objective'].mean())
             found[side].append(terms)
             if report is not None:

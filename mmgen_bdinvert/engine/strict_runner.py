@@ -115,7 +115,7 @@ class StrictRunner(Runner):
 
     @functools.cached_property
     def _inputs(self) -> dict[str, str]:
-        return input_digests(self.cfg.model)
+        return input_digests(self.cfg.get('model'))
 
     def load_or_resume(self) -> None:
         """Load or resume as mmengine's Runner does; 'auto' is the latest complete checkpoint."""

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from benchmarks.speed import objective
+from benchmarks.speed import objective, prediction
 from benchmarks.speed.faces import FaceSetting
 from benchmarks.speed.objective import measure_objective
 from benchmarks.speed.plain import PlainInversion
@@ -86,6 +86,33 @@ def test_presets_start_at_a_prediction_too(short_presets):
     totals, steps = row.figures['objective'], row.figures["steps to the schedule's objective"]
     assert totals['fast predicted'] != totals['fast'] and steps['paper'] == 2
     assert 0 <= steps['fast'] <= 8
+
+
+def test_a_detail_encoder_is_trained_once_for_random_weights(tmp_path, monkeypatch):
+    for name, value in (('LATENTS', 3), ('ITERATIONS', 4), ('WARM_UP', 1), ('BATCH', 2)):
+        monkeypatch.setattr(prediction, name, value)
+    setting = Setting(32, batch=1, width=8, moved=True)
+    encoder = prediction.train_detail_encoder(setting, tmp_path / '32')
+    with torch.no_grad():
+        code = encoder(setting.generator.to_rgb(setting.images))
+    assert not encoder.training and (code - encoder.mean).abs().max() > 1e-4
+    (checkpoint,) = (tmp_path / '32').glob('iter_*.pth')
+    written = checkpoint.stat().st_mtime_ns
+    again = prediction.train_detail_encoder(setting, tmp_path / '32')
+    with torch.no_grad():
+        assert torch.equal(again(setting.generator.to_rgb(setting.images)), code)
+    assert checkpoint.name == 'iter_4.pth' and checkpoint.stat().st_mtime_ns == written
+    with pytest.raises(ValueError, match='does not fit this JointEncoderTrainer'):
+        prediction.train_detail_encoder(Setting(64, batch=1, width=8), tmp_path / '32')
+
+
+def test_what_papers_steps_reach_may_be_known(short_presets):
+    setting = Setting(32, batch=2, width=8, moved=True)
+    row = measure_objective(setting, steps=40, sample=2, goals=[1e4, -1.0])
+    assert list(row.values) == ['plain', 'fast', 'draft']
+    assert math.isnan(row.figures["steps to the schedule's objective"]['fast'])  # -1: never
+    row = measure_objective(setting, steps=40, sample=2, goals=[1e4, 1e4])
+    assert row.figures["steps to the schedule's objective"]['fast'] == 0
 
 
 @pytest.mark.long
