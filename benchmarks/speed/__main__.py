@@ -67,7 +67,7 @@ def parse_args(argv=None):
         '--detail-encoder',
         metavar='FOLDER',
         help='start at the prediction of a detail encoder, too, which is trained for the random '
-        'weights in this folder first (at 256 for an hour; resumes)',
+        'weights in this folder first (at 256 for three quarters of an hour; resumes)',
     )
     group.add_argument(
         '--faces', help='config of an inverter of drawn faces (default: random weights)'
